@@ -1,0 +1,1 @@
+"""Detection: texts in, findings (spans, never text) out."""

@@ -1,0 +1,339 @@
+"""The common schema: one typed event for every AI log source.
+
+A parser turns a raw record into an ``AuditEvent``; the filters complete it (labels, hashes, redaction); an encoder
+writes it. This module is the only place where a field of the schema is declared: its group, its unit, its
+description and how its text must be treated all stand beside its type, and the JSON Schema is generated from that.
+
+Text is the dangerous part, so text has two types:
+
+``SensitiveText``
+    What came out of a raw record. Its ``repr`` and ``str`` show a length, never the text, and no encoder takes it.
+``CleanText``
+    A ``str`` that may leave the host: a constant of our own, or what the redaction stage made of a ``SensitiveText``.
+
+A field that a parser filled and no stage cleaned is therefore an error when it is encoded, not a leak.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from enum import IntEnum, StrEnum
+from typing import Any, Final, NoReturn
+
+SCHEMA_ID: Final = "veilog/1"
+
+
+class SensitiveText:
+    """Raw text from a record, sealed: only ``reveal()`` gives it back, and only filters call that."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The raw text. Every call of this is a place to review: what is done with the result must not leave."""
+        return self._text
+
+    def __len__(self) -> int:
+        return len(self._text)
+
+    def __repr__(self) -> str:
+        return f"<SensitiveText {len(self._text)} chars>"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("SensitiveText is not serializable: redact it first")
+
+
+class SensitiveTree:
+    """A raw JSON tree (``unmapped``), sealed like ``SensitiveText``: its repr shows how many keys it has."""
+
+    __slots__ = ("_tree",)
+
+    def __init__(self, tree: dict[str, Any]) -> None:
+        self._tree = tree
+
+    def reveal(self) -> dict[str, Any]:
+        """The raw tree; see ``SensitiveText.reveal``."""
+        return self._tree
+
+    def __bool__(self) -> bool:
+        return bool(self._tree)
+
+    def __repr__(self) -> str:
+        return f"<SensitiveTree {len(self._tree)} keys>"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("SensitiveTree is not serializable: redact it first")
+
+
+class CleanText(str):
+    """Text that may leave the host. Construct it from constants, from validated values, or in the redaction stage."""
+
+    __slots__ = ()
+
+
+Text = SensitiveText | CleanText
+
+
+class Kind(StrEnum):
+    """What an event is about. Only ``ai_access`` events can carry prompts and responses."""
+
+    AI_ACCESS = "ai_access"
+    AI_CONTROL_PLANE = "ai_control_plane"
+    OTHER = "other"
+    QUARANTINE = "quarantine"
+
+
+class UserType(StrEnum):
+    """Who acted, as coarse as every source can say."""
+
+    USER = "user"
+    SERVICE = "service"
+    ROLE = "role"
+    ANONYMOUS = "anonymous"
+
+
+class Operation(StrEnum):
+    """``gen_ai.operation.name`` of the OpenTelemetry GenAI conventions; the last two are ours."""
+
+    CHAT = "chat"
+    TEXT_COMPLETION = "text_completion"
+    GENERATE_CONTENT = "generate_content"
+    EMBEDDINGS = "embeddings"
+    RETRIEVAL = "retrieval"
+    CREATE_AGENT = "create_agent"
+    INVOKE_AGENT = "invoke_agent"
+    EXECUTE_TOOL = "execute_tool"
+    IMAGE_GENERATION = "image_generation"
+    MODERATION = "moderation"
+
+
+class Outcome(StrEnum):
+    """How the call ended."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    DENIED = "denied"
+    THROTTLED = "throttled"
+    CONTENT_FILTERED = "content_filtered"
+
+
+class Level(IntEnum):
+    """Data classification, ordered: comparing levels compares sensitivity."""
+
+    PUBLIC = 0
+    INTERNAL = 1
+    CONFIDENTIAL = 2
+    RESTRICTED = 3
+
+    @property
+    def label(self) -> str:
+        """The level as events spell it, e.g. ``confidential``."""
+        return self.name.lower()
+
+
+class RedactionStatus(StrEnum):
+    """How completely the detectors saw the texts of an event."""
+
+    COMPLETE = "complete"
+    TRUNCATED = "truncated"
+    TIMED_OUT = "timed_out"
+
+
+class Role(StrEnum):
+    """Who speaks in a message. ``developer`` messages count as ``system``."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+
+
+@dataclasses.dataclass(slots=True)
+class Message:
+    """One turn: a role and its texts in order (content parts, tool-call arguments, tool results)."""
+
+    role: Role
+    parts: list[SensitiveText]
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class ToolCall:
+    """A tool that the model asked for. ``arguments`` is kept only where the content policy keeps text."""
+
+    name: Text | None = None
+    arguments: Text | None = None
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Cloud:
+    """Where in a cloud the call was made."""
+
+    provider: Text | None = None
+    account_id: Text | None = None
+    region: Text | None = None
+    resource: Text | None = None
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Findings:
+    """How many spans of each entity type the detectors found on each side."""
+
+    prompt: dict[str, int] = dataclasses.field(default_factory=dict)
+    response: dict[str, int] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class ClassificationRules:
+    """Ids of the policy rules that decided the two labels."""
+
+    prompt: list[CleanText] = dataclasses.field(default_factory=list)
+    response: list[CleanText] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class PreviousHashes:
+    """The same hashes under the previous key, during a rotation's overlap."""
+
+    hash_key_id: CleanText
+    prompt_hash: CleanText | None = None
+    system_prompt_hash: CleanText | None = None
+    response_hash: CleanText | None = None
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Content:
+    """Redacted text, present only under ``content: redacted``."""
+
+    system: CleanText | None = None
+    prompt: CleanText | None = None
+    response: CleanText | None = None
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Redaction:
+    """The proof: what looked at this event, and how much of it."""
+
+    policy: CleanText
+    detectors: list[CleanText] = dataclasses.field(default_factory=list)
+    status: RedactionStatus = RedactionStatus.COMPLETE
+    truncated_bytes: int = 0
+    unmapped_fields: int = 0
+
+
+class Handling(StrEnum):
+    """How the redaction stage treats a text field."""
+
+    IDENTITY = "identity"
+    """Names a person or session: kept or pseudonymized by policy; secrets and card numbers are removed either way."""
+    MACHINE = "machine"
+    """Names a thing (model, endpoint, request): inspected, but not for what such names always look like."""
+    WORKING = "working"
+    """Raw material for later stages. Never encoded."""
+
+
+def _field(group: str, doc: str, handling: Handling | None = None) -> Any:
+    return dataclasses.field(default=None, metadata={"group": group, "doc": doc, "handling": handling})
+
+
+def _working(doc: str) -> Any:
+    return dataclasses.field(
+        default_factory=list, metadata={"group": "working", "doc": doc, "handling": Handling.WORKING}
+    )
+
+
+_ID, _WHO, _WHAT = "identity of the event", "who", "what"
+_PRIVACY, _OUTCOME, _PROOF, _OPTIONAL = "privacy", "cost and outcome", "proof", "optional"
+_QUARANTINE = "quarantine"
+_IDENTITY, _MACHINE = Handling.IDENTITY, Handling.MACHINE
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class AuditEvent:
+    """One event of the common schema ``veilog/1``. Absent (``None``) means unknown, never empty.
+
+    Field order is the order of the native encoding.
+    """
+
+    schema: str = dataclasses.field(
+        default=SCHEMA_ID, metadata={"group": _ID, "doc": "Schema of this event.", "handling": None}
+    )
+    event_id: CleanText | None = _field(_ID, "Keyed id, the same for every delivery of the same bytes.")
+    timestamp: CleanText | None = _field(_ID, "When it happened, RFC 3339 in UTC.")
+    source: CleanText | None = _field(_ID, "Parser that read the record.")
+    kind: Kind | None = _field(_ID, "What the event is about.")
+
+    tenant_id: Text | None = _field(_WHO, "Account, subscription or organization.", _MACHINE)
+    user_id: Text | None = _field(_WHO, "Stable id of the caller (ARN, object id, e-mail).", _IDENTITY)
+    user_name: Text | None = _field(_WHO, "Readable name of the caller.", _IDENTITY)
+    user_type: UserType | None = _field(_WHO, "Kind of caller.")
+    user_department: CleanText | None = _field(_WHO, "From the department lookup.")
+    session_id: Text | None = _field(_WHO, "Login or client session.", _IDENTITY)
+    conversation_id: Text | None = _field(_WHO, "Thread the exchange belongs to.", _IDENTITY)
+    client_ip: Text | None = _field(_WHO, "Address the call came from.", _IDENTITY)
+    user_agent: Text | None = _field(_WHO, "Client software.", _MACHINE)
+
+    provider: Text | None = _field(_WHAT, "Who serves the model (OTel gen_ai.provider.name).", _MACHINE)
+    operation: Operation | None = _field(_WHAT, "OTel gen_ai.operation.name.")
+    api_operation: Text | None = _field(_WHAT, "Operation as the source names it.", _MACHINE)
+    endpoint: Text | None = _field(_WHAT, "Path or URL that was called, without its query.", _MACHINE)
+    model_name: Text | None = _field(_WHAT, "Model as requested.", _MACHINE)
+    model_version: Text | None = _field(_WHAT, "Model as it answered.", _MACHINE)
+    model_department: CleanText | None = _field(_WHAT, "From the department lookup.")
+    request_id: Text | None = _field(_WHAT, "The source's id of the call.", _MACHINE)
+    tool_calls: list[ToolCall] | None = _field(_WHAT, "Tools the model asked for.")
+    cloud: Cloud | None = _field(_WHAT, "Cloud account, region and resource.")
+
+    prompt_hash: CleanText | None = _field(_PRIVACY, "Keyed hash of the newest user turn.")
+    system_prompt_hash: CleanText | None = _field(_PRIVACY, "Keyed hash of the system prompt.")
+    response_hash: CleanText | None = _field(_PRIVACY, "Keyed hash of all that the model produced.")
+    hash_key_id: CleanText | None = _field(_PRIVACY, "Which key made the hashes.")
+    previous_hashes: PreviousHashes | None = _field(_PRIVACY, "Hashes under the previous key, during rotation.")
+    prompt_chars: int | None = _field(_PRIVACY, "Characters sent to the model, all turns, system prompt excluded.")
+    response_chars: int | None = _field(_PRIVACY, "Characters that the model produced.")
+    prompt_classification: Level | None = _field(_PRIVACY, "Label of everything sent to the model.")
+    response_classification: Level | None = _field(_PRIVACY, "Label of everything the model produced.")
+    data_categories: list[CleanText] | None = _field(_PRIVACY, "Kinds of data found, both sides.")
+    classification_rules: ClassificationRules | None = _field(_PRIVACY, "Rules that decided the labels.")
+    findings: Findings | None = _field(_PRIVACY, "Entity counts per side.")
+
+    input_tokens: int | None = _field(_OUTCOME, "Tokens in the request.")
+    output_tokens: int | None = _field(_OUTCOME, "Tokens in the response.")
+    token_count: int | None = _field(_OUTCOME, "Tokens billed in all.")
+    latency_ms: float | None = _field(_OUTCOME, "Duration of the call in milliseconds.")
+    outcome_status: Outcome | None = _field(_OUTCOME, "How the call ended.")
+    error_code: Text | None = _field(_OUTCOME, "Error code as the source names it.", _MACHINE)
+    http_status: int | None = _field(_OUTCOME, "HTTP status of the answer.")
+    finish_reasons: list[Text] | None = _field(_OUTCOME, "Why each choice ended.", _MACHINE)
+
+    redaction: Redaction | None = _field(_PROOF, "Which detectors saw this event, and how much of it.")
+
+    content: Content | None = _field(_OPTIONAL, "Redacted text, where the policy keeps it.")
+    unmapped: SensitiveTree | dict[str, Any] | None = _field(
+        _OPTIONAL, "What the parser did not consume, cleaned, where the policy keeps it."
+    )
+
+    tag: CleanText | None = _field(_QUARANTINE, "Shipper tag of the record.")
+    error_type: CleanText | None = _field(_QUARANTINE, "Why the record is in quarantine; a closed list.")
+    raw_bytes: int | None = _field(_QUARANTINE, "Length of the raw record in bytes.")
+    raw_hash: CleanText | None = _field(_QUARANTINE, "Keyed hash of the raw record.")
+
+    prompt_messages: list[Message] = _working("Request side of the exchange, in order.")
+    response_messages: list[Message] = _working("Response side of the exchange, in order.")
+
+
+def without_nones(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop the keys whose value is None: in this schema absent means unknown."""
+    return {key: value for key, value in mapping.items() if value is not None}

@@ -1,0 +1,412 @@
+"""Gateways and home-grown middleware: one record per call, with the bodies that went over the wire.
+
+There is no standard for such logs, but there is a habit: two bodies (objects, or JSON in strings) under a few usual
+names, and around them who, when, where and how long under a few more. This parser knows the habit. The bodies are read
+by ``wire``, whatever provider's they are; what the envelope says goes before what a body says.
+
+HTTP loggers put the bodies inside ``request`` and ``response`` objects, beside ``headers``, ``url`` and ``status``:
+read too. Of the headers the few that an audit trail needs are taken, and all others dropped: they carry credentials.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from veilog_parsers.event import AuditEvent, CleanText, Kind, Operation, Outcome, SensitiveText, UserType
+from veilog_parsers.outcomes import outcome_of_status
+from veilog_parsers.record import Fields
+from veilog_parsers.source import Source, Stability
+from veilog_parsers.take import (
+    discard,
+    identifier,
+    known,
+    peek,
+    take,
+    take_count,
+    take_identifier,
+    take_number,
+    take_text,
+)
+from veilog_parsers.times import take_time
+from veilog_parsers.wire.read import open_body, read_exchange
+
+T = TypeVar("T")
+Path = tuple[str, ...]
+
+_REQUEST_KEYS: Final = ("request", "req", "input")
+_RESPONSE_KEYS: Final = ("response", "resp", "res", "output")
+_REQUEST_BODIES: Final[tuple[Path, ...]] = (
+    ("request_body",),
+    ("requestBody",),
+    ("request", "body"),
+    ("req", "body"),
+    *((key,) for key in _REQUEST_KEYS),
+)
+_RESPONSE_BODIES: Final[tuple[Path, ...]] = (
+    ("response_body",),
+    ("responseBody",),
+    ("response", "body"),
+    ("resp", "body"),
+    ("res", "body"),
+    *((key,) for key in _RESPONSE_KEYS),
+)
+
+
+def _paths(names: str) -> tuple[Path, ...]:
+    return tuple(tuple(name.split("/")) for name in names.split())
+
+
+_TIME: Final = _paths("time timestamp ts @timestamp datetime created_at start_time startTime date")
+_REQUEST_ID: Final = _paths(
+    "request_id requestId req_id x_request_id x-request-id correlation_id correlationId trace_id traceId"
+)
+_USER_ID: Final = _paths("user_id userId user user/id uid")
+_USER_NAME: Final = _paths("user_name userName username user/name user_email userEmail email user/email")
+_TENANT: Final = _paths("tenant_id tenantId tenant organization_id org_id organization org")
+_SESSION: Final = _paths("session_id sessionId session")
+_CONVERSATION: Final = _paths("conversation_id conversationId thread_id threadId chat_id chatId")
+_CLIENT_IP: Final = _paths(
+    """
+    client_ip clientIp clientIP source_ip remote_addr remoteAddr remote_ip ip_address ip x_forwarded_for x-forwarded-for
+    request/remote_addr req/remoteAddress request/ip
+    """
+)
+_USER_AGENT: Final = _paths("user_agent userAgent user-agent")
+_MODEL: Final = _paths("model model_name modelName model_id modelId")
+_ENDPOINT: Final = _paths(
+    """
+    endpoint url uri path route request_path requestPath request_uri requestUri request_url requestUrl
+    request/url request/uri request/path req/url req/path
+    """
+)
+_API_OPERATION: Final = _paths("api_operation operation_name operationName operation call_type kind")
+_STATUS: Final = _paths(
+    """
+    status_code statusCode http_status httpStatus response_status response_code status
+    response/status_code response/statusCode response/status resp/status res/statusCode res/status
+    """
+)
+_MILLISECONDS: Final = _paths(
+    """
+    latency_ms latencyMs duration_ms durationMs response_time_ms responseTimeMs elapsed_ms elapsedMs took_ms
+    processing_ms total_time_ms
+    """
+)
+_SECONDS: Final = _paths("latency_s latency_seconds duration_s duration_seconds response_time_seconds elapsed_seconds")
+_INPUT_TOKENS: Final = _paths("input_tokens prompt_tokens inputTokens promptTokens")
+_OUTPUT_TOKENS: Final = _paths("output_tokens completion_tokens outputTokens completionTokens")
+_TOTAL_TOKENS: Final = _paths("total_tokens totalTokens")
+_HEADERS: Final = _paths(
+    """
+    request_headers requestHeaders headers request/headers req/headers
+    response_headers responseHeaders response/headers resp/headers res/headers
+    """
+)
+_CREDENTIALS: Final = _paths("authorization Authorization api_key apiKey api-key x-api-key cookie cookies access_token")
+_TRANSPORT: Final = _paths("method http_method stream streaming request/method req/method")
+
+_STATUS_WORDS: Final = {
+    "success": Outcome.SUCCESS,
+    "succeeded": Outcome.SUCCESS,
+    "ok": Outcome.SUCCESS,
+    "error": Outcome.FAILURE,
+    "failure": Outcome.FAILURE,
+    "failed": Outcome.FAILURE,
+}
+
+_PROVIDERS: Final = {
+    "azure": "azure.ai.openai",
+    "azure-openai": "azure.ai.openai",
+    "azure_openai": "azure.ai.openai",
+    "bedrock": "aws.bedrock",
+    "gemini": "gcp.gemini",
+    "google": "gcp.gemini",
+    "mistral": "mistral_ai",
+    "mistralai": "mistral_ai",
+    "vertex": "gcp.vertex_ai",
+    "vertex_ai": "gcp.vertex_ai",
+    "xai": "x_ai",
+}
+"""What logs call a provider, where that is not what OpenTelemetry calls it."""
+
+_HOSTS: Final = (
+    ("openai.azure.com", "azure.ai.openai"),
+    ("cognitiveservices.azure.com", "azure.ai.openai"),
+    ("services.ai.azure.com", "azure.ai.inference"),
+    ("inference.ai.azure.com", "azure.ai.inference"),
+    ("api.openai.com", "openai"),
+    ("api.anthropic.com", "anthropic"),
+    ("aiplatform.googleapis.com", "gcp.vertex_ai"),
+    ("generativelanguage.googleapis.com", "gcp.gemini"),
+    ("api.mistral.ai", "mistral_ai"),
+    ("api.groq.com", "groq"),
+    ("api.deepseek.com", "deepseek"),
+    ("api.perplexity.ai", "perplexity"),
+    ("api.x.ai", "x_ai"),
+    ("api.cohere.com", "cohere"),
+    ("amazonaws.com", "aws.bedrock"),
+)
+
+_ENDPOINTS: Final = (
+    ("/chat/completions", Operation.CHAT),
+    ("/v1/completions", Operation.TEXT_COMPLETION),
+    ("/embeddings", Operation.EMBEDDINGS),
+    ("/images/generations", Operation.IMAGE_GENERATION),
+    ("/images/edits", Operation.IMAGE_GENERATION),
+    ("/moderations", Operation.MODERATION),
+    ("/v1/responses", Operation.CHAT),
+    ("/v1/messages", Operation.CHAT),
+    ("/v1/complete", Operation.TEXT_COMPLETION),
+    (":generateContent", Operation.GENERATE_CONTENT),
+    (":streamGenerateContent", Operation.GENERATE_CONTENT),
+    (":embedContent", Operation.EMBEDDINGS),
+)
+"""How the paths of model APIs end."""
+
+_MODEL_IN_PATH: Final = re.compile(r"/(?:deployments|models|engines)/([^/:\s]{1,256})")
+_REQUEST_LINE: Final = re.compile(r"(?:[A-Z]{3,7} )?(\S+)(?: HTTP/[0-9.]{1,3})?")
+_USER_INFO: Final = re.compile(r"(^|//)[^/\s]*@")
+_IPV4_PORT: Final = re.compile(r"((?:[0-9]{1,3}\.){3}[0-9]{1,3}):[0-9]{1,5}")
+_BRACKETED: Final = re.compile(r"\[([0-9A-Fa-f:.]{2,45})\](?::[0-9]{1,5})?")
+
+_MAX_DURATION: Final = 1e12
+
+_BODY_STARTS: Final = ("{", "[", "data:", "event:")
+_PROMPT_KEYS: Final = known("messages prompt input contents system instructions")
+_ANSWER_KEYS: Final = known("choices output content completion data embeddings usage done")
+_GEMINI_KEYS: Final = known("candidates usageMetadata promptFeedback modelVersion")
+
+
+def _text_has(text: str, *keys: str) -> bool:
+    return any(f'"{key}"' in text for key in keys)
+
+
+def _asks_a_model(body: Any) -> bool:
+    """Whether a request body is one to a model: it names the model and holds a prompt, or has turns with roles."""
+    if type(body) is str:
+        return body.lstrip().startswith(_BODY_STARTS) and (
+            (_text_has(body, "model") and _text_has(body, *_PROMPT_KEYS))
+            or (_text_has(body, "role") and _text_has(body, "messages", "contents"))
+        )
+    if type(body) is not dict:
+        return False
+    if "model" in body and not body.keys().isdisjoint(_PROMPT_KEYS):
+        return True
+    turns = body.get("messages") or body.get("contents")
+    first = turns[0] if type(turns) is list and turns else None
+    return type(first) is dict and ("role" in first or "parts" in first)
+
+
+def _is_a_models(body: Any) -> bool:
+    """Whether a response body (or the first events of its stream) is a model's answer."""
+    if type(body) is str:
+        return body.lstrip().startswith(_BODY_STARTS) and (
+            (_text_has(body, "model") and _text_has(body, *_ANSWER_KEYS)) or _text_has(body, *_GEMINI_KEYS)
+        )
+    if type(body) is list:
+        return any(_is_a_models(event) for event in body[:3] if type(event) is dict)
+    if type(body) is not dict:
+        return False
+    inner = body.get("message") or body.get("response")
+    return (
+        ("model" in body and not body.keys().isdisjoint(_ANSWER_KEYS))
+        or not body.keys().isdisjoint(_GEMINI_KEYS)
+        or (type(inner) is dict and "model" in inner)
+    )
+
+
+def _operation_at(endpoint: Any) -> Operation | None:
+    """What is called at a path or URL; None if it is no model API's, as far as its end tells."""
+    if type(endpoint) is str:
+        path = _without_query(endpoint)
+        if "/v1" in path or "/openai/" in path:
+            for ending, operation in _ENDPOINTS:
+                if path.endswith(ending):
+                    return operation
+    return None
+
+
+def _is_exchange(fields: Fields) -> bool:
+    """Ordinary web logs have requests and responses too: only a model's body, or a model API's path, makes it ours."""
+    return (
+        any(_asks_a_model(peek(fields, *path)) for path in _REQUEST_BODIES)
+        or any(_is_a_models(peek(fields, *path)) for path in _RESPONSE_BODIES)
+        or any(_operation_at(peek(fields, *path)) for path in _ENDPOINT)
+    )
+
+
+def _first(taker: Callable[..., T | None], fields: Fields, paths: tuple[Path, ...]) -> T | None:
+    """The first of several usual names that gives a value."""
+    for path in paths:
+        if path[0] in fields:
+            value = taker(fields, *path)
+            if value is not None:
+                return value
+    return None
+
+
+def _open_first(fields: Fields, paths: tuple[Path, ...]) -> Any:
+    """The first body there is, decoded in place."""
+    for path in paths:
+        body = peek(fields, *path)
+        if type(body) in (dict, list) or (type(body) is str and body.lstrip().startswith(_BODY_STARTS)):
+            return open_body(fields, *path)
+        if body == "":
+            take(fields, *path)
+    return None
+
+
+def _take_headers(fields: Fields) -> dict[str, Any]:
+    """All headers, of request and response, lower-cased and out of the record."""
+    headers: dict[str, Any] = {}
+    for path in _HEADERS:
+        found = take(fields, *path)
+        if type(found) is dict:
+            for name, value in found.items():
+                headers[name.lower()] = value[0] if type(value) is list and value else value
+    return headers
+
+
+def _without_query(url: str) -> str:
+    return url.partition("?")[0].partition("#")[0]
+
+
+def _take_endpoint(fields: Fields, *path: str) -> str | None:
+    """Pop a path or URL without what may hold secrets: its user info, query and fragment."""
+    value = peek(fields, *path)
+    match = _REQUEST_LINE.fullmatch(value) if type(value) is str else None
+    if match is None:
+        return None
+    endpoint = _USER_INFO.sub(r"\1", _without_query(match[1]))
+    if identifier(endpoint) is None:
+        return None
+    take(fields, *path)
+    return endpoint
+
+
+def _take_address(fields: Fields, *path: str) -> SensitiveText | None:
+    """Pop an address: the first of a chain of proxies, without a port."""
+    value = peek(fields, *path)
+    if type(value) is not str:
+        return None
+    first = value.partition(",")[0].strip()
+    match = _IPV4_PORT.fullmatch(first) or _BRACKETED.fullmatch(first)
+    address = identifier(match[1] if match else first)
+    if address is not None:
+        take(fields, *path)
+    return address
+
+
+def _take_status(fields: Fields, *path: str) -> int | None:
+    """Pop an HTTP status; another number or a word is none."""
+    value = peek(fields, *path)
+    if (type(value) is int and 100 <= value <= 599) or (type(value) is str and re.fullmatch("[1-5][0-9]{2}", value)):
+        return take_count(fields, *path)
+    return None
+
+
+def _take_duration(fields: Fields, *path: str) -> float | None:
+    """Pop a duration; one that a stepping clock made negative says nothing."""
+    number = take_number(fields, *path)
+    return number if number is not None and 0 <= number < _MAX_DURATION else None
+
+
+def _take_provider(fields: Fields) -> SensitiveText | CleanText | None:
+    value = fields.get("provider")
+    if type(value) is str and value.lower() in _PROVIDERS:
+        del fields["provider"]
+        return CleanText(_PROVIDERS[value.lower()])
+    return take_identifier(fields, "provider")
+
+
+def _provider_at(endpoint: str) -> CleanText | None:
+    authority = endpoint.partition("://")[2].partition("/")[0].partition(":")[0]
+    for host, provider in _HOSTS:
+        if authority.endswith(host):
+            return CleanText(provider)
+    return None
+
+
+def _read_who(fields: Fields, headers: Fields, event: AuditEvent) -> None:
+    event.tenant_id = _first(take_identifier, fields, _TENANT) or take_identifier(headers, "openai-organization")
+    event.user_id = _first(take_identifier, fields, _USER_ID)
+    event.user_name = _first(take_identifier, fields, _USER_NAME)
+    if event.user_id is None:
+        event.user_id, event.user_name = event.user_name, None
+    event.session_id = _first(take_identifier, fields, _SESSION)
+    event.conversation_id = _first(take_identifier, fields, _CONVERSATION)
+    event.client_ip = (
+        _first(_take_address, fields, _CLIENT_IP)
+        or _take_address(headers, "x-forwarded-for")
+        or _take_address(headers, "x-real-ip")
+    )
+    event.user_agent = _first(take_text, fields, _USER_AGENT) or take_text(headers, "user-agent")
+
+
+def _read_what(fields: Fields, headers: Fields, event: AuditEvent) -> None:
+    endpoint = _first(_take_endpoint, fields, _ENDPOINT)
+    event.provider = _take_provider(fields)
+    event.model_name = _first(take_identifier, fields, _MODEL)
+    if endpoint is not None:
+        event.endpoint = SensitiveText(endpoint)
+        event.operation = _operation_at(endpoint)
+        event.provider = event.provider or _provider_at(endpoint)
+        model = _MODEL_IN_PATH.search(endpoint)
+        if model is not None:
+            event.model_name = event.model_name or SensitiveText(model[1])
+    event.api_operation = _first(take_identifier, fields, _API_OPERATION)
+    event.request_id = _first(take_identifier, fields, _REQUEST_ID) or _first(
+        take_identifier, headers, _paths("x-request-id request-id apim-request-id")
+    )
+
+
+def _read_how(fields: Fields, headers: Fields, event: AuditEvent) -> None:
+    event.http_status = _first(_take_status, fields, _STATUS)
+    event.outcome_status = outcome_of_status(event.http_status)
+    word = fields.get("status")
+    if type(word) is str and word.lower() in _STATUS_WORDS:
+        del fields["status"]
+        event.outcome_status = event.outcome_status or _STATUS_WORDS[word.lower()]
+    event.latency_ms = _first(_take_duration, fields, _MILLISECONDS)
+    if event.latency_ms is None and (seconds := _first(_take_duration, fields, _SECONDS)) is not None:
+        event.latency_ms = seconds * 1000
+    if event.latency_ms is None:
+        event.latency_ms = _take_duration(headers, "openai-processing-ms")
+    event.input_tokens = _first(take_count, fields, _INPUT_TOKENS)
+    event.output_tokens = _first(take_count, fields, _OUTPUT_TOKENS)
+    event.token_count = _first(take_count, fields, _TOTAL_TOKENS)
+
+
+def parse(fields: Fields) -> AuditEvent:
+    """Read one record."""
+    request, response = _open_first(fields, _REQUEST_BODIES), _open_first(fields, _RESPONSE_BODIES)
+    event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=_first(take_time, fields, _TIME))
+    headers = _take_headers(fields)
+    _read_who(fields, headers, event)
+    _read_what(fields, headers, event)
+    _read_how(fields, headers, event)
+    discard(fields, *_CREDENTIALS, *_TRANSPORT)
+    read_exchange(request, response).apply(event)
+    if event.user_id is not None:
+        event.user_type = UserType.USER
+    return event
+
+
+SOURCE: Final = Source(
+    name="openai_gateway",
+    summary="Request and response bodies of model APIs, as gateways and home-grown middleware log them.",
+    stability=Stability.STABLE,
+    never_carries="What the gateway chose not to log. A name outside the usual ones ends in `unmapped`.",
+    references=(
+        "https://platform.openai.com/docs/api-reference",
+        "https://docs.anthropic.com/en/api/messages",
+        "https://ai.google.dev/api/generate-content",
+        "https://github.com/ollama/ollama/blob/main/docs/api.md",
+    ),
+    markers=dict.fromkeys(
+        (*_REQUEST_KEYS, *_RESPONSE_KEYS, "request_body", "requestBody", "response_body", "responseBody"), _is_exchange
+    ),
+    parse=parse,
+)

@@ -1,0 +1,28 @@
+"""What a transport hands to the parsers: one decoded record and what the shipper said about it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+Fields = dict[str, Any]
+"""A decoded JSON object. Parsers own the one they are given and consume it in place (see ``take``)."""
+
+
+@dataclasses.dataclass(slots=True)
+class RawRecord:
+    """One record as it arrived.
+
+    Attributes:
+        value: the decoded record; any JSON value, since what arrives need not be an object.
+        raw: the bytes it was decoded from. They key its ``event_id``, so that a redelivery has the same one.
+        tag: the shipper's tag, or "".
+        time: the shipper's time of the entry in RFC 3339, for records that carry none themselves.
+        metadata: the entry's metadata (Fluent Bit v2 entries), or an empty dict.
+    """
+
+    value: Any
+    raw: bytes
+    tag: str = ""
+    time: str | None = None
+    metadata: Fields = dataclasses.field(default_factory=dict)

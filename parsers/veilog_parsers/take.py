@@ -1,0 +1,202 @@
+"""Consuming a record: parsers move fields out, and what is left is ``unmapped``.
+
+Every ``take_*`` pops one value from nested dicts in place and returns it typed. A value of the wrong type is *not*
+taken: it stays where it is and so shows up as unmapped, where drift is seen and redaction still walks it. A parser
+built on these needs no error handling for hostile records.
+
+Paths are given as separate keys, ``take_str(fields, "userIdentity", "arn")``, since log keys contain dots.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any, Final
+
+import orjson
+
+from veilog_parsers.event import SensitiveText
+from veilog_parsers.record import Fields
+
+MAX_IDENTIFIER_CHARS: Final = 512
+_IDENTIFIER = re.compile(rf"[^\s\x00-\x1f\x7f]{{1,{MAX_IDENTIFIER_CHARS}}}")
+_DECIMAL = re.compile(r"-?[0-9]{1,18}")
+_INT64: Final = 2**63
+
+
+def _parent(fields: Any, path: tuple[str, ...]) -> Fields | None:
+    for key in path[:-1]:
+        if not isinstance(fields, dict):
+            return None
+        fields = fields.get(key)
+    return fields if isinstance(fields, dict) else None
+
+
+def peek(fields: Any, *path: str) -> Any:
+    """The value at a path, left in place; None where there is none."""
+    parent = _parent(fields, path)
+    return None if parent is None else parent.get(path[-1])
+
+
+def take(fields: Fields, *path: str) -> Any:
+    """Pop the value at a path, whatever its type; None where there is none."""
+    parent = _parent(fields, path)
+    return None if parent is None else parent.pop(path[-1], None)
+
+
+def discard(fields: Fields, *paths: tuple[str, ...] | str) -> None:
+    """Drop what is known to carry nothing for an audit trail, so that it does not count as drift."""
+    for path in paths:
+        take(fields, *((path,) if isinstance(path, str) else path))
+
+
+def known(names: str) -> frozenset[str]:
+    """The keys in a string of names, for ``discard_known``."""
+    return frozenset(names.split())
+
+
+def discard_known(fields: Fields, keys: frozenset[str]) -> None:
+    """``discard`` for a long list of top-level keys, of which a record has a few."""
+    for key in keys & fields.keys():
+        del fields[key]
+
+
+def take_str(fields: Fields, *path: str) -> str | None:
+    """Pop a non-empty string as a bare ``str``, for decisions inside a parser. What goes into an event is a text."""
+    parent = _parent(fields, path)
+    if parent is None:
+        return None
+    value = parent.get(path[-1])
+    if type(value) is not str or not value:
+        return None
+    del parent[path[-1]]
+    return value
+
+
+def take_text(fields: Fields, *path: str) -> SensitiveText | None:
+    """Pop a non-empty string as free text."""
+    value = take_str(fields, *path)
+    return None if value is None else SensitiveText(value)
+
+
+def take_identifier(fields: Fields, *path: str) -> SensitiveText | None:
+    """Pop a string (or integer) that looks like a name of a thing: no white space, at most 512 characters.
+
+    Prose in a field for names is not taken, so it can only leave through the redaction of ``unmapped``.
+    """
+    parent = _parent(fields, path)
+    if parent is None:
+        return None
+    text = identifier(parent.get(path[-1]))
+    if text is not None:
+        del parent[path[-1]]
+    return text
+
+
+def identifier(value: Any) -> SensitiveText | None:
+    """The value as a text if it looks like a name of a thing (see ``take_identifier``)."""
+    if type(value) is int:
+        value = str(value) if -_INT64 <= value < 2 * _INT64 else None
+    if type(value) is str and _IDENTIFIER.fullmatch(value):
+        return SensitiveText(value)
+    return None
+
+
+def take_int(fields: Fields, *path: str) -> int | None:
+    """Pop a 64-bit integer; integral floats and decimal strings count, booleans do not."""
+    parent = _parent(fields, path)
+    if parent is None:
+        return None
+    value = parent.get(path[-1])
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    elif type(value) is str and _DECIMAL.fullmatch(value):
+        value = int(value)
+    if type(value) is not int or not -_INT64 <= value < _INT64:
+        return None
+    del parent[path[-1]]
+    return value
+
+
+def take_count(fields: Fields, *path: str) -> int | None:
+    """Pop an integer of zero or more (tokens, statuses); a negative one is not taken."""
+    value = peek(fields, *path)
+    if (type(value) in (int, float) and value < 0) or (type(value) is str and value.startswith("-")):
+        return None
+    return take_int(fields, *path)
+
+
+def take_sum(fields: Fields, *keys: str) -> int | None:
+    """Pop several top-level counts and add up those that are there; None if none is."""
+    counts = [count for key in keys if (count := take_count(fields, key)) is not None]
+    return sum(counts) if counts else None
+
+
+def take_number(fields: Fields, *path: str) -> float | None:
+    """Pop a finite number; decimal strings count, booleans do not."""
+    parent = _parent(fields, path)
+    if parent is None:
+        return None
+    value: Any = parent.get(path[-1])
+    if type(value) is str:
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if type(value) not in (int, float) or not math.isfinite(value):
+        return None
+    del parent[path[-1]]
+    return float(value)
+
+
+def take_dict(fields: Fields, *path: str) -> Fields | None:
+    """Pop an object."""
+    parent = _parent(fields, path)
+    if parent is None or type(parent.get(path[-1])) is not dict:
+        return None
+    value: Fields = parent.pop(path[-1])
+    return value
+
+
+def take_list(fields: Fields, *path: str) -> list[Any] | None:
+    """Pop an array."""
+    parent = _parent(fields, path)
+    if parent is None or type(parent.get(path[-1])) is not list:
+        return None
+    value: list[Any] = parent.pop(path[-1])
+    return value
+
+
+def open_json(fields: Fields, *path: str) -> Any:
+    """Decode a JSON object or array that is held in a string, in place, and return what is now at the path.
+
+    A string that is no such JSON, and any other value, is left and returned as it is.
+    """
+    parent = _parent(fields, path)
+    if parent is None:
+        return None
+    value = parent.get(path[-1])
+    if type(value) is str and value[:1] in "{[" and value:
+        try:
+            value = parent[path[-1]] = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return value
+    return value
+
+
+def remainder(fields: Fields, max_depth: int = 64) -> Fields:
+    """What is left of a consumed record, with emptied containers and nulls pruned (below ``max_depth``, as it is)."""
+
+    def prune(value: Any, depth: int) -> Any:
+        if depth >= max_depth:
+            return value
+        if type(value) is dict:
+            kept = {key: inner for key, item in value.items() if (inner := prune(item, depth + 1)) is not None}
+            return kept or None
+        if type(value) is list:
+            # An item that was consumed leaves a null, so that the others keep their places.
+            items = [prune(item, depth + 1) for item in value]
+            return items if any(item is not None for item in items) else None
+        return value
+
+    return prune(fields, 0) or {}

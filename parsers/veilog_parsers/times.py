@@ -1,0 +1,79 @@
+"""Times as logs write them, as one form: RFC 3339 in UTC, with the fraction the source gave.
+
+Seen in the wild: ``...Z``, no zone at all (taken as UTC), a blank instead of ``T``, 1 to 9 fraction digits, offsets
+with and without a colon, and epochs in seconds, milliseconds and nanoseconds. What is none of these is no time.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from veilog_parsers.event import CleanText
+from veilog_parsers.record import Fields
+from veilog_parsers.take import peek, take
+
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s?(Z|z|UTC|[+-]\d\d:?\d\d)?", re.ASCII
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NS = 1_000_000_000
+_MAX_SECONDS = 253_402_300_799  # 9999-12-31T23:59:59Z
+
+
+def parse_time(value: Any) -> CleanText | None:
+    """RFC 3339 in UTC from a time string, or from an epoch number whose size tells its unit (s, ms, us or ns)."""
+    if type(value) is str:
+        return _from_string(value)
+    if type(value) is int:
+        if value < 10**8:
+            return None
+        # An epoch of today is 10 digits in seconds, 13 in milliseconds, 16 in microseconds, 19 in nanoseconds.
+        nanoseconds = value
+        while nanoseconds < 10**17:
+            nanoseconds *= 1000
+        return from_epoch_ns(nanoseconds)
+    if type(value) is float and 0 < value < _MAX_SECONDS * 1000:
+        seconds = value / 1000 if value > _MAX_SECONDS else value
+        return from_epoch_ns(round(seconds * 1_000_000) * 1000)
+    return None
+
+
+def from_epoch_ns(nanoseconds: int) -> CleanText | None:
+    """RFC 3339 in UTC from nanoseconds since 1970; None outside the years 1 to 9999."""
+    seconds, fraction = divmod(nanoseconds, _NS)
+    try:
+        moment = _EPOCH + timedelta(seconds=seconds)
+    except OverflowError:
+        return None
+    return _format(moment, f"{fraction:09d}")
+
+
+def _from_string(value: str) -> CleanText | None:
+    match = _TIME.fullmatch(value.strip()) if len(value) < 64 else None
+    if match is None:
+        return None
+    date, clock, fraction, zone = match.groups()
+    try:
+        moment = datetime.fromisoformat(f"{date}T{clock}+00:00")
+        if zone and zone[0] in "+-":
+            offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
+            moment = moment - offset if zone[0] == "+" else moment + offset
+    except (ValueError, OverflowError):
+        return None
+    return _format(moment, fraction or "")
+
+
+def _format(moment: datetime, fraction: str) -> CleanText:
+    fraction = fraction.rstrip("0")
+    stem = moment.replace(tzinfo=None).isoformat(timespec="seconds")
+    return CleanText(f"{stem}.{fraction}Z" if fraction else f"{stem}Z")
+
+
+def take_time(fields: Fields, *path: str) -> CleanText | None:
+    """Pop a time from a record; what is not recognized as one stays."""
+    time = parse_time(peek(fields, *path))
+    if time is not None:
+        take(fields, *path)
+    return time

@@ -1,0 +1,252 @@
+"""The shapes of Amazon Bedrock: Converse, and what InvokeModel passes on to each model as it is.
+
+Converse and Nova share one shape. Claude speaks Anthropic's, imported and newer models OpenAI's. All others (Titan,
+Llama, Cohere, Mistral, AI21, Stability) are flat: a few texts under names of their own, so one table of names reads
+them all. A prompt of a flat body may be a whole chat in the model's template; it counts as one turn of the user.
+
+``inputTokens`` excludes tokens read from or written to the cache; as for Anthropic, the three are added. Echoes of the
+prompt in an answer are discarded. So are images, and parameters, tool definitions and guardrail settings. Traces of
+guardrails quote what was withheld: they are left, and so only leave cleaned.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from veilog_parsers.event import Operation, Role
+from veilog_parsers.record import Fields
+from veilog_parsers.take import (
+    discard,
+    discard_known,
+    known,
+    open_json,
+    peek,
+    remainder,
+    take_count,
+    take_dict,
+    take_identifier,
+    take_number,
+    take_str,
+    take_sum,
+)
+from veilog_parsers.wire import anthropic, openai, streams
+from veilog_parsers.wire.errors import read_error
+from veilog_parsers.wire.exchange import Exchange
+from veilog_parsers.wire.turns import MAX_DEPTH, Turn, answer_turn, ask_content, take_finish, take_role
+
+_CONVERSE_REQUEST: Final = known(
+    "additionalModelRequestFields guardrailConfig inferenceConfig promptVariables schemaVersion toolConfig"
+)
+_CONVERSE_EVENTS: Final = known("contentBlockDelta contentBlockStart messageStart messageStop metadata")
+_FLAT_EVENTS: Final = known("event_type generation outputText outputs text")
+_ANTHROPIC_REQUEST: Final = known("anthropic_version max_tokens_to_sample")
+_ANTHROPIC_RESPONSE: Final = known("completion content")
+
+_CONFIGURATION: Final = known(
+    """
+    add_generation_prompt additionalModelRequestFields additionalModelResponseFieldPaths amazon-bedrock-guardrailConfig
+    aspect_ratio cfg_scale citation_quality clip_guidance_preset countPenalty dimensions do_sample embeddingConfig
+    embeddingTypes embedding_types eos_token_id force_single_step frequencyPenalty frequency_penalty guardrailConfig
+    height image imageGenerationConfig images inferenceConfig init_image inputImage input_type k logit_bias maxTokens
+    max_gen_len max_length max_new_tokens max_tokens min_tokens minTokens mode n normalize numResults num_generations
+    output_dimension output_format outputConfig p parameters performanceConfig presencePenalty presence_penalty
+    prompt_truncation raw_prompting repetition_penalty requestMetadata return_likelihoods return_prompt samples sampler
+    schemaVersion search_queries_only seed serviceTier steps stop stopSequences stop_sequences stop_token_ids stream
+    strength style_preset temperature textGenerationConfig toolConfig tools topK topKReturn topP top_k top_n top_p
+    truncate videoGenerationConfig width
+    """
+)
+_SYSTEM_TEXTS: Final = ("system", "preamble")
+_USER_TEXTS: Final = (
+    "inputText",
+    "prompt",
+    "text_prompts",
+    "negative_prompt",
+    "message",
+    "texts",
+    "inputs",
+    "query",
+)
+_TASK_TEXTS: Final = ("text", "negativeText", "maskPrompt")
+_TASK_MEDIA: Final = known("image images maskImage returnMask similarityStrength weight")
+
+_ANSWER_LISTS: Final = ("results", "generations", "outputs", "completions")
+_ANSWER_TEXTS: Final = ("outputText", "generation", "text")
+_FINISH_REASONS: Final = (
+    ("completionReason",),
+    ("stop_reason",),
+    ("finish_reason",),
+    ("finishReason", "reason"),
+    ("finishReason",),
+)
+_FILTERED: Final = known("CONTENT_FILTERED ERROR_TOXIC content_filtered guardrail_intervened")
+_ANSWER_BOOKKEEPING: Final = known(
+    """
+    artifacts chat_history citations documents embedding embeddings embeddingsByType event_type finish_reasons
+    generation_id id images index is_finished is_search_required likelihood meta prompt relevance_score response_id
+    response_type search_queries search_results seeds texts token_likelihoods tokens
+    """
+)
+_EMBEDDED: Final = known("embedding embeddings embeddingsByType")
+_PICTURED: Final = known("artifacts images")
+
+_BLOCK_TEXTS: Final = (
+    ("guardContent", "text"),
+    ("reasoningContent", "reasoningText"),
+    ("document", "name"),
+    ("document", "context"),
+    ("document", "source"),
+    ("searchResult", "title"),
+    ("searchResult", "content"),
+    ("citationsContent", "content"),
+)
+"""Where the union that is a content block has texts, besides ``text``."""
+_BLOCK_DETAILS: Final = known("bytes citations format image redactedContent s3Location source")
+_USE_DETAILS: Final = known("status toolUseId type")
+_USAGE_DETAILS: Final = known("cacheDetails cacheReadInputTokenCount cacheWriteInputTokenCount serverToolUsage")
+
+_COHERE_ROLES: Final = {"USER": "user", "CHATBOT": "assistant", "SYSTEM": "system", "TOOL": "tool"}
+
+
+def open_body(fields: Fields, *path: str) -> Any:
+    """Decode the body at a path in place, a stream of events to the body it amounts to, and return what is there.
+
+    A string that is no JSON is a body of nothing but text.
+    """
+    body = open_json(fields, *path)
+    if type(body) is list:
+        body = assemble(body)
+    elif type(body) is str and body:
+        body = {"text": body}
+    if type(body) is not dict:
+        return None
+    parent = peek(fields, *path[:-1]) if len(path) > 1 else fields
+    parent[path[-1]] = body
+    return body
+
+
+def assemble(events: list[Any]) -> Fields | None:
+    """The body that a list of stream events amounts to, or None if they are no model's. The events are consumed."""
+    found = [event for event in events if type(event) is dict]
+    for event in found:
+        if not _CONVERSE_EVENTS.isdisjoint(event):
+            return _assemble_converse(found)
+        if "choices" not in event and not _FLAT_EVENTS.isdisjoint(event):
+            return _assemble_flat(found)
+    return streams.assemble(found)
+
+
+def read_request(body: Any, exchange: Exchange) -> None:
+    """Consume a request body."""
+    if type(body) is not dict:
+        return
+    keys = body.keys()
+    if not keys.isdisjoint(_ANTHROPIC_REQUEST):
+        anthropic.read_request(body, exchange)
+    elif not keys.isdisjoint(_CONVERSE_REQUEST) or _has_untyped_blocks(body.get("messages")):
+        _read_converse_request(body, exchange)
+    elif "messages" in body:
+        reader = anthropic if "system" in body else openai
+        reader.read_request(body, exchange)
+    else:
+        _read_flat_request(body, exchange)
+    discard_known(body, _CONFIGURATION)
+
+
+def read_response(body: Any, exchange: Exchange) -> None:
+    """Consume a response body; a stream must be assembled first (``open_body``)."""
+    if type(body) is not dict:
+        return
+    read_error(body, exchange)
+    if take_str(body, "amazon-bedrock-guardrailAction") == "INTERVENED":
+        exchange.content_filtered = True
+    if type(body.get("output")) is dict:
+        _read_converse_response(body, exchange)
+    elif "choices" in body or "output" in body:
+        openai.read_response(body, exchange)
+    elif not _ANTHROPIC_RESPONSE.isdisjoint(body):
+        anthropic.read_response(body, exchange)
+    else:
+        _read_flat_response(body, exchange)
+    _read_metrics(body.get("amazon-bedrock-invocationMetrics"), exchange)
+
+
+def _dicts(value: Any) -> list[Fields]:
+    return [item for item in value if type(item) is dict] if type(value) is list else []
+
+
+def _has_untyped_blocks(messages: Any) -> bool:
+    """Whether messages are Converse's: its blocks are told apart by their keys, everyone else's by ``type``."""
+    return any("type" not in block for message in _dicts(messages)[:1] for block in _dicts(message.get("content"))[:1])
+
+
+# Converse and Nova
+
+
+def _read_converse_request(body: Fields, exchange: Exchange) -> None:
+    exchange.operation = exchange.operation or Operation.CHAT
+    turn = Turn()
+    _read_blocks(body, "system", turn, 0)
+    exchange.ask(Role.SYSTEM, turn.said + turn.results)
+    variables = body.get("promptVariables")
+    if type(variables) is dict:
+        turn = Turn()
+        for name in list(variables):
+            turn.take(variables, name)
+        exchange.ask(Role.USER, turn.said)
+    for message in _dicts(body.get("messages")):
+        role = take_role(message) or Role.USER
+        turn = Turn()
+        _read_blocks(message, "content", turn, 0)
+        # Results of tools stand in the user's messages, before the user's own words.
+        exchange.ask(Role.TOOL, turn.results)
+        exchange.ask(role, turn.said)
+
+
+def _read_converse_response(body: Fields, exchange: Exchange) -> None:
+    exchange.operation = exchange.operation or Operation.CHAT
+    message = peek(body, "output", "message")
+    if type(message) is dict:
+        take_role(message)
+        turn = Turn()
+        _read_blocks(message, "content", turn, 0)
+        answer_turn(turn, exchange)
+    _take_finish(body, exchange, "stopReason")
+    usage = body.get("usage")
+    if type(usage) is dict:
+        exchange.input_tokens = _take_input_tokens(usage, "inputTokens")
+        exchange.output_tokens = take_count(usage, "outputTokens")
+        exchange.total_tokens = take_count(usage, "totalTokens")
+        discard_known(usage, _USAGE_DETAILS)
+    exchange.latency_ms = take_number(body, "metrics", "latencyMs")
+    exchange.answered_model = take_identifier(body, "trace", "promptRouter", "invokedModelId")
+    discard(body, "performanceConfig", "serviceTier")
+
+
+def _read_blocks(fields: Fields, key: str, turn: Turn, depth: int) -> None:
+    """Consume a list of content blocks. A bare string, or one among the blocks, is a text."""
+    for block in _dicts(fields.get(key)):
+        _read_block(block, turn, depth)
+    turn.take(fields, key)
+
+
+def _read_block(block: Fields, turn: Turn, depth: int) -> None:
+    """Consume what only Converse has in a block, and media; the rest is what every turn has."""
+    if "text" in block:
+        turn.take(block, "text")
+    discard(block, ("guardContent", "text", "qualifiers"))
+    for holder, key in _BLOCK_TEXTS:
+        if type(block.get(holder)) is dict:
+            turn.take(block[holder], key)
+            discard_known(block[holder], _BLOCK_DETAILS if key != "name" else frozenset())
+    call, result = block.get("toolUse"), block.get("toolResult")
+    if type(call) is dict:
+        turn.call(call)
+        discard_known(call, _USE_DETAILS)
+    if type(result) is dict and depth < MAX_DEPTH:
+        inner = Turn()
+        _read_blocks(result, "content", inner, depth + 1)
+        turn.results += inner.said + inner.results
+        discard_known(result, _USE_DETAILS)
+    turn.result(block, "json")
+    discard(block, "audio", "cachePoint", "image", "video")

@@ -1,0 +1,198 @@
+"""Google's shape: generateContent and embedContent of Gemini and Vertex AI.
+
+On the wire names are camelCase, in Vertex's request-response logs snake_case: both are read. Enumerations come as
+names or, in recordings of the gRPC client, as numbers.
+
+``candidatesTokenCount`` excludes thinking and ``promptTokenCount`` what tools put into the prompt; both are billed, so
+they are added, and input and output sum up to the total. The model is in the URL, not in the body. Tool declarations
+and ``generationConfig`` are configuration and discarded.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from veilog_parsers.event import Operation, Role, SensitiveText
+from veilog_parsers.record import Fields
+from veilog_parsers.take import discard_known, known, take, take_count, take_identifier, take_sum
+from veilog_parsers.times import take_time
+from veilog_parsers.wire.exchange import Exchange
+from veilog_parsers.wire.turns import Turn, answer_turn, take_finish, take_role
+
+_SNAKE: Final = {
+    "candidates_token_count": "candidatesTokenCount",
+    "code_execution_result": "codeExecutionResult",
+    "create_time": "createTime",
+    "executable_code": "executableCode",
+    "finish_reason": "finishReason",
+    "function_call": "functionCall",
+    "function_response": "functionResponse",
+    "model_version": "modelVersion",
+    "prompt_feedback": "promptFeedback",
+    "prompt_token_count": "promptTokenCount",
+    "response_id": "responseId",
+    "system_instruction": "systemInstruction",
+    "thoughts_token_count": "thoughtsTokenCount",
+    "tool_use_prompt_token_count": "toolUsePromptTokenCount",
+    "total_token_count": "totalTokenCount",
+    "usage_metadata": "usageMetadata",
+}
+_CONFIGURATION: Final = known(
+    """
+    cachedContent cached_content generationConfig generation_config labels outputDimensionality safetySettings
+    safety_settings taskType task_type toolConfig tool_config tools
+    """
+)
+_PART_BOOKKEEPING: Final = known(
+    """
+    fileData file_data inlineData inline_data mediaResolution thought thoughtSignature thought_signature videoMetadata
+    video_metadata
+    """
+)
+_CANDIDATE_BOOKKEEPING: Final = known(
+    """
+    avgLogprobs avg_logprobs citationMetadata citation_metadata groundingMetadata grounding_metadata index
+    logprobsResult logprobs_result safetyRatings safety_ratings tokenCount token_count urlContextMetadata
+    """
+)
+_USAGE_DETAILS: Final = known(
+    """
+    cacheTokensDetails cache_tokens_details cachedContentTokenCount cached_content_token_count candidatesTokensDetails
+    candidates_tokens_details promptTokensDetails prompt_tokens_details serviceTier toolUsePromptTokensDetails
+    tool_use_prompt_tokens_details trafficType traffic_type
+    """
+)
+_FINISH_REASONS: Final = (
+    "FINISH_REASON_UNSPECIFIED",
+    "STOP",
+    "MAX_TOKENS",
+    "SAFETY",
+    "RECITATION",
+    "OTHER",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+    "SPII",
+    "MALFORMED_FUNCTION_CALL",
+)
+
+
+def read_request(body: Fields, exchange: Exchange) -> None:
+    """Consume a request body."""
+    _rename(body)
+    exchange.operation = exchange.operation or (
+        Operation.GENERATE_CONTENT if "contents" in body else Operation.EMBEDDINGS
+    )
+    exchange.requested_model = take_identifier(body, "model")
+    _ask(body, "systemInstruction", Role.SYSTEM, exchange)
+    contents = body.get("contents")
+    if type(contents) is list:
+        for position, content in enumerate(contents):
+            if type(content) is dict:
+                _ask_content(content, Role.USER, exchange)
+            elif type(content) is str:
+                contents[position] = None
+                exchange.ask(Role.USER, [SensitiveText(content)])
+    else:
+        _ask(body, "contents", Role.USER, exchange)
+    _ask(body, "content", Role.USER, exchange)
+    discard_known(body, _CONFIGURATION)
+
+
+def read_response(body: Fields, exchange: Exchange) -> None:
+    """Consume a response body; a stream must be assembled first (``streams.assemble``)."""
+    _rename(body)
+    exchange.answered_model = take_identifier(body, "modelVersion")
+    exchange.request_id = take_identifier(body, "responseId")
+    exchange.timestamp = take_time(body, "createTime")
+    candidates = body.get("candidates")
+    if type(candidates) is list:
+        exchange.operation = exchange.operation or Operation.GENERATE_CONTENT
+        for candidate in candidates:
+            if type(candidate) is dict:
+                _read_candidate(candidate, exchange)
+    feedback = body.get("promptFeedback")
+    if type(feedback) is dict:
+        exchange.error_code = take_identifier(feedback, "blockReason") or take_identifier(feedback, "block_reason")
+        exchange.content_filtered = exchange.content_filtered or exchange.error_code is not None
+        discard_known(feedback, _CANDIDATE_BOOKKEEPING)
+    usage = body.get("usageMetadata")
+    if type(usage) is dict:
+        _read_usage(usage, exchange)
+
+
+def _rename(fields: Fields) -> None:
+    for key in _SNAKE.keys() & fields.keys():
+        fields.setdefault(_SNAKE[key], fields.pop(key))
+
+
+def _ask(fields: Fields, key: str, role: Role, exchange: Exchange) -> None:
+    """A content that stands alone: an object with parts, or a bare string."""
+    content = fields.get(key)
+    if type(content) is dict:
+        # A system instruction carries the role "user" in some SDKs; where it stands decides.
+        take_role(content)
+        _ask_content(content, role, exchange)
+    elif type(content) is str and content:
+        del fields[key]
+        exchange.ask(role, [SensitiveText(content)])
+
+
+def _ask_content(content: Fields, default: Role, exchange: Exchange) -> None:
+    role = take_role(content) or default
+    turn = Turn()
+    _read_parts(content.get("parts"), turn)
+    exchange.ask(Role.TOOL, turn.results)
+    exchange.ask(role, turn.said)
+
+
+def _read_parts(parts: Any, turn: Turn) -> None:
+    """A list of parts, or a single one."""
+    if type(parts) is dict:
+        parts = [parts]
+    if type(parts) is list:
+        for part in parts:
+            if type(part) is dict:
+                _read_part(part, turn)
+
+
+def _read_part(part: Fields, turn: Turn) -> None:
+    _rename(part)
+    turn.take(part, "text")
+    call, code = part.get("functionCall"), part.get("executableCode")
+    if type(call) is dict:
+        turn.call(call)
+        take(call, "id")
+    if type(code) is dict:
+        turn.take(code, "code")
+        take(code, "language")
+    answer, result = part.get("functionResponse"), part.get("codeExecutionResult")
+    if type(answer) is dict:
+        turn.result(answer, "response")
+        discard_known(answer, frozenset(("id", "name", "scheduling", "willContinue")))
+    if type(result) is dict:
+        turn.result(result, "output")
+        take(result, "outcome")
+    discard_known(part, _PART_BOOKKEEPING)
+
+
+def _read_candidate(candidate: Fields, exchange: Exchange) -> None:
+    _rename(candidate)
+    content = candidate.get("content")
+    turn = Turn()
+    if type(content) is dict:
+        take_role(content)
+        _read_parts(content.get("parts"), turn)
+    answer_turn(turn, exchange)
+    number = candidate.get("finishReason")
+    if type(number) is int and 0 <= number < len(_FINISH_REASONS):
+        candidate["finishReason"] = _FINISH_REASONS[number]
+    take_finish(candidate, exchange, "finishReason")
+    discard_known(candidate, _CANDIDATE_BOOKKEEPING)
+
+
+def _read_usage(usage: Fields, exchange: Exchange) -> None:
+    _rename(usage)
+    exchange.input_tokens = take_sum(usage, "promptTokenCount", "toolUsePromptTokenCount")
+    exchange.output_tokens = take_sum(usage, "candidatesTokenCount", "thoughtsTokenCount")
+    exchange.total_tokens = take_count(usage, "totalTokenCount")
+    discard_known(usage, _USAGE_DETAILS)

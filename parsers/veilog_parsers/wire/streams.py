@@ -1,0 +1,294 @@
+"""Streams: the events of a streamed answer, put together into the body that the same call without streaming gives.
+
+The ordinary readers then read it, so a streamed answer and its plain twin have the same texts and the same hashes.
+Events come as server-sent events, as JSON lines, or as a list that somebody collected. Keys of an event that are not
+fragments go to the body, the last value that says something first; so usage, ids and drift are where they belong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import orjson
+
+from veilog_parsers.record import Fields
+from veilog_parsers.take import known
+
+_FRAGMENTS: Final = known(
+    "arguments completion content partial_json reasoning reasoning_content refusal response text thinking"
+)
+"""Keys whose values are pieces of one text: collected in lists, joined at the end."""
+_ANTHROPIC_EVENTS: Final = known(
+    """
+    message_start message_delta message_stop content_block_start content_block_delta content_block_stop
+    """
+)
+_RESPONSES_END: Final = frozenset(("response.completed", "response.incomplete", "response.failed"))
+
+
+def events_of(text: str) -> list[Any]:
+    """The events of a stream in one string. What is no JSON object (``[DONE]``, comments, a cut-off line) is none."""
+    events = []
+    # Not splitlines(): JSON may hold U+2028 and its like as they are.
+    for line in text.split("\n"):
+        line = line.strip()
+        if line.startswith("data:"):
+            line = line[5:].lstrip()
+        if line.startswith("{"):
+            try:
+                events.append(orjson.loads(line))
+            except orjson.JSONDecodeError:
+                continue
+    return events
+
+
+def assemble(events: list[Any]) -> Fields | None:
+    """The body that a list of stream events amounts to, or None if they are no provider's.
+
+    The events are consumed. Items that are no objects, such as a ``"[DONE]"`` in between, are passed over.
+    """
+    found = [event for event in events if type(event) is dict]
+    for event in found:
+        assembler = _assembler(event)
+        if assembler is not None:
+            return assembler(found)
+    return None
+
+
+def _assembler(event: Fields) -> Callable[[list[Fields]], Fields] | None:
+    kind = event.get("type")
+    if type(kind) is str:
+        if kind.startswith("response."):
+            return _assemble_responses
+        if kind in _ANTHROPIC_EVENTS:
+            return _assemble_anthropic
+        if kind == "completion":
+            return _assemble_texts
+    if "choices" in event:
+        return _assemble_choices
+    if "candidates" in event or "usageMetadata" in event or "promptFeedback" in event:
+        return _assemble_gemini
+    if "done" in event:
+        return _assemble_texts if "response" in event else _assemble_ollama
+    return _merge_all if "error" in event else None
+
+
+def _merge(body: Fields, event: Fields) -> None:
+    """Later values win, but empty ones never do: first and last chunks are often half empty."""
+    for key, value in event.items():
+        if value or key not in body:
+            body[key] = value
+
+
+def _merge_all(events: list[Fields]) -> Fields:
+    body: Fields = {}
+    for event in events:
+        _merge(body, event)
+    return body
+
+
+def _dicts(value: Any) -> list[Fields]:
+    return [item for item in value if type(item) is dict] if type(value) is list else []
+
+
+def _slot(slots: dict[int, Fields], fragment: Fields, default: int = 0) -> Fields:
+    """The entry that a fragment belongs to, by its ``index``."""
+    index = fragment.pop("index", default)
+    return slots.setdefault(index if type(index) is int else default, {})
+
+
+def _in_order(slots: dict[int, Fields]) -> list[Fields]:
+    return [_join(slots[index]) for index in sorted(slots)]
+
+
+def _collect(target: Fields, delta: Fields) -> None:
+    """Add a fragment: pieces of text to their lists, anything else merged. A list of parts (Mistral) stays one."""
+    for key in _FRAGMENTS & delta.keys():
+        piece = delta.pop(key)
+        if piece is not None:
+            target.setdefault(key, []).extend(piece if type(piece) is list else [piece])
+    _merge(target, delta)
+
+
+def _join(target: Fields) -> Fields:
+    for key in _FRAGMENTS & target.keys():
+        pieces = target[key]
+        if all(type(piece) is str for piece in pieces):
+            target[key] = "".join(pieces)
+    return target
+
+
+def _assemble_texts(events: list[Fields]) -> Fields:
+    """Flat events with one piece of text each: Anthropic's complete, Ollama's generate."""
+    body: Fields = {}
+    for event in events:
+        _collect(body, event)
+    return _join(body)
+
+
+def _assemble_choices(events: list[Fields]) -> Fields:
+    """OpenAI chat (``delta``) and completions (``text``) chunks. Some providers send a ``text`` beside each delta."""
+    body: Fields = {}
+    choices: dict[int, Fields] = {}
+    messages: dict[int, Fields] = {}
+    calls: dict[int, dict[int, Fields]] = {}
+    for event in events:
+        for fragment in _dicts(event.pop("choices", None)):
+            delta = fragment.pop("delta", None)
+            index = fragment.get("index")
+            index = index if type(index) is int else 0
+            choice = _slot(choices, fragment)
+            if type(delta) is dict:
+                fragment.pop("text", None)
+                _collect_calls(calls.setdefault(index, {}), delta)
+                _collect(messages.setdefault(index, {}), delta)
+            _collect(choice, fragment)
+        _merge(body, event)
+    for index, message in messages.items():
+        if calls[index]:
+            message["tool_calls"] = [_join_call(call) for _, call in sorted(calls[index].items())]
+        choices[index]["message"] = _join(message)
+    body["choices"] = _in_order(choices)
+    if not body.get("usage") and type(body.get("x_groq")) is dict:
+        body["usage"] = body["x_groq"].get("usage")
+    return body
+
+
+def _collect_calls(calls: dict[int, Fields], delta: Fields) -> None:
+    """Tool calls come in fragments: the name first, then the arguments bit by bit. ``function_call`` is the old one."""
+    for position, fragment in enumerate(_dicts(delta.pop("tool_calls", None))):
+        call = _slot(calls, fragment, position)
+        function = fragment.pop("function", None)
+        if type(function) is dict:
+            _collect(_object(call, "function"), function)
+        _merge(call, fragment)
+    function = delta.pop("function_call", None)
+    if type(function) is dict:
+        _collect(_object(_slot(calls, {}), "function"), function)
+
+
+def _object(fields: Fields, key: str) -> Fields:
+    value = fields.get(key)
+    if type(value) is not dict:
+        value = fields[key] = {}
+    return value
+
+
+def _join_call(call: Fields) -> Fields:
+    if type(call.get("function")) is dict:
+        _join(call["function"])
+    return call
+
+
+def _assemble_responses(events: list[Fields]) -> Fields:
+    """The last event of a Responses stream repeats the whole response; a stream that was cut off has only pieces."""
+    body: Fields = {}
+    items: dict[int, Fields] = {}
+    pieces: dict[int, list[str]] = {}
+    for event in events:
+        kind, response, item, delta = (event.get(key) for key in ("type", "response", "item", "delta"))
+        if type(response) is dict:
+            _merge(body, response)
+            if kind in _RESPONSES_END:
+                return response
+        index = event.get("output_index")
+        index = index if type(index) is int else 0
+        if type(item) is dict:
+            items[index] = item
+            if kind == "response.output_item.done":
+                pieces.pop(index, None)
+        elif type(delta) is str:
+            pieces.setdefault(index, []).append(delta)
+        elif kind == "error":
+            body["error"] = {key: event[key] for key in ("code", "message") if key in event}
+    for index, texts in pieces.items():
+        item = items.setdefault(index, {"type": "message"})
+        if item.get("type") == "function_call":
+            item["arguments"] = "".join(texts)
+        else:
+            item["content"] = [{"type": "output_text", "text": "".join(texts)}]
+    body["output"] = [items[index] for index in sorted(items)]
+    return body
+
+
+def _assemble_anthropic(events: list[Fields]) -> Fields:
+    """Anthropic messages: a frame with a start, a delta and a stop, and content blocks that are framed likewise."""
+    body: Fields = {}
+    counts: Fields = {}
+    blocks: dict[int, Fields] = {}
+    for event in events:
+        kind = event.pop("type", None)
+        message, delta, usage = (event.pop(key, None) for key in ("message", "delta", "usage"))
+        if kind == "ping":
+            continue
+        if type(message) is dict:
+            _merge(counts, _object(message, "usage"))
+            _merge(body, message)
+        if type(usage) is dict:
+            _merge(counts, usage)
+        if kind in ("content_block_start", "content_block_delta", "content_block_stop"):
+            block = _slot(blocks, event)
+            start = event.pop("content_block", None)
+            if type(start) is dict:
+                _collect(block, start)
+            if type(delta) is dict:
+                delta.pop("type", None)
+                _collect(block, delta)
+        elif type(delta) is dict:
+            _merge(body, delta)
+        _merge(body, event)
+    for block in blocks.values():
+        if "partial_json" in block:
+            block["input"] = "".join(piece for piece in block.pop("partial_json") if type(piece) is str)
+    if blocks:
+        body["content"] = _in_order(blocks)
+    return body | {"type": "message", "usage": counts}
+
+
+def _assemble_ollama(events: list[Fields]) -> Fields:
+    """Ollama chat: every line has a message with a piece of its text; tool calls come whole."""
+    body: Fields = {}
+    message: Fields = {}
+    calls: list[Any] = []
+    for event in events:
+        delta = event.pop("message", None)
+        if type(delta) is dict:
+            calls += _dicts(delta.pop("tool_calls", None))
+            _collect(message, delta)
+        _merge(body, event)
+    body["message"] = _join(message)
+    if calls:
+        message["tool_calls"] = calls
+    return body
+
+
+def _assemble_gemini(events: list[Fields]) -> Fields:
+    """Gemini: every event is a response of its own, with the next parts of each candidate."""
+    body: Fields = {}
+    candidates: dict[int, Fields] = {}
+    parts: dict[int, list[Any]] = {}
+    for event in events:
+        for fragment in _dicts(event.pop("candidates", None)):
+            index = fragment.get("index")
+            index = index if type(index) is int else 0
+            candidate = _slot(candidates, fragment)
+            content = fragment.get("content")
+            if type(content) is dict:
+                for part in _dicts(content.pop("parts", None)):
+                    _append_part(parts.setdefault(index, []), part)
+            _merge(candidate, fragment)
+        _merge(body, event)
+    for index, found in parts.items():
+        _object(candidates[index], "content")["parts"] = [_join(part) for part in found]
+    body["candidates"] = [candidates[index] for index in sorted(candidates)]
+    return body
+
+
+def _append_part(parts: list[Any], part: Fields) -> None:
+    """A text continues the text before it, unless one is a thought and the other is not."""
+    if "text" in part and parts and "text" in parts[-1] and parts[-1].get("thought") == part.get("thought"):
+        _collect(parts[-1], part)
+    else:
+        parts.append({})
+        _collect(parts[-1], part)

@@ -1,0 +1,237 @@
+"""Turns: the messages, content blocks and output items of OpenAI, Anthropic, Ollama and all who copied them.
+
+These dialects differ in their envelopes, hardly in their turns: a turn is an object with texts under a few keys, tool
+calls under a few more, and media. They also mix, since gateways translate one into another. So one reader serves all:
+it looks for what it knows by key, and leaves what it does not know where it stands.
+
+Media (images, audio, files as base64) carry no text and are discarded, as are ids, signatures and cache marks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Final
+
+import orjson
+
+from veilog_parsers.event import Role, SensitiveText, ToolCall
+from veilog_parsers.record import Fields
+from veilog_parsers.take import discard_known, identifier, known, peek, take, take_identifier
+from veilog_parsers.wire.exchange import Exchange
+
+MAX_DEPTH: Final = 16
+"""Blocks inside blocks (a text in a document in a tool result ...) are read this deep; what is below is left."""
+
+_ROLES: Final = {
+    "system": Role.SYSTEM,
+    "developer": Role.SYSTEM,
+    "user": Role.USER,
+    "human": Role.USER,
+    "assistant": Role.ASSISTANT,
+    "model": Role.ASSISTANT,
+    "tool": Role.TOOL,
+    "function": Role.TOOL,
+}
+_FILTERED: Final = known("content_filter refusal BLOCKLIST IMAGE_SAFETY PROHIBITED_CONTENT SAFETY SPII")
+_CALL_ENDINGS: Final = ("_call", "tool_use")
+_RESULT_ENDINGS: Final = ("_output", "tool_result")
+_ARGUMENTS: Final = ("arguments", "input", "args", "action", "code", "queries")
+_TEXTS: Final = (
+    "reasoning_content",
+    "reasoning",
+    "thinking",
+    "summary",
+    "title",
+    "context",
+    "text",
+    "content",
+    "refusal",
+    "revised_prompt",
+    "output",
+    "outputs",
+    "results",
+)
+_SILENT: Final = known(
+    """
+    annotations audio cache_control call_id caller citation citations container_id created_by data detail document_url
+    encrypted_content encrypted_index file file_data file_id file_url format id image image_url images index input_audio
+    input_image is_error logprobs media_type mime_type name obfuscation page_age phase prefix result server_label
+    signature source status token_id tool_call_id tool_name tool_use_id url video video_url
+    """
+)
+
+
+@dataclasses.dataclass(slots=True)
+class Turn:
+    """What one turn holds: what was said, what tools handed in, and which tools were asked for.
+
+    The arguments of tool calls count as said: the model wrote them.
+    """
+
+    said: list[SensitiveText] = dataclasses.field(default_factory=list)
+    results: list[SensitiveText] = dataclasses.field(default_factory=list)
+    calls: list[ToolCall] = dataclasses.field(default_factory=list)
+
+    def read(self, block: Fields) -> None:
+        """Consume a message, a content block or an output item."""
+        self._read_block(block, self.said, 0)
+
+    def take(self, fields: Fields, key: str) -> None:
+        """Consume the content under ``key``: a string, a block, or a list of both."""
+        if key in fields:
+            self._take_texts(fields, key, self.said, 0)
+
+    def call(self, fields: Fields, kind: str = "") -> None:
+        """Consume a tool call: its name (that of its kind, if it has none of its own) and its arguments."""
+        name = take_identifier(fields, "name") or identifier(kind)
+        key = next((key for key in _ARGUMENTS if key in fields), None)
+        arguments = take_dumped(fields, key) if key else None
+        if name or arguments:
+            self.calls.append(ToolCall(name=name, arguments=arguments))
+        if arguments:
+            self.said.append(arguments)
+
+    def result(self, fields: Fields, key: str) -> None:
+        """Consume what a tool answered under ``key``, whatever its type."""
+        text = take_dumped(fields, key)
+        if text:
+            self.results.append(text)
+
+    def _read_block(self, block: Fields, texts: list[SensitiveText], depth: int) -> None:
+        kind = block.get("type")
+        if type(kind) is str:
+            if kind.endswith(_CALL_ENDINGS):
+                self.call(block, kind)
+                texts = self.results
+            elif kind.endswith(_RESULT_ENDINGS):
+                texts = self.results
+        for key in _TEXTS:
+            if key in block:
+                self._take_texts(block, key, texts, depth)
+        self._read_calls(block)
+        self._read_attachments(block, texts, depth)
+        discard_known(block, _SILENT)
+        if type(kind) is str and len(block) == 1:
+            # Only what was understood may lose its type: drift is easier to see with it.
+            del block["type"]
+
+    def _take_texts(self, fields: Fields, key: str, texts: list[SensitiveText], depth: int) -> None:
+        content = fields[key]
+        if type(content) is str:
+            del fields[key]
+            if content:
+                texts.append(SensitiveText(content))
+            return
+        if depth >= MAX_DEPTH:
+            return
+        if type(content) is dict:
+            self._read_block(content, texts, depth + 1)
+        elif type(content) is list:
+            for position, item in enumerate(content):
+                if type(item) is str:
+                    content[position] = None
+                    texts.append(SensitiveText(item))
+                elif type(item) is dict:
+                    self._read_block(item, texts, depth + 1)
+            content[:] = filter(None, content)
+        if content in ({}, []):
+            del fields[key]
+
+    def _read_calls(self, block: Fields) -> None:
+        """Tool calls that stand beside the content: ``tool_calls``, and ``function_call`` before there were many."""
+        calls = block.get("tool_calls")
+        if type(calls) is list:
+            for call in calls:
+                if type(call) is dict:
+                    for key in ("function", "custom"):
+                        if type(call.get(key)) is dict:
+                            self.call(call[key])
+                            break
+                    else:
+                        self.call(call)
+                    discard_known(call, _SILENT)
+                    if peek(call, "type") in ("function", "custom"):
+                        take(call, "type")
+        if type(block.get("function_call")) is dict:
+            self.call(block["function_call"])
+
+    def _read_attachments(self, block: Fields, texts: list[SensitiveText], depth: int) -> None:
+        """The text that media carry along: plain-text documents, file names, transcripts of audio."""
+        source = block.get("source")
+        if type(source) is dict:
+            if source.get("type") == "text" and "data" in source:
+                self._take_texts(source, "data", texts, depth + 1)
+            elif "content" in source:
+                self._take_texts(source, "content", texts, depth + 1)
+        for holder, key in (
+            (block.get("file"), "filename"),
+            (block, "filename"),
+            (block.get("audio"), "transcript"),
+            (block, "transcript"),
+        ):
+            if type(holder) is dict and key in holder:
+                self._take_texts(holder, key, texts, depth + 1)
+
+
+def take_dumped(fields: Fields, key: str) -> SensitiveText | None:
+    """Pop any non-empty value as text, JSON if it is no string; what JSON cannot say (deep nesting) is left."""
+    value = fields.get(key)
+    if type(value) is not str:
+        if not value:
+            return None
+        try:
+            value = orjson.dumps(value).decode()
+        except orjson.JSONEncodeError:
+            return None
+    del fields[key]
+    return SensitiveText(value) if value else None
+
+
+def take_role(turn: Fields) -> Role | None:
+    """Pop the role of a turn; one that is not known is left, and None."""
+    role = turn.get("role")
+    if type(role) is not str or role not in _ROLES:
+        return None
+    del turn["role"]
+    return _ROLES[role]
+
+
+def take_finish(fields: Fields, exchange: Exchange, *path: str) -> None:
+    """Pop the reason why the answer ended; some reasons mean that a filter ended it."""
+    reason = peek(fields, *path)
+    if type(reason) is str and reason in _FILTERED:
+        exchange.content_filtered = True
+    name = take_identifier(fields, *path)
+    if name:
+        exchange.finish_reasons.append(name)
+
+
+def ask_turns(turns: Any, exchange: Exchange) -> None:
+    """Read a list of messages (or Responses input items) into the request side."""
+    if type(turns) is not list:
+        return
+    for item in turns:
+        if type(item) is not dict:
+            continue
+        kind = item.get("type")
+        by_model = type(kind) is str and (kind.endswith(_CALL_ENDINGS) or kind == "reasoning")
+        # Who speaks without a known role is taken for the user: that is the side which must not be overlooked.
+        role = take_role(item) or (Role.ASSISTANT if by_model else Role.USER)
+        turn = Turn()
+        turn.read(item)
+        # Anthropic puts tool results into user messages, before the user's own words.
+        exchange.ask(Role.TOOL, turn.results)
+        exchange.ask(role, turn.said)
+
+
+def ask_content(fields: Fields, key: str, role: Role, exchange: Exchange) -> None:
+    """Read a string, a block or a list of them as one turn of the request side."""
+    turn = Turn()
+    turn.take(fields, key)
+    exchange.ask(role, turn.said + turn.results)
+
+
+def answer_turn(turn: Turn, exchange: Exchange) -> None:
+    """Put a turn that the model produced on the response side, with what its provider's own tools returned."""
+    exchange.answer(turn.said + turn.results)
+    exchange.tool_calls.extend(turn.calls)
