@@ -20,6 +20,7 @@ from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.take import (
     discard,
+    discard_known,
     identifier,
     known,
     peek,
@@ -104,8 +105,8 @@ _HEADERS: Final = _paths(
     response_headers responseHeaders response/headers resp/headers res/headers
     """
 )
-_CREDENTIALS: Final = _paths("authorization Authorization api_key apiKey api-key x-api-key cookie cookies access_token")
-_TRANSPORT: Final = _paths("method http_method stream streaming request/method req/method")
+_CREDENTIALS: Final = known("authorization Authorization api_key apiKey api-key x-api-key cookie cookies access_token")
+_TRANSPORT: Final = known("method http_method stream streaming")
 
 _STATUS_WORDS: Final = {
     "success": Outcome.SUCCESS,
@@ -250,6 +251,8 @@ def _first(taker: Callable[..., T | None], fields: Fields, paths: tuple[Path, ..
 def _open_first(fields: Fields, paths: tuple[Path, ...]) -> Any:
     """The first body there is, decoded in place."""
     for path in paths:
+        if path[0] not in fields:
+            continue
         body = peek(fields, *path)
         if type(body) in (dict, list) or (type(body) is str and body.lstrip().startswith(_BODY_STARTS)):
             return open_body(fields, *path)
@@ -262,7 +265,7 @@ def _take_headers(fields: Fields) -> dict[str, Any]:
     """All headers, of request and response, lower-cased and out of the record."""
     headers: dict[str, Any] = {}
     for path in _HEADERS:
-        found = take(fields, *path)
+        found = take(fields, *path) if path[0] in fields else None
         if type(found) is dict:
             for name, value in found.items():
                 headers[name.lower()] = value[0] if type(value) is list and value else value
@@ -387,7 +390,8 @@ def parse(fields: Fields) -> AuditEvent:
     _read_who(fields, headers, event)
     _read_what(fields, headers, event)
     _read_how(fields, headers, event)
-    discard(fields, *_CREDENTIALS, *_TRANSPORT)
+    discard_known(fields, _CREDENTIALS | _TRANSPORT)
+    discard(fields, ("request", "method"), ("req", "method"))
     read_exchange(request, response).apply(event)
     if event.user_id is not None:
         event.user_type = UserType.USER

@@ -25,11 +25,12 @@ _INT64: Final = 2**63
 
 
 def _parent(fields: Any, path: tuple[str, ...]) -> Fields | None:
-    for key in path[:-1]:
-        if not isinstance(fields, dict):
-            return None
-        fields = fields.get(key)
-    return fields if isinstance(fields, dict) else None
+    if len(path) > 1:
+        for key in path[:-1]:
+            if type(fields) is not dict:
+                return None
+            fields = fields.get(key)
+    return fields if type(fields) is dict else None
 
 
 def peek(fields: Any, *path: str) -> Any:
@@ -108,9 +109,7 @@ def take_int(fields: Fields, *path: str) -> int | None:
     if parent is None:
         return None
     value = parent.get(path[-1])
-    if type(value) is float and value.is_integer():
-        value = int(value)
-    elif type(value) is str and _DECIMAL.fullmatch(value):
+    if (type(value) is float and value.is_integer()) or (type(value) is str and _DECIMAL.fullmatch(value)):
         value = int(value)
     if type(value) is not int or not -_INT64 <= value < _INT64:
         return None
@@ -182,6 +181,11 @@ def open_json(fields: Fields, *path: str) -> Any:
         except orjson.JSONDecodeError:
             return value
     return value
+
+
+def dicts(value: Any) -> list[Fields]:
+    """The objects in an array, to be consumed where they stand; none if it is no array."""
+    return [item for item in value if type(item) is dict] if type(value) is list else []
 
 
 def remainder(fields: Fields, max_depth: int = 64) -> Fields:

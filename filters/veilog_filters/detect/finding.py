@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 
@@ -12,3 +13,11 @@ class Finding(NamedTuple):
     end: int
     entity: str
     score: float
+
+
+Detector = Callable[[str], list[Finding]]
+"""What the inspect stage calls: a text in, its findings out."""
+
+
+class DetectorTimeout(Exception):  # noqa: N818 - the name says what happened
+    """A pattern ran out of its time on a text. The text counts as found, whole."""

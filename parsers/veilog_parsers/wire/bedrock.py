@@ -1,8 +1,9 @@
 """The shapes of Amazon Bedrock: Converse, and what InvokeModel passes on to each model as it is.
 
 Converse and Nova share one shape. Claude speaks Anthropic's, imported and newer models OpenAI's. All others (Titan,
-Llama, Cohere, Mistral, AI21, Stability) are flat: a few texts under names of their own, so one table of names reads
-them all. A prompt of a flat body may be a whole chat in the model's template; it counts as one turn of the user.
+Llama, Cohere, Mistral, AI21, Stability, containers on SageMaker) are flat: a few texts under names of their own, so one
+table of names reads them all. A prompt of a flat body may be a whole chat in the model's template; it counts as one
+turn of the user.
 
 ``inputTokens`` excludes tokens read from or written to the cache; as for Anthropic, the three are added. Echoes of the
 prompt in an answer are discarded. So are images, and parameters, tool definitions and guardrail settings. Traces of
@@ -32,15 +33,17 @@ from veilog_parsers.take import (
 from veilog_parsers.wire import anthropic, openai, streams
 from veilog_parsers.wire.errors import read_error
 from veilog_parsers.wire.exchange import Exchange
-from veilog_parsers.wire.turns import MAX_DEPTH, Turn, answer_turn, ask_content, take_finish, take_role
+from veilog_parsers.wire.turns import MAX_DEPTH, Turn, answer_turn, ask_content, take_dumped, take_finish, take_role
 
 _CONVERSE_REQUEST: Final = known(
     "additionalModelRequestFields guardrailConfig inferenceConfig promptVariables schemaVersion toolConfig"
 )
 _CONVERSE_EVENTS: Final = known("contentBlockDelta contentBlockStart messageStart messageStop metadata")
-_FLAT_EVENTS: Final = known("event_type generation outputText outputs text")
+_FLAT_EVENTS: Final = known("event_type generated_text generation outputText outputs text")
 _ANTHROPIC_REQUEST: Final = known("anthropic_version max_tokens_to_sample")
 _ANTHROPIC_RESPONSE: Final = known("completion content")
+
+_COMPLETION_REQUEST: Final = known("inputs prompt text textGenerationConfig")
 
 _CONFIGURATION: Final = known(
     """
@@ -58,6 +61,7 @@ _CONFIGURATION: Final = known(
 )
 _SYSTEM_TEXTS: Final = ("system", "preamble")
 _USER_TEXTS: Final = (
+    "text",
     "inputText",
     "prompt",
     "text_prompts",
@@ -71,7 +75,7 @@ _TASK_TEXTS: Final = ("text", "negativeText", "maskPrompt")
 _TASK_MEDIA: Final = known("image images maskImage returnMask similarityStrength weight")
 
 _ANSWER_LISTS: Final = ("results", "generations", "outputs", "completions")
-_ANSWER_TEXTS: Final = ("outputText", "generation", "text")
+_ANSWER_TEXTS: Final = ("outputText", "generation", "generated_text", "text")
 _FINISH_REASONS: Final = (
     ("completionReason",),
     ("stop_reason",),
@@ -82,7 +86,7 @@ _FINISH_REASONS: Final = (
 _FILTERED: Final = known("CONTENT_FILTERED ERROR_TOXIC content_filtered guardrail_intervened")
 _ANSWER_BOOKKEEPING: Final = known(
     """
-    artifacts chat_history citations documents embedding embeddings embeddingsByType event_type finish_reasons
+    artifacts chat_history citations document documents embedding embeddings embeddingsByType event_type finish_reasons
     generation_id id images index is_finished is_search_required likelihood meta prompt relevance_score response_id
     response_type search_queries search_results seeds texts token_likelihoods tokens
     """
@@ -90,18 +94,15 @@ _ANSWER_BOOKKEEPING: Final = known(
 _EMBEDDED: Final = known("embedding embeddings embeddingsByType")
 _PICTURED: Final = known("artifacts images")
 
-_BLOCK_TEXTS: Final = (
-    ("guardContent", "text"),
-    ("reasoningContent", "reasoningText"),
-    ("document", "name"),
-    ("document", "context"),
-    ("document", "source"),
-    ("searchResult", "title"),
-    ("searchResult", "content"),
-    ("citationsContent", "content"),
-)
-"""Where the union that is a content block has texts, besides ``text``."""
-_BLOCK_DETAILS: Final = known("bytes citations format image redactedContent s3Location source")
+_BLOCK_TEXTS: Final = {
+    "guardContent": ("text",),
+    "reasoningContent": ("reasoningText",),
+    "document": ("name", "context", "source"),
+    "searchResult": ("title", "content"),
+    "citationsContent": ("content",),
+}
+"""Where a content block, which is a union told apart by its key, has texts besides ``text``."""
+_BLOCK_DETAILS: Final = known("citations format image redactedContent source")
 _USE_DETAILS: Final = known("status toolUseId type")
 _USAGE_DETAILS: Final = known("cacheDetails cacheReadInputTokenCount cacheWriteInputTokenCount serverToolUsage")
 
@@ -235,10 +236,12 @@ def _read_block(block: Fields, turn: Turn, depth: int) -> None:
     if "text" in block:
         turn.take(block, "text")
     discard(block, ("guardContent", "text", "qualifiers"))
-    for holder, key in _BLOCK_TEXTS:
-        if type(block.get(holder)) is dict:
-            turn.take(block[holder], key)
-            discard_known(block[holder], _BLOCK_DETAILS if key != "name" else frozenset())
+    for holder, keys in _BLOCK_TEXTS.items():
+        inner = block.get(holder)
+        if type(inner) is dict:
+            for key in keys:
+                turn.take(inner, key)
+            discard_known(inner, _BLOCK_DETAILS)
     call, result = block.get("toolUse"), block.get("toolResult")
     if type(call) is dict:
         turn.call(call)
@@ -248,5 +251,193 @@ def _read_block(block: Fields, turn: Turn, depth: int) -> None:
         _read_blocks(result, "content", inner, depth + 1)
         turn.results += inner.said + inner.results
         discard_known(result, _USE_DETAILS)
-    turn.result(block, "json")
+    data = take_dumped(block, "json")
+    if data:
+        turn.said.append(data)
     discard(block, "audio", "cachePoint", "image", "video")
+
+
+def _assemble_converse(events: list[Fields]) -> Fields:
+    """Deltas to blocks. Nova numbers every piece of a text as a block of its own: pieces are joined by their kind."""
+    runs: list[tuple[str, Fields, list[str]]] = []
+    message: Fields = {}
+    body: Fields = {}
+    for event in events:
+        call = take_dict(event, "contentBlockStart", "start", "toolUse")
+        if call is not None:
+            runs.append(("toolUse", call, []))
+        delta = take_dict(event, "contentBlockDelta", "delta")
+        if delta is not None:
+            _append_delta(runs, delta)
+        message |= take_dict(event, "messageStart") or {}
+        body |= (take_dict(event, "messageStop") or {}) | (take_dict(event, "metadata") or {})
+        discard(event, "contentBlockStop", ("contentBlockStart", "contentBlockIndex"))
+        discard(event, ("contentBlockDelta", "contentBlockIndex"))
+        body |= remainder(event)
+    message["content"] = [_block(*run) for run in runs]
+    return body | {"output": {"message": message}}
+
+
+def _append_delta(runs: list[tuple[str, Fields, list[str]]], delta: Fields) -> None:
+    discard(delta, ("reasoningContent", "signature"))
+    for path in (("text",), ("toolUse", "input"), ("reasoningContent", "text")):
+        piece = take_str(delta, *path)
+        if piece:
+            if not runs or runs[-1][0] != path[0]:
+                runs.append((path[0], {}, []))
+            runs[-1][2].append(piece)
+    rest = remainder(delta)
+    if rest:
+        runs.append(("", rest, []))
+
+
+def _block(kind: str, start: Fields, pieces: list[str]) -> Fields:
+    text = "".join(pieces)
+    if kind == "text":
+        return {"text": text}
+    if kind == "toolUse":
+        return {"toolUse": start | {"input": text}}
+    if kind == "reasoningContent":
+        return {"reasoningContent": {"reasoningText": {"text": text}}}
+    return start
+
+
+# Everyone else
+
+
+def _read_flat_request(body: Fields, exchange: Exchange) -> None:
+    exchange.operation = exchange.operation or _flat_operation(body)
+    for key in _SYSTEM_TEXTS:
+        ask_content(body, key, Role.SYSTEM, exchange)
+    for message in _dicts(body.get("chat_history")):
+        _rename_role(message)
+        ask_content(message, "message", take_role(message) or Role.USER, exchange)
+    turn = Turn()
+    for document in _dicts(body.get("documents")):
+        for key in list(document):
+            turn.take(document, key)
+    turn.take(body, "documents")
+    turn.result(body, "tool_results")
+    exchange.ask(Role.TOOL, turn.said + turn.results)
+    for key, task in body.items():
+        if key.endswith("Params") and type(task) is dict:
+            _read_task(task, exchange)
+    for prompt in _dicts(body.get("text_prompts")):
+        discard(prompt, "weight")
+    for key in _USER_TEXTS:
+        ask_content(body, key, Role.USER, exchange)
+    discard(body, "taskType")
+
+
+def _flat_operation(body: Fields) -> Operation | None:
+    """What a flat request asks for. Titan's ``inputText`` may be either; its answer tells."""
+    keys = body.keys()
+    task = body.get("taskType")
+    if "texts" in keys or type(body.get("inputs")) is list or (type(task) is str and task.endswith("EMBEDDING")):
+        return Operation.EMBEDDINGS
+    if "query" in keys:
+        return Operation.RETRIEVAL
+    if "taskType" in keys or "text_prompts" in keys:
+        return Operation.IMAGE_GENERATION
+    if "message" in keys:
+        return Operation.CHAT
+    return None if keys.isdisjoint(_COMPLETION_REQUEST) else Operation.TEXT_COMPLETION
+
+
+def _read_task(task: Fields, exchange: Exchange) -> None:
+    """Parameters of one task of Titan's and Nova's image, video and embedding models."""
+    if type(task.get("text")) is dict:
+        ask_content(task["text"], "value", Role.USER, exchange)
+        discard(task, ("text", "truncationMode"))
+    for key in _TASK_TEXTS:
+        ask_content(task, key, Role.USER, exchange)
+    discard_known(task, _TASK_MEDIA)
+
+
+def _rename_role(message: Fields) -> None:
+    role = message.get("role")
+    if type(role) is str:
+        message["role"] = _COHERE_ROLES.get(role, role)
+
+
+def _read_flat_response(body: Fields, exchange: Exchange) -> None:
+    if any(body.get(key) for key in _EMBEDDED):
+        exchange.operation = Operation.EMBEDDINGS
+    elif any(body.get(key) for key in _PICTURED):
+        exchange.operation = Operation.IMAGE_GENERATION
+    else:
+        exchange.operation = exchange.operation or Operation.TEXT_COMPLETION
+    exchange.input_tokens = take_sum(body, "inputTextTokenCount", "prompt_token_count")
+    exchange.output_tokens = take_sum(body, "totalOutputTextTokenCount", "generation_token_count")
+    _read_answer(body, exchange)
+    for key in _ANSWER_LISTS:
+        for answer in _dicts(body.get(key)):
+            tokens = take_count(answer, "tokenCount")
+            if tokens is not None:
+                exchange.output_tokens = (exchange.output_tokens or 0) + tokens
+            _read_answer(answer, exchange)
+
+
+def _read_answer(answer: Fields, exchange: Exchange) -> None:
+    """One alternative: a text, tool calls (Cohere), and why it ended. AI21 has the text one level further down."""
+    turn = Turn()
+    for key in _ANSWER_TEXTS:
+        turn.take(answer, key)
+    data = answer.get("data")
+    if type(data) is dict:
+        turn.take(data, "text")
+        discard(data, "tokens")
+    for call in _dicts(answer.get("tool_calls")):
+        if "parameters" in call:
+            call["arguments"] = call.pop("parameters")
+        turn.call(call)
+    answer_turn(turn, exchange)
+    for path in _FINISH_REASONS:
+        _take_finish(answer, exchange, *path)
+    discard_known(answer, _ANSWER_BOOKKEEPING)
+
+
+def _assemble_flat(events: list[Fields]) -> Fields:
+    """Flat events with one piece of text each; Cohere's chat repeats the whole answer in its last one."""
+    body: Fields = {}
+    pieces: dict[str, list[str]] = {}
+    for event in events:
+        whole = take_dict(event, "response")
+        if whole is not None:
+            pieces.clear()
+            event |= whole
+        outputs = event.get("outputs")
+        if type(outputs) is list and len(outputs) == 1 and type(outputs[0]) is dict:
+            event |= event.pop("outputs")[0]
+        for key in _ANSWER_TEXTS:
+            piece = take_str(event, key)
+            if piece:
+                pieces.setdefault(key, []).append(piece)
+        body |= remainder(event)
+    return body | {key: "".join(found) for key, found in pieces.items()}
+
+
+# Shared
+
+
+def _take_finish(fields: Fields, exchange: Exchange, *path: str) -> None:
+    reason = peek(fields, *path)
+    if type(reason) is str and reason in _FILTERED:
+        exchange.content_filtered = True
+    take_finish(fields, exchange, *path)
+
+
+def _take_input_tokens(usage: Fields, key: str) -> int | None:
+    """Input tokens with those of the cache, whose counts have two spellings, sometimes side by side."""
+    suffix = "InputTokens" if "cacheReadInputTokens" in usage else "InputTokenCount"
+    return take_sum(usage, key, f"cacheRead{suffix}", f"cacheWrite{suffix}")
+
+
+def _read_metrics(metrics: Any, exchange: Exchange) -> None:
+    """What Bedrock itself measured of a stream, in its last event."""
+    if type(metrics) is dict:
+        sent, produced = _take_input_tokens(metrics, "inputTokenCount"), take_count(metrics, "outputTokenCount")
+        exchange.input_tokens = sent if exchange.input_tokens is None else exchange.input_tokens
+        exchange.output_tokens = produced if exchange.output_tokens is None else exchange.output_tokens
+        exchange.latency_ms = take_number(metrics, "invocationLatency") or exchange.latency_ms
+        discard(metrics, "firstByteLatency")

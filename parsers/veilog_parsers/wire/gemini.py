@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from veilog_parsers.event import Operation, Role, SensitiveText
 from veilog_parsers.record import Fields
-from veilog_parsers.take import discard_known, known, take, take_count, take_identifier, take_sum
+from veilog_parsers.take import dicts, discard_known, known, take, take_count, take_identifier, take_sum
 from veilog_parsers.times import take_time
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.turns import Turn, answer_turn, take_finish, take_role
@@ -104,12 +104,9 @@ def read_response(body: Fields, exchange: Exchange) -> None:
     exchange.answered_model = take_identifier(body, "modelVersion")
     exchange.request_id = take_identifier(body, "responseId")
     exchange.timestamp = take_time(body, "createTime")
-    candidates = body.get("candidates")
-    if type(candidates) is list:
+    for candidate in dicts(body.get("candidates")):
         exchange.operation = exchange.operation or Operation.GENERATE_CONTENT
-        for candidate in candidates:
-            if type(candidate) is dict:
-                _read_candidate(candidate, exchange)
+        _read_candidate(candidate, exchange)
     feedback = body.get("promptFeedback")
     if type(feedback) is dict:
         exchange.error_code = take_identifier(feedback, "blockReason") or take_identifier(feedback, "block_reason")
@@ -147,12 +144,8 @@ def _ask_content(content: Fields, default: Role, exchange: Exchange) -> None:
 
 def _read_parts(parts: Any, turn: Turn) -> None:
     """A list of parts, or a single one."""
-    if type(parts) is dict:
-        parts = [parts]
-    if type(parts) is list:
-        for part in parts:
-            if type(part) is dict:
-                _read_part(part, turn)
+    for part in dicts([parts] if type(parts) is dict else parts):
+        _read_part(part, turn)
 
 
 def _read_part(part: Fields, turn: Turn) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from veilog_parsers.event import Operation, Role
 from veilog_parsers.record import Fields
-from veilog_parsers.take import discard_known, known, peek, take_count, take_identifier, take_str
+from veilog_parsers.take import dicts, discard_known, known, peek, take_count, take_identifier, take_str
 from veilog_parsers.times import take_time
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.turns import Turn, answer_turn, ask_content, ask_turns, take_finish, take_role
@@ -32,8 +32,8 @@ _CONFIGURATION: Final = known(
 )
 _RESPONSE_BOOKKEEPING: Final = _CONFIGURATION | known(
     """
-    billing completed_at frequency_penalty kv_transfer_params obfuscation object output_text p prompt prompt_filter_results
-    prompt_logprobs prompt_token_ids system_fingerprint tool_usage x_groq
+    billing completed_at frequency_penalty kv_transfer_params obfuscation object output_text p prompt
+    prompt_filter_results prompt_logprobs prompt_token_ids system_fingerprint tool_usage x_groq
     """
 )
 _CHOICE_BOOKKEEPING: Final = known(
@@ -42,7 +42,8 @@ _CHOICE_BOOKKEEPING: Final = known(
 _USAGE_DETAILS: Final = known(
     """
     cached_tokens completion_time completion_tokens_details input_tokens_details latency_checkpoint num_cached_tokens
-    output_tokens_details prompt_audio_seconds prompt_cache_hit_tokens prompt_cache_miss_tokens prompt_time prompt_tokens_details queue_time total_time
+    output_tokens_details prompt_audio_seconds prompt_cache_hit_tokens prompt_cache_miss_tokens prompt_time
+    prompt_tokens_details queue_time total_time
     """
 )
 _DATUM_BOOKKEEPING: Final = known("b64_json embedding index object url")
@@ -74,20 +75,16 @@ def read_response(body: Fields, exchange: Exchange) -> None:
     exchange.request_id = exchange.request_id or take_identifier(body, "id")
     exchange.timestamp = take_time(body, "created") or take_time(body, "created_at")
     _read_usage(body.get("usage"), exchange)
-    for choice in _dicts(body.get("choices")):
+    for choice in dicts(body.get("choices")):
         _read_choice(choice, exchange)
     if "output" in body:
         _read_output(body, exchange)
-    for datum in _dicts(body.get("data")):
+    for datum in dicts(body.get("data")):
         _read_datum(datum, exchange)
-    for verdict in _dicts(body.get("results")):
+    for verdict in dicts(body.get("results")):
         exchange.operation = Operation.MODERATION
         discard_known(verdict, _VERDICT)
     discard_known(body, _RESPONSE_BOOKKEEPING)
-
-
-def _dicts(value: Any) -> list[Fields]:
-    return [item for item in value if type(item) is dict] if type(value) is list else []
 
 
 def _operation(body: Fields) -> Operation | None:
@@ -177,7 +174,7 @@ def _read_output(body: Fields, exchange: Exchange) -> None:
     _read_ids(body, exchange)
     _read_instructions(body, exchange)
     turn = Turn()
-    for item in _dicts(body["output"]):
+    for item in dicts(body["output"]):
         take_role(item)
         turn.read(item)
     answer_turn(turn, exchange)

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from veilog_parsers.record import Fields
-from veilog_parsers.take import known
+from veilog_parsers.take import dicts, known
 
 _FRAGMENTS: Final = known(
     "arguments completion content partial_json reasoning reasoning_content refusal response text thinking"
@@ -88,10 +88,6 @@ def _merge_all(events: list[Fields]) -> Fields:
     return body
 
 
-def _dicts(value: Any) -> list[Fields]:
-    return [item for item in value if type(item) is dict] if type(value) is list else []
-
-
 def _slot(slots: dict[int, Fields], fragment: Fields, default: int = 0) -> Fields:
     """The entry that a fragment belongs to, by its ``index``."""
     index = fragment.pop("index", default)
@@ -134,7 +130,7 @@ def _assemble_choices(events: list[Fields]) -> Fields:
     messages: dict[int, Fields] = {}
     calls: dict[int, dict[int, Fields]] = {}
     for event in events:
-        for fragment in _dicts(event.pop("choices", None)):
+        for fragment in dicts(event.pop("choices", None)):
             delta = fragment.pop("delta", None)
             index = fragment.get("index")
             index = index if type(index) is int else 0
@@ -157,7 +153,7 @@ def _assemble_choices(events: list[Fields]) -> Fields:
 
 def _collect_calls(calls: dict[int, Fields], delta: Fields) -> None:
     """Tool calls come in fragments: the name first, then the arguments bit by bit. ``function_call`` is the old one."""
-    for position, fragment in enumerate(_dicts(delta.pop("tool_calls", None))):
+    for position, fragment in enumerate(dicts(delta.pop("tool_calls", None))):
         call = _slot(calls, fragment, position)
         function = fragment.pop("function", None)
         if type(function) is dict:
@@ -254,7 +250,7 @@ def _assemble_ollama(events: list[Fields]) -> Fields:
     for event in events:
         delta = event.pop("message", None)
         if type(delta) is dict:
-            calls += _dicts(delta.pop("tool_calls", None))
+            calls += dicts(delta.pop("tool_calls", None))
             _collect(message, delta)
         _merge(body, event)
     body["message"] = _join(message)
@@ -269,13 +265,13 @@ def _assemble_gemini(events: list[Fields]) -> Fields:
     candidates: dict[int, Fields] = {}
     parts: dict[int, list[Any]] = {}
     for event in events:
-        for fragment in _dicts(event.pop("candidates", None)):
+        for fragment in dicts(event.pop("candidates", None)):
             index = fragment.get("index")
             index = index if type(index) is int else 0
             candidate = _slot(candidates, fragment)
             content = fragment.get("content")
             if type(content) is dict:
-                for part in _dicts(content.pop("parts", None)):
+                for part in dicts(content.pop("parts", None)):
                     _append_part(parts.setdefault(index, []), part)
             _merge(candidate, fragment)
         _merge(body, event)

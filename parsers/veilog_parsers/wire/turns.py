@@ -16,7 +16,7 @@ import orjson
 
 from veilog_parsers.event import Role, SensitiveText, ToolCall
 from veilog_parsers.record import Fields
-from veilog_parsers.take import discard_known, identifier, known, peek, take, take_identifier
+from veilog_parsers.take import dicts, discard_known, identifier, known, peek, take_identifier
 from veilog_parsers.wire.exchange import Exchange
 
 MAX_DEPTH: Final = 16
@@ -139,19 +139,12 @@ class Turn:
 
     def _read_calls(self, block: Fields) -> None:
         """Tool calls that stand beside the content: ``tool_calls``, and ``function_call`` before there were many."""
-        calls = block.get("tool_calls")
-        if type(calls) is list:
-            for call in calls:
-                if type(call) is dict:
-                    for key in ("function", "custom"):
-                        if type(call.get(key)) is dict:
-                            self.call(call[key])
-                            break
-                    else:
-                        self.call(call)
-                    discard_known(call, _SILENT)
-                    if peek(call, "type") in ("function", "custom"):
-                        take(call, "type")
+        for call in dicts(block.get("tool_calls")):
+            inner = call.get("function") or call.get("custom")
+            self.call(inner if type(inner) is dict else call)
+            discard_known(call, _SILENT)
+            if call.get("type") in ("function", "custom"):
+                del call["type"]
         if type(block.get("function_call")) is dict:
             self.call(block["function_call"])
 
@@ -208,11 +201,7 @@ def take_finish(fields: Fields, exchange: Exchange, *path: str) -> None:
 
 def ask_turns(turns: Any, exchange: Exchange) -> None:
     """Read a list of messages (or Responses input items) into the request side."""
-    if type(turns) is not list:
-        return
-    for item in turns:
-        if type(item) is not dict:
-            continue
+    for item in dicts(turns):
         kind = item.get("type")
         by_model = type(kind) is str and (kind.endswith(_CALL_ENDINGS) or kind == "reasoning")
         # Who speaks without a known role is taken for the user: that is the side which must not be overlooked.

@@ -1,0 +1,50 @@
+# Every target sets up what it needs: a fresh clone with Python 3.11+ and make is enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench soak golden schemas lock clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "veilog needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+demo: $(READY) ## Show, side by side, what comes in and what leaves
+	@$(BIN)/python tools/demo.py
+
+test: lint ## Run all checks and tests
+	$(PYTEST)
+
+lint: $(READY) ## Check style, types and layering
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY) ## Run the benchmarks
+	$(PYTEST) benchmarks --benchmark-only --override-ini addopts=--import-mode=importlib
+
+soak: $(READY) ## Run the long forms of the tests (memory, fuzzing)
+	VEILOG_SOAK=1 $(PYTEST)
+
+golden: $(READY) ## Rewrite the samples' golden outputs, to be reviewed as a diff
+	$(BIN)/python tools/goldens.py
+
+schemas: $(READY) ## Rewrite the checked-in JSON Schemas
+	$(BIN)/python tools/schemas.py
+
+lock: $(READY) ## Rewrite requirements.lock from pyproject.toml (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --group dev --no-header --no-emit-index-url \
+		--quiet --output-file requirements.lock pyproject.toml
+
+clean: ## Remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks

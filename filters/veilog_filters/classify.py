@@ -1,0 +1,211 @@
+"""The classify stage: a policy's rules give each side of an exchange a level and categories, and say why.
+
+A rule's conditions look at what detectors found, at words and patterns in the text, at the source and at departments.
+All conditions of a rule must hold; within a list, any entry may. The level is the highest of the matching rules, or
+the policy's default; the categories are their union; the ids of all matching rules are named.
+
+Everything is resolved when the classifier is built. The keywords of all rules become one alternation, so a text is
+searched for words once, however many rules there are. A pattern that runs out of its time counts as a match: who makes
+a pattern hang must not be rewarded with a lower label.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, Self
+
+import regex
+from pydantic import Field, field_validator, model_validator
+
+from veilog_filters.yaml_file import Strict
+from veilog_parsers.event import Level
+
+Side = Literal["prompt", "response"]
+LevelName = Literal["public", "internal", "confidential", "restricted"]
+
+
+class Conditions(Strict):
+    """When a rule matches: all conditions that are given must hold, within a list any entry may."""
+
+    entities: dict[str, int] = {}
+    """Entity types, each with the least count that matters, for example {CREDIT_CARD: 1}; any of them may hold."""
+    keywords: list[str] = []
+    """Whole words or phrases, matched in any case and over any white space."""
+    min_keywords: int = Field(default=1, ge=1, le=100)
+    """How many different keywords must be there, 1 to 100."""
+    patterns: list[str] = []
+    """Regular expressions in the syntax of Python's regex module."""
+    sources: list[str] = []
+    """Names of log sources."""
+    user_departments: list[str] = []
+    """Departments of users, from the lookup."""
+    model_departments: list[str] = []
+    """Departments of models, from the lookup."""
+    sides: list[Side] = []
+    """prompt, response, or both; both if not given."""
+
+    @field_validator("patterns")
+    @classmethod
+    def _compile(cls, patterns: list[str]) -> list[str]:
+        for pattern in patterns:
+            try:
+                regex.compile(pattern)
+            except regex.error as error:
+                raise ValueError(f"a pattern does not compile: {error}") from None
+        return patterns
+
+    @model_validator(mode="after")
+    def _say_something(self) -> Self:
+        if not (self.model_fields_set - {"min_keywords", "sides"}):
+            raise ValueError("a rule needs a condition: entities, keywords, patterns, sources or departments")
+        return self
+
+
+class Rule(Strict):
+    """One rule of a policy."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
+    """Name of the rule in events, in snake_case."""
+    level: LevelName
+    """public, internal, confidential or restricted."""
+    categories: list[str] = []
+    """Kinds of data, for example pii, phi, pci, credentials, source_code."""
+    when: Conditions
+    """Conditions that must all hold."""
+
+
+class ClassificationPolicy(Strict):
+    """A classification policy file."""
+
+    name: str = Field(default="default", pattern=r"^[\w.-]{1,64}$")
+    """Name of the policy in events."""
+    version: str = Field(default="1", pattern=r"^[\w.-]{1,32}$")
+    """Version of the policy in events, in quotes."""
+    default_level: LevelName = "internal"
+    """Label of what no rule matches."""
+    rules: list[Rule]
+    """The rules."""
+
+    @field_validator("rules")
+    @classmethod
+    def _unique_ids(cls, rules: list[Rule]) -> list[Rule]:
+        ids = [rule.id for rule in rules]
+        twice = sorted({name for name in ids if ids.count(name) > 1})
+        if twice:
+            raise ValueError(f"two rules have the id {twice[0]}")
+        return rules
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the rules may look at, for one side of an exchange."""
+
+    texts: Sequence[str]
+    entities: Mapping[str, int]
+    side: Side
+    source: str
+    user_department: str
+    model_department: str
+
+
+class Verdict(NamedTuple):
+    """A label and the reasons for it."""
+
+    level: Level
+    categories: tuple[str, ...]
+    rules: tuple[str, ...]
+
+
+class Classifier:
+    """Applies a policy.
+
+    Args:
+        policy: the rules.
+        timeout_secs: time one pattern may take on one text, in seconds.
+    """
+
+    def __init__(self, policy: ClassificationPolicy, timeout_secs: float = 0.5) -> None:
+        self._default = _level(policy.default_level)
+        self._timeout_secs = timeout_secs
+        words = {_folded(word) for rule in policy.rules for word in rule.when.keywords}
+        self._keywords = _alternation(words) if words else None
+        self._rules = [_CompiledRule(rule) for rule in policy.rules]
+
+    def __call__(self, evidence: Evidence) -> Verdict:
+        """The label of one side."""
+        words, words_timed_out = self._words(evidence.texts)
+        level, categories, matched = self._default, set[str](), list[str]()
+        for rule in self._rules:
+            if rule.holds(evidence, words, words_timed_out, self._timeout_secs):
+                matched.append(rule.id)
+                categories.update(rule.categories)
+                level = rule.level if len(matched) == 1 else max(level, rule.level)
+        return Verdict(level, tuple(sorted(categories)), tuple(matched))
+
+    def _words(self, texts: Sequence[str]) -> tuple[set[str], bool]:
+        """The keywords in the texts, and whether the search ran out of time."""
+        if self._keywords is None:
+            return set(), False
+        found: set[str] = set()
+        try:
+            for text in texts:
+                for match in self._keywords.finditer(text, overlapped=True, timeout=self._timeout_secs):
+                    found.add(_folded(match[0]))
+        except TimeoutError:
+            return found, True
+        return found, False
+
+
+class _CompiledRule:
+    """A rule with its lists as sets and its patterns compiled."""
+
+    def __init__(self, rule: Rule) -> None:
+        when = rule.when
+        self.id = rule.id
+        self.level = _level(rule.level)
+        self.categories = rule.categories
+        self._entities = when.entities
+        self._keywords = {_folded(word) for word in when.keywords}
+        self._min_keywords = when.min_keywords
+        self._patterns = [regex.compile(pattern) for pattern in when.patterns]
+        self._closed = [
+            (field, frozenset(names))
+            for field, names in (
+                ("side", when.sides),
+                ("source", when.sources),
+                ("user_department", when.user_departments),
+                ("model_department", when.model_departments),
+            )
+            if names
+        ]
+
+    def holds(self, evidence: Evidence, words: set[str], words_timed_out: bool, timeout_secs: float) -> bool:
+        """Whether all conditions hold, the cheap ones asked first."""
+        if any(getattr(evidence, field) not in names for field, names in self._closed):
+            return False
+        if self._entities and not any(evidence.entities.get(name, 0) >= n for name, n in self._entities.items()):
+            return False
+        if self._keywords and not words_timed_out and len(self._keywords & words) < self._min_keywords:
+            return False
+        return not self._patterns or self._pattern_matches(evidence.texts, timeout_secs)
+
+    def _pattern_matches(self, texts: Sequence[str], timeout_secs: float) -> bool:
+        try:
+            return any(pattern.search(text, timeout=timeout_secs) for pattern in self._patterns for text in texts)
+        except TimeoutError:
+            return True
+
+
+def _level(name: str) -> Level:
+    return Level[name.upper()]
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _alternation(words: set[str]) -> regex.Pattern[str]:
+    """All keywords as one pattern, the longest first, any white space where a keyword has a blank."""
+    escaped = (r"\s+".join(map(regex.escape, word.split())) for word in sorted(words, key=lambda w: (-len(w), w)))
+    return regex.compile(rf"(?<!\w)(?:{'|'.join(escaped)})(?!\w)", regex.IGNORECASE)

@@ -1,0 +1,160 @@
+"""The command line. Exit codes: 0 done, 1 failed, 2 bad usage or configuration.
+
+Nothing here prints an exception that came from processing: messages and tracebacks may quote the text.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
+
+import click
+
+from veilog_filters import __version__
+from veilog_filters.config import Config, load_config
+from veilog_filters.encode import ENCODERS, native
+from veilog_filters.errors import ConfigError
+from veilog_filters.fingerprint import new_key
+from veilog_filters.framing import FRAMERS, WRITERS
+from veilog_filters.metrics import Counts
+from veilog_filters.pipeline import Pipeline
+from veilog_filters.transports import stdio
+
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+_CONFIG = click.option("--config", "config_path", metavar="FILE", help="Configuration file; defaults without it.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="veilog")
+def app() -> None:
+    """Edge filter for AI logs: parse, normalize, classify, redact and hash before anything leaves the host."""
+
+
+@app.command("filter")
+@_CONFIG
+@click.option("--input", "input_format", type=click.Choice(sorted(FRAMERS)), default="jsonl", show_default=True)
+@click.option("--output", "output_format", type=click.Choice(sorted(WRITERS)), default="jsonl", show_default=True)
+@click.option("--schema", type=click.Choice(sorted(ENCODERS)), default="native", show_default=True)
+def filter_command(config_path: str | None, input_format: str, output_format: str, schema: str) -> None:
+    """Filter raw records from stdin to clean events on stdout, in order."""
+    config = load_config(config_path)
+    pipeline = Pipeline(config, schema, config_path=config_path)
+    framer = FRAMERS[input_format](pipeline.fingerprinter, config.tenant_id, config.limits.max_record_bytes)
+    with _progress(pipeline.counts) as progress:
+        readable = stdio.run(
+            pipeline, framer, WRITERS[output_format], sys.stdin.buffer, sys.stdout.buffer, progress.update
+        )
+    progress.summarize()
+    if not readable:
+        click.echo("veilog: the input stopped being msgpack; the rest went to quarantine as one record.", err=True)
+        sys.exit(EXIT_FAILED)
+
+
+@app.command()
+@click.argument("file", metavar="FILE")
+def check(file: str) -> None:
+    """Check a configuration by the code path of start-up: keys, files, models and entities included."""
+    Pipeline(load_config(file), config_path=file)
+    click.echo(f"{file}: ok")
+
+
+@app.command()
+@_CONFIG
+def explain(config_path: str | None) -> None:
+    """Explain one record from stdin: its parser, what was found where (no text), and why each label."""
+    from veilog_filters.explain import explain_record
+
+    config = load_config(config_path)
+    pipeline = Pipeline(config, config_path=config_path)
+    framer = FRAMERS["jsonl"](pipeline.fingerprinter, config.tenant_id, config.limits.max_record_bytes)
+    # A pretty-printed record spans lines: whatever stdin holds is one record.
+    document = b" ".join(sys.stdin.buffer.read(config.limits.max_record_bytes + 1).splitlines())
+    for record in (*framer.feed(document), *framer.finish()):
+        for explained in explain_record(pipeline, record):
+            click.echo(explained)
+
+
+@app.command()
+@click.argument("what", type=click.Choice(["config", "native"]))
+def schema(what: str) -> None:
+    """Print the JSON Schema of the configuration or of native events."""
+    import json
+
+    document = Config.model_json_schema() if what == "config" else native.json_schema()
+    click.echo(json.dumps(document, indent=2))
+
+
+@app.command()
+def key() -> None:
+    """Print a fresh hash key: base64 of 32 random bytes."""
+    click.echo(new_key())
+
+
+class _Progress:
+    """Progress and a closing summary on stderr: a live line on a terminal, else a line only if there is bad news."""
+
+    def __init__(self, counts: Counts, terminal: bool) -> None:
+        self._counts = counts
+        self._terminal = terminal
+        self._shown = -1
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._terminal:
+            click.echo("\r\033[K", nl=False, err=True)
+
+    def update(self) -> None:
+        counts = self._counts
+        if self._terminal and counts.received // 1000 != self._shown:
+            self._shown = counts.received // 1000
+            click.echo(f"\r\033[K{counts.received:,} records, {counts.bytes_in / 1e6:,.1f} MB", nl=False, err=True)
+
+    def summarize(self) -> None:
+        counts = self._counts
+        if self._terminal:
+            kinds = ", ".join(f"{number:,} {kind}" for kind, number in sorted(counts.emitted.items()))
+            click.echo(f"veilog: {counts.received:,} records in, events out: {kinds or 'none'}.", err=True)
+            entities = sum(counts.entities.values())
+            click.echo(f"veilog: {entities:,} spans redacted, {counts.unmapped_fields:,} unmapped fields.", err=True)
+        for what, counter in (("in quarantine", counts.quarantined), ("dropped", counts.dropped)):
+            if counter:
+                reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(counter.items()))
+                click.echo(f"veilog: {counter.total():,} {what}: {reasons}.", err=True)
+
+
+def _progress(counts: Counts) -> _Progress:
+    return _Progress(counts, sys.stderr.isatty())
+
+
+def main() -> NoReturn:
+    """Entry point. Turns every failure into a line without content and an exit code."""
+    sys.exit(_guarded(lambda: app(standalone_mode=False)))
+
+
+def _guarded(run: Callable[[], Any]) -> int:
+    try:
+        run()
+    except ConfigError as error:
+        for defect in error.defects:
+            click.echo(f"veilog: {defect}", err=True)
+        return EXIT_USAGE
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        # The reader has gone; point stdout away, or the interpreter fails again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except Exception as error:
+        click.echo(f"veilog: stopped by a {type(error).__name__}; nothing more leaves.", err=True)
+        return EXIT_FAILED
+    return 0

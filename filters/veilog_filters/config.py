@@ -1,0 +1,277 @@
+"""The configuration: one YAML file, read strictly, its options documented where they are declared.
+
+Each option's docstring becomes its description in the JSON Schema (``veilog schema config``) and the "Fix" of an
+error about it. Names are snake_case with the full unit as suffix. A relative path is relative to the file it is in.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from veilog_filters.classify import ClassificationPolicy
+from veilog_filters.errors import ConfigError, Defect
+from veilog_filters.yaml_file import Strict, load
+from veilog_parsers.mapped import MappingSpec
+from veilog_parsers.mapped import make_source as make_mapped_source
+from veilog_parsers.registry import SOURCES
+from veilog_parsers.source import Source
+
+Operator = Literal["replace", "mask", "hash", "remove"]
+DEFAULT_POLICY_FILE = Path(__file__).parent / "rules" / "classification.yaml"
+
+
+class HashKey(Strict):
+    """Where a hash key comes from: exactly one of ``env``, ``file`` and ``ephemeral``."""
+
+    env: str = ""
+    """Name of an environment variable that holds base64 of at least 32 bytes; `veilog key` prints one."""
+    file: str = ""
+    """Path of a file that holds base64 of at least 32 bytes, for example a mounted Kubernetes Secret."""
+    ephemeral: bool = False
+    """true makes a random key at every start: hashes then cannot be compared between runs, hosts or workers."""
+    key_id: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,64}$")
+    """Name of the key in events, up to 64 letters, digits, dots, dashes and underscores; derived from it by default."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if bool(self.env) + bool(self.file) + self.ephemeral != 1:
+            raise ValueError("name exactly one origin for the key: env, file, or ephemeral: true")
+        return self
+
+
+class Policy(Strict):
+    """What may leave the host."""
+
+    name: str = Field(default="default", pattern=r"^[\w./-]{1,64}$")
+    """Name of this policy in events, up to 64 letters, digits, dots, dashes and slashes."""
+    content: Literal["drop", "redacted"] = "drop"
+    """drop (hashes, labels and counts only) or redacted (the redacted text too)."""
+    unmapped: Literal["drop", "redact"] = "drop"
+    """What parsers of AI records did not consume: drop (its fields are counted) or redact (keep it, cleaned)."""
+    identity: Literal["keep", "pseudonymize"] = "keep"
+    """Who-fields: keep, or pseudonymize (replaced by keyed hashes that are stable per tenant)."""
+    unrecognized: Literal["clean", "drop", "quarantine"] = "clean"
+    """Records that no parser recognizes: clean (pass, cleaned leaf by leaf), drop (counted) or quarantine."""
+
+
+class Redact(Strict):
+    """How findings are removed from text that is kept."""
+
+    operators: dict[str, Operator] = {}
+    """Entity type to replace (<EMAIL_ADDRESS>), mask (*****), hash (keyed) or remove; `default` names all others'."""
+    mask_keep_last_chars: int = Field(default=0, ge=0, le=4)
+    """How many characters at the end of a span the mask operator leaves readable, 0 to 4."""
+
+
+class PatternOption(Strict):
+    """One regular expression of a custom recognizer."""
+
+    regex: str
+    """A regular expression in the syntax of Python's regex module; matched case-insensitively, dot matches newline."""
+    score: float = Field(gt=0, le=1)
+    """Confidence of a match, above 0, up to 1; compared with detect.threshold after context words had their say."""
+
+    @field_validator("regex")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        import regex
+
+        try:
+            regex.compile(pattern)
+        except regex.error as error:
+            raise ValueError(f"the pattern does not compile: {error}") from None
+        return pattern
+
+
+class CustomRecognizer(Strict):
+    """A pattern recognizer of your own, run beside Presidio's."""
+
+    name: str = Field(pattern=r"^\w{1,64}$")
+    """Name of the recognizer, letters, digits and underscores."""
+    entity: str = Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")
+    """Entity type it finds, in capitals, for example EMPLOYEE_ID."""
+    patterns: Annotated[list[PatternOption], Field(min_length=1)]
+    """One or more patterns, each with regex and score."""
+    context: list[str] = []
+    """Words near a match that raise its score, as in Presidio."""
+
+
+class NerModel(Strict):
+    """One spaCy model."""
+
+    lang_code: Literal["en"] = "en"
+    """Language of the model."""
+    model_name: str
+    """Name of an installed spaCy model package, for example en_core_web_sm. It is never downloaded."""
+
+
+class Ner(Strict):
+    """Presidio's NlpEngine configuration. NER costs about a thousand times what patterns cost."""
+
+    nlp_engine_name: Literal["spacy"] = "spacy"
+    """The engine; spacy is the one that is supported."""
+    models: Annotated[list[NerModel], Field(min_length=1, max_length=1)]
+    """The model to use."""
+
+
+class Detect(Strict):
+    """What is looked for, and how hard."""
+
+    threshold: float = Field(default=0.35, ge=0, le=1)
+    """Least confidence of a finding, 0 to 1."""
+    entities: list[str] = []
+    """Entity types to look for; none named means all that the recognizers know."""
+    secrets: bool = True
+    """Whether to look for API keys, tokens and passwords too."""
+    further_recognizers: list[str] = []
+    """Presidio pattern recognizers that are off by default, by class name, for example EsNieRecognizer."""
+    recognizers: list[CustomRecognizer] = []
+    """Recognizers of your own."""
+    max_text_bytes: int = Field(default=262_144, ge=256, le=16_777_216)
+    """Texts are scanned up to this many bytes, 256 to 16777216; the rest is cut off, never passed."""
+    timeout_secs: float = Field(default=1.0, gt=0, le=60)
+    """Time a pattern may take on one text, in seconds, up to 60; a text that takes longer counts as found, whole."""
+    ner: Ner | None = None
+    """Named-entity recognition, off unless given."""
+
+
+class Classify(Strict):
+    """Data classification."""
+
+    policy_file: str = ""
+    """Path of a classification policy; the built-in one if empty."""
+
+
+class Lookup(Strict):
+    """Departments of users and models."""
+
+    departments_file: str = ""
+    """Path of a CSV file with the columns kind (user, role or model), pattern and department."""
+
+
+class Limits(Strict):
+    """Bounds on what is read."""
+
+    max_record_bytes: int = Field(default=16_777_216, ge=1024, le=268_435_456)
+    """Longest record in bytes, 1024 to 268435456; a longer one goes to quarantine unread."""
+    max_depth: int = Field(default=64, ge=8, le=256)
+    """Deepest nesting of a record whose leaves are cleaned, 8 to 256; a deeper one goes to quarantine."""
+
+
+class MappedSource(Strict):
+    """Any JSON log, mapped to the schema by a few lines."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
+    """Name of the source in events, in snake_case."""
+    when: Annotated[dict[str, str], Field(min_length=1)]
+    """Dotted paths that a record must have, with the value each must have (* for any)."""
+    fields: Annotated[dict[str, str], Field(min_length=1)]
+    """Event field to the dotted path of its value in the record."""
+    constants: dict[str, str] = {}
+    """Event fields with one value for all records, for example provider: openai."""
+
+    def source(self) -> Source:
+        """The parser for this mapping."""
+        return make_mapped_source(
+            MappingSpec(name=self.name, when=self.when, fields=self.fields, constants=self.constants)
+        )
+
+    @model_validator(mode="after")
+    def _can_be_built(self) -> Self:
+        self.source()
+        return self
+
+
+class Config(Strict):
+    """The whole configuration of veilog."""
+
+    tenant_id: str = Field(default="", pattern=r"^[\w.:-]{0,128}$")
+    """Your organization's or tenant's id; put into every event, and hashes are separated by it."""
+    source: str = "auto"
+    """auto (recognize each record) or the name of the one source that all records are from."""
+    tag: str = Field(default="", pattern=r"^[\w.:/*-]{0,256}$")
+    """Tag for records that come without one (stdin)."""
+    hash_key: HashKey = HashKey(env="VEILOG_HASH_KEY")
+    """The key of all hashes: one of env, file or ephemeral."""
+    previous_hash_key: HashKey | None = None
+    """The key before the last rotation: while it is given, events carry hashes under both."""
+    policy: Policy = Policy()
+    """What may leave the host."""
+    redact: Redact = Redact()
+    """How findings are removed."""
+    detect: Detect = Detect()
+    """What is looked for."""
+    classify: Classify = Classify()
+    """Data classification."""
+    lookup: Lookup = Lookup()
+    """Departments."""
+    limits: Limits = Limits()
+    """Bounds on what is read."""
+    mapped: list[MappedSource] = []
+    """Further JSON logs, each mapped by a few lines."""
+
+    @model_validator(mode="after")
+    def _names_a_source(self) -> Self:
+        known = ["auto", *(source.name for source in SOURCES), *(mapping.name for mapping in self.mapped)]
+        if self.source not in known:
+            raise ValueError(f"source: there is no source {self.source}; write one of {', '.join(known)}")
+        if len(set(known)) != len(known):
+            raise ValueError("mapped: two sources have the same name; rename one")
+        return self
+
+    def sources(self) -> tuple[Source, ...]:
+        """All sources, the configured ones first: a mapping is more specific than any built-in recognizer."""
+        return (*(mapping.source() for mapping in self.mapped), *SOURCES)
+
+
+def load_config(path: str | Path | None) -> Config:
+    """The configuration in a file, with its relative paths resolved; the defaults if there is no file.
+
+    Raises:
+        ConfigError: something is wrong with it.
+    """
+    if path is None:
+        return Config()
+    config = load(path, Config)
+    base = Path(path).parent
+
+    def resolve(name: str) -> str:
+        return str(base / name) if name else name
+
+    def resolve_key(key: HashKey) -> HashKey:
+        return key.model_copy(update={"file": resolve(key.file)})
+
+    update = {
+        "hash_key": resolve_key(config.hash_key),
+        "classify": Classify(policy_file=resolve(config.classify.policy_file)),
+        "lookup": Lookup(departments_file=resolve(config.lookup.departments_file)),
+    }
+    if config.previous_hash_key is not None:
+        update["previous_hash_key"] = resolve_key(config.previous_hash_key)
+    return config.model_copy(update=update)
+
+
+def load_policy(config: Config) -> ClassificationPolicy:
+    """The classification policy that a configuration names, or the built-in one.
+
+    Raises:
+        ConfigError: something is wrong with the policy.
+    """
+    return load(config.classify.policy_file or DEFAULT_POLICY_FILE, ClassificationPolicy)
+
+
+def defect_of(path: str | None, key: str, error: ValueError) -> ConfigError:
+    """An error about a value that only fails when it is used (a model that is not installed), with its place."""
+    name = path or "built-in defaults"
+    line = 0
+    if path is not None:
+        leaf = re.escape(key.rpartition(".")[2])
+        for number, text in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
+            if re.match(rf"\s*{leaf}:", text):
+                line = number
+                break
+    return ConfigError(Defect(name, line, key, str(error), "name what is there, or install what is named"))

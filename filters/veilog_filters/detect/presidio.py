@@ -1,0 +1,238 @@
+"""The one place where Presidio is called: its recognizers over one text, as findings.
+
+What is Presidio's stays Presidio's: recognizers, scores, validators, context words and the removal of duplicates are
+its own, so "redacted with Presidio" means Presidio's results. Around them stand four guards that an edge filter needs
+and Presidio does not have:
+
+* **Offline.** Its e-mail recognizer asks ``tldextract``, which fetches the public-suffix list on first use; here it
+  uses the snapshot that comes with the package. spaCy engines download a missing model; here a missing model is a
+  configuration error.
+* **A timeout is a detection.** Presidio logs a pattern that timed out and skips it, which would pass the text.
+  Its log line is the only sign of that, so a handler on its logger raises ``DetectorTimeout``. The same handler keeps
+  Presidio's log records, which may quote text, from reaching any output.
+* **No tokens without need.** Presidio tokenizes every text before it looks for anything. Tokens serve only to find
+  context words around hits, so they are made when a hit asks for them. spaCy's tokenizer takes quadratic time on long
+  runs of punctuation; such runs are broken up for it.
+* **Flat memory.** spaCy's vocabulary keeps every word it ever saw; each text gets a memory zone of its own.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any, Final
+
+import presidio_analyzer.pattern_recognizer
+import presidio_analyzer.predefined_recognizers as predefined
+import spacy
+import tldextract
+import tldextract.tldextract
+from presidio_analyzer import (
+    AnalyzerEngine,
+    EntityRecognizer,
+    Pattern,
+    PatternRecognizer,
+    RecognizerRegistry,
+)
+from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine, NlpEngineProvider
+from presidio_analyzer.predefined_recognizers.generic import iban_recognizer
+from presidio_analyzer.recognizer_registry import RecognizerRegistryProvider
+
+from veilog_filters.config import CustomRecognizer, Detect
+from veilog_filters.detect.finding import DetectorTimeout, Finding
+from veilog_filters.detect.secrets import SECRETS
+
+LANGUAGE: Final = "en"
+MAX_PUNCTUATION_RUN: Final = 500
+_PUNCTUATION_RUN = re.compile(rf"([^\w\s]{{{MAX_PUNCTUATION_RUN}}})([^\w\s]+)")
+
+
+class _TimeoutAlarm(logging.Handler):
+    """Turns Presidio's "timed out, skipping" log line into an error at the place where it is logged."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "timed out" in record.msg:
+            raise DetectorTimeout
+
+
+class _LazyArtifacts(NlpArtifacts):  # type: ignore[misc]  # Presidio is untyped
+    """Tokens of a text, made when somebody asks for them."""
+
+    def __init__(self, engine: BlankNlpEngine, text: str) -> None:
+        self.nlp_engine = engine
+        self.entities: list[Any] = []
+        self.scores: list[float] = []
+        self._text = text
+
+    @cached_property
+    def tokens(self) -> spacy.tokens.Doc:
+        return self.nlp_engine.tokenize(_PUNCTUATION_RUN.sub(lambda run: run[1] + " " * len(run[2]), self._text))
+
+    @cached_property
+    def tokens_indices(self) -> list[int]:
+        return [token.idx for token in self.tokens]
+
+    @cached_property
+    def lemmas(self) -> list[str]:
+        return [token.text for token in self.tokens]
+
+    @cached_property
+    def keywords(self) -> list[str]:
+        return self.set_keywords(self.nlp_engine, self.lemmas, LANGUAGE)  # type: ignore[no-any-return]
+
+
+class BlankNlpEngine(NlpEngine):  # type: ignore[misc]
+    """spaCy's tokenizer without a model: words for the context rule, no entities.
+
+    A blank pipeline has no lemmas; the words themselves stand in for them, so context words match as they are written.
+    """
+
+    def __init__(self) -> None:
+        self.nlp = spacy.blank(LANGUAGE)
+
+    def tokenize(self, text: str) -> spacy.tokens.Doc:
+        """The tokens of a text."""
+        return self.nlp(text)
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def is_loaded(self) -> bool:
+        """Always: there is nothing to load."""
+        return True
+
+    def process_text(self, text: str, language: str) -> NlpArtifacts:  # noqa: ARG002
+        """Artifacts that tokenize when asked."""
+        return _LazyArtifacts(self, text)
+
+    def process_batch(self, texts: Iterable[str], language: str, **options: Any) -> Any:  # noqa: ARG002
+        """Artifacts per text, as ``process_text``."""
+        return ((text, self.process_text(text, language)) for text in texts)
+
+    def is_stopword(self, word: str, language: str) -> bool:  # noqa: ARG002
+        """Whether spaCy lists the word as a stop word."""
+        return bool(self.nlp.vocab[word].is_stop)
+
+    def is_punct(self, word: str, language: str) -> bool:  # noqa: ARG002
+        """Whether spaCy takes the word as punctuation."""
+        return bool(self.nlp.vocab[word].is_punct)
+
+    def get_supported_entities(self) -> list[str]:
+        """None: there is no model."""
+        return []
+
+    def get_supported_languages(self) -> list[str]:
+        """English."""
+        return [LANGUAGE]
+
+
+class PresidioDetector:
+    """Every configured recognizer over one text.
+
+    Args:
+        options: the ``detect`` section of the configuration.
+
+    Raises:
+        ValueError: the configuration names a recognizer, entity or model that is not there. The message is fit for
+            the person who wrote the configuration.
+    """
+
+    def __init__(self, options: Detect) -> None:
+        _go_offline()
+        _raise_on_timeout(options.timeout_secs)
+        self._blank = BlankNlpEngine()
+        engine: NlpEngine = self._blank if options.ner is None else _ner_engine(options)
+        registry = RecognizerRegistryProvider(
+            registry_configuration={"supported_languages": [LANGUAGE]}
+        ).create_recognizer_registry()
+        # The provider adds spaCy's recognizer for its default model; only a configured model may have one.
+        registry.recognizers = [r for r in registry.recognizers if isinstance(r, PatternRecognizer | predefined.PhoneRecognizer)]
+        if options.ner is not None:
+            registry.add_nlp_recognizer(engine)
+        for recognizer in _additional(options):
+            registry.add_recognizer(recognizer)
+        self._engine = AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=[LANGUAGE])
+        self._entities = _selected(registry, options.entities)
+        self._threshold = options.threshold
+        self._vocabulary = self._blank.nlp if options.ner is None else engine.get_nlp(LANGUAGE)
+        version = importlib.metadata.version("presidio-analyzer")
+        self.names: list[str] = [f"presidio-analyzer/{version}"]
+        if options.secrets:
+            self.names.append("veilog-secrets/1")
+        if options.ner is not None:
+            self.names.append(f"spacy:{options.ner.models[0].model_name}")
+
+    def __call__(self, text: str) -> list[Finding]:
+        """The findings of a text, in the order of their start.
+
+        Raises:
+            DetectorTimeout: a pattern ran out of its time. Treat the whole text as found.
+        """
+        with self._vocabulary.memory_zone():
+            results = self._engine.analyze(
+                text, language=LANGUAGE, entities=self._entities, score_threshold=self._threshold
+            )
+            return sorted(Finding(r.start, r.end, r.entity_type, r.score) for r in results)
+
+
+def _go_offline() -> None:
+    tldextract.tldextract.TLD_EXTRACTOR = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
+
+
+def _raise_on_timeout(timeout_secs: float) -> None:
+    logger = logging.getLogger("presidio-analyzer")
+    logger.handlers = [_TimeoutAlarm(logging.WARNING)]
+    logger.propagate = False
+    logger.setLevel(logging.WARNING)
+    # Presidio reads whole seconds from the environment at import; the regex library takes any number.
+    presidio_analyzer.pattern_recognizer.REGEX_TIMEOUT_SECONDS = timeout_secs
+    iban_recognizer.REGEX_TIMEOUT_SECONDS = timeout_secs
+
+
+def _ner_engine(options: Detect) -> NlpEngine:
+    assert options.ner is not None  # noqa: S101 - narrowed by the caller
+    for model in options.ner.models:
+        if not spacy.util.is_package(model.model_name):
+            raise ValueError(f"the spaCy model {model.model_name} is not installed, and veilog downloads nothing")
+    return NlpEngineProvider(nlp_configuration=options.ner.model_dump(exclude_defaults=False)).create_engine()
+
+
+def _additional(options: Detect) -> list[EntityRecognizer]:
+    """Recognizers beside Presidio's defaults: secrets, further countries, and those written in the configuration."""
+    recognizers: list[EntityRecognizer] = []
+    if options.secrets:
+        recognizers += [
+            PatternRecognizer(
+                supported_entity=secret.entity,
+                name=f"secret:{secret.name}",
+                patterns=[Pattern(secret.name, secret.pattern, secret.score)],
+            )
+            for secret in SECRETS
+        ]
+    for name in options.further_recognizers:
+        found = getattr(predefined, name, None)
+        if not (isinstance(found, type) and issubclass(found, PatternRecognizer)):
+            raise ValueError(f"{name} is no pattern recognizer of the installed Presidio")
+        recognizers.append(found(supported_language=LANGUAGE))
+    recognizers += [_custom(recognizer) for recognizer in options.recognizers]
+    return recognizers
+
+
+def _custom(recognizer: CustomRecognizer) -> PatternRecognizer:
+    return PatternRecognizer(
+        supported_entity=recognizer.entity,
+        name=f"custom:{recognizer.name}",
+        patterns=[Pattern(recognizer.name, pattern.regex, pattern.score) for pattern in recognizer.patterns],
+        context=list(recognizer.context),
+    )
+
+
+def _selected(registry: RecognizerRegistry, entities: Sequence[str]) -> list[str]:
+    known = sorted({entity for r in registry.recognizers for entity in r.supported_entities})
+    missing = sorted(set(entities) - set(known))
+    if missing:
+        raise ValueError(f"no recognizer finds {', '.join(missing)}; there are {', '.join(known)}")
+    return list(entities) or known

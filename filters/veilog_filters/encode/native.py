@@ -1,0 +1,129 @@
+"""The native encoding, ``veilog/1``: the event's fields in their order, absent ones left out.
+
+This is the last gate. A text must be a ``CleanText`` to pass: a ``SensitiveText``, or a bare ``str`` that some code
+copied out of a record, is an ``EncodingError``, so a text that was forgotten by every stage still does not leave.
+The JSON Schema of this encoding is generated from the same declarations that the encoder walks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from enum import Enum
+from typing import Any, Final
+
+from veilog_parsers.event import (
+    SCHEMA_ID,
+    AuditEvent,
+    CleanText,
+    Handling,
+    Level,
+    SensitiveText,
+    SensitiveTree,
+    without_nones,
+)
+
+
+class EncodingError(Exception):
+    """A value that may not leave reached the encoder. Names its field, never its content."""
+
+
+_ENCODED: Final = tuple(
+    field.name for field in dataclasses.fields(AuditEvent) if field.metadata["handling"] is not Handling.WORKING
+)
+
+
+def encode(event: AuditEvent) -> dict[str, Any]:
+    """The event as a JSON-serializable object.
+
+    Raises:
+        EncodingError: a field holds something that no stage has cleaned.
+    """
+    encoded: dict[str, Any] = {}
+    for name in _ENCODED:
+        value = getattr(event, name)
+        if value is not None:
+            encoded[name] = _value(value, name)
+    return encoded
+
+
+def _value(value: Any, path: str) -> Any:
+    kind = type(value)
+    if kind is CleanText or kind is int or kind is float or kind is bool or value is None:
+        return value
+    if kind is Level:
+        return value.label
+    if isinstance(value, Enum):
+        return value.value
+    if kind is list:
+        return [_value(item, path) for item in value]
+    if kind is dict:
+        return {_key(key, path): _value(item, path) for key, item in value.items()}
+    if dataclasses.is_dataclass(value):
+        return without_nones({f.name: _value(getattr(value, f.name), f"{path}.{f.name}") for f in dataclasses.fields(value)})
+    if path == "schema" and value == SCHEMA_ID:
+        return value
+    raise EncodingError(f"{path} holds a {kind.__name__} that no stage has cleaned")
+
+
+def _key(key: Any, path: str) -> str:
+    """A key of an object: cleaned, or one of ours (entity types are constants of recognizers)."""
+    if type(key) is CleanText or (path.startswith("findings.") and type(key) is str):
+        return str(key)
+    raise EncodingError(f"{path} has a key of type {type(key).__name__} that no stage has cleaned")
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of encoded events, from the declarations in ``veilog_parsers.event``."""
+    hints = typing.get_type_hints(AuditEvent)
+    properties = {
+        field.name: {
+            **_type_schema(hints[field.name]),
+            "description": f"{field.metadata['doc']} ({field.metadata['group']})",
+        }
+        for field in dataclasses.fields(AuditEvent)
+        if field.name in _ENCODED
+    }
+    properties["schema"] = {"const": SCHEMA_ID, "description": "Schema of this event. (identity of the event)"}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:veilog:1",
+        "title": "veilog/1 audit event",
+        "type": "object",
+        "required": ["schema", "event_id", "source", "kind"],
+        "additionalProperties": False,
+        "properties": properties,
+    }
+
+
+_SCALARS: Final[dict[Any, dict[str, Any]]] = {
+    str: {"type": "string"},
+    CleanText: {"type": "string"},
+    SensitiveText: {},
+    SensitiveTree: {},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    Level: {"enum": [level.label for level in Level]},
+}
+
+
+def _type_schema(hint: Any) -> dict[str, Any]:
+    if hint in _SCALARS:
+        return _SCALARS[hint]
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        options = [schema for a in arguments if a is not types.NoneType and (schema := _type_schema(a))]
+        return options[0]
+    if origin is list:
+        return {"type": "array", "items": _type_schema(arguments[0])}
+    if origin is dict:
+        return {"type": "object"} | ({} if arguments[1] is Any else {"additionalProperties": _type_schema(arguments[1])})
+    if issubclass(hint, Enum):
+        return {"enum": [member.value for member in hint]}
+    hints = typing.get_type_hints(hint)
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {field.name: _type_schema(hints[field.name]) for field in dataclasses.fields(hint)},
+    }

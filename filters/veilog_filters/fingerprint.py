@@ -1,0 +1,150 @@
+"""Keyed hashes: the same text gives the same hash to whoever has the key, and nothing to anybody else.
+
+An unkeyed hash of a short prompt is guessed in seconds, so every hash is HMAC-SHA-256 and names its key. Subkeys are
+derived per domain (``prompt``, ``system_prompt``, ``raw``, ...) and tenant, so a hash of one field or tenant cannot be
+compared with one of another:
+
+    subkey = HMAC(key, "veilog/1" 0x00 domain 0x00 tenant)        hash = HMAC(subkey, data)
+
+Texts are hashed in a canonical form (Unicode NFKC, white space folded), so that trivial edits do not split a cluster.
+While a rotation overlaps, a second ``Fingerprinter`` under the previous key makes the hashes of ``previous_hashes``.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import functools
+import hmac
+import os
+import secrets
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from veilog_filters.config import HashKey
+from veilog_filters.errors import ConfigError, Defect
+from veilog_parsers.event import AuditEvent, CleanText, Message, PreviousHashes, Role
+
+MIN_KEY_BYTES: Final = 32
+_DOMAIN_CACHE: Final = 1024
+_HOW_TO_MAKE_ONE: Final = "run: export VEILOG_HASH_KEY=$(veilog key)"
+
+
+def new_key() -> str:
+    """A fresh key: base64 of 32 random bytes."""
+    return base64.b64encode(secrets.token_bytes(MIN_KEY_BYTES)).decode()
+
+
+def load_key(option: HashKey, where: str = "hash_key", file: str = "configuration") -> tuple[bytes, str]:
+    """The key that an option names, and its id.
+
+    Raises:
+        ConfigError: the variable or file is not there, or what it holds is no key.
+    """
+
+    def fail(problem: str, fix: str) -> ConfigError:
+        return ConfigError(Defect(file, 0, where, problem, fix))
+
+    if option.ephemeral:
+        key = secrets.token_bytes(MIN_KEY_BYTES)
+    else:
+        if option.env:
+            encoded, origin = os.environ.get(option.env, ""), f"the environment variable {option.env}"
+        else:
+            origin = f"the file {option.file}"
+            try:
+                encoded = Path(option.file).read_text(encoding="ascii")
+            except (OSError, UnicodeDecodeError):
+                raise fail(f"{origin} cannot be read", "mount the key there; veilog key prints one") from None
+        if not encoded.strip():
+            raise fail(f"there is no key in {origin}", _HOW_TO_MAKE_ONE)
+        try:
+            key = base64.b64decode(encoded.strip(), validate=True)
+        except binascii.Error:
+            raise fail(f"{origin} does not hold base64", _HOW_TO_MAKE_ONE) from None
+        if len(key) < MIN_KEY_BYTES:
+            raise fail(f"the key in {origin} has {len(key)} bytes, expected at least {MIN_KEY_BYTES}", _HOW_TO_MAKE_ONE)
+    return key, option.key_id or hmac.digest(key, b"veilog/1\0key_id", "sha256").hex()[:8]
+
+
+def canonical(text: str) -> bytes:
+    """The form in which texts are hashed: NFKC, runs of white space as one blank, none at the ends, UTF-8."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    return " ".join(text.split()).encode("utf-8", "replace")
+
+
+class Fingerprinter:
+    """Makes the keyed hashes under one key.
+
+    Args:
+        key: at least 32 bytes.
+        key_id: what events call the key.
+    """
+
+    def __init__(self, key: bytes, key_id: str) -> None:
+        self._key = key
+        self.key_id = CleanText(key_id)
+        # Deriving a subkey costs as much as hashing a prompt; tenants come from records, so the cache is bounded.
+        self._keyed = functools.lru_cache(_DOMAIN_CACHE)(self._derive)
+
+    def _derive(self, domain: str, tenant: str) -> hmac.HMAC:
+        label = b"\0".join((b"veilog/1", domain.encode(), tenant.encode("utf-8", "replace")))
+        return hmac.new(hmac.digest(self._key, label, "sha256"), digestmod="sha256")
+
+    def start(self, domain: str, tenant: str = "") -> hmac.HMAC:
+        """A running hash, for data that comes in pieces."""
+        return self._keyed(domain, tenant).copy()
+
+    def digest(self, domain: str, tenant: str, data: bytes) -> CleanText:
+        """The hash of some bytes, 64 hexadecimal digits."""
+        running = self._keyed(domain, tenant).copy()
+        running.update(data)
+        return CleanText(running.hexdigest())
+
+    def text(self, domain: str, tenant: str, text: str) -> CleanText | None:
+        """The hash of a text in its canonical form; None for a text of nothing but white space."""
+        data = canonical(text)
+        return self.digest(domain, tenant, data) if data else None
+
+
+def fingerprint(event: AuditEvent, current: Fingerprinter, previous: Fingerprinter | None, tenant: str) -> None:
+    """Fill the hashes and lengths of an event's prompt, system prompt and response."""
+    user = newest_user_turn(event.prompt_messages)
+    system = _joined(part for m in event.prompt_messages if m.role is Role.SYSTEM for part in _parts(m))
+    response = _joined(part for message in event.response_messages for part in _parts(message))
+    texts = {"prompt": user, "system_prompt": system, "response": response}
+    event.prompt_hash, event.system_prompt_hash, event.response_hash = (
+        current.text(domain, tenant, text) for domain, text in texts.items()
+    )
+    if event.prompt_messages:
+        event.prompt_chars = sum(
+            len(part) for m in event.prompt_messages if m.role is not Role.SYSTEM for part in m.parts
+        )
+    if event.response_messages:
+        event.response_chars = sum(len(part) for message in event.response_messages for part in message.parts)
+    if event.prompt_hash or event.system_prompt_hash or event.response_hash:
+        event.hash_key_id = current.key_id
+        if previous is not None:
+            event.previous_hashes = PreviousHashes(
+                hash_key_id=previous.key_id,
+                **{f"{domain}_hash": previous.text(domain, tenant, text) for domain, text in texts.items()},
+            )
+
+
+def newest_user_turn(messages: list[Message]) -> str:
+    """The text of the last turn a user wrote: what a repeat offender repeats, whatever history is sent along."""
+    for message in reversed(messages):
+        if message.role is Role.USER:
+            return _joined(_parts(message))
+    return ""
+
+
+def _parts(message: Message) -> Iterable[str]:
+    return (part.reveal() for part in message.parts)
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return "\n".join(texts)

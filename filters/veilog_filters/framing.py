@@ -1,0 +1,246 @@
+"""Bytes to records: JSON Lines and msgpack streams, sans-IO.
+
+A framer is fed chunks of bytes as they come and gives the records that are complete; at the end it gives what is left.
+A record that cannot be decoded becomes ``Damaged``: its length, its keyed hash and a reason from the closed list. A
+line over the limit is never held in memory: it is hashed as it passes, up to its newline, and the next line is read.
+
+A msgpack stream has no such place to start again: after bytes that are no msgpack the rest is unreadable, so it is
+reported as one ``Damaged`` record and ``broken`` is set.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Iterator
+from typing import Any, Final, Protocol
+
+import msgpack
+import orjson
+
+from veilog_filters.fingerprint import Fingerprinter
+from veilog_filters.pipeline import Damaged
+from veilog_parsers.errors import ErrorType
+from veilog_parsers.event import CleanText
+from veilog_parsers.record import RawRecord
+
+RAW: Final = "raw"
+
+
+class Framer(Protocol):
+    """What a transport feeds with bytes."""
+
+    broken: bool
+
+    def feed(self, data: bytes) -> Iterator[RawRecord | Damaged]:
+        """The records that ``data`` completes."""
+        ...
+
+    def finish(self) -> Iterator[RawRecord | Damaged]:
+        """The record that the end of input completes, if one was begun."""
+        ...
+
+
+class JsonLines:
+    """One JSON value per line. Blank lines are no records; a carriage return before the newline is white space.
+
+    Args:
+        fingerprinter: hashes what cannot be decoded.
+        tenant: tenant of those hashes.
+        max_record_bytes: longest line.
+    """
+
+    broken = False
+
+    def __init__(self, fingerprinter: Fingerprinter, tenant: str, max_record_bytes: int) -> None:
+        self._fingerprinter = fingerprinter
+        self._tenant = tenant
+        self._limit = max_record_bytes
+        self._pieces: list[bytes] = []
+        self._length = 0
+        self._oversized: hmac.HMAC | None = None
+
+    def feed(self, data: bytes) -> Iterator[RawRecord | Damaged]:
+        """See ``Framer``."""
+        start = 0
+        while (end := data.find(b"\n", start)) >= 0:
+            self._extend(data[start:end])
+            yield from self._complete()
+            start = end + 1
+        self._extend(data[start:])
+
+    def finish(self) -> Iterator[RawRecord | Damaged]:
+        """See ``Framer``."""
+        yield from self._complete()
+
+    def _extend(self, piece: bytes) -> None:
+        self._length += len(piece)
+        if self._oversized is None:
+            self._pieces.append(piece)
+            if self._length <= self._limit:
+                return
+            self._oversized = self._fingerprinter.start(RAW, self._tenant)
+            piece = b"".join(self._pieces)
+            self._pieces.clear()
+        self._oversized.update(piece)
+
+    def _complete(self) -> Iterator[RawRecord | Damaged]:
+        length, self._length = self._length, 0
+        if self._oversized is not None:
+            digest, self._oversized = CleanText(self._oversized.hexdigest()), None
+            yield Damaged(ErrorType.RECORD_TOO_LARGE, length, digest)
+            return
+        line = b"".join(self._pieces)
+        self._pieces.clear()
+        if line and not line.isspace():
+            yield self._decode(line)
+
+    def _decode(self, line: bytes) -> RawRecord | Damaged:
+        value = decode_json(line)
+        if isinstance(value, ErrorType):
+            return Damaged(value, len(line), self._fingerprinter.digest(RAW, self._tenant, line))
+        return RawRecord(value, line)
+
+
+def decode_json(line: bytes) -> Any | ErrorType:
+    """The value of a JSON text, or why it has none.
+
+    Strings that were cut in the middle of an emoji end in half a surrogate pair; JavaScript writes such, and no other
+    decoder takes them. They are read with U+FFFD in its place, so that nobody hides a prompt behind one.
+    """
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        reason = str(error)
+    if "depth limit" in reason:
+        return ErrorType.NESTING_TOO_DEEP
+    try:
+        text = line.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return ErrorType.INVALID_UTF8
+    try:
+        return orjson.loads(_ESCAPE.sub(_mend, text))
+    except orjson.JSONDecodeError:
+        return ErrorType.MALFORMED_JSON
+
+
+_ESCAPE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair: kept
+    r"|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+    r"|\\."  # any other escape, an escaped backslash among them: kept
+)
+
+
+def _mend(match: re.Match[str]) -> str:
+    return "\\ufffd" if match["lone"] else match[0]
+
+
+class MsgpackStream:
+    """Msgpack objects one after the other. Arguments as for ``JsonLines``."""
+
+    def __init__(self, fingerprinter: Fingerprinter, tenant: str, max_record_bytes: int) -> None:
+        self.broken = False
+        self._fingerprinter = fingerprinter
+        self._tenant = tenant
+        self._limit = max_record_bytes
+        self._unpacker = msgpack.Unpacker(
+            raw=False,
+            strict_map_key=False,
+            unicode_errors="replace",
+            max_buffer_size=2 * max_record_bytes,
+            timestamp=3,
+        )
+        self._pending = bytearray()
+        self._consumed = 0
+        self._rest: hmac.HMAC | None = None
+        self._rest_bytes = 0
+        self._reason = ErrorType.MALFORMED_MSGPACK
+
+    def feed(self, data: bytes) -> Iterator[RawRecord | Damaged]:
+        """See ``Framer``."""
+        # The unpacker's buffer is bounded, so it is fed in portions that leave room for a record that was begun.
+        for start in range(0, len(data), self._limit):
+            yield from self._feed(data[start : start + self._limit])
+
+    def _feed(self, data: bytes) -> Iterator[RawRecord | Damaged]:
+        if self.broken:
+            self._skip(data)
+            return
+        self._pending += data
+        try:
+            self._unpacker.feed(data)
+            while True:
+                value = self._unpacker.unpack()
+                end = self._unpacker.tell()
+                size = end - self._consumed
+                raw = bytes(self._pending[:size])
+                del self._pending[:size]
+                self._consumed = end
+                yield RawRecord(_plain(value), raw)
+        except msgpack.OutOfData:
+            if len(self._pending) > self._limit:
+                self._break(ErrorType.RECORD_TOO_LARGE)
+        except RecursionError:
+            self._break(ErrorType.NESTING_TOO_DEEP)
+        except (msgpack.UnpackException, ValueError) as error:
+            self._break(_reason(error))
+
+    def _break(self, reason: ErrorType) -> None:
+        self.broken = True
+        self._reason = reason
+        self._rest = self._fingerprinter.start(RAW, self._tenant)
+        self._skip(bytes(self._pending))
+        self._pending.clear()
+
+    def _skip(self, data: bytes) -> None:
+        assert self._rest is not None  # noqa: S101 - set by _break
+        self._rest.update(data)
+        self._rest_bytes += len(data)
+
+    def finish(self) -> Iterator[RawRecord | Damaged]:
+        """See ``Framer``."""
+        if self._pending:
+            self._break(ErrorType.MALFORMED_MSGPACK)
+        if self._rest is not None:
+            yield Damaged(self._reason, self._rest_bytes, CleanText(self._rest.hexdigest()))
+            self._rest = None
+
+
+def _reason(error: Exception) -> ErrorType:
+    if isinstance(error, msgpack.StackError):
+        return ErrorType.NESTING_TOO_DEEP
+    return ErrorType.RECORD_TOO_LARGE if isinstance(error, msgpack.BufferFull) else ErrorType.MALFORMED_MSGPACK
+
+
+def _plain(value: Any) -> Any:
+    """The JSON value that a msgpack value stands for: binaries as text, times in RFC 3339, keys as strings."""
+    kind = type(value)
+    if kind is dict:
+        return {_plain_key(key): _plain(item) for key, item in value.items()}
+    if kind is list:
+        return [_plain(item) for item in value]
+    if kind is bytes:
+        return value.decode("utf-8", "replace")
+    if kind in (str, int, float, bool) or value is None:
+        return value
+    # Timestamps come as datetimes; any other extension type carries nothing a parser knows.
+    return value.isoformat() if hasattr(value, "isoformat") else f"<ext {len(value.data)} bytes>"
+
+
+def _plain_key(key: Any) -> str:
+    return key if type(key) is str else str(_plain(key))
+
+
+def write_json(event: dict[str, Any]) -> bytes:
+    """One event as a JSON line."""
+    return orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def write_msgpack(event: dict[str, Any]) -> bytes:
+    """One event as a msgpack map."""
+    packed: bytes = msgpack.packb(event)
+    return packed
+
+
+FRAMERS: Final = {"jsonl": JsonLines, "msgpack": MsgpackStream}
+WRITERS: Final = {"jsonl": write_json, "msgpack": write_msgpack}

@@ -1,0 +1,186 @@
+"""The inspect stage: every text once through the detectors, as spans that later stages use.
+
+Text hides in text. A string that holds JSON (a tool call's arguments, a body that a gateway logged as a string) is
+decoded and inspected leaf by leaf, since escapes such as ``\\u0040`` hide an address from any pattern; a number can be
+a card number; a key of a map can be a name. ``Inspected`` keeps what was found in the shape in which it was found, so
+that redaction can put the same shape together again.
+
+A text longer than the scan limit is scanned a little beyond it and cut at it: what straddles the cut is found whole,
+and what lies behind it does not leave.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final
+
+import orjson
+
+from veilog_filters.detect.finding import Detector, DetectorTimeout, Finding
+from veilog_parsers.errors import ErrorType, RecordError
+from veilog_parsers.event import AuditEvent, Message
+from veilog_parsers.times import parse_time
+
+TIMED_OUT: Final = "TIMED_OUT"
+"""Entity type of a text whose detection did not finish: it counts as found, whole."""
+
+OVERLAP_CHARS: Final = 256
+MAX_JSON_IN_JSON: Final = 3
+_CARD_DIGITS: Final = range(12, 20)
+_CARD: Final = "CREDIT_CARD"
+
+
+@dataclasses.dataclass(slots=True)
+class Inspected:
+    """One text and what was found in it.
+
+    Attributes:
+        text: the text up to the scan limit. Raw; only redaction and classification read it.
+        findings: spans of ``text``; empty for a text that is JSON.
+        tree: for a text that is JSON, the decoded value with every string, key and suspicious number ``Inspected``.
+        truncated_bytes: how much was cut off behind the scan limit.
+    """
+
+    text: str
+    findings: list[Finding]
+    tree: Any = None
+    truncated_bytes: int = 0
+
+    def leaves(self) -> Iterator[Inspected]:
+        """The texts that were inspected: this one, or those in its tree."""
+        if self.tree is None:
+            yield self
+        else:
+            yield from leaves_of(self.tree)
+
+
+@dataclasses.dataclass(slots=True)
+class InspectedObject:
+    """A JSON object whose keys were inspected too. Two keys may become one when they are redacted, so: pairs."""
+
+    pairs: list[tuple[Inspected, Any]]
+
+
+def leaves_of(tree: Any) -> Iterator[Inspected]:
+    """The inspected texts of a tree, keys included, in order."""
+    if type(tree) is Inspected:
+        yield from tree.leaves()
+    elif type(tree) is list:
+        for item in tree:
+            yield from leaves_of(item)
+    elif type(tree) is InspectedObject:
+        for key, item in tree.pairs:
+            yield key
+            yield from leaves_of(item)
+
+
+@dataclasses.dataclass(slots=True)
+class Inspection:
+    """What was found in one event's prompt and response."""
+
+    prompt: list[list[Inspected]]
+    response: list[list[Inspected]]
+
+    def side(self, messages: list[list[Inspected]]) -> Iterator[Inspected]:
+        """All texts of one side."""
+        for parts in messages:
+            for part in parts:
+                yield from part.leaves()
+
+    def counts(self, messages: list[list[Inspected]]) -> dict[str, int]:
+        """Entity counts of one side, by name."""
+        found = Counter(finding.entity for text in self.side(messages) for finding in text.findings)
+        return dict(sorted(found.items()))
+
+    def truncated_bytes(self) -> int:
+        """How much of the texts was cut off behind the scan limit."""
+        return sum(part.truncated_bytes for side in (self.prompt, self.response) for m in side for part in m)
+
+
+class Inspector:
+    """Runs the detector over texts, trees and events.
+
+    Args:
+        detector: gives the findings of one text.
+        max_text_bytes: scan limit of a text.
+        max_depth: deepest nesting of a tree.
+    """
+
+    def __init__(self, detector: Detector, max_text_bytes: int, max_depth: int) -> None:
+        self._detect = detector
+        self._max_text_bytes = max_text_bytes
+        self._max_depth = max_depth
+
+    def __call__(self, event: AuditEvent) -> Inspection:
+        """Inspect every message part of an event."""
+        return Inspection(self._messages(event.prompt_messages), self._messages(event.response_messages))
+
+    def _messages(self, messages: list[Message]) -> list[list[Inspected]]:
+        return [[self.text(part.reveal()) for part in message.parts] for message in messages]
+
+    def text(self, text: str, json_levels: int = MAX_JSON_IN_JSON) -> Inspected:
+        """Inspect one text; where it holds JSON, leaf by leaf."""
+        size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        if size > self._max_text_bytes:
+            return self._long_text(text, size)
+        if text[:1] in ("{", "[") and json_levels:
+            try:
+                decoded = orjson.loads(text)
+            except orjson.JSONDecodeError:
+                return Inspected(text, self._findings(text))
+            return Inspected(text, [], self.tree(decoded, json_levels=json_levels - 1))
+        return Inspected(text, self._findings(text))
+
+    def _findings(self, text: str) -> list[Finding]:
+        if not text:
+            return []
+        try:
+            return self._detect(text)
+        except DetectorTimeout:
+            return [Finding(0, len(text), TIMED_OUT, 1.0)]
+
+    def _long_text(self, text: str, size: int) -> Inspected:
+        kept = text.encode("utf-8", "replace")[: self._max_text_bytes].decode("utf-8", "ignore")
+        cut = len(kept)
+        found = self._findings(text[: cut + OVERLAP_CHARS])
+        findings = [f._replace(end=min(f.end, cut)) for f in found if f.start < cut]
+        return Inspected(kept, findings, truncated_bytes=size - len(kept.encode("utf-8", "replace")))
+
+    def tree(self, value: Any, depth: int = 0, json_levels: int = MAX_JSON_IN_JSON) -> Any:
+        """A JSON value with its strings, keys and card-like numbers ``Inspected`` and its objects ``InspectedObject``.
+
+        Raises:
+            RecordError: it is nested deeper than the limit.
+        """
+        kind = type(value)
+        if kind is str:
+            # A time is a time by its grammar; as a text, Presidio would take it for a date.
+            return Inspected(value, []) if parse_time(value) else self.text(value, json_levels)
+        if kind is dict:
+            self._check_depth(depth)
+            return InspectedObject(
+                [
+                    (Inspected(key, self._findings(key)), self.tree(item, depth + 1, json_levels))
+                    for key, item in value.items()
+                ]
+            )
+        if kind is list:
+            self._check_depth(depth)
+            return [self.tree(item, depth + 1, json_levels) for item in value]
+        if kind is int or kind is float:
+            return self._number(value)
+        return value
+
+    def _check_depth(self, depth: int) -> None:
+        if depth >= self._max_depth:
+            raise RecordError(ErrorType.NESTING_TOO_DEEP, f"more than {self._max_depth} levels")
+
+    def _number(self, value: float) -> Any:
+        digits = str(int(value)) if float(value).is_integer() else ""
+        if len(digits) in _CARD_DIGITS:
+            cards = [finding for finding in self._findings(digits) if finding.entity == _CARD]
+            if cards:
+                return Inspected(digits, cards)
+        return value

@@ -1,0 +1,274 @@
+"""The way of a record, from a decoded value to the objects that may leave.
+
+    parse -> inspect -> classify -> fingerprint -> redact -> encode
+
+One direction; no stage calls back. Whatever raises on the way, for whatever reason, what leaves instead is one
+quarantine event made of constants, lengths and keyed hashes: the stage that was at work gives its ``error_type``.
+No exception's message or traceback is ever written, since libraries quote their input in them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Final
+
+from veilog_filters.classify import Classifier, Evidence
+from veilog_filters.config import Config, defect_of, load_policy
+from veilog_filters.detect.finding import Detector
+from veilog_filters.encode import ENCODERS
+from veilog_filters.fingerprint import Fingerprinter, fingerprint, load_key
+from veilog_filters.inspect import TIMED_OUT, Inspected, Inspection, Inspector
+from veilog_filters.lookup import Departments
+from veilog_filters.metrics import Counts
+from veilog_filters.redact import Redactor
+from veilog_parsers.errors import ErrorType, RecordError
+from veilog_parsers.event import (
+    AuditEvent,
+    ClassificationRules,
+    CleanText,
+    Findings,
+    Kind,
+    Level,
+    Redaction,
+    RedactionStatus,
+    SensitiveText,
+    SensitiveTree,
+    Text,
+)
+from veilog_parsers.record import RawRecord
+from veilog_parsers.registry import OTHER, Registry, Rejected
+
+DROPPED_UNRECOGNIZED: Final = "unrecognized"
+DROPPED_EMPTY: Final = "no_events_inside"
+
+
+@dataclasses.dataclass(slots=True)
+class Damaged:
+    """What a transport could not decode: it has a length and a hash, but no value.
+
+    Attributes:
+        error_type: why.
+        raw_bytes: its length.
+        raw_hash: its hash in the ``raw`` domain.
+        tag: the shipper's tag, or "".
+        time: the shipper's time in RFC 3339, or None.
+    """
+
+    error_type: ErrorType
+    raw_bytes: int
+    raw_hash: CleanText
+    tag: str = ""
+    time: str | None = None
+
+
+class Pipeline:
+    """All stages, built once from a configuration; calling it processes one record.
+
+    Args:
+        config: the configuration.
+        schema: name of the encoding that leaves.
+        detector: replaces Presidio; for callers that have their own.
+        config_path: the configuration's file, for errors that show only while building.
+
+    Raises:
+        ConfigError: a key, a file, a model or an entity that the configuration names is not there.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        schema: str = "native",
+        detector: Detector | None = None,
+        config_path: str | None = None,
+    ) -> None:
+        file = config_path or "configuration"
+        self.fingerprinter = Fingerprinter(*load_key(config.hash_key, "hash_key", file))
+        self._previous = (
+            Fingerprinter(*load_key(config.previous_hash_key, "previous_hash_key", file))
+            if config.previous_hash_key
+            else None
+        )
+        policy = load_policy(config)
+        self._classify = Classifier(policy)
+        departments = config.lookup.departments_file
+        self._departments = Departments.load(departments) if departments else None
+        self.registry = Registry(config.sources(), "" if config.source == "auto" else config.source)
+        names = ["custom"]
+        if detector is None:
+            # Importing Presidio takes seconds: only who detects with it pays for it.
+            from veilog_filters.detect.presidio import PresidioDetector
+
+            try:
+                detector = PresidioDetector(config.detect)
+            except ValueError as error:
+                raise defect_of(config_path, "detect", error) from None
+            names = detector.names
+        self.inspect = Inspector(detector, config.detect.max_text_bytes, config.limits.max_depth)
+        self._redact = Redactor(config.redact, config.policy, self.inspect, self.fingerprinter)
+        self._encode = ENCODERS[schema]
+        self._unrecognized = config.policy.unrecognized
+        self._tenant_id = config.tenant_id
+        self._tag = config.tag
+        self._detectors = [CleanText(name) for name in names]
+        self._policy_name = CleanText(f"{config.policy.name} {policy.name}/{policy.version}")
+        self.counts = Counts()
+        self.counts.entities = self._redact.entities
+
+    def __call__(self, record: RawRecord | Damaged) -> list[dict[str, Any]]:
+        """What leaves for one raw record: one event for each record inside it, encoded, in order."""
+        self.counts.received += 1
+        out = self._process(record)
+        for encoded in out:
+            self.counts.emitted[encoded["kind"]] += 1
+        return out
+
+    def _process(self, record: RawRecord | Damaged) -> list[dict[str, Any]]:
+        if isinstance(record, Damaged):
+            self.counts.bytes_in += record.raw_bytes
+            return [self._quarantine(record, OTHER, 0)]
+        self.counts.bytes_in += len(record.raw)
+        out: list[dict[str, Any]] = []
+        index = -1
+        try:
+            for index, parsed in enumerate(self.registry.parse(record)):
+                encoded = self._finish(parsed, record, index)
+                if encoded is not None:
+                    out.append(encoded)
+        except RecordError as error:
+            # The record as a whole cannot be opened: one event for it, whatever was read before that showed.
+            return [self._quarantine(self._damaged(record, error.error_type), OTHER, 0)]
+        except Exception:
+            return [self._quarantine(self._damaged(record, ErrorType.PARSER_FAILED), OTHER, 0)]
+        if index < 0:
+            self.counts.dropped[DROPPED_EMPTY] += 1
+        return out
+
+    def _finish(self, parsed: AuditEvent | Rejected, record: RawRecord, index: int) -> dict[str, Any] | None:
+        """All stages after parse; None for a record that the policy drops."""
+        if isinstance(parsed, Rejected):
+            return self._quarantine(self._damaged(record, parsed.error_type), parsed.source, index)
+        event = parsed
+        if event.source == OTHER and self._unrecognized != "clean":
+            if self._unrecognized == "drop":
+                self.counts.dropped[DROPPED_UNRECOGNIZED] += 1
+                return None
+            return self._quarantine(self._damaged(record, ErrorType.UNRECOGNIZED), OTHER, index)
+        failure = ErrorType.FINGERPRINT_FAILED
+        try:
+            tenant = self._identify(event, record, index)
+            failure = ErrorType.DETECTOR_FAILED
+            inspection = self.inspect(event)
+            failure = ErrorType.CLASSIFIER_FAILED
+            self._label(event, inspection)
+            failure = ErrorType.FINGERPRINT_FAILED
+            fingerprint(event, self.fingerprinter, self._previous, tenant)
+            failure = ErrorType.REDACTION_FAILED
+            event.redaction = self._proof(event, inspection)
+            self._redact(event, inspection, tenant)
+            failure = ErrorType.ENCODING_FAILED
+            return self._encode(event)
+        except RecordError as error:
+            failure = error.error_type
+        except Exception:  # noqa: S110 - deliberately unread: its message may quote the text
+            pass
+        return self._quarantine(self._damaged(record, failure), str(parsed.source), index)
+
+    def _identify(self, event: AuditEvent, record: RawRecord, index: int) -> str:
+        """Fill tenant, time, id and departments; the tenant by which hashes are separated is returned."""
+        if self._tenant_id:
+            event.tenant_id = CleanText(self._tenant_id)
+        tenant = _reveal(event.tenant_id)
+        if event.timestamp is None and record.time is not None:
+            event.timestamp = CleanText(record.time)
+        event.event_id = self._event_id(
+            str(event.source), _reveal(event.request_id), event.timestamp or "", record.raw, index
+        )
+        if self._departments is not None:
+            department = self._departments.user(_reveal(event.user_id), _reveal(event.user_name))
+            event.user_department = CleanText(department) if department else None
+            department = self._departments.model(_reveal(event.model_name))
+            event.model_department = CleanText(department) if department else None
+        return tenant
+
+    def _event_id(self, source: str, source_id: str, time: str, raw: bytes, index: int) -> CleanText:
+        """The same for every delivery of the same bytes, so that duplicates can be removed downstream."""
+        running = self.fingerprinter.start("event_id", self._tenant_id)
+        running.update("\0".join((source, source_id, time, str(index), "")).encode("utf-8", "replace"))
+        running.update(raw)
+        return CleanText(running.hexdigest()[:32])
+
+    def _label(self, event: AuditEvent, inspection: Inspection) -> None:
+        if event.kind is not Kind.AI_ACCESS:
+            return
+        findings, rules, categories = Findings(), ClassificationRules(), set[str]()
+        for side, messages in (("prompt", inspection.prompt), ("response", inspection.response)):
+            if not messages:
+                continue
+            counts = inspection.counts(messages)
+            verdict = self._classify(
+                Evidence(
+                    texts=[text.text for text in inspection.side(messages)],
+                    entities=counts,
+                    side=side,  # type: ignore[arg-type]
+                    source=str(event.source),
+                    user_department=event.user_department or "",
+                    model_department=event.model_department or "",
+                )
+            )
+            setattr(findings, side, counts)
+            setattr(rules, side, [CleanText(rule) for rule in verdict.rules])
+            setattr(event, f"{side}_classification", Level(verdict.level))
+            categories.update(verdict.categories)
+        if inspection.prompt or inspection.response:
+            event.findings, event.classification_rules = findings, rules
+            event.data_categories = [CleanText(category) for category in sorted(categories)]
+
+    def _proof(self, event: AuditEvent, inspection: Inspection) -> Redaction:
+        proof = Redaction(policy=self._policy_name, detectors=self._detectors)
+        proof.truncated_bytes = inspection.truncated_bytes()
+        if proof.truncated_bytes:
+            proof.status = RedactionStatus.TRUNCATED
+        if any(_timed_out(text) for side in (inspection.prompt, inspection.response) for text in inspection.side(side)):
+            proof.status = RedactionStatus.TIMED_OUT
+        if isinstance(event.unmapped, SensitiveTree):
+            proof.unmapped_fields = _count_leaves(event.unmapped.reveal())
+            self.counts.unmapped_fields += proof.unmapped_fields
+        return proof
+
+    def _damaged(self, record: RawRecord, error_type: ErrorType) -> Damaged:
+        raw_hash = self.fingerprinter.digest("raw", self._tenant_id, record.raw)
+        return Damaged(error_type, len(record.raw), raw_hash, record.tag, record.time)
+
+    def _quarantine(self, damaged: Damaged, source: str, index: int) -> dict[str, Any]:
+        """The event that stands for a record which cannot be shown: nothing in it comes from the record's content."""
+        event = AuditEvent(source=CleanText(source), kind=Kind.QUARANTINE)
+        event.error_type = CleanText(damaged.error_type)
+        event.raw_bytes = damaged.raw_bytes
+        event.raw_hash = damaged.raw_hash
+        event.hash_key_id = self.fingerprinter.key_id
+        event.tenant_id = CleanText(self._tenant_id) if self._tenant_id else None
+        tag = damaged.tag or self._tag
+        event.tag = CleanText(tag) if tag else None
+        event.timestamp = CleanText(damaged.time) if damaged.time else None
+        event.event_id = self._event_id("quarantine", damaged.raw_hash, damaged.time or "", b"", index)
+        self.counts.quarantined[damaged.error_type] += 1
+        return self._encode(event)
+
+
+def _reveal(text: Text | None) -> str:
+    if text is None:
+        return ""
+    return text.reveal() if isinstance(text, SensitiveText) else text
+
+
+def _timed_out(text: Inspected) -> bool:
+    return any(finding.entity == TIMED_OUT for finding in text.findings)
+
+
+def _count_leaves(value: Any) -> int:
+    if type(value) is dict:
+        return sum(map(_count_leaves, value.values()))
+    if type(value) is list:
+        return sum(map(_count_leaves, value))
+    return 1
+

@@ -1,0 +1,358 @@
+"""AWS CloudTrail: who called which AI service, and how it ended.
+
+CloudTrail logs every AWS service. Calls that use a model, an agent or a gateway are ``ai_access``, all other calls of
+the AI services ``ai_control_plane``, and the rest of AWS ``other``: of those, who and what is read, and everything else
+is left to be passed on cleaned.
+
+Bedrock's runtime calls come with ``bedrock.amazonaws.com`` as their source, whatever host was called, and without
+bodies. Texts there are in events of agents, Q Business and AgentCore gateways (JSON-RPC of the Model Context
+Protocol), unless AWS hid them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any, Final
+
+from veilog_parsers.aws import AWS, BEDROCK, read_principal, take_error, take_model
+from veilog_parsers.event import AuditEvent, CleanText, Cloud, Kind, Operation, Role, UserType
+from veilog_parsers.outcomes import outcome_of_status
+from veilog_parsers.record import Fields
+from veilog_parsers.source import Source, Stability
+from veilog_parsers.take import (
+    discard,
+    discard_known,
+    identifier,
+    known,
+    open_json,
+    peek,
+    take,
+    take_count,
+    take_identifier,
+    take_str,
+    take_text,
+)
+from veilog_parsers.times import take_time
+from veilog_parsers.wire import bedrock
+from veilog_parsers.wire.errors import read_error
+from veilog_parsers.wire.exchange import Exchange
+from veilog_parsers.wire.turns import Turn, answer_turn, ask_content
+
+_HOST: Final = ".amazonaws.com"
+_SAGEMAKER: Final = CleanText("aws.sagemaker")
+_Q_BUSINESS: Final = CleanText("aws.q_business")
+_PROVIDERS: Final = {
+    "bedrock": BEDROCK,
+    "bedrock-agent": BEDROCK,
+    "bedrock-agent-runtime": BEDROCK,
+    "bedrock-agentcore": BEDROCK,
+    "bedrock-runtime": BEDROCK,
+    "qbusiness": _Q_BUSINESS,
+    "runtime.sagemaker": _SAGEMAKER,
+    "sagemaker": _SAGEMAKER,
+    "sagemaker-runtime": _SAGEMAKER,
+}
+"""The AI services, by what stands before ``.amazonaws.com`` in ``eventSource``."""
+
+_MODEL_USE: Final[dict[str, Operation | None]] = {
+    "ApplyGuardrail": Operation.MODERATION,
+    "Chat": Operation.CHAT,
+    "ChatSync": Operation.CHAT,
+    "Converse": Operation.CHAT,
+    "ConverseStream": Operation.CHAT,
+    "CountTokens": None,
+    "InvokeAgent": Operation.INVOKE_AGENT,
+    "InvokeAgentRuntime": Operation.INVOKE_AGENT,
+    "InvokeEndpoint": None,
+    "InvokeEndpointAsync": None,
+    "InvokeEndpointWithResponseStream": None,
+    "InvokeFlow": Operation.INVOKE_AGENT,
+    "InvokeGateway": None,
+    "InvokeInlineAgent": Operation.INVOKE_AGENT,
+    "InvokeMcp": None,
+    "InvokeModel": None,
+    "InvokeModelWithBidirectionalStream": None,
+    "InvokeModelWithResponseStream": None,
+    "Rerank": Operation.RETRIEVAL,
+    "Retrieve": Operation.RETRIEVAL,
+    "RetrieveAndGenerate": Operation.CHAT,
+    "RetrieveAndGenerateStream": Operation.CHAT,
+    "StartAsyncInvoke": None,
+}
+"""Calls that use a model, and what they do as far as the name alone tells."""
+
+_CONTROL: Final = {
+    "CreateAgent": Operation.CREATE_AGENT,
+    "CreateAgentRuntime": Operation.CREATE_AGENT,
+}
+
+_USER_TYPES: Final = {
+    "AWSService": UserType.SERVICE,
+    "AssumedRole": UserType.ROLE,
+    "Directory": UserType.USER,
+    "FederatedUser": UserType.USER,
+    "IAMUser": UserType.USER,
+    "IdentityCenterUser": UserType.USER,
+    "Role": UserType.ROLE,
+    "Root": UserType.USER,
+    "SAMLUser": UserType.USER,
+    "WebIdentityUser": UserType.USER,
+}
+_ANONYMOUS: Final = ("anonymous", "ANONYMOUS_PRINCIPAL")
+
+_MODELS: Final = (
+    ("modelId",),
+    ("modelIdentifier",),
+    ("foundationModel",),
+    ("endpointName",),
+    ("retrieveAndGenerateConfiguration", "knowledgeBaseConfiguration", "modelArn"),
+)
+_RESOURCES: Final = (
+    "agentRuntimeArn",
+    "agentId",
+    "applicationId",
+    "flowIdentifier",
+    "gatewayArn",
+    "gatewayIdentifier",
+    "guardrailIdentifier",
+    "knowledgeBaseId",
+)
+_CONVERSATIONS: Final = ("sessionId", "runtimeSessionId", "conversationId")
+_ASKED: Final = (
+    (Role.SYSTEM, ("instruction",)),
+    (Role.USER, ("inputText",)),
+    (Role.USER, ("input", "text")),
+    (Role.USER, ("retrievalQuery", "text")),
+    (Role.USER, ("userMessage",)),
+    (Role.USER, ("content",)),
+)
+_ANSWERED: Final = (("completion",), ("output", "text"), ("systemMessage",))
+_BODIES: Final = ("body", "payload")
+_ON_BEHALF: Final = ("userId", "runtimeUserId")
+"""For whom the caller says to call; no one has checked it."""
+_HIDDEN: Final = frozenset(("HIDDEN_DUE_TO_SECURITY_REASONS", "REDACTED", "***"))
+"""What AWS logs in place of a text."""
+
+_BOOKKEEPING: Final = known(
+    """
+    apiVersion eventCategory eventID eventType eventVersion managementEvent readOnly sessionCredentialFromConsole
+    sharedEventID
+    """
+)
+_INNER_BOOKKEEPING: Final = {
+    "requestParameters": known(
+        "accept agentAliasId chatMode clientToken contentType enableTrace endSession parentMessageId"
+    ),
+    "responseElements": known("contentType systemMessageId userMessageId"),
+    "tlsDetails": known("cipherSuite tlsVersion"),
+    "userIdentity": known("accessKeyId inScopeOf onBehalfOf principalId sessionContext"),
+}
+"""What of AI events says nothing more about who, what and how. Of other services' events all is kept."""
+
+
+def _is_call(fields: Fields) -> bool:
+    """CloudTrail's, and not S3's event notifications, whose keys are the same but whose source is ``aws:s3``."""
+    source = fields.get("eventSource")
+    if type(fields.get("eventName")) is not str:
+        return False
+    if source is None:
+        return type(fields.get("userIdentity")) is dict
+    return type(source) is str and _HOST in source
+
+
+def _kind(fields: Fields) -> Kind:
+    source, name = fields.get("eventSource"), fields.get("eventName")
+    if type(source) is not str or source.partition(_HOST)[0] not in _PROVIDERS:
+        return Kind.OTHER
+    return Kind.AI_ACCESS if type(name) is str and name in _MODEL_USE else Kind.AI_CONTROL_PLANE
+
+
+def _read_who(fields: Fields, event: AuditEvent) -> None:
+    """Read the caller. The tenant is whose log it is; the caller's account is left if it is another one."""
+    identity = fields.get("userIdentity")
+    identity = identity if type(identity) is dict else {}
+    if peek(identity, "accountId") == fields.get("recipientAccountId"):
+        discard(identity, "accountId")
+    event.tenant_id = take_identifier(fields, "recipientAccountId") or take_identifier(identity, "accountId")
+    _read_identity(identity, event)
+    _read_address(fields, event)
+    event.user_agent = take_text(fields, "userAgent")
+    event.endpoint = take_identifier(fields, "tlsDetails", "clientProvidedHostHeader")
+
+
+def _read_identity(identity: Fields, event: AuditEvent) -> None:
+    """Read any variant of ``userIdentity``. They differ in what they lack, so each field has its fallbacks."""
+    kind, principal = take_str(identity, "type"), peek(identity, "principalId")
+    read_principal(identity.get("arn"), event)
+    name = take_identifier(identity, "userName")
+    issuer = take_identifier(identity, "sessionContext", "sessionIssuer", "userName")
+    event.user_name = event.user_name or name or issuer
+    event.user_type = event.user_type or _USER_TYPES.get(kind or "")
+    if peek(identity, "accountId") in _ANONYMOUS or principal in _ANONYMOUS:
+        discard(identity, "accountId")
+        event.user_type = UserType.ANONYMOUS
+    if event.session_id is None and kind == "AssumedRole" and type(principal) is str:
+        event.session_id = identifier(principal.partition(":")[2])
+    event.session_id = event.session_id or take_identifier(identity, "credentialId")
+    event.user_id = (
+        take_identifier(identity, "arn")
+        or take_identifier(identity, "onBehalfOf", "userId")
+        or take_identifier(identity, "principalId")
+        or take_identifier(identity, "invokedBy")
+    )
+
+
+def _read_address(fields: Fields, event: AuditEvent) -> None:
+    """Not every source address is one: AWS services go by their host name, or by ``AWS Internal``. Those are left."""
+    address = fields.get("sourceIPAddress")
+    if type(address) is not str:
+        return
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        if address == "AWS Internal" or address.endswith(_HOST):
+            event.user_type = event.user_type or UserType.SERVICE
+    else:
+        event.client_ip = take_identifier(fields, "sourceIPAddress")
+
+
+def _read_what(fields: Fields, event: AuditEvent) -> None:
+    name = fields.get("eventName")
+    event.api_operation = take_identifier(fields, "eventName")
+    event.request_id = take_identifier(fields, "requestID")
+    event.cloud = Cloud(provider=AWS, account_id=event.tenant_id, region=take_identifier(fields, "awsRegion"))
+    if event.kind is not Kind.OTHER:
+        service = take_str(fields, "eventSource") or ""
+        event.provider = _PROVIDERS[service.partition(_HOST)[0]]
+        event.operation = _MODEL_USE.get(name) or _CONTROL.get(name) if type(name) is str else None
+        event.request_id = event.request_id or take_identifier(fields, "eventID")
+
+
+def _read_resource(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
+    """Which model was called, and by which ARN or id; else which agent, knowledge base, guardrail ..."""
+    cloud = event.cloud = event.cloud or Cloud()
+    for path in _MODELS:
+        if event.model_name is None:
+            model = peek(parameters, *path)
+            event.model_name, cloud.resource = take_model(parameters, *path)
+            if type(model) is str and "embed" in model:
+                event.operation = event.operation or Operation.EMBEDDINGS
+    resources = fields.get("resources")
+    if cloud.resource is None and type(resources) is list and resources and type(resources[0]) is dict:
+        cloud.resource = take_identifier(resources[0], "ARN")
+        discard(resources[0], "accountId", "type")
+    for key in _RESOURCES:
+        cloud.resource = cloud.resource or take_identifier(parameters, key)
+
+
+def _read_texts(parameters: Fields, answer: Fields, exchange: Exchange) -> None:
+    for role, path in _ASKED:
+        ask_content(_holder(parameters, path), path[-1], role, exchange)
+    turn = Turn()
+    for path in _ANSWERED:
+        turn.take(_holder(answer, path), path[-1])
+    answer_turn(turn, exchange)
+    for key in _BODIES:
+        _read_request_body(bedrock.open_body(_holder(parameters, (key,)), key), exchange)
+        _read_response_body(bedrock.open_body(_holder(answer, (key,)), key), exchange)
+
+
+def _holder(fields: Fields, path: tuple[str, ...]) -> Fields:
+    """The object that may have a text at the end of a path; what AWS put in place of a text is dropped from it."""
+    holder = peek(fields, *path[:-1]) if len(path) > 1 else fields
+    if type(holder) is not dict:
+        return {}
+    value = holder.get(path[-1])
+    if type(value) is str and value in _HIDDEN:
+        del holder[path[-1]]
+    return holder
+
+
+def _read_request_body(body: Any, exchange: Exchange) -> None:
+    """A gateway's body is a JSON-RPC call, and the arguments of a tool are its text; other bodies are a model's."""
+    if type(body) is not dict or "jsonrpc" not in body:
+        bedrock.read_request(body, exchange)
+        return
+    if body.get("method") == "tools/call":
+        exchange.operation = Operation.EXECUTE_TOOL
+        turn = Turn()
+        turn.call(_holder(body, ("params", "arguments")))
+        exchange.ask(Role.USER, turn.said)
+        exchange.tool_calls.extend(turn.calls)
+        discard(body, "method")
+    discard(body, "jsonrpc", "id")
+
+
+def _read_response_body(body: Any, exchange: Exchange) -> None:
+    """A JSON-RPC result can say in itself that the tool failed."""
+    if type(body) is not dict or "jsonrpc" not in body:
+        bedrock.read_response(body, exchange)
+        return
+    read_error(body, exchange)
+    result = _holder(body, ("result", "content"))
+    exchange.failed = exchange.failed or take(result, "isError") is True
+    turn = Turn()
+    turn.take(result, "content")
+    turn.result(result, "structuredContent")
+    answer_turn(turn, exchange)
+    discard(body, "jsonrpc", "id")
+
+
+def _read_use(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
+    """What only calls that use a model have: an end user, a conversation, texts, an HTTP status."""
+    answer = open_json(fields, "responseElements")
+    answer = answer if type(answer) is dict else {}
+    _read_end_user(fields, parameters, event)
+    for key in _CONVERSATIONS:
+        asked, answered = take_identifier(parameters, key), take_identifier(answer, key)
+        event.conversation_id = event.conversation_id or asked or answered
+    event.http_status = take_count(answer, "statusCode")
+    if event.error_code is None and event.http_status is not None:
+        event.outcome_status = outcome_of_status(event.http_status)
+    exchange = Exchange()
+    _read_texts(parameters, answer, exchange)
+    exchange.apply(event)
+
+
+def _read_end_user(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
+    """Callers of a gateway have no AWS identity, but a token whose claims the gateway checked."""
+    subject = take_identifier(fields, "additionalEventData", "jwt", "claims", "sub")
+    if event.user_id is None and subject is not None:
+        event.user_id, event.user_type = subject, None
+    for key in _ON_BEHALF:
+        event.user_id = event.user_id or take_identifier(parameters, key)
+
+
+def parse(fields: Fields) -> AuditEvent:
+    """Read one record."""
+    event = AuditEvent(kind=_kind(fields), timestamp=take_time(fields, "eventTime"))
+    _read_who(fields, event)
+    _read_what(fields, event)
+    take_error(fields, event)
+    if event.kind is Kind.OTHER:
+        return event
+    parameters = open_json(fields, "requestParameters")
+    parameters = parameters if type(parameters) is dict else {}
+    _read_resource(fields, parameters, event)
+    if event.kind is Kind.AI_ACCESS:
+        _read_use(fields, parameters, event)
+    discard_known(fields, _BOOKKEEPING)
+    for key, details in _INNER_BOOKKEEPING.items():
+        if type(fields.get(key)) is dict:
+            discard_known(fields[key], details)
+    return event
+
+
+SOURCE: Final = Source(
+    name="aws_cloudtrail",
+    summary="AWS CloudTrail: calls of Bedrock, AgentCore, SageMaker and Q Business, and of all other services.",
+    stability=Stability.STABLE,
+    never_carries="Prompts, answers and tokens of Bedrock's models: those are in its invocation log.",
+    references=(
+        "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference.html",
+        "https://docs.aws.amazon.com/bedrock/latest/userguide/logging-using-cloudtrail.html",
+        "https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-cloudtrail.html",
+    ),
+    markers={"eventName": _is_call},
+    parse=parse,
+)

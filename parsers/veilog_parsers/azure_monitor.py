@@ -1,0 +1,289 @@
+"""Azure Monitor: diagnostic logs of Azure OpenAI and AI Foundry, API Management's gateway logs, the activity log.
+
+Three places, three characters. The resource's own RequestResponse category has, despite its name, neither prompt nor
+response nor tokens: it says who called which deployment, when, for how long. API Management has the bodies, as JSON in
+strings, up to four of them. Its newer LLM log spreads a call over rows that share a correlation id: tokens in row 0,
+the request's messages in row 1, the response's in row 2. The activity log has the control plane.
+
+What one would not guess: ``properties`` is an object or a JSON string; ``durationMs`` can be negative, where the .NET
+ticks in ``requestTime`` and ``responseTime`` tell the truth; caller addresses may be masked; resource ids come in
+upper case; keys of the LLM log in camel case or Pascal case.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from veilog_parsers.event import AuditEvent, CleanText, Cloud, Kind, Operation, Outcome, SensitiveText, UserType
+from veilog_parsers.network import take_address, take_endpoint
+from veilog_parsers.outcomes import outcome_of_error, outcome_of_status
+from veilog_parsers.record import Fields
+from veilog_parsers.source import Source, Stability
+from veilog_parsers.take import (
+    discard,
+    identifier,
+    open_json,
+    peek,
+    take,
+    take_count,
+    take_identifier,
+    take_number,
+    take_str,
+    take_text,
+)
+from veilog_parsers.times import take_time
+from veilog_parsers.wire.exchange import Exchange
+from veilog_parsers.wire.read import decode, open_body, read_exchange, read_request, read_response
+
+AZURE: Final = CleanText("azure")
+AZURE_OPENAI: Final = CleanText("azure.ai.openai")
+
+_TICKS_PER_MS: Final = 10_000
+_SUBSCRIPTION: Final = re.compile(r"/subscriptions/([^/\s]{1,64})", re.IGNORECASE)
+_MODEL_IN_URL: Final = re.compile(r"/deployments/([^/?\s]{1,256})")
+_AI_RESOURCES: Final = ("microsoft.cognitiveservices", "microsoft.machinelearningservices", "microsoft.botservice")
+
+_ACCESS: Final = frozenset(("requestresponse", "azureopenairequestusage", "trace"))
+_AUDIT: Final = "audit"
+_GATEWAY: Final = frozenset(("gatewaylogs", "apimanagementgatewaylogs"))
+_LLM_ROWS: Final = frozenset(("gatewayllmlogs", "gatewayllmlog", "apimanagementgatewayllmlog"))
+
+_OPERATIONS: Final = (
+    ("chatcompletions", Operation.CHAT),
+    ("responses", Operation.CHAT),
+    ("embeddings", Operation.EMBEDDINGS),
+    ("completions", Operation.TEXT_COMPLETION),
+    ("image", Operation.IMAGE_GENERATION),
+)
+"""How Azure's operation names begin, most telling first."""
+
+_COLUMNS: Final = {
+    "TimeGenerated": "time",
+    "ResourceId": "resourceId",
+    "_ResourceId": "resourceId",
+    "OperationName": "operationName",
+    "Category": "category",
+    "CorrelationId": "correlationId",
+    "CallerIpAddress": "callerIpAddress",
+    "CallerIPAddress": "callerIpAddress",
+    "DurationMs": "durationMs",
+    "ResultType": "resultType",
+    "ResultSignature": "resultSignature",
+    "TenantId": "tenantId",
+    "Location": "location",
+    "Properties": "properties",
+}
+"""Log Analytics' columns and what diagnostic settings call them."""
+
+
+def _is_azure(fields: Fields) -> bool:
+    return ("operationName" in fields or "OperationName" in fields or "category" in fields or "Category" in fields) and (
+        any(key in fields for key in ("resourceId", "ResourceId", "_ResourceId", "tenantId", "correlationId"))
+    )
+
+
+def parse(fields: Fields) -> AuditEvent:
+    """Read one record."""
+    for column, name in _COLUMNS.items():
+        if column in fields and name not in fields:
+            fields[name] = fields.pop(column)
+    category = fields.get("category")
+    category = category.lower() if type(category) is str else ""
+    properties = open_json(fields, "properties")
+    properties = properties if type(properties) is dict else {}
+    event = AuditEvent(kind=_kind(category, fields), timestamp=take_time(fields, "time"))
+    _read_who(fields, properties, event)
+    _read_what(fields, event)
+    _read_how(fields, properties, event)
+    if event.kind is Kind.AI_ACCESS:
+        event.provider = AZURE_OPENAI
+        if category in _GATEWAY:
+            _read_gateway(fields, properties, event)
+        elif category in _LLM_ROWS:
+            _read_llm_row(properties or fields, event)
+        else:
+            _read_request(properties, event)
+    return event
+
+
+def _kind(category: str, fields: Fields) -> Kind:
+    if category in _LLM_ROWS:
+        return Kind.AI_ACCESS
+    if category in _GATEWAY:
+        return Kind.AI_ACCESS if _is_model_call(fields) else Kind.OTHER
+    resource, operation = fields.get("resourceId"), fields.get("operationName")
+    named = f"{resource if type(resource) is str else ''} {operation if type(operation) is str else ''}".lower()
+    if category in _ACCESS and (any(name in named for name in _AI_RESOURCES) or "resourceId" not in fields):
+        return Kind.AI_ACCESS
+    return Kind.AI_CONTROL_PLANE if any(name in named for name in _AI_RESOURCES) else Kind.OTHER
+
+
+def _is_model_call(fields: Fields) -> bool:
+    """API Management carries any API; a model call shows in its URL or in a body with messages or choices."""
+    properties = fields.get("properties")
+    properties = properties if type(properties) is dict else {}
+    url = properties.get("url") or properties.get("backendUrl") or ""
+    if type(url) is str and ("/openai/" in url or "/deployments/" in url or "/chat/completions" in url):
+        return True
+    bodies = (properties.get(key) for key in ("requestBody", "backendRequestBody", "responseBody", "backendResponseBody"))
+    return any(
+        type(body) is str and any(f'"{key}"' in body for key in ("messages", "choices", "prompt", "input"))
+        for body in bodies
+    )
+
+
+def _read_who(fields: Fields, properties: Fields, event: AuditEvent) -> None:
+    tenant, directory = take_identifier(fields, "tenantId"), take_identifier(fields, "tenantID")
+    event.tenant_id = tenant or directory
+    event.client_ip = take_address(fields, "callerIpAddress")
+    claims = peek(fields, "identity", "claims")
+    claims = claims if type(claims) is dict else {}
+    upn = next((take_identifier(claims, key) for key in claims.copy() if key.rpartition("/")[2] in ("upn", "name")), None)
+    object_id = take_identifier(properties, "objectId") or take_identifier(claims, _OBJECT_ID_CLAIM)
+    application = take_identifier(claims, "appid")
+    event.user_name = take_text(fields, "caller") or take_text(fields, "Caller") or upn
+    event.user_id = object_id or event.user_name or application
+    subscription = take_identifier(properties, "apimSubscriptionId") or take_identifier(fields, "ApimSubscriptionId")
+    if event.user_id is not None:
+        event.user_type = UserType.USER if event.user_name or object_id else UserType.SERVICE
+    elif subscription is not None:
+        event.user_id, event.user_type = subscription, UserType.SERVICE
+
+
+_OBJECT_ID_CLAIM: Final = "http://schemas.microsoft.com/identity/claims/objectidentifier"
+
+
+def _read_what(fields: Fields, event: AuditEvent) -> None:
+    resource = fields.get("resourceId")
+    subscription = _SUBSCRIPTION.search(resource) if type(resource) is str else None
+    event.cloud = Cloud(
+        provider=AZURE,
+        account_id=identifier(subscription[1]) if subscription else None,
+        region=take_identifier(fields, "location"),
+        resource=take_identifier(fields, "resourceId"),
+    )
+    operation = fields.get("operationName")
+    event.api_operation = take_identifier(fields, "operationName")
+    if event.kind is Kind.AI_ACCESS and type(operation) is str:
+        folded = operation.lower().replace("_", "")
+        event.operation = next((ours for name, ours in _OPERATIONS if folded.startswith(name)), None)
+    event.request_id = take_identifier(fields, "correlationId")
+
+
+def _read_how(fields: Fields, properties: Fields, event: AuditEvent) -> None:
+    event.http_status = _status(fields, properties)
+    result = take_str(fields, "resultType")
+    event.outcome_status = outcome_of_status(event.http_status)
+    if event.outcome_status is None and result is not None:
+        word = result.lower()
+        if word in ("success", "succeeded", "accept", "accepted"):
+            event.outcome_status = Outcome.SUCCESS
+        elif word.startswith(("fail", "error", "unauthor", "forbid")):
+            event.outcome_status = outcome_of_error(word)
+    duration, started = take_number(fields, "durationMs"), take_number(properties, "requestTime")
+    ended = take_number(properties, "responseTime")
+    if duration is not None and duration >= 0:
+        event.latency_ms = duration
+    elif started is not None and ended is not None and ended >= started:
+        event.latency_ms = round((ended - started) / _TICKS_PER_MS, 3)
+
+
+def _status(fields: Fields, properties: Fields) -> int | None:
+    for holder, key in ((properties, "responseCode"), (properties, "statusCode"), (fields, "resultSignature")):
+        value = holder.get(key)
+        if (type(value) is int and 100 <= value < 600) or (type(value) is str and re.fullmatch("[1-5][0-9]{2}", value)):
+            return take_count(holder, key)
+    return None
+
+
+def _read_request(properties: Fields, event: AuditEvent) -> None:
+    """RequestResponse, Trace and usage rows: the deployment is what the caller asked for."""
+    deployment = take_identifier(properties, "modelDeploymentName")
+    model, version = take_identifier(properties, "modelName"), take_identifier(properties, "modelVersion")
+    event.model_name = model or deployment
+    event.model_version = version
+    event.input_tokens = take_count(properties, "promptTokens")
+    event.output_tokens = take_count(properties, "completionTokens") or take_count(properties, "generatedTokens")
+    event.token_count = take_count(properties, "totalTokens")
+    discard(properties, "requestLength", "responseLength", "streamType")
+
+
+def _read_gateway(fields: Fields, properties: Fields, event: AuditEvent) -> None:
+    """API Management's log of a call: the bodies as the client saw them, else as the backend did."""
+    endpoint = take_endpoint(properties, "url") or take_endpoint(properties, "backendUrl")
+    if endpoint is not None:
+        event.endpoint = SensitiveText(endpoint)
+        model = _MODEL_IN_URL.search(endpoint)
+        event.model_name = identifier(model[1]) if model else None
+    bodies = {key: open_body(properties, key) for key in _BODIES}
+    if bodies["responseBody"] == bodies["backendResponseBody"]:
+        take(properties, "backendResponseBody")
+    if bodies["requestBody"] == bodies["backendRequestBody"]:
+        take(properties, "backendRequestBody")
+    exchange = read_exchange(
+        bodies["requestBody"] or bodies["backendRequestBody"], bodies["responseBody"] or bodies["backendResponseBody"]
+    )
+    # The two sides of the gateway may differ: a filter that the backend reports counts even if the client saw none.
+    # What it says besides stays in the record, to be cleaned with the rest of it.
+    exchange.content_filtered |= _filtered(properties.get("backendResponseBody"))
+    exchange.apply(event)
+    discard(fields, "isRequestSuccess")
+    discard(properties, "method", "backendMethod", "requestSize", "responseSize", "cache", "clientProtocol")
+
+
+_BODIES: Final = ("requestBody", "backendRequestBody", "responseBody", "backendResponseBody")
+
+
+def _filtered(body: Any) -> bool:
+    """Whether a response body says that the content filter stopped it."""
+    if type(body) is not dict:
+        return False
+    choices = body.get("choices")
+    reasons = (peek(choice, "finish_reason") for choice in choices) if type(choices) is list else ()
+    return peek(body, "error", "code") == "content_filter" or "content_filter" in reasons
+
+
+def _read_llm_row(row: Fields, event: AuditEvent) -> None:
+    """One row of the LLM log; its keys in camel case or Pascal case."""
+    for key in list(row):
+        folded = key[:1].lower() + key[1:]
+        if folded not in row:
+            row[folded] = row.pop(key)
+    model, deployment = take_identifier(row, "modelName"), take_identifier(row, "deploymentName")
+    event.model_name = model or deployment
+    event.input_tokens = take_count(row, "promptTokens")
+    event.output_tokens = take_count(row, "completionTokens")
+    event.token_count = take_count(row, "totalTokens")
+    event.request_id = event.request_id or take_identifier(row, "correlationId")
+    event.operation = event.operation or Operation.CHAT
+    exchange = Exchange()
+    for key, read in (("requestMessages", read_request), ("responseMessages", read_response)):
+        messages = decode(row.get(key))
+        if type(messages) is str and messages:
+            # The log cuts long messages, which leaves no JSON: the text is still text that went over the wire.
+            take(row, key)
+            if key == "requestMessages":
+                read_request({"prompt": messages}, exchange)
+            else:
+                exchange.answer([SensitiveText(messages)])
+        elif type(messages) in (list, dict):
+            row[key] = messages
+            read({"choices": [{"message": m} for m in messages]} if read is read_response and type(messages) is list else messages, exchange)
+    exchange.apply(event)
+    discard(row, "isStreamCompletion", "sequenceNumber", "apiVersion", "requestId", "promptCachedTokens")
+
+
+SOURCE: Final = Source(
+    name="azure_monitor",
+    summary="Azure OpenAI and AI Foundry diagnostics, API Management gateway and LLM logs, the activity log.",
+    stability=Stability.STABLE,
+    never_carries="Prompts, responses and tokens in the RequestResponse category; they are in API Management's logs.",
+    references=(
+        "https://learn.microsoft.com/en-us/azure/azure-monitor/reference/supported-logs/"
+        "microsoft-cognitiveservices-accounts-logs",
+        "https://learn.microsoft.com/en-us/azure/azure-monitor/reference/tables/apimanagementgatewayllmlog",
+    ),
+    markers=dict.fromkeys(("operationName", "OperationName", "category", "Category"), _is_azure),
+    parse=parse,
+)

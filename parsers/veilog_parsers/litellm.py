@@ -1,0 +1,194 @@
+"""LiteLLM's StandardLoggingPayload: one object per call, posted by its callbacks one by one or as an array.
+
+Verified against payloads of a running LiteLLM (SDK and proxy). What one would not guess:
+
+* ``session_id`` is always empty; the client's session arrives in ``trace_id``.
+* The response is rewritten to a chat completion for most call types, and stays a Responses object for others, so the
+  shape decides how it is read, not ``call_type``.
+* The system prompt of Anthropic's and OpenAI's newer APIs is lost on the way: the log is not the whole prompt.
+* ``response_time`` is in seconds. A failed call has an empty response, and a traceback that is of no use here.
+* With LiteLLM's own redaction on, texts are the words ``redacted-by-litellm``: no text, so no hash of one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from veilog_parsers.event import AuditEvent, CleanText, Kind, Message, Operation, Outcome, SensitiveText, Text, UserType
+from veilog_parsers.network import take_address, take_endpoint
+from veilog_parsers.outcomes import outcome_of_error
+from veilog_parsers.record import Fields
+from veilog_parsers.source import Source, Stability
+from veilog_parsers.take import (
+    discard,
+    identifier,
+    take,
+    take_count,
+    take_identifier,
+    take_number,
+    take_str,
+    take_text,
+)
+from veilog_parsers.times import take_time
+from veilog_parsers.wire.read import open_body, read_exchange
+
+_REDACTED: Final = "redacted-by-litellm"
+
+_OPERATIONS: Final = {
+    "completion": Operation.CHAT,
+    "responses": Operation.CHAT,
+    "anthropic_messages": Operation.CHAT,
+    "text_completion": Operation.TEXT_COMPLETION,
+    "embedding": Operation.EMBEDDINGS,
+    "image_generation": Operation.IMAGE_GENERATION,
+    "moderation": Operation.MODERATION,
+    "generate_content": Operation.GENERATE_CONTENT,
+}
+"""``call_type`` without the ``a`` of its asynchronous twin."""
+
+_PROVIDERS: Final = {
+    "azure": "azure.ai.openai",
+    "azure_ai": "azure.ai.inference",
+    "bedrock": "aws.bedrock",
+    "gemini": "gcp.gemini",
+    "mistral": "mistral_ai",
+    "vertex_ai": "gcp.vertex_ai",
+    "watsonx": "ibm.watsonx.ai",
+    "xai": "x_ai",
+}
+"""LiteLLM's provider names where OpenTelemetry has others."""
+
+_NOISE: Final = (
+    *("model_map_information", "hidden_params", "cost_breakdown", "response_cost", "saved_cache_cost", "cache_key"),
+    *("cache_hit", "autorouter_savings", "autorouter_savings_estimate", "autorouter_baseline_observation"),
+    *("endTime", "completionStartTime", "stream", "status_fields", "litellm_call_id", "model_group", "model_id"),
+    *("request_model_access_groups", "model_parameters", "session_id", "error_str", "guardrail_information"),
+)
+"""Costs, timings and settings. ``error_str`` says again what ``error_information`` says."""
+
+
+def _is_payload(fields: Fields) -> bool:
+    return "call_type" in fields or ("litellm_call_id" in fields and "messages" in fields)
+
+
+def parse(fields: Fields) -> AuditEvent:
+    """Read one payload."""
+    event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=take_time(fields, "startTime"))
+    _read_who(fields, event)
+    _read_what(fields, event)
+    _read_how(fields, event)
+    _read_texts(fields, event)
+    discard(fields, *_NOISE)
+    return event
+
+
+def _read_who(fields: Fields, event: AuditEvent) -> None:
+    metadata = fields.get("metadata")
+    metadata = metadata if type(metadata) is dict else {}
+    email = take_identifier(metadata, "user_api_key_user_email")
+    user_id = take_identifier(metadata, "user_api_key_user_id")
+    end_user = take_identifier(fields, "end_user")
+    same_end_user = take_identifier(metadata, "user_api_key_end_user_id")
+    # The key's owner was authenticated; the end user is what the caller says it is.
+    event.user_id = email or user_id or end_user or same_end_user
+    event.user_name = take_text(metadata, "user_api_key_alias")
+    if event.user_id is not None:
+        event.user_type = UserType.USER
+    elif event.user_name is not None:
+        event.user_type = UserType.SERVICE
+    organization = take_identifier(metadata, "user_api_key_org_id")
+    event.tenant_id = organization or take_identifier(metadata, "user_api_key_team_id")
+    event.conversation_id = take_identifier(fields, "trace_id")
+    address, forwarded = take_address(fields, "requester_ip_address"), take_address(metadata, "requester_ip_address")
+    event.client_ip = address or forwarded
+    agent, same_agent = take_text(fields, "user_agent"), take_text(metadata, "user_agent")
+    event.user_agent = agent or same_agent
+    route = take_endpoint(metadata, "user_api_key_request_route")
+    event.endpoint = SensitiveText(route) if route else None
+    # Headers of the caller's request (they may hold keys), hashes of keys, budgets and usage in other words.
+    discard(metadata, "requester_metadata", "requester_custom_headers", "user_api_key_hash", "usage_object")
+
+
+def _read_what(fields: Fields, event: AuditEvent) -> None:
+    provider = take_str(fields, "custom_llm_provider") or ""
+    event.provider = CleanText(_PROVIDERS[provider]) if provider in _PROVIDERS else identifier(provider)
+    event.model_name = _model(fields, provider)
+    event.request_id = take_identifier(fields, "id")
+    call_type = fields.get("call_type")
+    event.api_operation = take_identifier(fields, "call_type")
+    if type(call_type) is str:
+        event.operation = _OPERATIONS.get(call_type) or _OPERATIONS.get(call_type.removeprefix("a"))
+    base = take_endpoint(fields, "api_base")
+    if event.endpoint is None and base:
+        event.endpoint = SensitiveText(base)
+
+
+def _model(fields: Fields, provider: str) -> Text | None:
+    """The model as its provider calls it: the proxy puts ``provider/`` before it, the SDK does not."""
+    model = take_identifier(fields, "model")
+    if model is not None and provider and model.reveal().startswith(f"{provider}/"):
+        return identifier(model.reveal()[len(provider) + 1 :])
+    return model
+
+
+def _read_how(fields: Fields, event: AuditEvent) -> None:
+    event.input_tokens = take_count(fields, "prompt_tokens")
+    event.output_tokens = take_count(fields, "completion_tokens")
+    event.token_count = take_count(fields, "total_tokens")
+    seconds = take_number(fields, "response_time")
+    event.latency_ms = round(seconds * 1000, 3) if seconds is not None and seconds >= 0 else None
+    status = take_str(fields, "status")
+    if status == "success":
+        event.outcome_status = Outcome.SUCCESS
+    elif status is not None:
+        event.outcome_status = Outcome.FAILURE
+    information = fields.get("error_information")
+    if type(information) is dict:
+        code = take_identifier(information, "error_code")
+        error_class = take_identifier(information, "error_class")
+        if code is not None and code.reveal().isdigit():
+            event.http_status = int(code.reveal()) if len(code) == 3 else None
+        event.error_code = error_class or code
+        if event.outcome_status is Outcome.FAILURE and event.error_code is not None:
+            name = f"{error_class.reveal() if error_class else ''} {code.reveal() if code else ''}"
+            event.outcome_status = outcome_of_error(name)
+        discard(information, "traceback", "llm_provider")
+
+
+def _read_texts(fields: Fields, event: AuditEvent) -> None:
+    request: Any = {"messages": open_body(fields, "messages")}
+    response = open_body(fields, "response")
+    if type(request["messages"]) is str:
+        request = {"prompt": request["messages"]}
+    exchange = read_exchange(request, response)
+    # The readers took what they understood; what is left of the messages stays where it was.
+    left = request.get("messages", request.get("prompt"))
+    if left is None:
+        take(fields, "messages")
+    else:
+        fields["messages"] = left
+    exchange.provider = None
+    exchange.prompt = _without_redacted(exchange.prompt)
+    exchange.response = _without_redacted(exchange.response)
+    exchange.apply(event)
+
+
+def _without_redacted(messages: list[Message]) -> list[Message]:
+    """Messages without the parts that LiteLLM redacted itself."""
+    kept = []
+    for message in messages:
+        parts = [part for part in message.parts if part.reveal() != _REDACTED]
+        if parts:
+            kept.append(Message(message.role, parts))
+    return kept
+
+
+SOURCE: Final = Source(
+    name="litellm",
+    summary="LiteLLM's StandardLoggingPayload, from SDK and proxy.",
+    stability=Stability.STABLE,
+    never_carries="The system prompt of /v1/messages and the instructions of /v1/responses: LiteLLM loses them.",
+    references=("https://docs.litellm.ai/docs/proxy/logging_spec",),
+    markers={"litellm_call_id": _is_payload, "custom_llm_provider": _is_payload, "model_map_information": _is_payload},
+    parse=parse,
+)

@@ -1,0 +1,49 @@
+"""Addresses and endpoints as logs write them, without what may hold secrets."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Final
+
+from veilog_parsers.event import SensitiveText
+from veilog_parsers.record import Fields
+from veilog_parsers.take import identifier, peek, take
+
+_REQUEST_LINE: Final = re.compile(r"(?:[A-Z]{3,7} )?(\S+)(?: HTTP/[0-9.]{1,3})?")
+_USER_INFO: Final = re.compile(r"(^|//)[^/\s]*@")
+_IPV4_PORT: Final = re.compile(r"((?:[0-9]{1,3}\.){3}[0-9]{1,3}):[0-9]{1,5}")
+_BRACKETED: Final = re.compile(r"\[([0-9A-Fa-f:.]{2,45})\](?::[0-9]{1,5})?")
+
+
+def without_query(url: str) -> str:
+    """A URL or path up to its query or fragment."""
+    return url.partition("?")[0].partition("#")[0]
+
+
+def take_endpoint(fields: Fields, *path: str) -> str | None:
+    """Pop a path, URL or HTTP request line as path or URL, without its user info, query and fragment."""
+    value = peek(fields, *path)
+    match = _REQUEST_LINE.fullmatch(value) if type(value) is str else None
+    if match is None:
+        return None
+    endpoint = _USER_INFO.sub(r"\1", without_query(match[1]))
+    if identifier(endpoint) is None:
+        return None
+    take(fields, *path)
+    return endpoint
+
+
+def take_address(fields: Fields, *path: str) -> SensitiveText | None:
+    """Pop an IP address: the first of a chain of proxies, without a port. What is none (a masked one) stays."""
+    value = peek(fields, *path)
+    if type(value) is not str:
+        return None
+    first = value.partition(",")[0].strip()
+    match = _IPV4_PORT.fullmatch(first) or _BRACKETED.fullmatch(first)
+    try:
+        address = ipaddress.ip_address(match[1] if match else first)
+    except ValueError:
+        return None
+    take(fields, *path)
+    return SensitiveText(str(address))
