@@ -78,9 +78,9 @@ class Rule(Strict):
 class ClassificationPolicy(Strict):
     """A classification policy file."""
 
-    name: str = Field(default="default", pattern=r"^[\w.-]{1,64}$")
+    name: str = Field(default="default", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     """Name of the policy in events."""
-    version: str = Field(default="1", pattern=r"^[\w.-]{1,32}$")
+    version: str = Field(default="1", pattern=r"^[A-Za-z0-9_.-]{1,32}$")
     """Version of the policy in events, in quotes."""
     default_level: LevelName = "internal"
     """Label of what no rule matches."""

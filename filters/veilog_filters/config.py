@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+import regex
 from pydantic import Field, field_validator, model_validator
 
 from veilog_filters.classify import ClassificationPolicy
@@ -46,7 +47,7 @@ class HashKey(Strict):
 class Policy(Strict):
     """What may leave the host."""
 
-    name: str = Field(default="default", pattern=r"^[\w./-]{1,64}$")
+    name: str = Field(default="default", pattern=r"^[A-Za-z0-9_./-]{1,64}$")
     """Name of this policy in events, up to 64 letters, digits, dots, dashes and slashes."""
     content: Literal["drop", "redacted"] = "drop"
     """drop (hashes, labels and counts only) or redacted (the redacted text too)."""
@@ -78,8 +79,6 @@ class PatternOption(Strict):
     @field_validator("regex")
     @classmethod
     def _compiles(cls, pattern: str) -> str:
-        import regex
-
         try:
             regex.compile(pattern)
         except regex.error as error:
@@ -90,7 +89,7 @@ class PatternOption(Strict):
 class CustomRecognizer(Strict):
     """A pattern recognizer of your own, run beside Presidio's."""
 
-    name: str = Field(pattern=r"^\w{1,64}$")
+    name: str = Field(pattern=r"^[A-Za-z0-9_]{1,64}$")
     """Name of the recognizer, letters, digits and underscores."""
     entity: str = Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")
     """Entity type it finds, in capitals, for example EMPLOYEE_ID."""
@@ -189,11 +188,11 @@ class MappedSource(Strict):
 class Config(Strict):
     """The whole configuration of veilog."""
 
-    tenant_id: str = Field(default="", pattern=r"^[\w.:-]{0,128}$")
+    tenant_id: str = Field(default="", pattern=r"^[A-Za-z0-9_.:-]{0,128}$")
     """Your organization's or tenant's id; put into every event, and hashes are separated by it."""
     source: str = "auto"
     """auto (recognize each record) or the name of the one source that all records are from."""
-    tag: str = Field(default="", pattern=r"^[\w.:/*-]{0,256}$")
+    tag: str = Field(default="", pattern=r"^[A-Za-z0-9_.:/*-]{0,256}$")
     """Tag for records that come without one (stdin)."""
     hash_key: HashKey = HashKey(env="VEILOG_HASH_KEY")
     """The key of all hashes: one of env, file or ephemeral."""

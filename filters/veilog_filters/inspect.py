@@ -125,7 +125,7 @@ class Inspector:
         size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
         if size > self._max_text_bytes:
             return self._long_text(text, size)
-        if text[:1] in ("{", "[") and json_levels:
+        if json_levels and text.lstrip()[:1] in ("{", "["):
             try:
                 decoded = orjson.loads(text)
             except orjson.JSONDecodeError:
@@ -161,10 +161,7 @@ class Inspector:
         if kind is dict:
             self._check_depth(depth)
             return InspectedObject(
-                [
-                    (Inspected(key, self._findings(key)), self.tree(item, depth + 1, json_levels))
-                    for key, item in value.items()
-                ]
+                [(self.text(key, 0), self.tree(item, depth + 1, json_levels)) for key, item in value.items()]
             )
         if kind is list:
             self._check_depth(depth)

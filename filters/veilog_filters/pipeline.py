@@ -271,4 +271,3 @@ def _count_leaves(value: Any) -> int:
     if type(value) is list:
         return sum(map(_count_leaves, value))
     return 1
-

@@ -152,7 +152,9 @@ class Redactor:
         self.entities: Counter[tuple[str, str]] = Counter()
 
     def _hash(self, text: str, entity: str, tenant: str) -> str:
-        return f"<{entity}:{self._fingerprinter.digest(f'entity:{entity}', tenant, text.encode('utf-8', 'replace'))[:16]}>"
+        return (
+            f"<{entity}:{self._fingerprinter.digest(f'entity:{entity}', tenant, text.encode('utf-8', 'replace'))[:16]}>"
+        )
 
     def __call__(self, event: AuditEvent, inspection: Inspection, tenant: str) -> None:
         """Clean an event in place: afterwards every text in it is a ``CleanText``, and what is not kept is gone."""
@@ -185,7 +187,9 @@ class Redactor:
             return value
         text = value.reveal()
         if self._pseudonymize and handling is Handling.IDENTITY:
-            return CleanText("p_" + self._fingerprinter.digest(f"identity:{field}", tenant, text.encode("utf-8", "replace"))[:32])
+            return CleanText(
+                "p_" + self._fingerprinter.digest(f"identity:{field}", tenant, text.encode("utf-8", "replace"))[:32]
+            )
         text = text[:MAX_NAME_CHARS]
         expected = EXPECTED_IN_NAMES[handling]
         inspected = self._inspect.text(text, json_levels=0)
@@ -220,7 +224,9 @@ class Redactor:
     def text(self, inspected: Inspected, tenant: str) -> CleanText:
         """An inspected text with its findings replaced."""
         if inspected.tree is not None:
-            return CleanText(orjson.dumps(self._rebuild(inspected.tree, tenant)).decode())
+            # Keys are CleanText, and orjson takes no subclass of str for a key without this option.
+            tree = self._rebuild(inspected.tree, tenant)
+            return CleanText(orjson.dumps(tree, option=orjson.OPT_NON_STR_KEYS).decode())
         text = inspected.text
         # Most texts are clean: they are passed on as they are, with no copy made.
         if not inspected.findings:

@@ -173,7 +173,9 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
     identity = identity if type(identity) is dict else {}
     if peek(identity, "accountId") == fields.get("recipientAccountId"):
         discard(identity, "accountId")
-    event.tenant_id = take_identifier(fields, "recipientAccountId") or take_identifier(identity, "accountId")
+    event.tenant_id = take_identifier(fields, "recipientAccountId")
+    if event.tenant_id is None and peek(identity, "accountId") not in _ANONYMOUS:
+        event.tenant_id = take_identifier(identity, "accountId")
     _read_identity(identity, event)
     _read_address(fields, event)
     event.user_agent = take_text(fields, "userAgent")

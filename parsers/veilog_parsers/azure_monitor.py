@@ -77,9 +77,16 @@ _COLUMNS: Final = {
 """Log Analytics' columns and what diagnostic settings call them."""
 
 
+_IDENTIFYING: Final = frozenset(
+    ("resourceId", "ResourceId", "_ResourceId", "tenantId", "TenantId", "correlationId", "CorrelationId")
+)
+
+
 def _is_azure(fields: Fields) -> bool:
-    return ("operationName" in fields or "OperationName" in fields or "category" in fields or "Category" in fields) and (
-        any(key in fields for key in ("resourceId", "ResourceId", "_ResourceId", "tenantId", "correlationId"))
+    """Other clouds have categories and operation names too; Azure says of which resource, tenant or provider."""
+    operation = fields.get("operationName")
+    return not _IDENTIFYING.isdisjoint(fields) or (
+        type(operation) is str and operation.lower().startswith("microsoft.")
     )
 
 
@@ -126,7 +133,9 @@ def _is_model_call(fields: Fields) -> bool:
     url = properties.get("url") or properties.get("backendUrl") or ""
     if type(url) is str and ("/openai/" in url or "/deployments/" in url or "/chat/completions" in url):
         return True
-    bodies = (properties.get(key) for key in ("requestBody", "backendRequestBody", "responseBody", "backendResponseBody"))
+    bodies = (
+        properties.get(key) for key in ("requestBody", "backendRequestBody", "responseBody", "backendResponseBody")
+    )
     return any(
         type(body) is str and any(f'"{key}"' in body for key in ("messages", "choices", "prompt", "input"))
         for body in bodies
@@ -139,7 +148,9 @@ def _read_who(fields: Fields, properties: Fields, event: AuditEvent) -> None:
     event.client_ip = take_address(fields, "callerIpAddress")
     claims = peek(fields, "identity", "claims")
     claims = claims if type(claims) is dict else {}
-    upn = next((take_identifier(claims, key) for key in claims.copy() if key.rpartition("/")[2] in ("upn", "name")), None)
+    upn = next(
+        (take_identifier(claims, key) for key in claims.copy() if key.rpartition("/")[2] in ("upn", "name")), None
+    )
     object_id = take_identifier(properties, "objectId") or take_identifier(claims, _OBJECT_ID_CLAIM)
     application = take_identifier(claims, "appid")
     event.user_name = take_text(fields, "caller") or take_text(fields, "Caller") or upn
@@ -269,7 +280,12 @@ def _read_llm_row(row: Fields, event: AuditEvent) -> None:
                 exchange.answer([SensitiveText(messages)])
         elif type(messages) in (list, dict):
             row[key] = messages
-            read({"choices": [{"message": m} for m in messages]} if read is read_response and type(messages) is list else messages, exchange)
+            read(
+                {"choices": [{"message": m} for m in messages]}
+                if read is read_response and type(messages) is list
+                else messages,
+                exchange,
+            )
     exchange.apply(event)
     discard(row, "isStreamCompletion", "sequenceNumber", "apiVersion", "requestId", "promptCachedTokens")
 

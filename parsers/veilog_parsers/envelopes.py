@@ -87,7 +87,9 @@ def decode_inner(value: Any) -> Fields:
         try:
             value = orjson.loads(value)
         except orjson.JSONDecodeError as error:
-            raise RecordError(ErrorType.MALFORMED_JSON, f"record of {len(error.doc)} characters in an envelope") from None
+            raise RecordError(
+                ErrorType.MALFORMED_JSON, f"record of {len(error.doc)} characters in an envelope"
+            ) from None
     if type(value) is not dict:
         raise RecordError(ErrorType.NOT_AN_OBJECT, "record in an envelope")
     return value

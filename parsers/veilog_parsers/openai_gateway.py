@@ -15,13 +15,13 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from veilog_parsers.event import AuditEvent, CleanText, Kind, Operation, Outcome, SensitiveText, UserType
+from veilog_parsers.network import take_address, take_endpoint, without_query
 from veilog_parsers.outcomes import outcome_of_status
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.take import (
     discard,
     discard_known,
-    identifier,
     known,
     peek,
     take,
@@ -167,10 +167,6 @@ _ENDPOINTS: Final = (
 """How the paths of model APIs end."""
 
 _MODEL_IN_PATH: Final = re.compile(r"/(?:deployments|models|engines)/([^/:\s]{1,256})")
-_REQUEST_LINE: Final = re.compile(r"(?:[A-Z]{3,7} )?(\S+)(?: HTTP/[0-9.]{1,3})?")
-_USER_INFO: Final = re.compile(r"(^|//)[^/\s]*@")
-_IPV4_PORT: Final = re.compile(r"((?:[0-9]{1,3}\.){3}[0-9]{1,3}):[0-9]{1,5}")
-_BRACKETED: Final = re.compile(r"\[([0-9A-Fa-f:.]{2,45})\](?::[0-9]{1,5})?")
 
 _MAX_DURATION: Final = 1e12
 
@@ -221,7 +217,7 @@ def _is_a_models(body: Any) -> bool:
 def _operation_at(endpoint: Any) -> Operation | None:
     """What is called at a path or URL; None if it is no model API's, as far as its end tells."""
     if type(endpoint) is str:
-        path = _without_query(endpoint)
+        path = without_query(endpoint)
         if "/v1" in path or "/openai/" in path:
             for ending, operation in _ENDPOINTS:
                 if path.endswith(ending):
@@ -272,36 +268,6 @@ def _take_headers(fields: Fields) -> dict[str, Any]:
     return headers
 
 
-def _without_query(url: str) -> str:
-    return url.partition("?")[0].partition("#")[0]
-
-
-def _take_endpoint(fields: Fields, *path: str) -> str | None:
-    """Pop a path or URL without what may hold secrets: its user info, query and fragment."""
-    value = peek(fields, *path)
-    match = _REQUEST_LINE.fullmatch(value) if type(value) is str else None
-    if match is None:
-        return None
-    endpoint = _USER_INFO.sub(r"\1", _without_query(match[1]))
-    if identifier(endpoint) is None:
-        return None
-    take(fields, *path)
-    return endpoint
-
-
-def _take_address(fields: Fields, *path: str) -> SensitiveText | None:
-    """Pop an address: the first of a chain of proxies, without a port."""
-    value = peek(fields, *path)
-    if type(value) is not str:
-        return None
-    first = value.partition(",")[0].strip()
-    match = _IPV4_PORT.fullmatch(first) or _BRACKETED.fullmatch(first)
-    address = identifier(match[1] if match else first)
-    if address is not None:
-        take(fields, *path)
-    return address
-
-
 def _take_status(fields: Fields, *path: str) -> int | None:
     """Pop an HTTP status; another number or a word is none."""
     value = peek(fields, *path)
@@ -341,15 +307,15 @@ def _read_who(fields: Fields, headers: Fields, event: AuditEvent) -> None:
     event.session_id = _first(take_identifier, fields, _SESSION)
     event.conversation_id = _first(take_identifier, fields, _CONVERSATION)
     event.client_ip = (
-        _first(_take_address, fields, _CLIENT_IP)
-        or _take_address(headers, "x-forwarded-for")
-        or _take_address(headers, "x-real-ip")
+        _first(take_address, fields, _CLIENT_IP)
+        or take_address(headers, "x-forwarded-for")
+        or take_address(headers, "x-real-ip")
     )
     event.user_agent = _first(take_text, fields, _USER_AGENT) or take_text(headers, "user-agent")
 
 
 def _read_what(fields: Fields, headers: Fields, event: AuditEvent) -> None:
-    endpoint = _first(_take_endpoint, fields, _ENDPOINT)
+    endpoint = _first(take_endpoint, fields, _ENDPOINT)
     event.provider = _take_provider(fields)
     event.model_name = _first(take_identifier, fields, _MODEL)
     if endpoint is not None:

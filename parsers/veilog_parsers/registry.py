@@ -81,10 +81,8 @@ class Registry:
         Raises:
             RecordError: the raw record as a whole is no record.
         """
-        count = 0
-        for inner in self._open(record.value, 0):
-            count += 1
-            if count > MAX_EVENTS:
+        for count, inner in enumerate(self._open(record.value, 0)):
+            if count >= MAX_EVENTS:
                 raise RecordError(ErrorType.TOO_MANY_EVENTS, f"more than {MAX_EVENTS} in one record")
             yield self._parse_one(inner)
 
@@ -137,9 +135,7 @@ class Registry:
             yield error
 
     def _is_record(self, value: Any) -> bool:
-        return type(value) is dict and (
-            self.recognize(value) is not None or not self._container_keys.isdisjoint(value)
-        )
+        return type(value) is dict and (self.recognize(value) is not None or not self._container_keys.isdisjoint(value))
 
     def _is_batch(self, values: list[Any]) -> bool:
         """A JSON array of records, as gateways POST them: all objects, and the first one a source's."""

@@ -45,6 +45,6 @@ class Source:
     parse: Callable[[Fields], AuditEvent]
 
 
-def always(fields: Fields) -> bool:
+def always(_fields: Fields) -> bool:
     """A marker that needs no confirmation."""
     return True

@@ -238,10 +238,31 @@ class TestSamples:
 
 
 NAMES = st.sampled_from(
-    """
-    body client_ip duration_seconds endpoint headers http_status input latency_ms messages model output prompt provider
-    request request_body request_headers response response_body response_headers status time url user
-    """.split()
+    [
+        "body",
+        "client_ip",
+        "duration_seconds",
+        "endpoint",
+        "headers",
+        "http_status",
+        "input",
+        "latency_ms",
+        "messages",
+        "model",
+        "output",
+        "prompt",
+        "provider",
+        "request",
+        "request_body",
+        "request_headers",
+        "response",
+        "response_body",
+        "response_headers",
+        "status",
+        "time",
+        "url",
+        "user",
+    ]
 )
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),

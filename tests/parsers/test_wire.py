@@ -542,19 +542,82 @@ def test_open_body_leaves_the_opened_body_in_the_record() -> None:
 
 
 KEYS = st.sampled_from(
-    """
-    arguments candidates choices code completion content contents conversation data delta done embedding error event
-    file filename finishReason finish_reason function functionCall function_call id incomplete_details index input
-    instructions item message messages metadata model object output output_index parts partial_json promptFeedback
-    prompt response role source status stop_reason system text thinking tool_calls type usage usageMetadata variables
-    x_groq
-    """.split()
+    [
+        "arguments",
+        "candidates",
+        "choices",
+        "code",
+        "completion",
+        "content",
+        "contents",
+        "conversation",
+        "data",
+        "delta",
+        "done",
+        "embedding",
+        "error",
+        "event",
+        "file",
+        "filename",
+        "finishReason",
+        "finish_reason",
+        "function",
+        "functionCall",
+        "function_call",
+        "id",
+        "incomplete_details",
+        "index",
+        "input",
+        "instructions",
+        "item",
+        "message",
+        "messages",
+        "metadata",
+        "model",
+        "object",
+        "output",
+        "output_index",
+        "parts",
+        "partial_json",
+        "promptFeedback",
+        "prompt",
+        "response",
+        "role",
+        "source",
+        "status",
+        "stop_reason",
+        "system",
+        "text",
+        "thinking",
+        "tool_calls",
+        "type",
+        "usage",
+        "usageMetadata",
+        "variables",
+        "x_groq",
+    ]
 )
 WORDS = st.sampled_from(
-    """
-    [DONE] assistant completion content_block_delta content_block_start error function_call message message_delta
-    message_start reasoning response.completed response.created response.output_text.delta text tool_result tool_use user
-    """.split()
+    [
+        "[DONE]",
+        "assistant",
+        "completion",
+        "content_block_delta",
+        "content_block_start",
+        "error",
+        "function_call",
+        "message",
+        "message_delta",
+        "message_start",
+        "reasoning",
+        "response.completed",
+        "response.created",
+        "response.output_text.delta",
+        "text",
+        "tool_result",
+        "tool_use",
+        "user",
+    ]
 )
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | WORDS
 JSON = st.recursive(
@@ -562,7 +625,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS | st.text(max_size=4), inner, max_size=6),
     max_leaves=30,
 )
-BODIES = JSON | JSON.map(lambda value: json.dumps(value)) | st.lists(JSON, max_size=4).map(as_sse)
+BODIES = JSON | JSON.map(json.dumps) | st.lists(JSON, max_size=4).map(as_sse)
 
 
 @given(request_body=BODIES, response=BODIES)

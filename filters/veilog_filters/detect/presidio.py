@@ -149,7 +149,9 @@ class PresidioDetector:
             registry_configuration={"supported_languages": [LANGUAGE]}
         ).create_recognizer_registry()
         # The provider adds spaCy's recognizer for its default model; only a configured model may have one.
-        registry.recognizers = [r for r in registry.recognizers if isinstance(r, PatternRecognizer | predefined.PhoneRecognizer)]
+        registry.recognizers = [
+            r for r in registry.recognizers if isinstance(r, PatternRecognizer | predefined.PhoneRecognizer)
+        ]
         if options.ner is not None:
             registry.add_nlp_recognizer(engine)
         for recognizer in _additional(options):

@@ -188,4 +188,3 @@ SECRETS: Final[tuple[Secret, ...]] = (
         counterexamples=("password: required", "the secret is out", "token is expired"),
     ),
 )
-

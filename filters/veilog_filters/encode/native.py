@@ -61,7 +61,9 @@ def _value(value: Any, path: str) -> Any:
     if kind is dict:
         return {_key(key, path): _value(item, path) for key, item in value.items()}
     if dataclasses.is_dataclass(value):
-        return without_nones({f.name: _value(getattr(value, f.name), f"{path}.{f.name}") for f in dataclasses.fields(value)})
+        return without_nones(
+            {f.name: _value(getattr(value, f.name), f"{path}.{f.name}") for f in dataclasses.fields(value)}
+        )
     if path == "schema" and value == SCHEMA_ID:
         return value
     raise EncodingError(f"{path} holds a {kind.__name__} that no stage has cleaned")
@@ -118,7 +120,9 @@ def _type_schema(hint: Any) -> dict[str, Any]:
     if origin is list:
         return {"type": "array", "items": _type_schema(arguments[0])}
     if origin is dict:
-        return {"type": "object"} | ({} if arguments[1] is Any else {"additionalProperties": _type_schema(arguments[1])})
+        return {"type": "object"} | (
+            {} if arguments[1] is Any else {"additionalProperties": _type_schema(arguments[1])}
+        )
     if issubclass(hint, Enum):
         return {"enum": [member.value for member in hint]}
     hints = typing.get_type_hints(hint)
