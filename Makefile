@@ -37,7 +37,7 @@ soak: $(READY) ## Run the long forms of the tests (memory, fuzzing)
 	VEILOG_SOAK=1 $(PYTEST)
 
 golden: $(READY) ## Rewrite the samples' golden outputs, to be reviewed as a diff
-	$(BIN)/python tools/goldens.py
+	$(BIN)/python tests/samples.py
 
 schemas: $(READY) ## Rewrite the checked-in JSON Schemas
 	$(BIN)/python tools/schemas.py

@@ -94,9 +94,18 @@ class Inspection:
         found = Counter(finding.entity for text in self.side(messages) for finding in text.findings)
         return dict(sorted(found.items()))
 
-    def truncated_bytes(self) -> int:
-        """How much of the texts was cut off behind the scan limit."""
-        return sum(part.truncated_bytes for side in (self.prompt, self.response) for m in side for part in m)
+
+@dataclasses.dataclass(slots=True)
+class Coverage:
+    """How completely the detectors saw the texts that were given to them.
+
+    Attributes:
+        truncated_bytes: how much was cut off behind the scan limit.
+        timed_out: whether a text took too long and so counts as found, whole.
+    """
+
+    truncated_bytes: int = 0
+    timed_out: bool = False
 
 
 class Inspector:
@@ -109,12 +118,14 @@ class Inspector:
     """
 
     def __init__(self, detector: Detector, max_text_bytes: int, max_depth: int) -> None:
+        self.coverage = Coverage()
         self._detect = detector
         self._max_text_bytes = max_text_bytes
         self._max_depth = max_depth
 
     def __call__(self, event: AuditEvent) -> Inspection:
-        """Inspect every message part of an event."""
+        """Inspect every message part of an event. ``coverage`` starts anew and goes on over texts inspected later."""
+        self.coverage = Coverage()
         return Inspection(self._messages(event.prompt_messages), self._messages(event.response_messages))
 
     def _messages(self, messages: list[Message]) -> list[list[Inspected]]:
@@ -139,6 +150,7 @@ class Inspector:
         try:
             return self._detect(text)
         except DetectorTimeout:
+            self.coverage.timed_out = True
             return [Finding(0, len(text), TIMED_OUT, 1.0)]
 
     def _long_text(self, text: str, size: int) -> Inspected:
@@ -146,7 +158,9 @@ class Inspector:
         cut = len(kept)
         found = self._findings(text[: cut + OVERLAP_CHARS])
         findings = [f._replace(end=min(f.end, cut)) for f in found if f.start < cut]
-        return Inspected(kept, findings, truncated_bytes=size - len(kept.encode("utf-8", "replace")))
+        truncated_bytes = size - len(kept.encode("utf-8", "replace"))
+        self.coverage.truncated_bytes += truncated_bytes
+        return Inspected(kept, findings, truncated_bytes=truncated_bytes)
 
     def tree(self, value: Any, depth: int = 0, json_levels: int = MAX_JSON_IN_JSON) -> Any:
         """A JSON value with its strings, keys and card-like numbers ``Inspected`` and its objects ``InspectedObject``.

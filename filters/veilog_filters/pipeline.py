@@ -17,7 +17,7 @@ from veilog_filters.config import Config, defect_of, load_policy
 from veilog_filters.detect.finding import Detector
 from veilog_filters.encode import ENCODERS
 from veilog_filters.fingerprint import Fingerprinter, fingerprint, load_key
-from veilog_filters.inspect import TIMED_OUT, Inspected, Inspection, Inspector
+from veilog_filters.inspect import Inspection, Inspector
 from veilog_filters.lookup import Departments
 from veilog_filters.metrics import Counts
 from veilog_filters.redact import Redactor
@@ -163,8 +163,9 @@ class Pipeline:
             failure = ErrorType.FINGERPRINT_FAILED
             fingerprint(event, self.fingerprinter, self._previous, tenant)
             failure = ErrorType.REDACTION_FAILED
-            event.redaction = self._proof(event, inspection)
+            unmapped_fields = _count_leaves(event.unmapped.reveal()) if isinstance(event.unmapped, SensitiveTree) else 0
             self._redact(event, inspection, tenant)
+            event.redaction = self._proof(unmapped_fields)
             failure = ErrorType.ENCODING_FAILED
             return self._encode(event)
         except RecordError as error:
@@ -223,16 +224,15 @@ class Pipeline:
             event.findings, event.classification_rules = findings, rules
             event.data_categories = [CleanText(category) for category in sorted(categories)]
 
-    def _proof(self, event: AuditEvent, inspection: Inspection) -> Redaction:
+    def _proof(self, unmapped_fields: int) -> Redaction:
+        coverage = self.inspect.coverage
         proof = Redaction(policy=self._policy_name, detectors=self._detectors)
-        proof.truncated_bytes = inspection.truncated_bytes()
-        if proof.truncated_bytes:
+        proof.truncated_bytes, proof.unmapped_fields = coverage.truncated_bytes, unmapped_fields
+        self.counts.unmapped_fields += unmapped_fields
+        if coverage.truncated_bytes:
             proof.status = RedactionStatus.TRUNCATED
-        if any(_timed_out(text) for side in (inspection.prompt, inspection.response) for text in inspection.side(side)):
+        if coverage.timed_out:
             proof.status = RedactionStatus.TIMED_OUT
-        if isinstance(event.unmapped, SensitiveTree):
-            proof.unmapped_fields = _count_leaves(event.unmapped.reveal())
-            self.counts.unmapped_fields += proof.unmapped_fields
         return proof
 
     def _damaged(self, record: RawRecord, error_type: ErrorType) -> Damaged:
@@ -259,10 +259,6 @@ def _reveal(text: Text | None) -> str:
     if text is None:
         return ""
     return text.reveal() if isinstance(text, SensitiveText) else text
-
-
-def _timed_out(text: Inspected) -> bool:
-    return any(finding.entity == TIMED_OUT for finding in text.findings)
 
 
 def _count_leaves(value: Any) -> int:

@@ -190,11 +190,11 @@ class Redactor:
             return CleanText(
                 "p_" + self._fingerprinter.digest(f"identity:{field}", tenant, text.encode("utf-8", "replace"))[:32]
             )
-        text = text[:MAX_NAME_CHARS]
         expected = EXPECTED_IN_NAMES[handling]
         inspected = self._inspect.text(text, json_levels=0)
         inspected.findings = [finding for finding in inspected.findings if finding.entity not in expected]
-        return self.text(inspected, tenant)
+        # Cut after redaction, so that nothing is cut into a shape that no detector knows.
+        return CleanText(self.text(inspected, tenant)[:MAX_NAME_CHARS])
 
     def _tool_call(self, call: ToolCall, tenant: str) -> ToolCall:
         cleaned = ToolCall()

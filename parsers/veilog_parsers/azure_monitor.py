@@ -22,7 +22,9 @@ from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.take import (
     discard,
+    discard_known,
     identifier,
+    known,
     open_json,
     peek,
     take,
@@ -82,6 +84,12 @@ _IDENTIFYING: Final = frozenset(
 )
 
 
+_BOOKKEEPING: Final = known(
+    "DeploymentVersion Level Tenant Type category event isRequestSuccess level operationVersion truncated"
+)
+"""What of AI records says nothing more about who, what and how. Of other records all is kept."""
+
+
 def _is_azure(fields: Fields) -> bool:
     """Other clouds have categories and operation names too; Azure says of which resource, tenant or provider."""
     operation = fields.get("operationName")
@@ -106,11 +114,13 @@ def parse(fields: Fields) -> AuditEvent:
     if event.kind is Kind.AI_ACCESS:
         event.provider = AZURE_OPENAI
         if category in _GATEWAY:
-            _read_gateway(fields, properties, event)
+            _read_gateway(properties, event)
         elif category in _LLM_ROWS:
             _read_llm_row(properties or fields, event)
         else:
             _read_request(properties, event)
+    if event.kind is not Kind.OTHER:
+        discard_known(fields, _BOOKKEEPING)
     return event
 
 
@@ -171,7 +181,7 @@ def _read_what(fields: Fields, event: AuditEvent) -> None:
     event.cloud = Cloud(
         provider=AZURE,
         account_id=identifier(subscription[1]) if subscription else None,
-        region=take_identifier(fields, "location"),
+        region=_region(fields),
         resource=take_identifier(fields, "resourceId"),
     )
     operation = fields.get("operationName")
@@ -180,6 +190,15 @@ def _read_what(fields: Fields, event: AuditEvent) -> None:
         folded = operation.lower().replace("_", "")
         event.operation = next((ours for name, ours in _OPERATIONS if folded.startswith(name)), None)
     event.request_id = take_identifier(fields, "correlationId")
+
+
+def _region(fields: Fields) -> SensitiveText | None:
+    """The region by its programmatic name: some categories write ``West Europe`` for ``westeurope``."""
+    location = fields.get("location")
+    region = identifier(location.replace(" ", "").lower()) if type(location) is str else None
+    if region is not None:
+        take(fields, "location")
+    return region
 
 
 def _read_how(fields: Fields, properties: Fields, event: AuditEvent) -> None:
@@ -217,10 +236,10 @@ def _read_request(properties: Fields, event: AuditEvent) -> None:
     event.input_tokens = take_count(properties, "promptTokens")
     event.output_tokens = take_count(properties, "completionTokens") or take_count(properties, "generatedTokens")
     event.token_count = take_count(properties, "totalTokens")
-    discard(properties, "requestLength", "responseLength", "streamType")
+    discard(properties, "apiName", "requestLength", "responseLength", "streamType")
 
 
-def _read_gateway(fields: Fields, properties: Fields, event: AuditEvent) -> None:
+def _read_gateway(properties: Fields, event: AuditEvent) -> None:
     """API Management's log of a call: the bodies as the client saw them, else as the backend did."""
     endpoint = take_endpoint(properties, "url") or take_endpoint(properties, "backendUrl")
     if endpoint is not None:
@@ -239,10 +258,15 @@ def _read_gateway(fields: Fields, properties: Fields, event: AuditEvent) -> None
     # What it says besides stays in the record, to be cleaned with the rest of it.
     exchange.content_filtered |= _filtered(properties.get("backendResponseBody"))
     exchange.apply(event)
-    discard(fields, "isRequestSuccess")
-    discard(properties, "method", "backendMethod", "requestSize", "responseSize", "cache", "clientProtocol")
+    discard_known(properties, _GATEWAY_BOOKKEEPING)
 
 
+_GATEWAY_BOOKKEEPING: Final = known(
+    """
+    apiId apiRevision backendId backendMethod backendResponseCode backendTime backendUrl cache clientProtocol
+    clientTime method operationId requestSize responseSize
+    """
+)
 _BODIES: Final = ("requestBody", "backendRequestBody", "responseBody", "backendResponseBody")
 
 

@@ -23,10 +23,8 @@ MAX_EVENTS: Final = 10_000
 
 
 def _objects(value: Any) -> list[Any] | None:
-    """A non-empty list of nothing but objects, else None."""
-    if type(value) is list and value and all(type(item) is dict for item in value):
-        return value
-    return None
+    """A list that begins with an object, else None. What follows and is none is rejected alone."""
+    return value if type(value) is list and value and type(value[0]) is dict else None
 
 
 def _batch(key: str) -> Callable[[Fields], list[Any] | None]:
@@ -45,7 +43,7 @@ def _cloudwatch(fields: Fields) -> list[Any] | None:
     events = _objects(fields.get("logEvents"))
     if events is None or "logGroup" not in fields:
         return None
-    return [event.get("message") for event in events]
+    return [event.get("message") if type(event) is dict else event for event in events]
 
 
 def _wrapped(key: str) -> Callable[[Fields], list[Any] | None]:

@@ -33,6 +33,8 @@ from veilog_parsers.times import take_time
 from veilog_parsers.wire.read import open_body, read_exchange
 
 _REDACTED: Final = "redacted-by-litellm"
+_MASTER_KEY_OWNER: Final = "default_user_id"
+"""Whom the proxy names when the master key was used: nobody."""
 
 _OPERATIONS: Final = {
     "completion": Operation.CHAT,
@@ -65,6 +67,12 @@ _NOISE: Final = (
     *("request_model_access_groups", "model_parameters", "session_id", "error_str", "guardrail_information"),
 )
 """Costs, timings and settings. ``error_str`` says again what ``error_information`` says."""
+_METADATA_NOISE: Final = (
+    *("requester_metadata", "requester_custom_headers", "usage_object", "user_api_key_hash", "user_api_key_spend"),
+    *("user_api_key_max_budget", "user_api_key_user_spend", "user_api_key_user_max_budget"),
+    *("user_api_key_team_spend", "user_api_key_team_max_budget", "used_client_oauth_token"),
+)
+"""Headers of the caller's request (they may hold keys), hashes of keys, budgets, and usage in other words."""
 
 
 def _is_payload(fields: Fields) -> bool:
@@ -86,12 +94,14 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
     metadata = fields.get("metadata")
     metadata = metadata if type(metadata) is dict else {}
     email = take_identifier(metadata, "user_api_key_user_email")
-    user_id = take_identifier(metadata, "user_api_key_user_id")
-    end_user = take_identifier(fields, "end_user")
-    same_end_user = take_identifier(metadata, "user_api_key_end_user_id")
-    # The key's owner was authenticated; the end user is what the caller says it is.
-    event.user_id = email or user_id or end_user or same_end_user
-    event.user_name = take_text(metadata, "user_api_key_alias")
+    owner = take_identifier(metadata, "user_api_key_user_id")
+    if owner is not None and owner.reveal() == _MASTER_KEY_OWNER:
+        owner = None
+    end_user, same_end_user = take_text(fields, "end_user"), take_text(metadata, "user_api_key_end_user_id")
+    alias = take_text(metadata, "user_api_key_alias")
+    # The key's owner was authenticated; the end user is what the caller says it is, and often all there is.
+    event.user_name = end_user or same_end_user or alias
+    event.user_id = email or owner or end_user or same_end_user
     if event.user_id is not None:
         event.user_type = UserType.USER
     elif event.user_name is not None:
@@ -105,8 +115,7 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
     event.user_agent = agent or same_agent
     route = take_endpoint(metadata, "user_api_key_request_route")
     event.endpoint = SensitiveText(route) if route else None
-    # Headers of the caller's request (they may hold keys), hashes of keys, budgets and usage in other words.
-    discard(metadata, "requester_metadata", "requester_custom_headers", "user_api_key_hash", "usage_object")
+    discard(metadata, *_METADATA_NOISE)
 
 
 def _read_what(fields: Fields, event: AuditEvent) -> None:
@@ -153,6 +162,7 @@ def _read_how(fields: Fields, event: AuditEvent) -> None:
             name = f"{error_class.reveal() if error_class else ''} {code.reveal() if code else ''}"
             event.outcome_status = outcome_of_error(name)
         discard(information, "traceback", "llm_provider")
+        discard(information, *[key for key, value in information.items() if value == ""])
 
 
 def _read_texts(fields: Fields, event: AuditEvent) -> None:

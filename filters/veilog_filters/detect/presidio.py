@@ -43,7 +43,7 @@ from presidio_analyzer.recognizer_registry import RecognizerRegistryProvider
 
 from veilog_filters.config import CustomRecognizer, Detect
 from veilog_filters.detect.finding import DetectorTimeout, Finding
-from veilog_filters.detect.secrets import SECRETS
+from veilog_filters.detect.patterns import ADDRESSES, SECRETS, PatternDetector
 
 LANGUAGE: Final = "en"
 MAX_PUNCTUATION_RUN: Final = 500
@@ -161,9 +161,8 @@ class PresidioDetector:
         self._threshold = options.threshold
         self._vocabulary = self._blank.nlp if options.ner is None else engine.get_nlp(LANGUAGE)
         version = importlib.metadata.version("presidio-analyzer")
-        self.names: list[str] = [f"presidio-analyzer/{version}"]
-        if options.secrets:
-            self.names.append("veilog-secrets/1")
+        ours = "addresses+secrets" if options.secrets else "addresses"
+        self.names: list[str] = [f"presidio-analyzer/{version}", f"veilog-{ours}/1"]
         if options.ner is not None:
             self.names.append(f"spacy:{options.ner.models[0].model_name}")
 
@@ -203,17 +202,9 @@ def _ner_engine(options: Detect) -> NlpEngine:
 
 
 def _additional(options: Detect) -> list[EntityRecognizer]:
-    """Recognizers beside Presidio's defaults: secrets, further countries, and those written in the configuration."""
-    recognizers: list[EntityRecognizer] = []
-    if options.secrets:
-        recognizers += [
-            PatternRecognizer(
-                supported_entity=secret.entity,
-                name=f"secret:{secret.name}",
-                patterns=[Pattern(secret.name, secret.pattern, secret.score)],
-            )
-            for secret in SECRETS
-        ]
+    """Recognizers beside Presidio's defaults: ours, further countries', and those written in the configuration."""
+    ours = (*ADDRESSES, *SECRETS) if options.secrets else ADDRESSES
+    recognizers: list[EntityRecognizer] = [_ours(detector) for detector in ours]
     for name in options.further_recognizers:
         found = getattr(predefined, name, None)
         if not (isinstance(found, type) and issubclass(found, PatternRecognizer)):
@@ -221,6 +212,14 @@ def _additional(options: Detect) -> list[EntityRecognizer]:
         recognizers.append(found(supported_language=LANGUAGE))
     recognizers += [_custom(recognizer) for recognizer in options.recognizers]
     return recognizers
+
+
+def _ours(detector: PatternDetector) -> PatternRecognizer:
+    return PatternRecognizer(
+        supported_entity=detector.entity,
+        name=f"veilog:{detector.name}",
+        patterns=[Pattern(detector.name, detector.pattern, detector.score)],
+    )
 
 
 def _custom(recognizer: CustomRecognizer) -> PatternRecognizer:

@@ -1,4 +1,4 @@
-"""Credential detectors, run beside Presidio's recognizers.
+"""Pattern detectors of our own, run beside Presidio's recognizers: credentials, and addresses that Presidio misses.
 
 Each is a pattern with proofs: examples that it must find and counterexamples that it must not, walked by a test.
 Patterns are linear: repeats are bounded, none is nested. Presidio matches without case; where case tells a key from a
@@ -14,8 +14,8 @@ from typing import Final
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Secret:
-    """One credential detector.
+class PatternDetector:
+    """One detector.
 
     Attributes:
         name: its name in snake_case.
@@ -37,8 +37,8 @@ class Secret:
 _HEX = "0123456789abcdef"
 _MIXED = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7cF0xR"
 
-SECRETS: Final[tuple[Secret, ...]] = (
-    Secret(
+SECRETS: Final[tuple[PatternDetector, ...]] = (
+    PatternDetector(
         name="aws_access_key",
         entity="AWS_ACCESS_KEY",
         pattern=r"(?-i:\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b)",
@@ -46,7 +46,7 @@ SECRETS: Final[tuple[Secret, ...]] = (
         examples=("key AKIA" + "IOSFODNN7EXAMPLE", "ASIA" + "QWERTYUIOPASDFGH."),
         counterexamples=("akia" + "iosfodnn7example", "AKIA12", "xAKIA" + "IOSFODNN7EXAMPLE"),
     ),
-    Secret(
+    PatternDetector(
         name="openai_key",
         entity="OPENAI_API_KEY",
         pattern=r"(?-i:\bsk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{20,200}(?![\w-]))",
@@ -54,7 +54,7 @@ SECRETS: Final[tuple[Secret, ...]] = (
         examples=("sk-" + _MIXED + _MIXED, "use sk-proj-" + _MIXED + "_" + _MIXED),
         counterexamples=("sk-short", "task-" + _MIXED, "ask-me-anything-you-want-to"),
     ),
-    Secret(
+    PatternDetector(
         name="anthropic_key",
         entity="ANTHROPIC_API_KEY",
         pattern=r"(?-i:\bsk-ant-[A-Za-z0-9_-]{20,200}(?![\w-]))",
@@ -62,7 +62,7 @@ SECRETS: Final[tuple[Secret, ...]] = (
         examples=("sk-ant-" + "api03-" + _MIXED + _MIXED,),
         counterexamples=("sk-ant-x", "ant-" + _MIXED),
     ),
-    Secret(
+    PatternDetector(
         name="google_key",
         entity="GOOGLE_API_KEY",
         pattern=r"(?-i:\bAIza[A-Za-z0-9_-]{35}(?![\w-]))",
@@ -70,7 +70,7 @@ SECRETS: Final[tuple[Secret, ...]] = (
         examples=("AIza" + "Sy" + _MIXED + "a",),
         counterexamples=("AIza" + "short",),
     ),
-    Secret(
+    PatternDetector(
         name="github_token",
         entity="GITHUB_TOKEN",
         pattern=r"(?-i:\b(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{60,100})\b)",
@@ -78,7 +78,7 @@ SECRETS: Final[tuple[Secret, ...]] = (
         examples=("ghp_" + _MIXED + "abcd", "github_pat_" + _MIXED + _MIXED),
         counterexamples=("ghp_short", "ghx_" + _MIXED + "abcd"),
     ),
-    Secret(
+    PatternDetector(
         name="gitlab_token",
         entity="GITLAB_TOKEN",
         pattern=r"(?-i:\bglpat-[A-Za-z0-9_-]{20,64}(?![\w-]))",
@@ -86,7 +86,7 @@ SECRETS: Final[tuple[Secret, ...]] = (
         examples=("glpat-" + _MIXED[:20],),
         counterexamples=("glpat-short",),
     ),
-    Secret(
+    PatternDetector(
         name="slack_token",
         entity="SLACK_TOKEN",
         pattern=r"(?-i:\bxox[abposr]-[A-Za-z0-9-]{20,250}(?![\w-]))",
@@ -94,7 +94,7 @@ SECRETS: Final[tuple[Secret, ...]] = (
         examples=("xoxb-" + "123456789012-" + _MIXED,),
         counterexamples=("xoxb-1", "xoxz-" + _MIXED),
     ),
-    Secret(
+    PatternDetector(
         name="stripe_key",
         entity="STRIPE_KEY",
         pattern=r"(?-i:\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,128}\b)",
@@ -102,7 +102,7 @@ SECRETS: Final[tuple[Secret, ...]] = (
         examples=("sk_" + "live_" + _MIXED,),
         counterexamples=("pk_live_x", "sk_live_"),
     ),
-    Secret(
+    PatternDetector(
         name="huggingface_token",
         entity="HUGGINGFACE_TOKEN",
         pattern=r"(?-i:\bhf_[A-Za-z]{30,64}\b)",
@@ -110,7 +110,7 @@ SECRETS: Final[tuple[Secret, ...]] = (
         examples=("hf_" + "abcdefghijKLMNOPqrstuvwxyzABCDEFGH",),
         counterexamples=("hf_short",),
     ),
-    Secret(
+    PatternDetector(
         name="npm_token",
         entity="NPM_TOKEN",
         pattern=r"(?-i:\bnpm_[A-Za-z0-9]{36}\b)",
@@ -118,7 +118,7 @@ SECRETS: Final[tuple[Secret, ...]] = (
         examples=("npm_" + _MIXED + "abcd",),
         counterexamples=("npm_install_something",),
     ),
-    Secret(
+    PatternDetector(
         name="sendgrid_key",
         entity="SENDGRID_KEY",
         pattern=r"(?-i:\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}(?![\w-]))",
@@ -126,7 +126,7 @@ SECRETS: Final[tuple[Secret, ...]] = (
         examples=("SG." + _MIXED[:22] + "." + _MIXED + _MIXED[:11],),
         counterexamples=("SG.a.b",),
     ),
-    Secret(
+    PatternDetector(
         name="databricks_token",
         entity="DATABRICKS_TOKEN",
         pattern=r"(?-i:\bdapi[0-9a-f]{32}\b)",
@@ -134,7 +134,7 @@ SECRETS: Final[tuple[Secret, ...]] = (
         examples=("dapi" + _HEX + _HEX,),
         counterexamples=("dapi123",),
     ),
-    Secret(
+    PatternDetector(
         name="jwt",
         entity="JWT",
         pattern=r"(?-i:\beyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{10,1000})",
@@ -142,7 +142,7 @@ SECRETS: Final[tuple[Secret, ...]] = (
         examples=("eyJ" + "hbGciOiJIUzI1NiJ9.eyJ" + "zdWIiOiIxMjM0NTY3ODkwIn0." + _MIXED,),
         counterexamples=("eyJhbGciOiJIUzI1NiJ9", "a.b.c"),
     ),
-    Secret(
+    PatternDetector(
         name="private_key",
         entity="PRIVATE_KEY",
         # Up to the footer where there is one; a block that was cut is taken up to its end.
@@ -151,7 +151,7 @@ SECRETS: Final[tuple[Secret, ...]] = (
         examples=("-----BEGIN RSA " + "PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n-----END RSA PRIVATE KEY-----",),
         counterexamples=("-----BEGIN CERTIFICATE-----\nMIIC",),
     ),
-    Secret(
+    PatternDetector(
         name="connection_string",
         entity="CONNECTION_STRING",
         pattern=r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{1,128}:[^\s:/@]{1,256}@[^\s/?#]{1,256}",
@@ -159,7 +159,7 @@ SECRETS: Final[tuple[Secret, ...]] = (
         examples=("postgres://app:" + "s3cret@db.internal:5432/x",),
         counterexamples=("https://example.com:8080/path", "https://example.com/a@b"),
     ),
-    Secret(
+    PatternDetector(
         name="azure_account_key",
         entity="AZURE_KEY",
         pattern=r"\b(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{40,100}={0,2}",
@@ -167,7 +167,7 @@ SECRETS: Final[tuple[Secret, ...]] = (
         examples=("AccountKey=" + _MIXED + _MIXED + "==",),
         counterexamples=("AccountKey=",),
     ),
-    Secret(
+    PatternDetector(
         name="bearer_token",
         entity="BEARER_TOKEN",
         pattern=r"\bbearer\s{1,4}[A-Za-z0-9._~+/-]{20,4000}={0,2}",
@@ -175,7 +175,7 @@ SECRETS: Final[tuple[Secret, ...]] = (
         examples=("Authorization: Bearer " + _MIXED,),
         counterexamples=("a bearer of bad news", "bearer token"),
     ),
-    Secret(
+    PatternDetector(
         name="assigned_secret",
         entity="GENERIC_SECRET",
         # A name that says secret, an assignment, and a value with a digit in it: prose about passwords has none.
@@ -186,5 +186,23 @@ SECRETS: Final[tuple[Secret, ...]] = (
         score=0.6,
         examples=('password = "hunter2hunter2"', "api_key: " + _MIXED, "the password is Sommer2026!"),
         counterexamples=("password: required", "the secret is out", "token is expired"),
+    ),
+)
+
+ADDRESSES: Final[tuple[PatternDetector, ...]] = (
+    PatternDetector(
+        # Presidio takes all of `orders?mail=a@b.de` for one address and then finds it invalid; it wants a public suffix,
+        # which `corp.internal` has not; and it does not look behind a percent sign. Logs are full of all three.
+        name="address_in_url",
+        entity="EMAIL_ADDRESS",
+        pattern=r"(?<![\w.+-])[\w.+-]{1,64}(?:@|%40)(?:[a-z0-9][a-z0-9-]{0,62}\.){1,8}[a-z]{2,24}\b",
+        score=0.5,
+        examples=(
+            "GET /orders?mail=ines.duarte@lusa-tours.pt HTTP/1.1",
+            "mail=ines.duarte%40lusa-tours.pt&x=1",
+            "ask bob@build.corp.internal",
+            "letter to anna@nordwind.de.pdf",
+        ),
+        counterexamples=("meet @noon", "a@b", "user%40", "image@2x.1"),
     ),
 )
