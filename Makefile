@@ -40,7 +40,8 @@ golden: $(READY) ## Rewrite the samples' golden outputs, to be reviewed as a dif
 	$(BIN)/python tests/samples.py
 
 schemas: $(READY) ## Rewrite the checked-in JSON Schemas
-	$(BIN)/python tools/schemas.py
+	$(BIN)/veilog schema native > conf/schema/native.json
+	$(BIN)/veilog schema config > conf/schema/config.json
 
 lock: $(READY) ## Rewrite requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --group dev --no-header --no-emit-index-url \

@@ -261,9 +261,15 @@ def _reveal(text: Text | None) -> str:
     return text.reveal() if isinstance(text, SensitiveText) else text
 
 
-def _count_leaves(value: Any) -> int:
-    if type(value) is dict:
-        return sum(map(_count_leaves, value.values()))
-    if type(value) is list:
-        return sum(map(_count_leaves, value))
-    return 1
+def _count_leaves(tree: Any) -> int:
+    """How many values a JSON tree has. No recursion: how deep a record may be is checked where it is cleaned."""
+    count, pending = 0, [tree]
+    while pending:
+        value = pending.pop()
+        if type(value) is dict:
+            pending.extend(value.values())
+        elif type(value) is list:
+            pending.extend(value)
+        else:
+            count += 1
+    return count

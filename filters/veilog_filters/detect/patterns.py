@@ -191,8 +191,8 @@ SECRETS: Final[tuple[PatternDetector, ...]] = (
 
 ADDRESSES: Final[tuple[PatternDetector, ...]] = (
     PatternDetector(
-        # Presidio takes all of `orders?mail=a@b.de` for one address and then finds it invalid; it wants a public suffix,
-        # which `corp.internal` has not; and it does not look behind a percent sign. Logs are full of all three.
+        # Presidio takes all of `orders?mail=a@b.de` for one address and then finds it invalid, wants a public suffix,
+        # which `corp.internal` has not, and does not know `%40`. Logs are full of all three.
         name="address_in_url",
         entity="EMAIL_ADDRESS",
         pattern=r"(?<![\w.+-])[\w.+-]{1,64}(?:@|%40)(?:[a-z0-9][a-z0-9-]{0,62}\.){1,8}[a-z]{2,24}\b",

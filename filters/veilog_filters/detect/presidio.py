@@ -161,8 +161,9 @@ class PresidioDetector:
         self._threshold = options.threshold
         self._vocabulary = self._blank.nlp if options.ner is None else engine.get_nlp(LANGUAGE)
         version = importlib.metadata.version("presidio-analyzer")
-        ours = "addresses+secrets" if options.secrets else "addresses"
-        self.names: list[str] = [f"presidio-analyzer/{version}", f"veilog-{ours}/1"]
+        self.names: list[str] = [f"presidio-analyzer/{version}", "veilog-addresses/1"]
+        if options.secrets:
+            self.names.append("veilog-secrets/1")
         if options.ner is not None:
             self.names.append(f"spacy:{options.ner.models[0].model_name}")
 
