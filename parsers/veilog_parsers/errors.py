@@ -20,7 +20,6 @@ class ErrorType(StrEnum):
     NESTING_TOO_DEEP = "nesting_too_deep"
     TOO_MANY_EVENTS = "too_many_events"
     UNRECOGNIZED = "unrecognized"
-    WRONG_SOURCE = "wrong_source"
     PARSER_FAILED = "parser_failed"
     DETECTOR_FAILED = "detector_failed"
     CLASSIFIER_FAILED = "classifier_failed"

@@ -1,0 +1,216 @@
+"""The canary test: a marker in every string leaf and key of every sample, every mode, and not one marker in any output.
+
+Markers are told apart from nothing else, so a configured recognizer finds them: whatever text is kept was therefore
+inspected, wherever it stood, or its marker would show. A second pass has no such recognizer and the default policy:
+there, what must not show are the markers in prompts and responses, which leave in no form at all.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import orjson
+import pytest
+import yaml
+
+from conftest import Run
+from samples import SAMPLES, Sample, config_with, samples
+from veilog_filters.detect.finding import Finding
+from veilog_filters.framing import write_json
+from veilog_filters.pipeline import Pipeline
+from veilog_parsers.event import AuditEvent
+from veilog_parsers.record import RawRecord
+
+ALL = list(samples())
+MARKER = re.compile(r"zq[0-9a-f]{6}zq")
+PATTERN = {"name": "canary", "entity": "CANARY", "patterns": [{"regex": MARKER.pattern, "score": 0.9}]}
+Path_ = tuple[str | int, ...]
+
+
+def marker(number: int) -> str:
+    return f"zq{number:06x}zq"
+
+
+def places(value: Any, path: Path_ = ()) -> Iterator[Path_]:
+    """The path of every string leaf, and of every key (with a ``"#key"`` behind it)."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield (*path, key, "#key")
+            yield from places(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from places(item, (*path, index))
+    elif isinstance(value, str):
+        yield path
+        inner = opened(value)
+        if inner is not None:
+            for place in places(inner):
+                yield (*path, "#json", *place)
+
+
+def opened(text: str) -> Any:
+    """The JSON container in a string, or None."""
+    if text[:1] not in ("{", "["):
+        return None
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def planted(value: Any, path: Path_, mark: str) -> Any:
+    """The value with ``mark`` added to the leaf or key at ``path``."""
+    if not path:
+        return f"{value}-{mark}"
+    step, rest = path[0], path[1:]
+    if step == "#json":
+        return orjson.dumps(planted(opened(value), rest, mark)).decode()
+    if rest == ("#key",):
+        return {(f"{key}-{mark}" if key == step else key): item for key, item in value.items()}
+    changed = dict(value) if isinstance(value, dict) else list(value)
+    changed[step] = planted(value[step], rest, mark)  # type: ignore[index, call-overload]
+    return changed
+
+
+def planted_everywhere(sample: Sample) -> Any:
+    """The sample with a marker in every string leaf that does not decide which parser reads it."""
+    numbers = itertools.count(1)
+
+    def plant(value: Any, key: str | int) -> Any:
+        if isinstance(value, dict):
+            return {name: plant(item, name) for name, item in value.items()}
+        if isinstance(value, list):
+            return [plant(item, key) for item in value]
+        if not isinstance(value, str) or key in DECIDING:
+            return value
+        inner = opened(value)
+        return f"{value}-{marker(next(numbers))}" if inner is None else orjson.dumps(plant(inner, key)).decode()
+
+    return plant(orjson.loads(sample.line), "")
+
+
+DECIDING = (
+    "schemaType",
+    "eventSource",
+    "eventName",
+    "category",
+    "operationName",
+    "call_type",
+    "type",
+    "role",
+    "object",
+)
+
+
+def one_by_one() -> Iterator[bytes]:
+    """Every sample once per leaf and key, with one marker in it."""
+    number = 0
+    for sample in ALL:
+        record = orjson.loads(sample.line)
+        for path in places(record):
+            number += 1
+            yield orjson.dumps(planted(record, path, marker(number)))
+
+
+MODES: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "redacted": {"policy": {"content": "redacted", "unmapped": "redact"}},
+    "mask": {
+        "policy": {"content": "redacted", "unmapped": "redact", "identity": "pseudonymize"},
+        "redact": {"operators": {"default": "mask"}, "mask_keep_last_chars": 4},
+    },
+    "hash": {
+        "policy": {"content": "redacted", "unmapped": "redact", "unrecognized": "drop"},
+        "redact": {"operators": {"default": "hash"}},
+    },
+    "remove": {
+        "policy": {"content": "redacted", "unrecognized": "quarantine"},
+        "redact": {"operators": {"default": "remove"}},
+    },
+    "short scan": {"policy": {"content": "redacted", "unmapped": "redact"}, "detect": {"max_text_bytes": 256}},
+    "fixed source": {"source": "openai_gateway", "policy": {"content": "redacted", "unmapped": "redact"}},
+    "small records": {"limits": {"max_record_bytes": 1024}},
+}
+
+
+def configuration(sections: dict[str, Any], recognizers: list[dict[str, Any]]) -> dict[str, Any]:
+    mapping = yaml.safe_load((SAMPLES / "mapped" / "mapping.yaml").read_text())
+    return {**mapping, **sections, "detect": {**sections.get("detect", {}), "recognizers": recognizers}}
+
+
+@pytest.mark.parametrize(("mode", "output"), [*((mode, "jsonl") for mode in MODES), ("redacted", "msgpack")])
+def test_no_marker_leaves_the_command_in_any_mode(mode: str, output: str, veilog: Run, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(configuration(MODES[mode], [PATTERN])))
+    records = [planted_everywhere(sample) for sample in ALL]
+    broken = b"\n".join(orjson.dumps(record)[:-3] for record in records)
+    stdin = b"\n".join(map(orjson.dumps, records))
+    assert len(MARKER.findall(stdin.decode())) > 1000
+    done = veilog("filter", "--config", "c.yaml", "--output", output, stdin=stdin + b"\n" + broken)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout) > 10_000
+    assert MARKER.findall((done.stdout + done.stderr).decode("utf-8", "replace")) == []
+
+
+@pytest.mark.parametrize("mode", ["defaults", "redacted"])
+def test_no_marker_leaves_from_any_single_place(mode: str) -> None:
+    def canaries(text: str) -> list[Finding]:
+        return [Finding(match.start(), match.end(), "CANARY", 0.9) for match in MARKER.finditer(text)]
+
+    sections = {name: value for name, value in MODES[mode].items() if name == "policy"}
+    pipeline = Pipeline(config_with(**sections), detector=canaries)
+    lines = list(one_by_one())
+    assert len(lines) > 2000
+    for line in lines:
+        assert MARKER.search(line.decode())
+        for event in pipeline(RawRecord(orjson.loads(line), line)):
+            assert not MARKER.search(write_json(event).decode()), (event["source"], line)
+
+
+def test_texts_leave_in_no_form_under_the_default_policy() -> None:
+    """No recognizer knows the markers here: prompts and responses leave because nothing keeps them, or not at all."""
+    pipeline = Pipeline(config_with(), detector=lambda text: [])
+    seen = 0
+    for sample in ALL:
+        record = planted_everywhere(sample)
+        line = orjson.dumps(record)
+        events = pipeline(RawRecord(orjson.loads(line), line))
+        parsed = [event for event in pipeline.registry.parse(RawRecord(record, line)) if isinstance(event, AuditEvent)]
+        out = b"".join(map(write_json, events)).decode()
+        for event in parsed:
+            for message in (*event.prompt_messages, *event.response_messages):
+                for part in message.parts:
+                    marks = MARKER.findall(part.reveal())
+                    seen += len(marks)
+                    assert not [mark for mark in marks if mark in out], sample
+    assert seen > 100
+
+
+def test_explain_shows_no_text(veilog: Run, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(configuration(MODES["defaults"], [PATTERN])))
+    for name in ("openai_gateway/good_chat", "aws_bedrock_invocation/good_tools"):
+        sample = next(sample for sample in ALL if str(sample) == name)
+        done = veilog("explain", "--config", "c.yaml", stdin=orjson.dumps(planted_everywhere(sample)))
+        assert done.returncode == 0
+        assert b'"CANARY"' in done.stdout
+        assert MARKER.findall((done.stdout + done.stderr).decode()) == []
+
+
+def test_the_test_can_fail(veilog: Run, tmp_path: Path) -> None:
+    """Without the recognizer, kept text keeps its marker."""
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(configuration(MODES["redacted"], [])))
+    done = veilog("filter", "--config", "c.yaml", stdin=orjson.dumps(planted_everywhere(ALL[0])))
+    assert MARKER.search(done.stdout.decode())
+
+
+def test_planting_reaches_leaves_keys_and_json_in_strings() -> None:
+    record = {"a": ["x", {"k": '{"inner":"y"}'}]}
+    paths = list(places(record))
+    assert ("a", 1, "k", "#json", "inner") in paths
+    assert planted(record, ("a", 1, "k", "#json", "inner"), "M") == {"a": ["x", {"k": '{"inner":"y-M"}'}]}
+    assert planted(record, ("a", "#key"), "M") == {"a-M": record["a"]}
+    assert msgpack.packb(planted(record, ("a", 0), "M"))
