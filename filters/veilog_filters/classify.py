@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple, Self
 import regex
 from pydantic import Field, field_validator, model_validator
 
-from veilog_filters.yaml_file import Strict
+from veilog_filters.yaml_file import InvalidError, Strict
 from veilog_parsers.event import Level
 
 Side = Literal["prompt", "response"]
@@ -58,7 +58,7 @@ class Conditions(Strict):
     @model_validator(mode="after")
     def _say_something(self) -> Self:
         if not (self.model_fields_set - {"min_keywords", "sides"}):
-            raise ValueError("a rule needs a condition: entities, keywords, patterns, sources or departments")
+            raise InvalidError("a rule needs a condition", "add entities, keywords, patterns, sources or departments")
         return self
 
 

@@ -133,7 +133,7 @@ def _progress(counts: Counts) -> _Progress:
 
 def main() -> NoReturn:
     """Entry point. Turns every failure into a line without content and an exit code."""
-    sys.exit(_guarded(lambda: app(standalone_mode=False)))
+    sys.exit(_guarded(lambda: app(prog_name="veilog", standalone_mode=False)))
 
 
 def _guarded(run: Callable[[], Any]) -> int:

@@ -15,7 +15,7 @@ from pydantic import Field, field_validator, model_validator
 
 from veilog_filters.classify import ClassificationPolicy
 from veilog_filters.errors import ConfigError, Defect
-from veilog_filters.yaml_file import Strict, load
+from veilog_filters.yaml_file import InvalidError, Strict, load
 from veilog_parsers.mapped import MappingSpec
 from veilog_parsers.mapped import make_source as make_mapped_source
 from veilog_parsers.registry import SOURCES
@@ -40,7 +40,7 @@ class HashKey(Strict):
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
         if bool(self.env) + bool(self.file) + self.ephemeral != 1:
-            raise ValueError("name exactly one origin for the key: env, file, or ephemeral: true")
+            raise InvalidError("a key has exactly one origin", "write one of env: NAME, file: PATH and ephemeral: true")
         return self
 
 
@@ -217,9 +217,9 @@ class Config(Strict):
     def _names_a_source(self) -> Self:
         known = ["auto", *(source.name for source in SOURCES), *(mapping.name for mapping in self.mapped)]
         if self.source not in known:
-            raise ValueError(f"source: there is no source {self.source}; write one of {', '.join(known)}")
+            raise InvalidError(f"there is no source {self.source}", f"write one of {', '.join(known)}", "source")
         if len(set(known)) != len(known):
-            raise ValueError("mapped: two sources have the same name; rename one")
+            raise InvalidError("two sources have the same name", "rename one", "mapped")
         return self
 
     def sources(self) -> tuple[Source, ...]:

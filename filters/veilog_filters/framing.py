@@ -176,14 +176,19 @@ class MsgpackStream:
                 raw = bytes(self._pending[:size])
                 del self._pending[:size]
                 self._consumed = end
-                yield RawRecord(_plain(value), raw)
+                yield self._record(value, raw)
         except msgpack.OutOfData:
             if len(self._pending) > self._limit:
                 self._break(ErrorType.RECORD_TOO_LARGE)
-        except RecursionError:
-            self._break(ErrorType.NESTING_TOO_DEEP)
         except (msgpack.UnpackException, ValueError) as error:
             self._break(_reason(error))
+
+    def _record(self, value: Any, raw: bytes) -> RawRecord | Damaged:
+        try:
+            return RawRecord(_plain(value), raw)
+        except RecursionError:
+            digest = self._fingerprinter.digest(RAW, self._tenant, raw)
+            return Damaged(ErrorType.NESTING_TOO_DEEP, len(raw), digest)
 
     def _break(self, reason: ErrorType) -> None:
         self.broken = True

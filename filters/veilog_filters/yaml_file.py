@@ -21,6 +21,21 @@ Key = tuple[str | int, ...]
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
+class InvalidError(ValueError):
+    """What a model's own check found wrong, for rules that span several keys.
+
+    Args:
+        problem: what was found and what was expected.
+        fix: what to write instead.
+        key: the key at fault, below the model that checks.
+    """
+
+    def __init__(self, problem: str, fix: str, *key: str) -> None:
+        super().__init__(problem)
+        self.fix = fix
+        self.key = key
+
+
 class Strict(BaseModel):
     """Base of every model that is read from a file: frozen, no unknown keys, no conversion of types."""
 
@@ -53,6 +68,8 @@ def parse(text: str, name: str, model: type[ModelT]) -> ModelT:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         problem = f"this is no valid YAML: {error.problem}"
         raise ConfigError(Defect(name, line, "", problem, "check indentation, quotes and colons")) from None
+    if node is not None and not isinstance(node, yaml.MappingNode):
+        raise ConfigError(Defect(name, 1, "", "the file holds no keys and values", "write lines such as key: value"))
     value = reader.build(node, ()) if node is not None else {}
     if reader.defects:
         raise ConfigError(*reader.defects)
@@ -108,6 +125,10 @@ class _Reader:
         """A validation error in the words of the person who must fix it."""
         key = tuple(part for part in detail["loc"] if part != "[key]")
         kind = detail["type"]
+        error = detail.get("ctx", {}).get("error")
+        if isinstance(error, InvalidError):
+            key = (*key, *error.key)
+            return Defect(self.name, self.line(key), dotted(key), str(error), error.fix)
         fields, field_doc = _describe(model, key)
         if kind == "extra_forbidden":
             close = difflib.get_close_matches(str(key[-1]), fields, n=1)

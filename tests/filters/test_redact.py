@@ -1,0 +1,182 @@
+"""Redaction: how spans are merged, what operators make of them, and that no character of a span survives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from samples import config_with
+from veilog_filters.config import Config
+from veilog_filters.detect.finding import Finding
+from veilog_filters.fingerprint import Fingerprinter
+from veilog_filters.inspect import Inspected, Inspection, Inspector
+from veilog_filters.redact import Redactor, merge
+from veilog_parsers.event import AuditEvent, CleanText, Cloud, Kind, SensitiveText, SensitiveTree, ToolCall
+
+FINGERPRINTER = Fingerprinter(b"k" * 32, "k1")
+WORDS = {"EMAIL": "EMAIL_ADDRESS", "CARD": "CREDIT_CARD", "PHONE": "PHONE_NUMBER", "SSN": "US_SSN"}
+
+
+def words(text: str) -> list[Finding]:
+    """Finds the words of ``WORDS``."""
+    return sorted(
+        Finding(start, start + len(word), entity, 0.9)
+        for word, entity in WORDS.items()
+        for start in range(len(text))
+        if text.startswith(word, start)
+    )
+
+
+def redactor(**sections: Any) -> Redactor:
+    config: Config = config_with(**sections)
+    return Redactor(config.redact, config.policy, Inspector(words, 4096, 16), FINGERPRINTER)
+
+
+def redacted(text: str, findings: list[Finding], **redact: Any) -> str:
+    return redactor(redact=redact).text(Inspected(text, findings), "")
+
+
+def spans(*parts: tuple[int, int, str, float]) -> list[Finding]:
+    return [Finding(*part) for part in parts]
+
+
+@pytest.mark.parametrize(
+    ("findings", "clusters"),
+    [
+        ([], []),
+        ([(0, 2, "A", 0.5)], [(0, 2, "A", True)]),
+        ([(0, 2, "A", 0.5), (2, 4, "B", 0.5)], [(0, 2, "A", True), (2, 4, "B", True)]),
+        ([(0, 3, "A", 0.5), (2, 4, "B", 0.6)], [(0, 4, "B", False)]),
+        ([(0, 9, "A", 0.5), (2, 4, "B", 0.6), (5, 6, "C", 0.1)], [(0, 9, "B", False)]),
+        ([(0, 3, "A", 0.5), (0, 4, "B", 0.5)], [(0, 4, "B", False)]),
+        ([(0, 3, "B", 0.5), (0, 3, "A", 0.5)], [(0, 3, "A", True)]),
+        ([(0, 3, "A", 0.5), (2, 5, "B", 0.5), (4, 8, "C", 0.5), (8, 9, "D", 1.0)], [(0, 8, "C", False), (8, 9, "D", True)]),
+    ],
+)  # fmt: skip
+def test_merge(findings: list[tuple[int, int, str, float]], clusters: list[tuple[int, int, str, bool]]) -> None:
+    for order in (findings, findings[::-1]):
+        merged = [(cluster.start, cluster.end, cluster.entity, alone) for cluster, alone in merge(spans(*order))]
+        assert merged == clusters
+
+
+@pytest.mark.parametrize(
+    ("redact", "expected"),
+    [
+        ({}, "to <EMAIL_ADDRESS>."),
+        ({"operators": {"default": "mask"}}, "to *****."),
+        ({"operators": {"EMAIL_ADDRESS": "remove", "default": "mask"}}, "to ."),
+        ({"operators": {"EMAIL_ADDRESS": "mask"}, "mask_keep_last_chars": 2}, "to ***IL."),
+    ],
+)
+def test_operators(redact: dict[str, Any], expected: str) -> None:
+    assert redacted("to EMAIL.", words("to EMAIL."), **redact) == expected
+
+
+def test_hash_is_keyed_stable_and_per_tenant() -> None:
+    operator = redactor(redact={"operators": {"default": "hash"}})
+    first = operator.text(Inspected("EMAIL", words("EMAIL")), "acme")
+    assert first == operator.text(Inspected("EMAIL", words("EMAIL")), "acme")
+    assert first != operator.text(Inspected("EMAIL", words("EMAIL")), "other")
+    assert first.startswith("<EMAIL_ADDRESS:")
+    assert len(first) == len("<EMAIL_ADDRESS:>") + 16
+
+
+def test_a_merged_cluster_is_masked_whole() -> None:
+    findings = spans((0, 6, "A", 0.9), (4, 10, "B", 0.8))
+    assert redacted("0123456789", findings, operators={"default": "mask"}, mask_keep_last_chars=4) == "*" * 10
+
+
+def test_short_spans_are_masked_whole() -> None:
+    assert redacted("abcd", spans((0, 4, "A", 0.9)), operators={"default": "mask"}, mask_keep_last_chars=2) == "****"
+
+
+@given(
+    st.text(min_size=1, max_size=40),
+    st.lists(st.tuples(st.integers(0, 39), st.integers(1, 20), st.sampled_from("ABC"), st.sampled_from([0.3, 0.9]))),
+)
+def test_exactly_what_no_span_covers_survives(text: str, parts: list[tuple[int, int, str, float]]) -> None:
+    findings = [
+        Finding(start, min(start + length, len(text)), entity, score)
+        for start, length, entity, score in parts
+        if start < len(text)
+    ]
+    covered = {position for finding in findings for position in range(finding.start, finding.end)}
+    expected = "".join(character for position, character in enumerate(text) if position not in covered)
+    assert redacted(text, findings, operators={"default": "remove"}) == expected
+
+
+def test_keys_that_become_the_same_are_kept_apart() -> None:
+    tree = redactor().tree({"EMAIL": 1, "x": {"CARD": [{"SSN": None}]}, "EMAILEMAIL": 2, "PHONE": 3}, "")
+    assert tree == {
+        "<EMAIL_ADDRESS>": 1,
+        "x": {"<CREDIT_CARD>": [{"<US_SSN>": None}]},
+        "<EMAIL_ADDRESS><EMAIL_ADDRESS>": 2,
+        "<PHONE_NUMBER>": 3,
+    }
+    removing = redactor(redact={"operators": {"default": "remove"}})
+    assert removing.tree({"xEMAIL": 1, "xCARD": 2, "x": 3}, "") == {"x": 1, "x~2": 2, "x~3": 3}
+
+
+def test_json_in_strings_is_cleaned_leaf_by_leaf() -> None:
+    tree = redactor().tree({"log": '{"\\u0045MAIL":["\\u0045MAIL",1,{"a":"{\\"b\\":\\"CARD\\"}"}]}'}, "")
+    assert tree == {"log": '{"<EMAIL_ADDRESS>":["<EMAIL_ADDRESS>",1,{"a":"{\\"b\\":\\"<CREDIT_CARD>\\"}"}]}'}
+
+
+def clean(event: AuditEvent, **policy: str) -> AuditEvent:
+    redactor(policy=policy)(event, Inspection([], []), "acme")
+    return event
+
+
+def test_names_of_people_keep_what_identifies_them_and_lose_what_never_may_leave() -> None:
+    event = clean(AuditEvent(user_id=SensitiveText("EMAIL"), user_name=SensitiveText("Ann CARD")))
+    assert (event.user_id, event.user_name) == ("EMAIL", "Ann <CREDIT_CARD>")
+
+
+def test_names_of_things_lose_addresses_of_people() -> None:
+    event = clean(AuditEvent(model_name=SensitiveText("EMAIL-model"), request_id=SensitiveText("PHONE")))
+    assert (event.model_name, event.request_id) == ("<EMAIL_ADDRESS>-model", "PHONE")
+
+
+def test_pseudonyms_are_stable_and_only_for_people() -> None:
+    first, second = (
+        clean(
+            AuditEvent(user_id=SensitiveText("ann"), user_name=SensitiveText("ann"), model_name=SensitiveText("m")),
+            identity="pseudonymize",
+        )
+        for _ in range(2)
+    )
+    assert first.user_id == second.user_id
+    assert str(first.user_id).startswith("p_")
+    assert first.user_id != first.user_name
+    assert first.model_name == "m"
+
+
+def test_long_names_are_cut_after_redaction() -> None:
+    event = clean(AuditEvent(user_agent=SensitiveText("x" * 510 + "CARD" + "y" * 100)))
+    assert event.user_agent == "x" * 510 + "<C"
+
+
+def test_cloud_and_tool_calls_are_cleaned() -> None:
+    call = ToolCall(name=SensitiveText("CARD_tool"), arguments=SensitiveText('{"a":"SSN"}'))
+    event = clean(AuditEvent(cloud=Cloud(resource=SensitiveText("arn:CARD")), tool_calls=[call]))
+    assert event.cloud == Cloud(resource=CleanText("arn:<CREDIT_CARD>"))
+    assert event.tool_calls == [ToolCall(name=CleanText("<CREDIT_CARD>_tool"))]
+    event = clean(AuditEvent(tool_calls=[call]), content="redacted")
+    assert event.tool_calls == [ToolCall(name=CleanText("<CREDIT_CARD>_tool"), arguments=CleanText('{"a":"<US_SSN>"}'))]
+
+
+@pytest.mark.parametrize(
+    ("kind", "unmapped", "kept"),
+    [
+        (Kind.AI_ACCESS, "drop", None),
+        (Kind.AI_CONTROL_PLANE, "drop", None),
+        (Kind.AI_ACCESS, "redact", {"a": "<US_SSN>"}),
+        (Kind.OTHER, "drop", {"a": "<US_SSN>"}),
+    ],
+)
+def test_what_is_kept_of_unmapped_fields(kind: Kind, unmapped: str, kept: dict[str, str] | None) -> None:
+    event = clean(AuditEvent(kind=kind, unmapped=SensitiveTree({"a": "SSN"})), unmapped=unmapped)
+    assert event.unmapped == kept
