@@ -1,0 +1,172 @@
+"""Azure Monitor: its samples' who, what and how, and the shapes that differ between categories."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from samples import SAMPLES
+from veilog_parsers.azure_monitor import SOURCE
+from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, Text, UserType
+from veilog_parsers.take import remainder
+
+
+def load(name: str) -> Any:
+    return json.loads((SAMPLES / "azure_monitor" / f"{name}.in.json").read_text())
+
+
+def reveal(text: Text | None) -> str | None:
+    return text if text is None or isinstance(text, str) else text.reveal()
+
+
+def parse(name: str, **changes: Any) -> AuditEvent:
+    return SOURCE.parse(load(name) | copy.deepcopy(changes))
+
+
+def is_recognized(fields: dict[str, Any]) -> bool:
+    return any(test(fields) for key, test in SOURCE.markers.items() if key in fields)
+
+
+def test_request_response_says_who_and_what_and_how_long_but_has_no_text() -> None:
+    event = parse("good_request_response")
+    assert event.kind is Kind.AI_ACCESS
+    assert event.timestamp == "2025-03-03T09:40:04.968Z"
+    assert (event.user_type, reveal(event.user_id)) == (UserType.USER, "b2c4a0de-5a53-4b6f-8f0e-1f6f0c4c7a9d")
+    assert event.operation is Operation.CHAT
+    assert (reveal(event.model_name), reveal(event.model_version)) == ("gpt-4o", "2024-11-20")
+    assert (event.outcome_status, event.http_status, event.latency_ms) == (Outcome.SUCCESS, 200, 1843.0)
+    assert event.cloud is not None
+    assert reveal(event.cloud.account_id) == "7D3C1F5E-0B1A-4C57-9B7E-2A4F6E8D9C01"
+    assert reveal(event.cloud.region) == "westeurope"
+    assert event.client_ip is None
+    assert not event.prompt_messages
+
+
+def test_properties_may_be_a_string_and_a_negative_duration_gives_way_to_the_ticks() -> None:
+    event = parse("good_properties_string")
+    assert event.latency_ms == 1842.995
+    assert reveal(event.client_ip) == "198.51.100.23"
+    assert reveal(event.model_name) == "gpt-4o"
+
+
+def test_log_analytics_columns() -> None:
+    event = SOURCE.parse(
+        {
+            "TimeGenerated": "2025-03-03T09:40:04Z",
+            "ResourceId": "/subscriptions/s1/providers/microsoft.cognitiveservices/accounts/a",
+            "Category": "RequestResponse",
+            "OperationName": "Embeddings_Create",
+            "ResultSignature": "200",
+            "DurationMs": 12,
+            "Properties": '{"modelName":"text-embedding-3-large"}',
+        }
+    )
+    assert (event.operation, reveal(event.model_name)) == (Operation.EMBEDDINGS, "text-embedding-3-large")
+    assert (event.timestamp, event.latency_ms, event.http_status) == ("2025-03-03T09:40:04Z", 12, 200)
+
+
+def test_usage_has_tokens() -> None:
+    event = parse("good_usage")
+    assert (event.input_tokens, event.output_tokens, event.token_count) == (412, 88, 500)
+
+
+def test_audit_and_activity_are_the_control_plane() -> None:
+    assert parse("good_audit").kind is Kind.AI_CONTROL_PLANE
+    event = parse("good_activity")
+    assert event.kind is Kind.AI_CONTROL_PLANE
+    assert reveal(event.user_name) == "lena.brandt@clinic-nord.de"
+    assert reveal(event.user_id) == "b2c4a0de-5a53-4b6f-8f0e-1f6f0c4c7a9d"
+    assert event.outcome_status is Outcome.SUCCESS
+
+
+def test_the_gateway_has_the_texts() -> None:
+    event = parse("good_apim_gateway")
+    assert reveal(event.endpoint) == "https://clinic-apim.azure-api.net/openai/deployments/triage-prod/chat/completions"
+    assert (reveal(event.model_name), reveal(event.model_version)) == ("triage-prod", "gpt-4o-2024-11-20")
+    assert [message.role for message in event.prompt_messages] == ["system", "user"]
+    assert (event.input_tokens, event.output_tokens) == (61, 12)
+    assert (event.user_type, reveal(event.user_id)) == (UserType.SERVICE, "sub-triage")
+
+
+def test_a_gateway_without_bodies_or_with_the_backend_s_only() -> None:
+    fields = load("good_apim_gateway")
+    for key in ("requestBody", "responseBody"):
+        del fields["properties"][key]
+    assert len(SOURCE.parse(fields).prompt_messages) == 2
+    fields = load("good_apim_gateway")
+    for key in ("requestBody", "responseBody", "backendRequestBody", "backendResponseBody"):
+        fields["properties"][key] = ""
+    event = SOURCE.parse(fields)
+    assert (event.kind, event.prompt_messages) == (Kind.AI_ACCESS, [])
+
+
+def test_other_apis_behind_the_gateway_are_no_ai() -> None:
+    event = parse("good_apim_not_ai")
+    assert (event.kind, event.prompt_messages) == (Kind.OTHER, [])
+
+
+def test_a_filter_that_only_the_backend_reports_counts() -> None:
+    fields = load("good_apim_gateway")
+    filtered = json.dumps({"choices": [{"finish_reason": "content_filter", "index": 0}]})
+    fields["properties"]["backendResponseBody"] = filtered
+    assert SOURCE.parse(fields).outcome_status is Outcome.CONTENT_FILTERED
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "status"),
+    [("error_throttled", Outcome.THROTTLED, 429), ("error_content_filtered", Outcome.CONTENT_FILTERED, 400)],
+)
+def test_errors(name: str, outcome: Outcome, status: int) -> None:
+    event = parse(name)
+    assert (event.outcome_status, event.http_status) == (outcome, status)
+
+
+def test_llm_rows_carry_tokens_request_and_response_apart() -> None:
+    tokens, request, response = (SOURCE.parse(row) for row in load("good_apim_llm_rows")["records"])
+    assert (tokens.input_tokens, tokens.output_tokens, reveal(tokens.model_name)) == (61, 12, "gpt-4o")
+    assert [message.role for message in request.prompt_messages] == ["system", "user"]
+    assert [part.reveal() for part in response.response_messages[0].parts] == [
+        "Ms. Brandt was treated for hypertension."
+    ]
+    assert reveal(tokens.request_id) == reveal(request.request_id) == reveal(response.request_id)
+
+
+def test_llm_rows_in_pascal_case_and_with_cut_messages() -> None:
+    event = SOURCE.parse(
+        {
+            "Category": "GatewayLlmLogs",
+            "CorrelationId": "c-1",
+            "Properties": {
+                "ModelName": "gpt-4o",
+                "PromptTokens": 3,
+                "RequestMessages": '[{"role":"user","content":"cu',
+            },
+        }
+    )
+    assert (event.input_tokens, reveal(event.model_name), reveal(event.request_id)) == (3, "gpt-4o", "c-1")
+    assert [part.reveal() for part in event.prompt_messages[0].parts] == ['[{"role":"user","content":"cu']
+
+
+@pytest.mark.parametrize(
+    ("fields", "recognized"),
+    [
+        ({"category": "Audit", "resourceId": "/x"}, True),
+        ({"category": "Administrative", "operationName": "Microsoft.Compute/virtualMachines/write"}, True),
+        ({"category": "books", "title": "x"}, False),
+        ({"operationName": "getUser"}, False),
+        ({"operationName": 7, "category": 8}, False),
+    ],
+)
+def test_recognition(fields: dict[str, Any], recognized: bool) -> None:
+    assert is_recognized(fields) is recognized
+
+
+def test_wrong_types_everywhere_are_left() -> None:
+    fields = load("malformed")
+    keys = set(fields) - {"resourceId"}  # a number can be an id
+    event = SOURCE.parse(fields)
+    assert (event.user_id, event.model_name, event.latency_ms, event.http_status) == (None,) * 4
+    assert set(remainder(fields)) == keys

@@ -1,0 +1,108 @@
+"""LiteLLM: its samples, and who counts as the caller."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from samples import SAMPLES
+from veilog_parsers.event import AuditEvent, Operation, Outcome, Text, UserType
+from veilog_parsers.litellm import SOURCE
+from veilog_parsers.take import remainder
+
+
+def load(name: str) -> Any:
+    return json.loads((SAMPLES / "litellm" / f"{name}.in.json").read_text())
+
+
+def parse(name: str) -> AuditEvent:
+    return SOURCE.parse(load(name))
+
+
+def reveal(text: Text | None) -> str | None:
+    return text if text is None or isinstance(text, str) else text.reveal()
+
+
+def texts(event: AuditEvent) -> tuple[list[str], list[str]]:
+    sides = (event.prompt_messages, event.response_messages)
+    prompt, response = ([part.reveal() for message in side for part in message.parts] for side in sides)
+    return prompt, response
+
+
+def test_a_call_through_the_proxy() -> None:
+    event = parse("good_chat")
+    assert event.timestamp == "2025-03-05T09:40:00.5Z"
+    assert (event.user_type, reveal(event.user_id)) == (UserType.USER, "omar.haddad@northgate-insurance.com")
+    assert reveal(event.user_name) == "web-5512"
+    assert reveal(event.tenant_id) == "team-claims"
+    assert reveal(event.conversation_id) == "sess-77"
+    assert reveal(event.client_ip) == "203.0.113.41"
+    assert (event.provider, reveal(event.model_name)) == (event.provider, "gpt-4o-mini")
+    assert reveal(event.provider) == "openai"
+    assert event.operation is Operation.CHAT
+    assert (event.input_tokens, event.output_tokens, event.token_count, event.latency_ms) == (58, 17, 75, 1500.0)
+    assert event.outcome_status is Outcome.SUCCESS
+    prompt, response = texts(event)
+    assert prompt[0] == "You help claims adjusters."
+    assert response == ["Dear Ms. Raman, please confirm the last digits of your card."]
+
+
+def test_the_owner_of_the_master_key_is_nobody() -> None:
+    event = parse("good_master_key")
+    assert (event.user_type, reveal(event.user_id)) == (UserType.USER, "web-5512")
+
+
+def test_a_key_without_people_is_a_service() -> None:
+    fields = load("good_chat")
+    fields["end_user"] = ""
+    for key in ("user_api_key_user_email", "user_api_key_user_id", "user_api_key_end_user_id"):
+        fields["metadata"][key] = None
+    event = SOURCE.parse(fields)
+    assert (event.user_type, event.user_id, reveal(event.user_name)) == (UserType.SERVICE, None, "claims-desk")
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "code", "status"),
+    [
+        ("error_rate_limited", Outcome.THROTTLED, "RateLimitError", 429),
+        ("error_denied", Outcome.DENIED, "AuthenticationError", 401),
+    ],
+)
+def test_failed_calls(name: str, outcome: Outcome, code: str, status: int) -> None:
+    event = parse(name)
+    assert (event.outcome_status, reveal(event.error_code), event.http_status) == (outcome, code, status)
+
+
+def test_tool_calls() -> None:
+    event = parse("good_tools")
+    assert event.tool_calls is not None
+    assert [reveal(call.name) for call in event.tool_calls] == ["get_claim"]
+
+
+def test_embeddings_take_a_bare_text() -> None:
+    event = parse("good_embedding")
+    assert event.operation is Operation.EMBEDDINGS
+    assert texts(event) == (["priya.raman@riverbend-mail.com asked about water damage"], [])
+
+
+def test_what_litellm_redacted_itself_is_no_text() -> None:
+    assert texts(parse("good_redacted_by_litellm")) == ([], [])
+
+
+def test_headers_keys_and_tracebacks_do_not_even_count_as_unmapped() -> None:
+    for name in ("good_chat", "error_rate_limited"):
+        fields = load(name)
+        SOURCE.parse(fields)
+        left = json.dumps(remainder(fields))
+        for text in ("authorization", "sk-not-a-real-key", "Traceback", "88dc28d0"):
+            assert text not in left
+
+
+def test_wrong_types_are_left() -> None:
+    fields = load("malformed")
+    event = SOURCE.parse(fields)
+    assert (event.user_id, event.model_name, event.input_tokens, event.outcome_status) == (None,) * 4
+    left = remainder(fields)
+    assert {"id", "model", "metadata", "messages", "prompt_tokens", "end_user"} <= set(left)
