@@ -73,7 +73,7 @@ def planted(value: Any, path: Path_, mark: str) -> Any:
     if rest == ("#key",):
         return {(f"{key}-{mark}" if key == step else key): item for key, item in value.items()}
     changed = dict(value) if isinstance(value, dict) else list(value)
-    changed[step] = planted(value[step], rest, mark)  # type: ignore[index, call-overload]
+    changed[step] = planted(value[step], rest, mark)  # type: ignore[index]
     return changed
 
 

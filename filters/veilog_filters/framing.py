@@ -247,5 +247,5 @@ def write_msgpack(event: dict[str, Any]) -> bytes:
     return packed
 
 
-FRAMERS: Final = {"jsonl": JsonLines, "msgpack": MsgpackStream}
+FRAMERS: Final[dict[str, type[JsonLines] | type[MsgpackStream]]] = {"jsonl": JsonLines, "msgpack": MsgpackStream}
 WRITERS: Final = {"jsonl": write_json, "msgpack": write_msgpack}

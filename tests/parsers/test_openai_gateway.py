@@ -27,7 +27,8 @@ def copy(value: Any) -> Any:
 
 
 def record(**envelope: Any) -> dict[str, Any]:
-    return copy({"request": REQUEST, "response": RESPONSE} | envelope)
+    fields: dict[str, Any] = copy({"request": REQUEST, "response": RESPONSE} | envelope)
+    return fields
 
 
 def recognized(fields: dict[str, Any]) -> bool:

@@ -21,7 +21,7 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -40,6 +40,8 @@ from presidio_analyzer import (
 from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine, NlpEngineProvider
 from presidio_analyzer.predefined_recognizers.generic import iban_recognizer
 from presidio_analyzer.recognizer_registry import RecognizerRegistryProvider
+from spacy.language import Language
+from spacy.tokens import Doc
 
 from veilog_filters.config import CustomRecognizer, Detect
 from veilog_filters.detect.finding import DetectorTimeout, Finding
@@ -58,44 +60,45 @@ class _TimeoutAlarm(logging.Handler):
             raise DetectorTimeout
 
 
-class _LazyArtifacts(NlpArtifacts):  # type: ignore[misc]  # Presidio is untyped
-    """Tokens of a text, made when somebody asks for them."""
+class _LazyArtifacts(NlpArtifacts):
+    """Tokens of a text, made when somebody asks for them, where Presidio has attributes that are always filled."""
 
     def __init__(self, engine: BlankNlpEngine, text: str) -> None:
-        self.nlp_engine = engine
+        self.nlp_engine = self._engine = engine
         self.entities: list[Any] = []
         self.scores: list[float] = []
         self._text = text
 
     @cached_property
-    def tokens(self) -> spacy.tokens.Doc:
-        return self.nlp_engine.tokenize(_PUNCTUATION_RUN.sub(lambda run: run[1] + " " * len(run[2]), self._text))
+    def tokens(self) -> Doc:  # type: ignore[override]
+        return self._engine.tokenize(_PUNCTUATION_RUN.sub(lambda run: run[1] + " " * len(run[2]), self._text))
 
     @cached_property
-    def tokens_indices(self) -> list[int]:
+    def tokens_indices(self) -> list[int]:  # type: ignore[override]
         return [token.idx for token in self.tokens]
 
     @cached_property
-    def lemmas(self) -> list[str]:
+    def lemmas(self) -> list[str]:  # type: ignore[override]
         return [token.text for token in self.tokens]
 
     @cached_property
-    def keywords(self) -> list[str]:
-        return self.set_keywords(self.nlp_engine, self.lemmas, LANGUAGE)  # type: ignore[no-any-return]
+    def keywords(self) -> list[str]:  # type: ignore[override]
+        return self.set_keywords(self.nlp_engine, self.lemmas, LANGUAGE)
 
 
-class BlankNlpEngine(NlpEngine):  # type: ignore[misc]
+class BlankNlpEngine(NlpEngine):
     """spaCy's tokenizer without a model: words for the context rule, no entities.
 
     A blank pipeline has no lemmas; the words themselves stand in for them, so context words match as they are written.
     """
 
     def __init__(self) -> None:
-        self.nlp = spacy.blank(LANGUAGE)
+        self.nlp: Language = spacy.blank(LANGUAGE)
 
-    def tokenize(self, text: str) -> spacy.tokens.Doc:
+    def tokenize(self, text: str) -> Doc:
         """The tokens of a text."""
-        return self.nlp(text)
+        doc: Doc = self.nlp(text)
+        return doc
 
     def load(self) -> None:
         """Nothing to load."""
@@ -108,7 +111,14 @@ class BlankNlpEngine(NlpEngine):  # type: ignore[misc]
         """Artifacts that tokenize when asked."""
         return _LazyArtifacts(self, text)
 
-    def process_batch(self, texts: Iterable[str], language: str, **options: Any) -> Any:  # noqa: ARG002
+    def process_batch(
+        self,
+        texts: Iterable[str],
+        language: str,
+        batch_size: int = 1,  # noqa: ARG002
+        n_process: int = 1,  # noqa: ARG002
+        **kwargs: Any,  # noqa: ARG002
+    ) -> Iterator[tuple[str, NlpArtifacts]]:
         """Artifacts per text, as ``process_text``."""
         return ((text, self.process_text(text, language)) for text in texts)
 
@@ -159,7 +169,7 @@ class PresidioDetector:
         self._engine = AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=[LANGUAGE])
         self._entities = _selected(registry, options.entities)
         self._threshold = options.threshold
-        self._vocabulary = self._blank.nlp if options.ner is None else engine.get_nlp(LANGUAGE)
+        self._vocabulary: Language = self._blank.nlp if options.ner is None else engine.get_nlp(LANGUAGE)  # type: ignore[attr-defined]
         version = importlib.metadata.version("presidio-analyzer")
         self.names: list[str] = [f"presidio-analyzer/{version}", "veilog-addresses/1"]
         if options.secrets:
@@ -190,8 +200,8 @@ def _raise_on_timeout(timeout_secs: float) -> None:
     logger.propagate = False
     logger.setLevel(logging.WARNING)
     # Presidio reads whole seconds from the environment at import; the regex library takes any number.
-    presidio_analyzer.pattern_recognizer.REGEX_TIMEOUT_SECONDS = timeout_secs
-    iban_recognizer.REGEX_TIMEOUT_SECONDS = timeout_secs
+    presidio_analyzer.pattern_recognizer.REGEX_TIMEOUT_SECONDS = timeout_secs  # type: ignore[assignment]
+    iban_recognizer.REGEX_TIMEOUT_SECONDS = timeout_secs  # type: ignore[assignment]
 
 
 def _ner_engine(options: Detect) -> NlpEngine:
@@ -210,7 +220,7 @@ def _additional(options: Detect) -> list[EntityRecognizer]:
         found = getattr(predefined, name, None)
         if not (isinstance(found, type) and issubclass(found, PatternRecognizer)):
             raise ValueError(f"{name} is no pattern recognizer of the installed Presidio")
-        recognizers.append(found(supported_language=LANGUAGE))
+        recognizers.append(found(supported_language=LANGUAGE))  # type: ignore[call-arg]  # each has its own entity
     recognizers += [_custom(recognizer) for recognizer in options.recognizers]
     return recognizers
 
