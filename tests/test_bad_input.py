@@ -115,7 +115,7 @@ def mutated(draw: st.DrawFn) -> Any:
 
 @given(mutated())
 def test_any_type_anywhere_gives_events_and_no_failure(keeping_all: Pipeline, record: Any) -> None:
-    line = orjson.dumps(record)
+    line = json.dumps(record).encode()
     framer = JsonLines(keeping_all.fingerprinter, "", 1_000_000)
     for decoded in framer.feed(line + b"\n"):
         for event in keeping_all(decoded):
