@@ -20,6 +20,7 @@ import orjson
 
 from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.pipeline import Damaged
+from veilog_filters.plain import plain
 from veilog_parsers.errors import ErrorType
 from veilog_parsers.event import CleanText
 from veilog_parsers.record import RawRecord
@@ -146,7 +147,7 @@ class MsgpackStream:
         self._unpacker = msgpack.Unpacker(
             raw=False,
             strict_map_key=False,
-            unicode_errors="replace",
+            unicode_errors="surrogateescape",
             max_buffer_size=2 * max_record_bytes,
             timestamp=3,
         )
@@ -185,7 +186,7 @@ class MsgpackStream:
 
     def _record(self, value: Any, raw: bytes) -> RawRecord | Damaged:
         try:
-            return RawRecord(_plain(value), raw)
+            return RawRecord(plain(value), raw)
         except RecursionError:
             digest = self._fingerprinter.digest(RAW, self._tenant, raw)
             return Damaged(ErrorType.NESTING_TOO_DEEP, len(raw), digest)
@@ -215,25 +216,6 @@ def _reason(error: Exception) -> ErrorType:
     if isinstance(error, msgpack.StackError):
         return ErrorType.NESTING_TOO_DEEP
     return ErrorType.RECORD_TOO_LARGE if isinstance(error, msgpack.BufferFull) else ErrorType.MALFORMED_MSGPACK
-
-
-def _plain(value: Any) -> Any:
-    """The JSON value that a msgpack value stands for: binaries as text, times in RFC 3339, keys as strings."""
-    kind = type(value)
-    if kind is dict:
-        return {_plain_key(key): _plain(item) for key, item in value.items()}
-    if kind is list:
-        return [_plain(item) for item in value]
-    if kind is bytes:
-        return value.decode("utf-8", "replace")
-    if kind in (str, int, float, bool) or value is None:
-        return value
-    # Timestamps come as datetimes; any other extension type carries nothing a parser knows.
-    return value.isoformat() if hasattr(value, "isoformat") else f"<ext {len(value.data)} bytes>"
-
-
-def _plain_key(key: Any) -> str:
-    return key if type(key) is str else str(_plain(key))
 
 
 def write_json(event: dict[str, Any]) -> bytes:
