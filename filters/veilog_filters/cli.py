@@ -54,6 +54,28 @@ def filter_command(config_path: str | None, input_format: str, output_format: st
 
 
 @app.command()
+@click.option("--config", "config_path", metavar="FILE", required=True, help="Configuration file.")
+@click.option("--workers", type=click.IntRange(1, 256), help="Processes that filter; instead of sidecar.workers.")
+def sidecar(config_path: str, workers: int | None) -> None:
+    """Filter between two shippers: Forward protocol in, Forward protocol out, acknowledged end to end."""
+    from veilog_filters.transports.supervisor import Supervisor
+
+    sys.exit(Supervisor(config_path, workers).run())
+
+
+@app.command()
+@_CONFIG
+def mmexternal(config_path: str | None) -> None:
+    """Filter as a child of rsyslog's mmexternal: one message in, one line out."""
+    from veilog_filters.transports import mmexternal as transport
+
+    config = load_config(config_path)
+    pipeline = Pipeline(config, config_path=config_path)
+    framer = FRAMERS["jsonl"](pipeline.fingerprinter, config.tenant_id, config.limits.max_record_bytes)
+    transport.run(pipeline, framer, sys.stdin.buffer, sys.stdout.buffer)
+
+
+@app.command()
 @click.argument("file", metavar="FILE")
 def check(file: str) -> None:
     """Check a configuration by the code path of start-up: keys, files, models and entities included."""

@@ -6,12 +6,13 @@ error about it. Names are snake_case with the full unit as suffix. A relative pa
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import regex
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from veilog_filters.classify import ClassificationPolicy
 from veilog_filters.errors import ConfigError, Defect
@@ -21,6 +22,7 @@ from veilog_parsers.mapped import make_source as make_mapped_source
 from veilog_parsers.registry import SOURCES
 from veilog_parsers.source import Source
 
+ModelT = TypeVar("ModelT", bound=BaseModel)
 Operator = Literal["replace", "mask", "hash", "remove"]
 DEFAULT_POLICY_FILE = Path(__file__).parent / "rules" / "classification.yaml"
 
@@ -161,6 +163,102 @@ class Limits(Strict):
     """Deepest nesting of a record whose leaves are cleaned, 8 to 256; a deeper one goes to quarantine."""
 
 
+class Secret(Strict):
+    """Where a shared key or password comes from: exactly one of ``env`` and ``file``."""
+
+    env: str = ""
+    """Name of an environment variable that holds it."""
+    file: str = ""
+    """Path of a file that holds it; white space at its ends does not count."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if bool(self.env) + bool(self.file) != 1:
+            raise InvalidError("a secret has exactly one origin", "write one of env: NAME and file: PATH")
+        return self
+
+
+Address = Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):[0-9]{1,5}$")]
+
+
+class Tls(Strict):
+    """TLS of one side."""
+
+    cert_file: str = ""
+    """Path of the certificate chain in PEM; needed to listen, and for mutual TLS to send."""
+    key_file: str = ""
+    """Path of its private key in PEM."""
+    ca_file: str = ""
+    """Path of the CA certificates that the other side must be signed by; to listen: makes TLS mutual."""
+    server_name: str = ""
+    """To send: the name in the server's certificate, if it is not the host of the address."""
+
+
+class Listen(Strict):
+    """Where records come in."""
+
+    tcp: Address | Literal[""] = "127.0.0.1:24224"
+    """host:port of the Forward input; empty for none."""
+    unix: str = ""
+    """Path of a Unix socket for the Forward input; empty for none."""
+    tls: Tls | None = None
+    """TLS on the TCP input."""
+    shared_key: Secret | None = None
+    """The shared key that clients must know."""
+    users: dict[str, Secret] = {}
+    """Passwords by user name, that clients must know besides the shared key."""
+    max_connections: int = Field(default=512, ge=1, le=65536)
+    """Most clients at a time, per worker."""
+    idle_timeout_secs: float = Field(default=600, gt=0)
+    """A client that sends nothing for so long is disconnected, in seconds."""
+    max_frame_bytes: int = Field(default=33_554_432, ge=65_536, le=1_073_741_824)
+    """Longest message of a client in bytes."""
+
+
+class Forward(Strict):
+    """One place where clean events go."""
+
+    address: Address
+    """host:port of a Forward input (Fluent Bit's or Fluentd's in_forward, or another veilog)."""
+    tls: Tls | None = None
+    """TLS to that place."""
+    shared_key: Secret | None = None
+    """Its shared key."""
+    username: str = ""
+    """User name, if it asks for one."""
+    password: Secret | None = None
+    """Password of that user."""
+
+
+class Sidecar(Strict):
+    """`veilog sidecar`: Forward in, Forward out."""
+
+    listen: Listen = Listen()
+    """Where records come in."""
+    forward: list[Forward] = []
+    """Where clean events go; standard output if there is nothing."""
+    balance: Literal["failover", "round_robin"] = "failover"
+    """Which place of several is taken: the first that works, or each in turn for a new connection."""
+    compress: bool = False
+    """Whether to compress chunks with gzip."""
+    require_ack: bool = True
+    """Whether a place must acknowledge chunks before they are acknowledged to the shipper."""
+    ack_timeout_secs: float = Field(default=60, gt=0)
+    """How long to wait for an acknowledgement before the next place is tried, in seconds."""
+    tag: str = Field(default="clean.{tag}", pattern=r"^[A-Za-z0-9_.:/*{}-]{1,256}$")
+    """Tag of clean events; {tag} is the tag they came with. It must differ, or a shipper loops."""
+    workers: int = Field(default=1, ge=1, le=256)
+    """Processes that filter, on one port."""
+    max_in_flight_chunks: int = Field(default=64, ge=1, le=65_536)
+    """Chunks that a worker holds unacknowledged before it stops reading."""
+    max_in_flight_bytes: int = Field(default=67_108_864, ge=65_536)
+    """Bytes of events that a worker holds unacknowledged before it stops reading."""
+    http: Address | Literal[""] = "127.0.0.1:24280"
+    """host:port of /healthz, /readyz and /metrics; empty for none."""
+    grace_secs: float = Field(default=10, ge=0)
+    """How long a stopping worker finishes what is in flight, in seconds."""
+
+
 class MappedSource(Strict):
     """Any JSON log, mapped to the schema by a few lines."""
 
@@ -210,6 +308,8 @@ class Config(Strict):
     """Departments."""
     limits: Limits = Limits()
     """Bounds on what is read."""
+    sidecar: Sidecar = Sidecar()
+    """`veilog sidecar`."""
     mapped: list[MappedSource] = []
     """Further JSON logs, each mapped by a few lines."""
 
@@ -235,23 +335,42 @@ def load_config(path: str | Path | None) -> Config:
     """
     if path is None:
         return Config()
-    config = load(path, Config)
-    base = Path(path).parent
+    return _resolved(load(path, Config), Path(path).parent)
 
-    def resolve(name: str) -> str:
-        return str(base / name) if name else name
 
-    def resolve_key(key: HashKey) -> HashKey:
-        return key.model_copy(update={"file": resolve(key.file)})
+def _resolved(model: ModelT, base: Path) -> ModelT:
+    """The model with every path in it made relative to ``base``: every ``file`` and ``*_file``, and ``unix``."""
+    update: dict[str, Any] = {}
+    for name, value in model:
+        if isinstance(value, str) and value and (name in ("file", "unix") or name.endswith("_file")):
+            update[name] = str(base / value)
+        elif isinstance(value, BaseModel):
+            update[name] = _resolved(value, base)
+        elif isinstance(value, list):
+            update[name] = [_resolved(item, base) if isinstance(item, BaseModel) else item for item in value]
+        elif isinstance(value, dict):
+            update[name] = {
+                key: _resolved(item, base) if isinstance(item, BaseModel) else item for key, item in value.items()
+            }
+    return model.model_copy(update=update)
 
-    update = {
-        "hash_key": resolve_key(config.hash_key),
-        "classify": Classify(policy_file=resolve(config.classify.policy_file)),
-        "lookup": Lookup(departments_file=resolve(config.lookup.departments_file)),
-    }
-    if config.previous_hash_key is not None:
-        update["previous_hash_key"] = resolve_key(config.previous_hash_key)
-    return config.model_copy(update=update)
+
+def read_secret(secret: Secret | None) -> bytes:
+    """The shared key or password that an option names; empty if there is no option.
+
+    Raises:
+        ConfigError: it is not there.
+    """
+    if secret is None:
+        return b""
+    origin = f"the environment variable {secret.env}" if secret.env else f"the file {secret.file}"
+    try:
+        value = os.environb.get(secret.env.encode(), b"") if secret.env else Path(secret.file).read_bytes()
+    except OSError:
+        value = b""
+    if not value.strip():
+        raise ConfigError(Defect("configuration", 0, "", f"there is no secret in {origin}", "put it there"))
+    return value.strip()
 
 
 def load_policy(config: Config) -> ClassificationPolicy:

@@ -19,6 +19,8 @@ class Counts:
         unmapped_fields: fields that no parser consumed.
         bytes_in: bytes of raw records.
         bytes_out: bytes of encoded events.
+        stage_seconds: time spent per stage, in seconds.
+        stage_events: events that went through a stage.
     """
 
     received: int = 0
@@ -29,3 +31,78 @@ class Counts:
     unmapped_fields: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
+    stage_seconds: Counter[str] = dataclasses.field(default_factory=Counter)
+    stage_events: Counter[str] = dataclasses.field(default_factory=Counter)
+
+    def add(self, other: Counts) -> None:
+        """Add the counts of another pipeline to these."""
+        for field in dataclasses.fields(Counts):
+            ours, theirs = getattr(self, field.name), getattr(other, field.name)
+            if isinstance(ours, Counter):
+                ours.update(theirs)
+            else:
+                setattr(self, field.name, ours + theirs)
+
+
+@dataclasses.dataclass(slots=True)
+class Traffic:
+    """Counters and gauges of one sidecar process.
+
+    Attributes:
+        connections: shippers that are connected now.
+        in_flight_chunks: chunks that wait for an ack of the next hop now.
+        in_flight_bytes: their bytes.
+        chunks_received: chunks that came in.
+        chunks_delivered: chunks that the next hop has taken over.
+        reconnects: connections to the next hop that ended.
+        errors: protocol and connection errors by direction (``receive``, ``send``) and reason.
+    """
+
+    connections: int = 0
+    in_flight_chunks: int = 0
+    in_flight_bytes: int = 0
+    chunks_received: int = 0
+    chunks_delivered: int = 0
+    reconnects: int = 0
+    errors: Counter[tuple[str, str]] = dataclasses.field(default_factory=Counter)
+
+    def add(self, other: Traffic) -> None:
+        """Add another process's; gauges add up too."""
+        for field in dataclasses.fields(Traffic):
+            ours, theirs = getattr(self, field.name), getattr(other, field.name)
+            if isinstance(ours, Counter):
+                ours.update(theirs)
+            else:
+                setattr(self, field.name, ours + theirs)
+
+    def retire(self) -> None:
+        """Forget the gauges: the process has ended, its counters stay."""
+        self.connections = self.in_flight_chunks = self.in_flight_bytes = 0
+
+
+@dataclasses.dataclass(slots=True)
+class Status:
+    """A whole sidecar: the sums over its workers, dead ones included.
+
+    Attributes:
+        counts: of records.
+        traffic: of connections and chunks.
+        workers_ready: workers that take chunks now.
+        restarts: workers that died and were replaced.
+        reloads: reloads by result (``ok``, ``failed``).
+        config_hash: of the configuration in use.
+        stopping: whether it has been told to stop.
+    """
+
+    counts: Counts = dataclasses.field(default_factory=Counts)
+    traffic: Traffic = dataclasses.field(default_factory=Traffic)
+    workers_ready: int = 0
+    restarts: int = 0
+    reloads: Counter[str] = dataclasses.field(default_factory=Counter)
+    config_hash: str = ""
+    stopping: bool = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether shippers should send here."""
+        return self.workers_ready > 0 and not self.stopping

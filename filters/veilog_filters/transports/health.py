@@ -1,0 +1,163 @@
+"""/healthz, /readyz and /metrics, served by the supervisor, which filters nothing and so always answers."""
+
+from __future__ import annotations
+
+import platform
+import threading
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    InfoMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from veilog_filters import __version__
+from veilog_filters.metrics import Counts, Status, Traffic
+from veilog_filters.transports.addresses import split
+
+INTENTIONAL_DROPS = frozenset(("unrecognized", "no_events_inside"))
+STAGES = {
+    "malformed_json": "decode",
+    "malformed_msgpack": "decode",
+    "invalid_utf8": "decode",
+    "not_an_object": "decode",
+    "record_too_large": "decode",
+    "nesting_too_deep": "redact",
+    "too_many_events": "parse",
+    "unrecognized": "parse",
+    "parser_failed": "parse",
+    "detector_failed": "inspect",
+    "classifier_failed": "classify",
+    "fingerprint_failed": "fingerprint",
+    "redaction_failed": "redact",
+    "encoding_failed": "encode",
+}
+"""At which stage an error type happens, as a label."""
+
+
+class StatusCollector:
+    """Prometheus metrics of a whole sidecar, made from the sums over its workers when they are asked for."""
+
+    def __init__(self, status: Callable[[], Status]) -> None:
+        self._status = status
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics. Labels come from closed lists, never from records."""
+        status = self._status()
+        yield from _of_counts(status.counts)
+        yield from _of_traffic(status.traffic)
+        yield GaugeMetricFamily("veilog_workers_ready", "Workers that take chunks.", status.workers_ready)
+        yield CounterMetricFamily("veilog_worker_restarts", "Workers that died and were replaced.", status.restarts)
+        reloads = CounterMetricFamily("veilog_config_reloads", "Reloads of the configuration.", labels=["result"])
+        for result, number in status.reloads.items():
+            reloads.add_metric([result], number)
+        yield reloads
+        yield InfoMetricFamily("veilog_config", "The configuration in use.", {"hash": status.config_hash})
+        build = {"version": __version__, "python": platform.python_version()}
+        yield InfoMetricFamily("veilog_build", "What is running.", build)
+
+
+def _of_counts(counts: Counts) -> Iterator[Metric]:
+    yield CounterMetricFamily("veilog_records_received", "Raw records that arrived.", counts.received)
+    emitted = CounterMetricFamily("veilog_records_emitted", "Events that left.", labels=["kind"])
+    for kind, number in counts.emitted.items():
+        emitted.add_metric([kind], number)
+    yield emitted
+    dropped = CounterMetricFamily("veilog_records_dropped", "What was let go.", labels=["intentional", "reason"])
+    for reason, number in counts.dropped.items():
+        dropped.add_metric([str(reason in INTENTIONAL_DROPS).lower(), reason], number)
+    yield dropped
+    entities = CounterMetricFamily("veilog_entities", "Spans that were redacted.", labels=["type", "operator"])
+    for (entity, operator), number in counts.entities.items():
+        entities.add_metric([entity, operator], number)
+    yield entities
+    seconds = SummaryMetricFamily("veilog_stage_duration_seconds", "Time per stage.", labels=["stage"])
+    for stage, number in counts.stage_events.items():
+        seconds.add_metric([stage], number, counts.stage_seconds[stage])
+    yield seconds
+    yield CounterMetricFamily("veilog_unmapped_fields", "Fields that no parser consumed.", counts.unmapped_fields)
+    yield CounterMetricFamily("veilog_bytes_received", "Bytes of raw records.", counts.bytes_in)
+
+
+def _of_traffic(traffic: Traffic) -> Iterator[Metric]:
+    yield GaugeMetricFamily("veilog_connections", "Shippers that are connected.", traffic.connections)
+    yield GaugeMetricFamily("veilog_in_flight_chunks", "Chunks that wait for an ack.", traffic.in_flight_chunks)
+    yield GaugeMetricFamily("veilog_in_flight_bytes", "Bytes that wait for an ack.", traffic.in_flight_bytes)
+    yield CounterMetricFamily("veilog_chunks_received", "Chunks that came in.", traffic.chunks_received)
+    yield CounterMetricFamily("veilog_chunks_delivered", "Chunks that the next hop took.", traffic.chunks_delivered)
+    yield CounterMetricFamily("veilog_reconnects", "Connections to the next hop that ended.", traffic.reconnects)
+
+
+def errors_of(status: Status) -> Metric:
+    """Errors of records by stage, and of connections by direction."""
+    errors = CounterMetricFamily("veilog_errors", "What went wrong.", labels=["error_type", "stage"])
+    for error_type, number in status.counts.quarantined.items():
+        errors.add_metric([error_type, STAGES[error_type]], number)
+    for (direction, reason), number in status.traffic.errors.items():
+        errors.add_metric([reason, direction], number)
+    return errors
+
+
+class _ErrorCollector:
+    def __init__(self, status: Callable[[], Status]) -> None:
+        self._status = status
+
+    def collect(self) -> Iterator[Metric]:
+        yield errors_of(self._status())
+
+
+class HealthServer:
+    """The HTTP server, in a thread of its own.
+
+    Args:
+        address: host:port to listen on.
+        status: the state of the sidecar, when asked.
+    """
+
+    def __init__(self, address: str, status: Callable[[], Status]) -> None:
+        registry = CollectorRegistry()
+        registry.register(StatusCollector(status))
+        registry.register(_ErrorCollector(status))
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                """Answer one of three paths."""
+                if self.path == "/metrics":
+                    self._answer(HTTPStatus.OK, generate_latest(registry), CONTENT_TYPE_LATEST)
+                elif self.path == "/healthz":
+                    self._answer(HTTPStatus.OK, b"ok\n")
+                elif self.path == "/readyz":
+                    ready = status().ready
+                    self._answer(
+                        HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE,
+                        b"ready\n" if ready else b"not ready\n",
+                    )
+                else:
+                    self._answer(HTTPStatus.NOT_FOUND, b"not found\n")
+
+            def _answer(self, code: HTTPStatus, body: bytes, content_type: str = "text/plain") -> None:
+                self.send_response(code)
+                self.send_header("Content-Type", content_type)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *arguments: object) -> None:
+                """Requests are not logged."""
+
+        Handler.timeout = 10
+        self._server = ThreadingHTTPServer(split(address), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop answering."""
+        self._server.shutdown()
+        self._server.server_close()
