@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import itertools
 import os
 import random
 import socket
-import ssl
 import sys
 from collections import deque
-from collections.abc import Callable
-from typing import Final, Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol
 
 from veilog_filters.config import Forward, Sidecar, read_secret
 from veilog_filters.forward import (
@@ -136,10 +134,14 @@ class ForwardSender:
             delivered = self._traffic.chunks_delivered
             try:
                 await self._connection(place)
-            except* (OSError, ForwardError, TimeoutError, ssl.SSLError, EOFError) as group:
-                for error in group.exceptions:
-                    name = error.reason if isinstance(error, ForwardError) else _name(error)
-                    self._traffic.errors["send", name] += 1
+            except ForwardError as error:
+                self._traffic.errors["send", error.reason] += 1
+            except TimeoutError:
+                self._traffic.errors["send", "timeout"] += 1
+            except EOFError:
+                self._traffic.errors["send", "closed"] += 1
+            except OSError:  # TLS errors are among them
+                self._traffic.errors["send", "connection_failed"] += 1
             # A place that took something was healthy: begin again with the first one, and soon.
             failures = 0 if self._traffic.chunks_delivered > delivered else failures + 1
             self._traffic.reconnects += 1
@@ -160,14 +162,9 @@ class ForwardSender:
             self._unsent = deque(self._ledger.unsettled())
             self._news.set()
             self._progress = asyncio.get_running_loop().time()
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._write(writer))
-                tasks.create_task(self._read(connection, reader))
-                tasks.create_task(self._watch())
+            await _first_to_fail(self._write(writer), self._read(connection, reader), self._watch())
         finally:
             writer.close()
-            with contextlib.suppress(OSError, asyncio.CancelledError):
-                await writer.wait_closed()
 
     async def _shake_hands(
         self,
@@ -244,6 +241,14 @@ class _Place:
         )
 
 
-def _name(error: BaseException) -> str:
-    """An error's class as a metric label: a closed list in all but name."""
-    return {"TimeoutError": "timeout", "EOFError": "closed"}.get(type(error).__name__, "connection_failed")
+async def _first_to_fail(*jobs: Coroutine[Any, Any, None]) -> None:
+    """Run jobs that never end until one raises, and raise that. (A task group of 3.11 may swallow a cancellation.)"""
+    tasks = [asyncio.create_task(job) for job in jobs]
+    try:
+        finished, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in finished:
+        task.result()

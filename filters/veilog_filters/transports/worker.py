@@ -99,7 +99,9 @@ class Worker:
         for server in servers:
             server.close()
         if self._clients:
-            await asyncio.wait(self._clients, timeout=self._options.grace_secs)
+            _, late = await asyncio.wait(self._clients, timeout=self._options.grace_secs)
+            for client in late:
+                client.cancel()  # unacknowledged: the shipper sends it again
         sending.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await sending

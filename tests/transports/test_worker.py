@@ -1,0 +1,460 @@
+"""A worker between a shipper and a next hop: who is told what, when, whatever either of them does."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import resource
+import struct
+import tracemalloc
+
+import msgpack
+import pytest
+
+from forward_peers import WAIT_SECS, Collector, Shipper, free_port, in_loop, running, until
+from samples import KEY_FILE
+from veilog_filters.forward import Entry, EventTime
+from veilog_filters.forward.events import GROUP_END_SECONDS, GROUP_START_SECONDS
+
+RECORD = {"log": "mail ann@example.com", "level": "info"}
+
+
+# Who is told what, when.
+
+
+@in_loop
+async def test_a_chunk_is_cleaned_and_acknowledged_after_the_next_hop_did() -> None:
+    hop = Collector()
+    await hop.start()
+    async with running(hop) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("raw.app", RECORD, RECORD, chunk_id="c1")
+        assert await shipper.ack() == "c1"
+        (chunk,) = hop.chunks
+        assert chunk.tag == "clean.raw.app"
+        assert [entry.time for entry in chunk.entries] == [1_740_994_863] * 2
+        assert chunk.entries[0].record["unmapped"]["log"] == "mail <EMAIL_ADDRESS>"
+        assert sidecar.errors == {}
+    await hop.stop()
+
+
+@in_loop
+async def test_no_ack_before_the_next_hop_acknowledged() -> None:
+    hop = Collector(acks=lambda chunk_id: [])
+    await hop.start()
+    async with running(hop, grace_secs=0.2) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("t", RECORD, chunk_id="c1")
+        await until(lambda: hop.chunks)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(shipper.ack(), 0.3)
+        assert sidecar.traffic.in_flight_chunks == 1
+    await hop.stop()
+
+
+@in_loop
+async def test_what_policy_drops_is_acknowledged_at_once() -> None:
+    async with running(Collector(), policy={"unrecognized": "drop"}) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("t", RECORD, chunk_id="c1")
+        assert await shipper.ack() == "c1"
+        assert sidecar.worker.pipeline.counts.dropped["unrecognized"] == 1
+
+
+@in_loop
+async def test_an_empty_chunk_is_acknowledged() -> None:
+    async with running(Collector()) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("t", chunk_id="c1")
+        assert await shipper.ack() == "c1"
+
+
+@in_loop
+async def test_a_chunk_without_an_id_is_delivered_and_not_acknowledged() -> None:
+    hop = Collector()
+    await hop.start()
+    async with running(hop) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("t", RECORD)
+        shipper.send("t", RECORD, chunk_id="c2")
+        assert await shipper.ack() == "c2"
+        assert len(hop.events) == 2
+    await hop.stop()
+
+
+@in_loop
+async def test_time_metadata_and_groups_are_kept() -> None:
+    hop = Collector()
+    await hop.start()
+    start, end = EventTime(GROUP_START_SECONDS, 0), EventTime(GROUP_END_SECONDS, 0)
+    entries = [
+        Entry(start, {"schema": "otlp"}, {"resource": {"attributes": {"owner": "ann@example.com"}}}),
+        Entry(EventTime(1_740_994_863, 123_456_789), {"attributes": {"who": "ann@example.com", "n": 7}}, RECORD),
+        Entry(end, {}, {}),
+    ]
+    async with running(hop, tag="veiled") as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send_entries("otlp", entries, "c1")
+        assert await shipper.ack() == "c1"
+        (chunk,) = hop.chunks
+        assert chunk.tag == "veiled"
+        assert [entry.time for entry in chunk.entries] == [entry.time for entry in entries]
+        assert [entry.metadata for entry in chunk.entries] == [
+            {"schema": "otlp"},
+            {"attributes": {"who": "<EMAIL_ADDRESS>", "n": 7}},
+            {},
+        ]
+        assert chunk.entries[0].record == {"resource": {"attributes": {"owner": "<EMAIL_ADDRESS>"}}}
+        assert chunk.entries[1].record["timestamp"] == "2025-03-03T09:41:03.123456789Z"
+    await hop.stop()
+
+
+@in_loop
+async def test_a_record_that_is_too_large_goes_to_quarantine_and_the_chunk_is_done() -> None:
+    hop = Collector()
+    await hop.start()
+    async with running(hop) as sidecar:
+        sidecar.worker._max_record_bytes = 1024
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("t", {"log": "x" * 2000}, RECORD, "scalar", chunk_id="c1")
+        assert await shipper.ack() == "c1"
+        assert [event.get("error_type") for event in hop.events] == ["record_too_large", None, "not_an_object"]
+        assert "xxx" not in str(hop.events)
+    await hop.stop()
+
+
+@in_loop
+async def test_acks_out_of_order_twice_or_for_nothing() -> None:
+    held: list[str] = []
+
+    def spoilt(chunk_id: str) -> list[str]:
+        held.append(chunk_id)
+        return ["never sent", *reversed(held), held[0]] if len(held) == 3 else []
+
+    hop = Collector(acks=spoilt)
+    await hop.start()
+    async with running(hop) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        for number in range(3):
+            shipper.send("t", RECORD, chunk_id=f"c{number}")
+        assert sorted([await shipper.ack() for _ in range(3)]) == ["c0", "c1", "c2"]
+        await until(lambda: sidecar.errors == {("send", "unexpected_ack"): 2})
+        assert sidecar.traffic.in_flight_chunks == 0
+    await hop.stop()
+
+
+@in_loop
+async def test_compressed_chunks_and_no_acks_on_request() -> None:
+    hop = Collector(acks=lambda chunk_id: [])
+    await hop.start()
+    async with running(hop, compress=True, require_ack=False) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("t", *[RECORD] * 50, chunk_id="c1")
+        assert await shipper.ack() == "c1"
+        await until(lambda: len(hop.events) == 50)
+        assert hop.chunks[0].chunk_id is None
+        assert hop.chunks[0].frame_bytes < 50 * 200
+    await hop.stop()
+
+
+# The next hop fails.
+
+
+@in_loop
+async def test_the_next_hop_is_not_there_yet() -> None:
+    hop = Collector()
+    async with running(hop) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("t", RECORD, chunk_id="c1")
+        await until(lambda: sidecar.errors.get(("send", "connection_failed"), 0) >= 2)
+        await hop.start()
+        assert await shipper.ack() == "c1"
+    await hop.stop()
+
+
+@in_loop
+async def test_what_was_not_acknowledged_is_sent_again_in_order_after_a_reconnect() -> None:
+    first = Collector(acks=lambda chunk_id: [])
+    await first.start()
+    async with running(first) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        for number in range(5):
+            shipper.send("t", {"number": number}, chunk_id=f"c{number}")
+        await until(lambda: len(first.chunks) == 5)
+        await first.stop()
+        second = Collector(port=first.port)
+        await second.start()
+        assert [await shipper.ack() for _ in range(5)] == [f"c{number}" for number in range(5)]
+        assert [event["unmapped"]["number"] for event in second.events] == list(range(5))
+        assert [c.chunk_id for c in second.chunks] == [c.chunk_id for c in first.chunks]
+        assert [e["event_id"] for e in second.events] == [e["event_id"] for e in first.events]
+    await second.stop()
+
+
+@in_loop
+async def test_a_next_hop_that_accepts_and_never_acknowledges_is_left_for_the_next_one() -> None:
+    deaf, hop = Collector(acks=lambda chunk_id: []), Collector()
+    await deaf.start()
+    await hop.start()
+    async with running(deaf, hop, ack_timeout_secs=0.3) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("t", RECORD, chunk_id="c1")
+        assert await shipper.ack() == "c1"
+        assert deaf.events == hop.events
+        assert sidecar.errors[("send", "timeout")] == 1
+    await deaf.stop()
+    await hop.stop()
+
+
+@in_loop
+async def test_round_robin_takes_the_places_in_turn() -> None:
+    hops = [Collector(), Collector()]
+    async with running(*hops, balance="round_robin") as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        for number in range(4):
+            hop, other = hops[number % 2], hops[(number + 1) % 2]
+            await hop.start()
+            shipper.send("t", RECORD, chunk_id=f"c{number}")
+            assert await shipper.ack() == f"c{number}"
+            assert len(hop.chunks) + len(other.chunks) == number + 1
+            await hop.stop()
+    assert [len(hop.chunks) for hop in hops] == [2, 2]
+
+
+@in_loop
+async def test_a_full_ledger_stops_the_reading_and_memory_stays_flat() -> None:
+    hop = Collector(acks=lambda chunk_id: [])
+    await hop.start()
+    async with running(hop, max_in_flight_chunks=4, grace_secs=0.1) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        tracemalloc.start()
+        try:
+            sent = 0
+            big = {"log": "word " * 20_000}
+            # Until the sockets are full: the shipper cannot write because nobody reads.
+            with pytest.raises(TimeoutError):
+                while sent < 2000:
+                    shipper.send("t", big, chunk_id=f"c{sent}")
+                    sent += 1
+                    await asyncio.wait_for(shipper.writer.drain(), 1)
+            assert len(hop.chunks) == 4
+            assert sent < 500
+            assert tracemalloc.get_traced_memory()[1] < 40_000_000
+        finally:
+            tracemalloc.stop()
+        assert sidecar.traffic.in_flight_chunks == 4
+        shipper.writer.transport.abort()
+    await hop.stop()
+
+
+@in_loop
+async def test_the_next_hop_has_another_shared_key() -> None:
+    hop = Collector(shared_key=b"right")
+    await hop.start()
+    async with running(hop, grace_secs=0.1) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("t", RECORD, chunk_id="c1")
+        # Without a key we speak first; the hop takes that for a broken handshake and hangs up.
+        await until(lambda: sidecar.traffic.reconnects >= 2)
+        assert hop.chunks == []
+        assert any(direction == "send" for direction, _ in sidecar.errors)
+    await hop.stop()
+
+
+# The worker stops.
+
+
+@in_loop
+async def test_a_stopping_worker_finishes_what_is_in_flight() -> None:
+    hop = Collector(acks=lambda chunk_id: [])
+    await hop.start()
+    async with running(hop) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("t", RECORD, chunk_id="c1")
+        await until(lambda: hop.chunks)
+        sidecar.worker.stop()
+        await asyncio.sleep(0.05)
+        assert not sidecar.serving.done()
+        with pytest.raises(ConnectionError):
+            await Shipper.connect(sidecar.port)
+        # The hop acknowledges at last; so does the worker, and then it ends.
+        (writer,) = hop._writers
+        writer.write(msgpack.packb({"ack": hop.chunks[0].chunk_id}))
+        assert await shipper.ack() == "c1"
+        await asyncio.wait_for(sidecar.serving, WAIT_SECS)
+    await hop.stop()
+
+
+@in_loop
+async def test_a_stopping_worker_gives_up_after_its_grace_period() -> None:
+    async with running(Collector(), grace_secs=0.2) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("t", RECORD, chunk_id="c1")
+        await until(lambda: sidecar.traffic.in_flight_chunks)
+        sidecar.worker.stop()
+        await asyncio.wait_for(sidecar.serving, 5)
+        assert await shipper.closed()
+
+
+# Peers that mean no good: each is turned away and counted, and the next one is served.
+
+HUGE = b"\x93\xa1t\xc6\xff\xff\xff\xff" + bytes(100_000)  # ["t", a binary of 4 GiB ...
+BOMB = msgpack.packb(["t", gzip.compress(bytes(200_000_000)), {"compressed": "gzip"}])
+WHOLE = msgpack.packb(["t", [[1, RECORD]], {"chunk": "c"}])
+ATTACKS = {
+    "random bytes": (bytes(range(255, 0, -1)), {"not_a_message", "not_msgpack"}),
+    "a 4 GiB length": (HUGE, {"frame_too_large"}),
+    "a gzip bomb": (BOMB, {"inflated_too_large"}),
+    "http": (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", {"not_a_message"}),
+    "deep nesting": (b"\x93\xa1t\x91" + b"\x91" * 100_000 + b"\x00", {"nesting_too_deep"}),
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+@in_loop
+async def test_an_attack_ends_its_own_connection_only(name: str) -> None:
+    data, reasons = ATTACKS[name]
+    hop = Collector()
+    await hop.start()
+    async with running(hop, listen={"max_frame_bytes": 65_536 if data is HUGE else 33_554_432}) as sidecar:
+        honest = await Shipper.connect(sidecar.port)
+        tracemalloc.start()
+        attacker = await Shipper.connect(sidecar.port)
+        attacker.writer.write(data)
+        assert await attacker.closed()
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 150_000_000
+        honest.send("t", RECORD, chunk_id="c1")
+        assert await honest.ack() == "c1"
+        ((direction, reason), count) = sidecar.errors.popitem()
+        assert (direction, count) == ("receive", 1)
+        assert reason in reasons
+        assert len(hop.chunks) == 1
+    await hop.stop()
+
+
+@in_loop
+async def test_a_frame_cut_at_any_byte_is_counted_and_gives_nothing() -> None:
+    hop = Collector()
+    await hop.start()
+    async with running(hop) as sidecar:
+        for cut in range(1, len(WHOLE)):
+            _, writer = await asyncio.open_connection("127.0.0.1", sidecar.port)
+            writer.write(WHOLE[:cut])
+            writer.write_eof()
+            writer.close()
+        await until(lambda: sidecar.errors.get(("receive", "truncated")) == len(WHOLE) - 1)
+        assert hop.chunks == []
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("t", RECORD, chunk_id="c1")
+        assert await shipper.ack() == "c1"
+    await hop.stop()
+
+
+@in_loop
+async def test_a_wrong_shared_key_and_a_wrong_password() -> None:
+    hop = Collector()
+    await hop.start()
+    async with running(hop, listen={"shared_key": {"file": str(KEY_FILE)}}) as sidecar:
+        with pytest.raises(AssertionError):
+            await Shipper.connect(sidecar.port, shared_key=b"wrong")
+        await until(lambda: sidecar.errors == {("receive", "connection_failed"): 1})
+        silent = await Shipper.connect(sidecar.port)
+        silent.send("t", RECORD, chunk_id="c1")
+        await until(lambda: sidecar.errors.get(("receive", "unauthenticated")) == 1)
+        right = await Shipper.connect(sidecar.port, shared_key=KEY_FILE.read_bytes().strip())
+        right.send("t", RECORD, chunk_id="c2")
+        assert await right.ack() == "c2"
+        assert len(hop.chunks) == 1
+    await hop.stop()
+
+
+@in_loop
+async def test_a_thousand_idle_connections_keep_nobody_out() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))  # both ends are in this process
+    hop = Collector()
+    await hop.start()
+    async with running(hop, listen={"max_connections": 1100}) as sidecar:
+        idle = [await Shipper.connect(sidecar.port) for _ in range(1000)]
+        await until(lambda: sidecar.traffic.connections == 1000)
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("t", RECORD, chunk_id="c1")
+        assert await shipper.ack() == "c1"
+        for client in idle:
+            client.writer.close()
+        await until(lambda: sidecar.traffic.connections == 1)
+    await hop.stop()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@in_loop
+async def test_too_many_connections_and_silent_ones() -> None:
+    async with running(Collector(), listen={"max_connections": 2, "idle_timeout_secs": 0.5}) as sidecar:
+        idle = [await Shipper.connect(sidecar.port) for _ in range(2)]
+        await until(lambda: sidecar.traffic.connections == 2)
+        third = await Shipper.connect(sidecar.port)
+        assert await third.closed()
+        assert sidecar.errors[("receive", "too_many_connections")] == 1
+        assert all([await client.closed() for client in idle])
+        await until(lambda: sidecar.errors[("receive", "timeout")] == 2)
+
+
+@in_loop
+async def test_a_peer_that_never_reads_its_acks_is_hung_up_on() -> None:
+    async with running(Collector(), policy={"unrecognized": "drop"}) as sidecar:
+        _, writer = await asyncio.open_connection("127.0.0.1", sidecar.port, limit=1024)
+        chunk = msgpack.packb(["t", [[1, RECORD]], {"chunk": "c" * 250}])
+        with pytest.raises(ConnectionError):
+            for _ in range(100_000):
+                writer.write(chunk)
+                await writer.drain()
+        assert sidecar.errors[("receive", "timeout")] == 1
+        writer.close()
+        await until(lambda: sidecar.traffic.connections == 0)
+
+
+@in_loop
+async def test_heartbeats_are_answered() -> None:
+    async with running(Collector()) as sidecar:
+        reader, writer = await asyncio.open_connection("127.0.0.1", sidecar.port)
+        writer.write(b"\xc0")
+        assert await asyncio.wait_for(reader.read(1), WAIT_SECS) == b"\xc0"
+        writer.close()
+
+
+@in_loop
+async def test_a_half_closed_client_still_gets_its_ack() -> None:
+    hop = Collector()
+    await hop.start()
+    async with running(hop) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("t", RECORD, chunk_id="c1")
+        shipper.writer.write_eof()
+        assert await shipper.ack() == "c1"
+    await hop.stop()
+
+
+@in_loop
+async def test_random_event_times_do_not_stop_a_chunk() -> None:
+    hop = Collector()
+    await hop.start()
+    times = [0, -1, 2**62, float("nan"), float("inf"), EventTime(2**32 - 5, 2**32 - 1), 1.5]
+    packed = [
+        [msgpack.ExtType(0, struct.pack(">II", *t)) if isinstance(t, EventTime) else t, {"i": i}]
+        for i, t in enumerate(times)
+    ]
+    async with running(hop) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.writer.write(msgpack.packb(["t", packed, {"chunk": "c1"}]))
+        assert await shipper.ack() in ("c1", "")
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("t", RECORD, chunk_id="c2")
+        assert await shipper.ack() == "c2"
+        assert sidecar.errors.get(("receive", "internal")) is None
+    await hop.stop()
+
+
+def test_a_port_that_is_free_is_free() -> None:
+    assert free_port() != free_port()
