@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 
 from veilog_filters.config import Tls
 from veilog_filters.errors import ConfigError, Defect
@@ -14,13 +15,29 @@ def split(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def server_tls(options: Tls) -> ssl.SSLContext:
+def server_tls(options: Tls, failed: Callable[[], None]) -> ssl.SSLContext:
     """A context to listen with; with ``ca_file``, clients must have a certificate.
+
+    Args:
+        options: the files.
+        failed: called for every handshake that fails. asyncio closes such a connection and tells nobody.
 
     Raises:
         ConfigError: a file is missing or wrong.
     """
+
+    class Counted(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            try:
+                super().do_handshake()
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                raise
+            except ssl.SSLError:
+                failed()
+                raise
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslobject_class = Counted
     _load(context, options, "sidecar.listen.tls", needs_certificate=True)
     if options.ca_file:
         context.verify_mode = ssl.CERT_REQUIRED

@@ -8,6 +8,7 @@ import itertools
 import os
 import random
 import socket
+import ssl
 import sys
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -26,6 +27,7 @@ from veilog_filters.forward import (
     Helo,
     Ping,
     Pong,
+    Reason,
 )
 from veilog_filters.forward.wire import write_chunk
 from veilog_filters.framing import write_json
@@ -140,7 +142,9 @@ class ForwardSender:
                 self._traffic.errors["send", "timeout"] += 1
             except EOFError:
                 self._traffic.errors["send", "closed"] += 1
-            except OSError:  # TLS errors are among them
+            except ssl.SSLError:
+                self._traffic.errors["send", "tls_failed"] += 1
+            except OSError:
                 self._traffic.errors["send", "connection_failed"] += 1
             # A place that took something was healthy: begin again with the first one, and soon.
             failures = 0 if self._traffic.chunks_delivered > delivered else failures + 1
@@ -182,7 +186,7 @@ class ForwardSender:
                 writer.write(connection.send(Ping("", os.urandom(16))))
             elif isinstance(event, Pong):
                 if not event.accepted:
-                    raise ConnectionRefusedError
+                    raise ForwardError(Reason.UNAUTHENTICATED, "the next hop refused key, user or password")
                 return
             else:
                 raise EOFError

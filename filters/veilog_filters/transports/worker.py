@@ -36,6 +36,7 @@ from veilog_filters.forward import (
     Limits,
     Ping,
     Pong,
+    Reason,
     ServerConnection,
 )
 from veilog_filters.framing import RAW
@@ -76,7 +77,7 @@ class Worker:
         self._users = {
             name: read_secret(secret).decode("utf-8", "surrogateescape") for name, secret in listen.users.items()
         }
-        self._tls = server_tls(listen.tls) if listen.tls else None
+        self._tls = server_tls(listen.tls, self._tls_failed) if listen.tls else None
         self._turn = asyncio.Lock()
         self._stop = asyncio.Event()
         self._clients: set[asyncio.Task[None]] = set()
@@ -134,6 +135,9 @@ class Worker:
             self._clients.discard(task)
             self._traffic.connections = len(self._clients)
             writer.close()
+
+    def _tls_failed(self) -> None:
+        self._traffic.errors["receive", "tls_failed"] += 1
 
     def connection(self) -> tuple[ServerConnection, bytes]:
         """The protocol's state for a new client, and the greeting that it is sent."""
@@ -222,7 +226,7 @@ class _Client:
             elif isinstance(event, Ping):
                 self._write(self._connection.send(Pong(event.accepted, "" if event.accepted else "not authenticated")))
                 if not event.accepted:
-                    raise ConnectionRefusedError
+                    raise ForwardError(Reason.UNAUTHENTICATED, "wrong key, user or password")
             elif isinstance(event, Heartbeat):
                 self._write(self._connection.send(event))
             elif isinstance(event, Closed):

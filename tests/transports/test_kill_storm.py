@@ -1,0 +1,141 @@
+"""Nothing is lost and nothing leaks while everything behind the shipper is killed, again and again.
+
+A shipper that keeps what is not acknowledged, as Fluent Bit does, sends records through the sidecar to a collector that
+writes them to a file. Meanwhile ``kill -9`` hits the sidecar, one of its workers, or the collector, at random. At the
+end every expected ``event_id`` is in the file, at least once, and no address that was in the records ever was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import orjson
+import pytest
+
+from forward_peers import Shipper, Sidecar, free_port, in_loop
+from samples import config_with
+from veilog_filters.forward import Ack, Closed, ForwardError
+from veilog_filters.forward.connection import NEED_DATA
+from veilog_filters.pipeline import Pipeline
+from veilog_parsers.record import RawRecord
+from veilog_parsers.times import from_epoch_ns
+
+SOAK = bool(os.environ.get("VEILOG_SOAK"))
+RECORDS, KILLS = (100_000, 20) if SOAK else (3_000, 6)
+CHUNK = 50
+SECONDS = 1_740_994_863
+COLLECTOR = Path(__file__).parents[1] / "peers" / "collector.py"
+
+
+def record(number: int) -> dict[str, Any]:
+    return {"log": f"call {number} by canary{number}@example.com", "number": number}
+
+
+def expected_ids() -> set[str]:
+    """The event ids of all records, from a pipeline of our own: they do not depend on what a detector finds."""
+    pipeline = Pipeline(config_with(), detector=lambda text: [])
+    time = from_epoch_ns(SECONDS * 1_000_000_000)
+    raws = (record(number) for number in range(RECORDS))
+    return {pipeline(RawRecord(raw, msgpack.packb(raw), "raw.app", time, {}))[0]["event_id"] for raw in raws}
+
+
+class Collector:
+    """The collector's process."""
+
+    def __init__(self, port: int, path: Path) -> None:
+        self.port, self.path = port, path
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen([sys.executable, str(COLLECTOR), str(self.port), str(self.path)])
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+async def ship_everything(port: int, acked: set[str]) -> None:
+    """Send all chunks, at most 20 unacknowledged at a time, and again what is not acknowledged, until all are."""
+    left = {f"c{start}": range(start, min(start + CHUNK, RECORDS)) for start in range(0, RECORDS, CHUNK)}
+    while left:
+        try:
+            shipper = await Shipper.connect(port)
+            unsent, waiting = list(left), 0
+            while unsent or waiting:
+                while unsent and waiting < 20:
+                    chunk_id = unsent.pop(0)
+                    shipper.send("raw.app", *map(record, left[chunk_id]), chunk_id=chunk_id, time=SECONDS)
+                    waiting += 1
+                event = shipper.connection.next_event()
+                if event is NEED_DATA:
+                    shipper.connection.receive_data(await asyncio.wait_for(shipper.reader.read(65_536), 60))
+                elif isinstance(event, Ack):
+                    del left[event.chunk_id]
+                    acked.add(event.chunk_id)
+                    waiting -= 1
+                elif isinstance(event, Closed):
+                    break
+            shipper.writer.close()
+        except (TimeoutError, OSError, ForwardError):
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.slow
+@in_loop
+async def test_everything_arrives_and_nothing_leaks(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("storm")
+    chance = random.Random(20_261_124)
+    out = folder / "collected.jsonl"
+    collector = Collector(free_port(), out)
+    sidecar = Sidecar(
+        folder,
+        (collector.port,),
+        workers=2,
+        sidecar={"ack_timeout_secs": 5, "grace_secs": 2},
+        policy={"content": "redacted", "unmapped": "redact"},
+    )
+    await asyncio.to_thread(sidecar.start)
+    acked: set[str] = set()
+    shipping = asyncio.create_task(ship_everything(sidecar.port, acked))
+    killed = {"sidecar": 0, "worker": 0, "collector": 0}
+    try:
+        for blow in range(1, KILLS + 1):
+            # Spread over the run: the next blow falls when its share of chunks has been acknowledged.
+            while len(acked) < blow / (KILLS + 1) * RECORDS / CHUNK and not shipping.done():
+                await asyncio.sleep(0.01)
+            assert not shipping.done(), "everything had arrived before the last blow"
+            await asyncio.sleep(chance.random() / 5)
+            victim = chance.choice(list(killed)) if blow > 3 else list(killed)[blow - 1]
+            killed[victim] += 1
+            if victim == "sidecar":
+                await asyncio.to_thread(sidecar.kill)
+                await asyncio.to_thread(sidecar.start)
+            elif victim == "collector":
+                collector.kill()
+                await asyncio.sleep(chance.random())
+                collector.start()
+            else:
+                workers = sidecar.worker_pids()
+                os.kill(chance.choice(workers), signal.SIGKILL)
+        await shipping
+    finally:
+        shipping.cancel()
+        await asyncio.to_thread(sidecar.stop)
+        collector.kill()
+    assert all(killed.values()), killed
+    lines = out.read_bytes().splitlines()
+    ids = {orjson.loads(line)["event_id"] for line in lines}
+    assert ids == expected_ids()
+    assert len(lines) >= RECORDS
+    assert not re.search(rb"canary\d", out.read_bytes())
+    assert b"<EMAIL_ADDRESS>" in lines[0]
+    assert not re.search(r"canary\d", sidecar.log.read_text())
