@@ -110,6 +110,38 @@ async def test_time_metadata_and_groups_are_kept() -> None:
 
 
 @in_loop
+async def test_metadata_stays_behind_where_the_next_hop_cannot_read_it() -> None:
+    hop = Collector()
+    await hop.start()
+    entries = [
+        Entry(EventTime(GROUP_START_SECONDS, 0), {"schema": "otlp"}, {"resource": {}}),
+        Entry(EventTime(1_740_994_863, 1), {"attributes": {"n": 7}}, RECORD),
+        Entry(EventTime(GROUP_END_SECONDS, 0), {}, {}),
+    ]
+    async with running(hop, keep_metadata=False) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send_entries("otlp", entries, "c1")
+        assert await shipper.ack() == "c1"
+        ((entry,),) = [chunk.entries for chunk in hop.chunks]
+        assert entry.metadata is None
+        assert entry.record["kind"] == "other"
+    await hop.stop()
+
+
+@in_loop
+async def test_empty_metadata_goes_out_as_none() -> None:
+    """Fluent Bit 5 sends ``[[time, {}], record]``; a Fluentd behind us would skip that, and acknowledge it."""
+    hop = Collector()
+    await hop.start()
+    async with running(hop) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send_entries("t", [Entry(EventTime(1_740_994_863, 1), {}, RECORD)], "c1")
+        assert await shipper.ack() == "c1"
+        assert hop.chunks[0].entries[0].metadata is None
+    await hop.stop()
+
+
+@in_loop
 async def test_a_record_that_is_too_large_goes_to_quarantine_and_the_chunk_is_done() -> None:
     hop = Collector()
     await hop.start()

@@ -71,6 +71,7 @@ class Worker:
         self._options: Sidecar = config.sidecar
         self._max_record_bytes = config.limits.max_record_bytes
         self._tenant = config.tenant_id
+        self._keep_metadata = config.sidecar.keep_metadata
         listen = config.sidecar.listen
         self._limits = Limits(max_frame_bytes=listen.max_frame_bytes, max_entry_bytes=listen.max_frame_bytes)
         self._shared_key = read_secret(listen.shared_key)
@@ -173,11 +174,14 @@ class Worker:
         pause_at = loop.time() + _SLICE_SECS
         out: list[Entry] = []
         for entry in chunk.entries:
-            metadata = pipeline.clean(entry.metadata) if entry.metadata else entry.metadata
+            # Empty metadata goes out as none: released Fluentds skip such entries, and acknowledge what they skipped.
+            metadata = pipeline.clean(entry.metadata) if entry.metadata and self._keep_metadata else None
+            if entry.is_group_marker and not self._keep_metadata:
+                continue
             if entry.is_group_marker:
                 # A group's body names a resource and a scope: kept, cleaned, for the shipper that closes the group.
                 body = pipeline.clean(entry.record) if type(entry.record) is dict else {}
-                out.append(Entry(entry.time, metadata, body))
+                out.append(Entry(entry.time, metadata or {}, body))
             else:
                 record = self._record(entry, chunk.tag, pipeline.fingerprinter)
                 out += [Entry(entry.time, metadata, event) for event in pipeline(record)]
