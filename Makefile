@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench soak golden schemas lock clean
+.PHONY: help demo test lint bench soak golden sources schemas lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ soak: $(READY) ## Run the long forms of the tests (memory, fuzzing)
 
 golden: $(READY) ## Rewrite the samples' golden outputs, to be reviewed as a diff
 	$(BIN)/python tests/samples.py
+
+sources: $(READY) ## Rewrite the README's table of log sources
+	$(BIN)/python tools/source_table.py
 
 schemas: $(READY) ## Rewrite the checked-in JSON Schemas
 	$(BIN)/veilog schema native > conf/schema/native.json

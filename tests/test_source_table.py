@@ -1,0 +1,23 @@
+"""The README's table of sources says what the sources say."""
+
+from __future__ import annotations
+
+import pytest
+
+from source_table import README, table, updated
+from veilog_parsers.registry import SOURCES
+from veilog_parsers.source import Source
+
+
+def test_the_table_is_current() -> None:
+    readme = README.read_text(encoding="utf-8")
+    assert updated(readme) == readme, "run `make sources`"
+    assert table() in readme
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_a_source_says_what_it_is_and_what_it_lacks(source: Source) -> None:
+    assert source.summary.endswith(".")
+    assert source.never_carries.endswith(".")
+    assert source.references
+    assert "|" not in source.summary + source.never_carries
