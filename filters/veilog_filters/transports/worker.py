@@ -129,6 +129,9 @@ class Worker:
             self._traffic.errors["receive", "timeout"] += 1
         except (OSError, ssl.SSLError):
             self._traffic.errors["receive", "connection_failed"] += 1
+        except asyncio.CancelledError:
+            # The grace period is over; asyncio's streams would print a traceback for a task that was cancelled.
+            self._traffic.errors["receive", "unfinished"] += 1
         except Exception:
             # Left to asyncio, it would be logged with its message, which may quote a record.
             self._traffic.errors["receive", "internal"] += 1
