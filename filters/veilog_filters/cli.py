@@ -38,14 +38,19 @@ def app() -> None:
 @click.option("--input", "input_format", type=click.Choice(sorted(FRAMERS)), default="jsonl", show_default=True)
 @click.option("--output", "output_format", type=click.Choice(sorted(WRITERS)), default="jsonl", show_default=True)
 @click.option("--schema", type=click.Choice(sorted(ENCODERS)), default="native", show_default=True)
-def filter_command(config_path: str | None, input_format: str, output_format: str, schema: str) -> None:
+@click.option("--tag-key", default="", metavar="KEY", help="Key of records that holds the shipper's tag; kept.")
+@click.option("--time-key", default="", metavar="KEY", help="Key of records that holds the shipper's time; kept.")
+def filter_command(
+    config_path: str | None, input_format: str, output_format: str, schema: str, tag_key: str, time_key: str
+) -> None:
     """Filter raw records from stdin to clean events on stdout, in order."""
     config = load_config(config_path)
     pipeline = Pipeline(config, schema, config_path=config_path)
     framer = FRAMERS[input_format](pipeline.fingerprinter, config.tenant_id, config.limits.max_record_bytes)
+    injected = stdio.Injected(tag_key, time_key, config.sidecar.tag) if tag_key or time_key else None
     with _progress(pipeline.counts) as progress:
         readable = stdio.run(
-            pipeline, framer, WRITERS[output_format], sys.stdin.buffer, sys.stdout.buffer, progress.update
+            pipeline, framer, WRITERS[output_format], sys.stdin.buffer, sys.stdout.buffer, progress.update, injected
         )
     progress.summarize()
     if not readable:

@@ -248,7 +248,7 @@ class Sidecar(Strict):
     tag: str = Field(default="clean.{tag}", pattern=r"^[A-Za-z0-9_.:/*{}-]{1,256}$")
     """Tag of clean events; {tag} is the tag they came with. It must differ, or a shipper loops."""
     keep_metadata: bool = True
-    """Whether entries' metadata and group markers go on, cleaned. False for Fluentd: up to 1.19 it loses such entries."""
+    """Whether entries' metadata and group markers go on, cleaned. Fluentd needs false: up to 1.19 it loses them."""
     workers: int = Field(default=1, ge=1, le=256)
     """Processes that filter, on one port."""
     max_in_flight_chunks: int = Field(default=64, ge=1, le=65_536)

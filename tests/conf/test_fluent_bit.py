@@ -48,7 +48,7 @@ def everything(path: Path, kind: str) -> Iterator[dict[str, Any]]:
 
 
 def is_way_to_veilog(output: dict[str, Any]) -> bool:
-    return output["name"] == "forward" and output["match"] == "raw.*"
+    return (output["name"], output["match"]) == ("forward", "raw.*")
 
 
 @pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.name)

@@ -3,19 +3,61 @@
 Input is read as it comes and answered chunk by chunk, so a line typed by a person is answered at once and a file goes
 through in constant memory. Delivery is at most once: what was read and not yet written when the process dies is lost,
 and only the shipper that feeds it can know.
+
+A shipper that can hand over nothing but records puts tag and time into them (Fluentd's exec_filter does, under names of
+its user's choice). ``Injected`` takes them out before the record is parsed and puts them back on what leaves.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any, BinaryIO, Final
 
 from veilog_filters.framing import Framer
 from veilog_filters.pipeline import Damaged, Pipeline
 from veilog_parsers.record import RawRecord
+from veilog_parsers.times import parse_time
 
 CHUNK_BYTES: Final = 262_144
+_TAG = re.compile(r"[A-Za-z0-9_./:*-]{1,256}")
+
+
+class Injected:
+    """Tag and time that a shipper has put into records.
+
+    Args:
+        tag_key: the tag's key; "" for none.
+        time_key: the time's key, seconds since the epoch or a time in text; "" for none.
+        tag: template of the tag of what leaves, with ``{tag}`` for the record's.
+    """
+
+    def __init__(self, tag_key: str, time_key: str, tag: str) -> None:
+        self._tag_key = tag_key
+        self._time_key = time_key
+        self._template = tag
+
+    def take(self, record: RawRecord) -> dict[str, Any]:
+        """Move tag and time from a record's fields to where transports put them; what to add to its events.
+
+        Only what has the form of a tag or a time is added: anybody may write a log that has these keys. The record's
+        bytes stay as they came, with both keys in them: so its hashes and ``event_id`` depend on them.
+        """
+        add: dict[str, Any] = {}
+        if type(record.value) is not dict:
+            return add
+        if self._tag_key:
+            tag = record.value.pop(self._tag_key, None)
+            if type(tag) is str and _TAG.fullmatch(tag):
+                record.tag = tag
+                add[self._tag_key] = self._template.replace("{tag}", tag)
+        if self._time_key:
+            time = record.value.pop(self._time_key, None)
+            if type(time) in (int, float, str) and (parsed := parse_time(time)) is not None:
+                record.time = parsed
+                add[self._time_key] = time
+        return add
 
 
 def run(
@@ -25,6 +67,7 @@ def run(
     source: BinaryIO,
     sink: BinaryIO,
     progress: Callable[[], None] = lambda: None,
+    injected: Injected | None = None,
 ) -> bool:
     """Filter everything from ``source`` to ``sink``.
 
@@ -35,14 +78,16 @@ def run(
         source: a binary stream with a file descriptor.
         sink: a binary stream.
         progress: called after each chunk.
+        injected: keys of records that are the shipper's, not the record's.
 
     Returns:
         Whether all input could be read as records (a broken msgpack stream could not).
     """
 
     def emit(record: RawRecord | Damaged) -> None:
+        shippers = injected.take(record) if injected is not None and isinstance(record, RawRecord) else {}
         for event in pipeline(record):
-            encoded = write(event)
+            encoded = write(event | shippers if shippers else event)
             pipeline.counts.bytes_out += len(encoded)
             sink.write(encoded)
 
