@@ -5,31 +5,38 @@ and the matcher parses and validates every run of digits that looks like a numbe
 that work fails. Three observations save it; none changes a result:
 
 * Which candidates there are does not depend on the region. They are found once.
-* A number of fewer than ``min_digits`` digits is valid nowhere. And the national number that parsing makes of a plain
+* A number has at least five digits, but for a few short ones, which are listed by trying them all (in Germany 1640 is
+  a number, 1740 is not). And the national number that parsing makes of a plain
   candidate (digits, ASCII punctuation, no plus) is what is left of its digits after a prefix was taken off: no
   international prefix at its start, and no ending that one of the country's number plans knows, no number. One
   regular expression per region, made from the library's own metadata, says so.
 * Where one region takes a plain candidate whole, the others can only find the same or parts of it, which Presidio
   removes as duplicates.
 
-What passes goes to the library's own ``_extract_match``. A text with very many candidates goes to the recognizer.
+What passes goes to the library's own ``_extract_match``. A text with so many candidates that the matcher would give up
+on it goes to the matcher.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Iterable
 from re import _parser  # type: ignore[attr-defined]  # typeshed leaves it out
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import phonenumbers
 from phonenumbers import phonenumbermatcher as matcher
 from phonenumbers import phonenumberutil as util
 from phonenumbers.phonemetadata import PhoneMetadata
 
+from veilog_filters.detect.finding import DetectorTimeout
+
 GATE_ANY_DIGIT: Final = (r"\d", r"[\d\x82]")
-MAX_CANDIDATES: Final = 400
+MAX_TRIES: Final = 60_000
+"""The matcher gives up on a text after 65,535 failures."""
+MAX_SHORT: Final = 100
 _LENIENCY: Final = 1
 _PLAIN = re.compile(r"[0-9\-/ ()\[\].]+")
 _PLAIN_OR_PLUS = re.compile(r"\+?[0-9\-/ ()\[\].]+")
@@ -37,7 +44,23 @@ _NOT_DIGITS = re.compile(r"[^0-9]+")
 _MAX_PLAIN_DIGITS: Final = 20
 
 
-def gate(min_digits: int) -> tuple[str, str]:
+class Least(NamedTuple):
+    """How small a phone number can be.
+
+    Attributes:
+        digits: a number has at least so many digits,
+        short: or is one of these.
+    """
+
+    digits: int
+    short: tuple[str, ...]
+
+    def allow(self, digits: str) -> bool:
+        """Whether a number may have these digits."""
+        return len(digits) >= self.digits or digits in self.short
+
+
+def gate(least: Least) -> tuple[str, str]:
     """Expressions, for ASCII and for folded text, without a match of which a text has no phone number.
 
     Derived by hand from the matcher's candidate pattern: digits with at most four punctuation characters between two
@@ -46,36 +69,43 @@ def gate(min_digits: int) -> tuple[str, str]:
     """
     if hashlib.sha256(matcher._PATTERN.pattern.encode()).hexdigest() != _PATTERN_DIGEST:  # noqa: SLF001
         return GATE_ANY_DIGIT
-    more = min_digits - 1
+    more = least.digits - 1
+    gap, wide_gap = r"[-x/ ()\[\].~]{0,4}", r"[-x/ ()\[\].~\x80-\x83]{0,4}"
     narrow = (
-        rf"\d(?:[-x/ ()\[\].~]{{0,4}}[\dx]){{{more}}}"
+        rf"\d(?:{gap}[\dx]){{{more}}}"
         r"|\d[ \t,]*(?:;ext=|e?xt(?:ensio?)?n?|anexo|[x#~]|int)[:.]?[ \t,-]*\d"
         r"|\d[- ]+\d{1,6}#"
     )
     wide = (
-        rf"[\d\x82](?:[-x/ ()\[\].~\x80-\x83]{{0,4}}[\d\x82x]){{{more}}}"
+        rf"[\d\x82](?:{wide_gap}[\d\x82x]){{{more}}}"
         r"|[\d\x82][ \t,\x80\x83]*[a-z#~;=\x80-\x83]{1,16}[:.\x80]?[ \t,\x80\x83-]*[\d\x82]"
         r"|[\d\x82][- ]+[\d\x82]{1,6}#"
     )
+    for number in least.short:
+        narrow += "|" + gap.join(number)
+        wide += "|" + wide_gap.join(rf"[{digit}\x82]" for digit in number)
     return narrow, wide
 
 
 _PATTERN_DIGEST: Final = "f5af5fee4448fcd045acfd4d2a9ccfe4ecc4cf8e842f4f14b3d6210bfa913fbb"
 
 
-def fewest_digits(regions: Iterable[str]) -> int:
-    """How many digits a phone number has at least, for the matcher with any of the regions as its default."""
+def least_of(regions: Iterable[str]) -> Least:
+    """How small a phone number can be for the matcher with any of the regions as its default."""
+    regions = tuple(regions)
     national = min(min(_metadata(region).general_desc.possible_length) for region in regions)
     everywhere = [_metadata(region) for region in phonenumbers.SUPPORTED_REGIONS]
     everywhere += [PhoneMetadata.metadata_for_nongeo_region(code) for code in util.COUNTRY_CODES_FOR_NON_GEO_REGIONS]
     international = min(len(str(m.country_code)) + min(m.general_desc.possible_length) for m in everywhere)
-    fewest = min(national, international)
-    # "Possible" lengths are generous: the shortest are valid as local numbers only. Three or four digits can be tried.
-    while fewest < min(international, 5) and not any(
-        _is_number(f"{number:0{fewest}}", region) for region in regions for number in range(10**fewest)
-    ):
-        fewest += 1
-    return fewest
+    # "Possible" lengths are generous: most of the shortest are local numbers only. So few digits can all be tried.
+    digits, short = min(national, international), list[str]()
+    while digits < min(international, 5):
+        numbers = (f"{number:0{digits}}" for number in range(10**digits))
+        short += [number for number in numbers if any(_is_number(number, region) for region in regions)]
+        digits += 1
+    if len(short) > MAX_SHORT:
+        return Least(min(map(len, short)), ())
+    return Least(digits, tuple(short))
 
 
 def _is_number(digits: str, region: str) -> bool:
@@ -86,100 +116,138 @@ def _metadata(region: str) -> Any:
     return PhoneMetadata.metadata_for_region(region)
 
 
+class Candidate(NamedTuple):
+    """A run of digits that looks like a phone number.
+
+    Attributes:
+        start: where it is in the text.
+        text: what it is.
+        plain: whether the candidates inside it end where it ends: it is made of few digits, common punctuation and
+            perhaps a plus, and nothing was cut off behind it.
+    """
+
+    start: int
+    text: str
+    plain: bool
+
+
 class PhoneFinder:
     """The spans that ``PhoneNumberMatcher`` finds for any of the regions.
 
     Args:
         regions: the regions to assume for numbers without a country code.
-        min_digits: as ``fewest_digits`` says.
+        least: how small a number can be.
     """
 
-    def __init__(self, regions: Iterable[str], min_digits: int) -> None:
+    def __init__(self, regions: Iterable[str], least: Least) -> None:
         self._regions = [(region, _possible(region)) for region in regions]
-        self._min_digits = min_digits
+        self._least = least
 
-    def __call__(self, text: str) -> set[tuple[int, int]] | None:
-        """Spans, without some that lie inside others of the same list; None if the text has too many candidates."""
-        candidates = _Candidates(text)
+    def __call__(self, text: str, deadline: float) -> set[tuple[int, int]]:
+        """Spans in characters; some may be missing that lie inside others.
+
+        Args:
+            text: the text.
+            deadline: when to give up, on the clock of ``time.monotonic``.
+
+        Raises:
+            DetectorTimeout: the deadline has passed.
+        """
+        candidates = _Candidates(text, self._least)
         spans: set[tuple[int, int]] = set()
-        whole: dict[int, int] = {}
+        whole: set[int] = set()
         for region, possible in self._regions:
             finder = matcher.PhoneNumberMatcher(text, region, leniency=_LENIENCY)
             index = 0
             while (candidate := candidates.after(index)) is not None:
-                start, found, plain = candidate
-                index = start + len(found)
-                if whole.get(start) == index or not self._may_be_number(candidates, candidate, possible):
+                start = candidate.start
+                index = start + len(candidate.text)
+                if start in whole or not candidates.may_be_number(candidate, possible):
                     continue
-                match = finder._extract_match(found, start)  # noqa: SLF001
+                if time.monotonic() > deadline:
+                    raise DetectorTimeout
+                match = finder._extract_match(candidate.text, start)  # noqa: SLF001
                 if match is None:
                     continue
                 spans.add((match.start, match.end))
-                if plain and (match.start, match.end) == (start, index):
-                    whole[start] = index
+                if candidate.plain and (match.start, match.end) == (start, index):
+                    whole.add(start)
                 index = match.end
-            if len(candidates.known) > MAX_CANDIDATES:
-                return None
+            if candidates.tries > MAX_TRIES:
+                # The matcher would give up somewhere in this text: only itself knows where.
+                return self._by_the_book(text, deadline)
         return spans
 
-    def _may_be_number(
-        self, candidates: _Candidates, candidate: tuple[int, str, bool], possible: re.Pattern[str] | None
-    ) -> bool:
-        digits = candidates.parts(candidate, self._min_digits)
-        if digits is None:
-            return True
-        if possible is None:
-            return bool(digits)
-        return any(possible.fullmatch(part) for part in digits)
+    def _by_the_book(self, text: str, deadline: float) -> set[tuple[int, int]]:
+        spans = set()
+        for region, _ in self._regions:
+            for match in matcher.PhoneNumberMatcher(text, region, leniency=_LENIENCY):
+                spans.add((match.start, match.end))
+                if time.monotonic() > deadline:
+                    raise DetectorTimeout
+        return spans
 
 
 class _Candidates:
-    """The candidates of a text, found once for all regions."""
+    """The candidates of a text, found once for all regions.
 
-    def __init__(self, text: str) -> None:
+    Attributes:
+        tries: how many parts of candidates a matcher tries at most before it has seen the whole text.
+    """
+
+    def __init__(self, text: str, least: Least) -> None:
+        self.tries = 0
         self._text = text
-        self.known: dict[int, tuple[int, str, bool] | None] = {}
-        self._parts: dict[int, list[str] | None] = {}
+        self._least = least
+        self._after: dict[int, Candidate | None] = {}
+        self._parts: dict[Candidate, list[str] | None] = {}
 
-    def after(self, index: int) -> tuple[int, str, bool] | None:
-        """The first candidate from an index on: its start, its text, and whether it is plain and ends by itself."""
-        if index not in self.known:
-            match = matcher._PATTERN.search(self._text, index)  # noqa: SLF001
-            self.known[index] = None if match is None else self._trimmed(match)
-        return self.known[index]
+    def after(self, index: int) -> Candidate | None:
+        """The first candidate from an index on."""
+        if index in self._after:
+            return self._after[index]
+        match = matcher._PATTERN.search(self._text, index)  # noqa: SLF001
+        self._after[index] = candidate = None if match is None else _trimmed(match)
+        return candidate
 
-    @staticmethod
-    def _trimmed(match: re.Match[str]) -> tuple[int, str, bool]:
-        found = match[0]
-        trailing = util._SECOND_NUMBER_START_PATTERN.search(found)  # noqa: SLF001
-        if trailing:
-            return match.start(), found[: trailing.start()], False
-        plain = _PLAIN_OR_PLUS.fullmatch(found) is not None and len(_NOT_DIGITS.sub("", found)) <= _MAX_PLAIN_DIGITS
-        return match.start(), found, plain
+    def may_be_number(self, candidate: Candidate, possible: re.Pattern[str] | None) -> bool:
+        """Whether the candidate or a part of it can be a number of a region; see ``_possible``."""
+        if candidate not in self._parts:
+            self._parts[candidate] = self._digits_of_parts(candidate.text)
+        parts = self._parts[candidate]
+        if parts is None or possible is None:
+            return parts is None or bool(parts)
+        return any(possible.fullmatch(part) for part in parts)
 
-    def parts(self, candidate: tuple[int, str, bool], min_digits: int) -> list[str] | None:
-        """The digits of everything that the matcher would try in a candidate; None if it is not plain."""
-        start, found, _ = candidate
-        # Two candidates that start at the same place are the same: what matches there does not depend on the index.
-        if start not in self._parts:
-            self._parts[start] = _digits_of_parts(found, min_digits) if _PLAIN.fullmatch(found) else None
-        return self._parts[start]
+    def _digits_of_parts(self, candidate: str) -> list[str] | None:
+        """Digits of the candidate and of all parts that ``_extract_inner_match`` tries; None if that is not known.
+
+        Those that are too few for a number are left out.
+        """
+        if not _PLAIN.fullmatch(candidate):
+            self.tries += 1 + len(candidate) * (1 + len(matcher._INNER_MATCHES))  # noqa: SLF001
+            return None
+        self.tries += 1
+        parts = {_NOT_DIGITS.sub("", candidate): None}
+        for pattern in matcher._INNER_MATCHES:  # noqa: SLF001
+            match = pattern.search(candidate)
+            if match:
+                self.tries += 1
+                parts[_NOT_DIGITS.sub("", candidate[: match.start()])] = None
+            while match:
+                self.tries += 1
+                parts[_NOT_DIGITS.sub("", match[1])] = None
+                match = pattern.search(candidate, match.start() + 1)
+        return [part for part in parts if self._least.allow(part)]
 
 
-def _digits_of_parts(candidate: str, min_digits: int) -> list[str]:
-    """Digits of the candidate and of its parts, as ``_extract_inner_match`` takes it apart, if they are enough."""
-    digits = _NOT_DIGITS.sub("", candidate)
-    if len(digits) < min_digits:
-        return []
-    parts = {digits: None}
-    for pattern in matcher._INNER_MATCHES:  # noqa: SLF001
-        match = pattern.search(candidate)
-        if match:
-            parts[_NOT_DIGITS.sub("", candidate[: match.start()])] = None
-        while match:
-            parts[_NOT_DIGITS.sub("", match[1])] = None
-            match = pattern.search(candidate, match.start() + 1)
-    return [part for part in parts if len(part) >= min_digits]
+def _trimmed(match: re.Match[str]) -> Candidate:
+    found = match[0]
+    trailing = util._SECOND_NUMBER_START_PATTERN.search(found)  # noqa: SLF001
+    if trailing:
+        return Candidate(match.start(), found[: trailing.start()], plain=False)
+    plain = _PLAIN_OR_PLUS.fullmatch(found) is not None and len(_NOT_DIGITS.sub("", found)) <= _MAX_PLAIN_DIGITS
+    return Candidate(match.start(), found, plain)
 
 
 def _possible(region: str) -> re.Pattern[str] | None:

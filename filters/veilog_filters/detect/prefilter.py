@@ -72,6 +72,10 @@ class Compiled:
     wide_always: frozenset[int]
 
 
+NOTHING: Final = Hits({}, frozenset())
+"""Nothing could match."""
+
+
 def available() -> bool:
     """Whether this platform has Hyperscan."""
     return hyperscan is not None
