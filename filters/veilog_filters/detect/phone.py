@@ -22,8 +22,9 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Iterable
-from re import _parser  # type: ignore[attr-defined]  # typeshed leaves it out
+from collections.abc import Iterable, Iterator
+from re import _constants as sre  # type: ignore[attr-defined]  # typeshed leaves it out
+from re import _parser  # type: ignore[attr-defined]
 from typing import Any, Final, NamedTuple
 
 import phonenumbers
@@ -157,7 +158,7 @@ class PhoneFinder:
         spans: set[tuple[int, int]] = set()
         whole: set[int] = set()
         for region, possible in self._regions:
-            finder = matcher.PhoneNumberMatcher(text, region, leniency=_LENIENCY)
+            finder = _Matcher(text, region, possible, self._least)
             index = 0
             while (candidate := candidates.after(index)) is not None:
                 start = candidate.start
@@ -186,6 +187,22 @@ class PhoneFinder:
                 if time.monotonic() > deadline:
                     raise DetectorTimeout
         return spans
+
+
+class _Matcher(matcher.PhoneNumberMatcher):  # type: ignore[misc]  # the library's own types are loose
+    """The library's matcher, which is spared the parsing of parts that can be no number."""
+
+    def __init__(self, text: str, region: str, possible: re.Pattern[str] | None, least: Least) -> None:
+        super().__init__(text, region, leniency=_LENIENCY)
+        self._possible = possible
+        self._least = least
+
+    def _parse_and_verify(self, candidate: str, offset: int) -> Any:
+        if _PLAIN.fullmatch(candidate):
+            digits = _NOT_DIGITS.sub("", candidate)
+            if not self._least.allow(digits) or (self._possible and not self._possible.fullmatch(digits)):
+                return None
+        return super()._parse_and_verify(candidate, offset)
 
 
 class _Candidates:
@@ -253,18 +270,58 @@ def _trimmed(match: re.Match[str]) -> Candidate:
 def _possible(region: str) -> re.Pattern[str] | None:
     """Matches the digits of every plain candidate that can be a number in a region; None if that is not known.
 
-    Parsing takes off, at most, a national prefix, the country code and a national prefix again; or it takes off an
-    international prefix, and then anything may follow. What is left must match the general description of one of the
-    regions that share the country code.
+    Parsing takes off, at most, the country code with a national prefix behind it and a national prefix; or it takes
+    off an international prefix, and then anything may follow. What is left must be a number of some type of one of
+    the regions that share the country code.
     """
     metadata = _metadata(region)
-    if metadata.national_prefix_transform_rule not in (None, "\\2"):
+    sharing = [_metadata(other) for other in util.COUNTRY_CODE_TO_REGION_CODE[metadata.country_code]]
+    prefixes = {_dropped(metadata), _dropped(sharing[0])}
+    if None in prefixes:
         return None
-    prefix = metadata.national_prefix_for_parsing
-    longest_prefix = _parser.parse(prefix).getwidth()[1] if prefix else 0
-    code = metadata.country_code
-    plans = "|".join(
-        _metadata(other).general_desc.national_number_pattern for other in util.COUNTRY_CODE_TO_REGION_CODE[code]
-    )
-    most = len(str(code)) + 2 * longest_prefix
-    return re.compile(rf"(?:{metadata.international_prefix})[0-9]*|[0-9]{{0,{most}}}(?:{plans})")
+    prefix = f"(?:{'|'.join(sorted(map(str, prefixes)))})?"
+    kinds = {
+        description.national_number_pattern
+        for plan in sharing
+        for kind in _KINDS
+        if (description := getattr(plan, kind)) is not None and description.national_number_pattern
+    }
+    national = f"(?:{metadata.country_code}{prefix})?{prefix}(?:{'|'.join(sorted(kinds))})"
+    return re.compile(f"(?:{metadata.international_prefix})[0-9]*|{national}")
+
+
+_KINDS: Final = (
+    "fixed_line",
+    "mobile",
+    "toll_free",
+    "premium_rate",
+    "shared_cost",
+    "personal_number",
+    "voip",
+    "pager",
+    "uan",
+    "voicemail",
+)
+
+
+def _dropped(metadata: Any) -> str | None:
+    """Matches what may be taken off as a national prefix; None if that is not known."""
+    prefix, rule = metadata.national_prefix_for_parsing or "", metadata.national_prefix_transform_rule
+    if rule is None:
+        return f"(?:{prefix})"
+    if rule != r"\2":
+        return None
+    # The pattern takes in the number behind the prefix too, as its second group, and puts it back.
+    tree = _parser.parse(prefix)
+    kept = [part[1][3] for part in _groups(tree) if part[1][0] == int(rule[1])]
+    return f"[0-9]{{0,{tree.getwidth()[1] - kept[0].getwidth()[1]}}}" if len(kept) == 1 else None
+
+
+def _groups(tree: Any) -> Iterator[Any]:
+    for part in tree:
+        operator, argument = part
+        if operator is sre.SUBPATTERN:
+            yield part
+            yield from _groups(argument[3])
+        elif operator in (sre.MAX_REPEAT, sre.MIN_REPEAT):
+            yield from _groups(argument[2])
