@@ -142,7 +142,7 @@ class FastDetector:
         key = self.cache.key(text) if len(text) > _LONG_CHARS else None
         if key is not None and (found := self.cache.get(key)) is not None:
             return found
-        hits = self._prefilter(text)
+        hits = self._promising(text)
         if hits is None and not self._always:
             if key is not None:
                 self.cache.put(key, _NO_FINDINGS)
@@ -163,12 +163,33 @@ class FastDetector:
                 # The cache file is of another Presidio that has the same version: somebody works on it.
                 self._use(self._compile())
 
+    def _promising(self, text: str) -> prefilter.Hits | None:
+        """What could match and reach the threshold; None if nothing can.
+
+        Half of Presidio's patterns are so weak that their matches count only near a context word ("v1" is a driver
+        license, if somebody says so). Without such a word in the text they need not be looked at.
+        """
+        hits = self._prefilter(text)
+        if hits is None or not self._context:
+            return hits
+        lowered = text.lower()
+        told: dict[int, bool] = {}
+        for number in (*hits.ends, *hits.whole):
+            group = self._group[number]
+            if group >= 0 and group not in told:
+                told[group] = any(word in lowered for word in self._context[group])
+        if all(told.values()):
+            return hits
+        ends = {number: ends for number, ends in hits.ends.items() if told.get(self._group[number], True)}
+        whole = frozenset(number for number in hits.whole if told.get(self._group[number], True))
+        return prefilter.Hits(ends, whole) if ends or whole else None
+
     def _verify(self, text: str, hits: prefilter.Hits) -> list[Finding]:
         if self._verifier is None:
             before = self._prefilter
             self.prepare()
             if self._prefilter is not before:
-                hits = self._prefilter(text) or prefilter.NOTHING
+                hits = self._promising(text) or prefilter.NOTHING
         found: list[Finding] = self._verifier(text, hits)
         return found
 
@@ -185,6 +206,7 @@ class FastDetector:
         if self._verifier is None:
             self._verifier = self._build_verifier()
         verifier = self._verifier
+        context = sorted(set(filter(None, verifier.needed_context)))
         return prefilter.Stored(
             prefilter.compile_all(verifier.expressions),
             {
@@ -192,6 +214,8 @@ class FastDetector:
                 "size": len(verifier.expressions),
                 "digest": _digest(verifier.expressions),
                 "always": verifier.runs_always,
+                "context": context,
+                "group": [context.index(words) if words else -1 for words in verifier.needed_context],
                 "least": verifier.least and [verifier.least.digits, list(verifier.least.short)],
             },
         )
@@ -200,6 +224,9 @@ class FastDetector:
         manifest = stored.manifest
         self.names: list[str] = manifest["names"]
         self._always: bool = manifest["always"]
+        # Groups of words, and by expression which group must have a word in the text, or -1.
+        self._context: list[list[str]] = manifest["context"]
+        self._group: list[int] = manifest["group"]
         self._least = manifest["least"]
         self._digest: str = manifest["digest"]
         self._prefilter = prefilter.Prefilter(stored.compiled, manifest["size"])

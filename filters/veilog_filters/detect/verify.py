@@ -136,6 +136,7 @@ class _Recognizer:
         # Lower case of a sigma depends on what is around it, so a word with one may be in the text unseen.
         self.context_is_plain = all(word.strip() and "σ" not in word and "ς" not in word for word in self.context)
         self.expressions: list[Expression | None] = []
+        self.needed_context: list[tuple[str, ...]] = []
         self.metadata = {
             RecognizerResult.RECOGNIZER_NAME_KEY: recognizer.name,
             RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: recognizer.id,
@@ -173,6 +174,7 @@ class _Gated(_Recognizer):
             expression_of(shape_of(p.regex, int(recognizer.global_regex_flags)), int(recognizer.global_regex_flags))
             for p in recognizer.patterns
         ]
+        self.needed_context = [()] * len(self.expressions)
 
 
 class _PatternRecognizer(_Recognizer):
@@ -192,6 +194,9 @@ class _PatternRecognizer(_Recognizer):
             if self._validates or _best(pattern.score, self.context, enhancer) >= threshold
         ]
         self.expressions = [pattern.expression for pattern in self._patterns]
+        # A weak match removes only weaker ones in its recognizer, which need the same words.
+        needs = tuple(self.context) if self.context_is_plain and not self._validates else ()
+        self.needed_context = [needs if pattern.score < threshold else () for pattern in self._patterns]
 
     def find(
         self,
@@ -229,6 +234,7 @@ class _Phone(_Recognizer):
         super().__init__(recognizer)
         self._find = PhoneFinder(recognizer.supported_regions, least)
         self.expressions = [Expression(*gate(least), int(regex.IGNORECASE))]
+        self.needed_context = [()]
 
     def find(
         self,
@@ -296,6 +302,8 @@ class Verifier:
     Attributes:
         names: what detects, with versions.
         expressions: what the prefilter must look for; None for what must always be tried.
+        needed_context: by expression, lower-case words of which one must be in a text for a match to reach the threshold;
+            empty where a match does without.
         least: how small a phone number can be; None without a phone recognizer.
 
     Raises:
@@ -318,10 +326,12 @@ class Verifier:
         wanted = set(reference.engine.registry.get_recognizers(language="en", entities=reference.entities))
         self._recognizers = [self._known(r) for r in reference.engine.registry.recognizers if r in wanted]
         self.expressions: list[Expression | None] = []
+        self.needed_context: list[tuple[str, ...]] = []
         self._owners: list[tuple[int, int]] = []
         self._always: list[int] = []
         for index, recognizer in enumerate(self._recognizers):
             self.expressions += recognizer.expressions
+            self.needed_context += recognizer.needed_context
             self._owners += [(index, number) for number in range(len(recognizer.expressions))]
             if type(recognizer) is _Recognizer:
                 self._always.append(index)
