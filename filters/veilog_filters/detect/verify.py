@@ -13,8 +13,7 @@ words, drops what is below the threshold and removes duplicates. Here the same h
 * **The rest is Presidio's.** Validation is the recognizer's own, duplicates are removed by Presidio's own function, first
   per recognizer and then, after the threshold, over all. A recognizer with an ``analyze`` of its own runs as it is.
 * **Context.** Scores are raised by the enhancer's own rules. Tokens are made only if a word of the recognizer's context
-  occurs in the text at all. Words are kept in spaCy's vocabulary for a bounded number of texts, since its tokenizer is
-  ten times faster on words it knows.
+  occurs in the text at all, and from pieces of text that came before (see ``words``).
 * **Weak patterns.** A pattern whose score cannot reach the threshold even with context, and whose matches no validator
   can raise, is never run. In its recognizer it could have removed only results that are weaker still.
 
@@ -26,8 +25,7 @@ from __future__ import annotations
 import re
 import time
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import regex
@@ -39,13 +37,12 @@ from veilog_filters.config import Detect
 from veilog_filters.detect.finding import DetectorTimeout, Finding
 from veilog_filters.detect.phone import Least, PhoneFinder, gate, least_of
 from veilog_filters.detect.prefilter import Expression, Hits, expression_of
-from veilog_filters.detect.presidio import BlankNlpEngine, PresidioDetector, break_punctuation, lazy_artifacts
+from veilog_filters.detect.presidio import LANGUAGE, BlankNlpEngine, PresidioDetector, break_punctuation, lazy_artifacts
 from veilog_filters.detect.syntax import WHITESPACE, shape_of
+from veilog_filters.detect.words import Tokenizer, Words
 
 _SPACE = re.compile(f"[{WHITESPACE}]")
 _MAX_WINDOW_CHARS: Final = 1_000
-_ZONE_TEXTS: Final = 1_000
-_ZONE_CHARS: Final = 2_000_000
 
 
 class UnsupportedError(Exception):
@@ -248,50 +245,6 @@ class _Phone(_Recognizer):
         return EntityRecognizer.remove_duplicates(results) if len(results) > 1 else results
 
 
-class _Words(NamedTuple):
-    """A text as the context rule sees it: its words, where each ends, and which count."""
-
-    words: list[str]
-    ends: list[int]
-    keywords: frozenset[str]
-
-
-class _Tokenizer:
-    """Presidio's words of a text. Knows the words of recent texts, and forgets them all after a while."""
-
-    def __init__(self, engine: BlankNlpEngine) -> None:
-        self._engine = engine
-        self._zone: AbstractContextManager[object] | None = None
-        self._keywords: dict[str, tuple[str, ...]] = {}
-        self._texts = self._chars = 0
-
-    def __call__(self, text: str) -> _Words:
-        self._renew(len(text))
-        doc = self._engine.tokenize(break_punctuation(text))
-        words = [token.text for token in doc]
-        starts = [token.idx for token in doc]
-        known, keywords = self._keywords, set[str]()
-        for word in words:
-            split = known.get(word)
-            if split is None:
-                split = known[word] = tuple(lazy_artifacts(self._engine, "").set_keywords(self._engine, [word], "en"))
-            keywords.update(split)
-        ends = [start + len(word) for start, word in zip(starts, words, strict=True)]
-        return _Words(words, ends, frozenset(keywords))
-
-    def _renew(self, chars: int) -> None:
-        self._texts += 1
-        self._chars += chars
-        if self._zone is not None and self._texts <= _ZONE_TEXTS and self._chars <= _ZONE_CHARS:
-            return
-        if self._zone is not None:
-            self._zone.__exit__(None, None, None)
-        self._keywords.clear()
-        self._texts, self._chars = 1, chars
-        self._zone = self._engine.nlp.memory_zone()
-        self._zone.__enter__()
-
-
 class Verifier:
     """Presidio's findings of a text, given where to look.
 
@@ -322,8 +275,8 @@ class Verifier:
         self._threshold = options.threshold
         self._timeout_secs = options.timeout_secs
         self._blank = reference.blank
-        self._tokenize = _Tokenizer(self._blank)
-        wanted = set(reference.engine.registry.get_recognizers(language="en", entities=reference.entities))
+        self._tokenize = Tokenizer(self._blank.nlp, self._keywords)
+        wanted = set(reference.engine.registry.get_recognizers(language=LANGUAGE, entities=reference.entities))
         self._recognizers = [self._known(r) for r in reference.engine.registry.recognizers if r in wanted]
         self.expressions: list[Expression | None] = []
         self.needed_context: list[tuple[str, ...]] = []
@@ -395,7 +348,7 @@ class Verifier:
 
     def _enhance(self, text: str, found: list[_Found]) -> None:
         """Raise scores by context words, as ``LemmaContextAwareEnhancer`` does."""
-        words: _Words | None = None
+        words: Words | None = None
         lowered: str | None = None
         mentioned: dict[int, bool] = {}
         for result, recognizer in found:
@@ -409,7 +362,7 @@ class Verifier:
                 )
             if not mentioned[id(recognizer)]:
                 continue
-            words = words or self._tokenize(text)
+            words = words or self._tokenize(break_punctuation(text))
             around = self._around(words, result.start)
             enhancer = self._enhancer
             if enhancer._find_supportive_word_in_context(  # noqa: SLF001
@@ -417,7 +370,11 @@ class Verifier:
             ):
                 result.score = _enhanced(result.score, enhancer)
 
-    def _around(self, words: _Words, start: int) -> list[str]:
+    def _keywords(self, words: Sequence[str]) -> list[str]:
+        """Those of some tokens that count, as Presidio's ``NlpArtifacts`` picks them."""
+        return lazy_artifacts(self._blank, "").set_keywords(self._blank, list(words), LANGUAGE)
+
+    def _around(self, words: Words, start: int) -> list[str]:
         """The words around a position that count, as ``_extract_surrounding_words`` picks them."""
         if not words.words:
             return [""]
