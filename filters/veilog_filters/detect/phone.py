@@ -2,14 +2,15 @@
 
 Theory of operation. Presidio's recognizer runs ``PhoneNumberMatcher`` over the text once for each of eight regions,
 and the matcher parses and validates every run of digits that looks like a number, then every part of it. Almost all of
-that work fails. Three observations save it; none changes a result:
+that work fails. Four observations save it; none changes a result:
 
 * Which candidates there are does not depend on the region. They are found once.
 * A number has at least five digits, but for a few short ones, which are listed by trying them all (in Germany 1640 is
   a number, 1740 is not). And the national number that parsing makes of a plain
   candidate (digits, ASCII punctuation, no plus) is what is left of its digits after a prefix was taken off: no
-  international prefix at its start, and no ending that one of the country's number plans knows, no number. One
-  regular expression per region, made from the library's own metadata, says so.
+  international prefix at its start, and no ending that one of the country's number plans knows, no number.
+  Expressions per region, made from the library's own metadata, say so.
+* A number with a plus and a country code is parsed alike for every region.
 * Where one region takes a plain candidate whole, the others can only find the same or parts of it, which Presidio
   removes as duplicates.
 
@@ -40,6 +41,10 @@ MAX_TRIES: Final = 60_000
 MAX_SHORT: Final = 100
 _LENIENCY: Final = 1
 _PLAIN = re.compile(r"[0-9\-/ ()\[\].]+")
+_EXTENDED = re.compile(r"([0-9\-/ ()\[\].]+)x[0-9]{1,9}", re.IGNORECASE)
+_WITH_COUNTRY = re.compile(
+    rf"\+(?:{'|'.join(map(str, sorted(util.COUNTRY_CODE_TO_REGION_CODE)))})[0-9\-/ ()\[\].]*"
+)
 _PLAIN_OR_PLUS = re.compile(r"\+?[0-9\-/ ()\[\].]+")
 _NOT_DIGITS = re.compile(r"[^0-9]+")
 _MAX_PLAIN_DIGITS: Final = 20
@@ -141,7 +146,7 @@ class PhoneFinder:
     """
 
     def __init__(self, regions: Iterable[str], least: Least) -> None:
-        self._regions = [(region, _possible(region)) for region in regions]
+        self._regions = [_Region(region) for region in regions]
         self._least = least
 
     def __call__(self, text: str, deadline: float) -> set[tuple[int, int]]:
@@ -157,13 +162,14 @@ class PhoneFinder:
         candidates = _Candidates(text, self._least)
         spans: set[tuple[int, int]] = set()
         whole: set[int] = set()
-        for region, possible in self._regions:
-            finder = _Matcher(text, region, possible, self._least)
+        nowhere: set[str] = set()
+        for region in self._regions:
+            finder = _Matcher(text, region, self._least, nowhere)
             index = 0
             while (candidate := candidates.after(index)) is not None:
                 start = candidate.start
                 index = start + len(candidate.text)
-                if start in whole or not candidates.may_be_number(candidate, possible):
+                if start in whole or not candidates.may_be_number(candidate, region):
                     continue
                 if time.monotonic() > deadline:
                     raise DetectorTimeout
@@ -181,28 +187,103 @@ class PhoneFinder:
 
     def _by_the_book(self, text: str, deadline: float) -> set[tuple[int, int]]:
         spans = set()
-        for region, _ in self._regions:
-            for match in matcher.PhoneNumberMatcher(text, region, leniency=_LENIENCY):
+        for region in self._regions:
+            for match in matcher.PhoneNumberMatcher(text, region.name, leniency=_LENIENCY):
                 spans.add((match.start, match.end))
                 if time.monotonic() > deadline:
                     raise DetectorTimeout
         return spans
 
 
-class _Matcher(matcher.PhoneNumberMatcher):  # type: ignore[misc]  # the library's own types are loose
-    """The library's matcher, which is spared the parsing of parts that can be no number."""
+class _Region:
+    """What the digits of a plain number look like in a region.
 
-    def __init__(self, text: str, region: str, possible: re.Pattern[str] | None, least: Least) -> None:
-        super().__init__(text, region, leniency=_LENIENCY)
-        self._possible = possible
+    Parsing takes off, at most, the country code with a national prefix behind it and a national prefix; or it takes
+    off an international prefix, and then anything may follow. What is left must be a number of some type of one of
+    the regions that share the country code. Digits from which nothing can be taken off are a number only if the
+    region's format for them does not ask for the national prefix.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        metadata = _metadata(name)
+        sharing = [_metadata(other) for other in util.COUNTRY_CODE_TO_REGION_CODE[metadata.country_code]]
+        self._main = sharing[0]
+        prefixes = {_dropped(metadata), _dropped(self._main)}
+        self._known = None not in prefixes
+        prefix = f"(?:{'|'.join(sorted(filter(None, prefixes)))})"
+        kinds = {
+            description.national_number_pattern
+            for plan in sharing
+            for kind in _KINDS
+            if (description := getattr(plan, kind)) is not None and description.national_number_pattern
+        }
+        numbers = f"(?:{'|'.join(sorted(kinds))})"
+        self._prefixed = re.compile(
+            rf"(?:{metadata.international_prefix})[0-9]*"
+            rf"|{metadata.country_code}{prefix}?{prefix}?{numbers}|{prefix}{numbers}"
+        )
+        self._numbers = re.compile(numbers)
+
+    def allows(self, digits: str) -> bool:
+        """Whether a plain candidate with these digits can be a number."""
+        if not self._known or self._prefixed.fullmatch(digits):
+            return True
+        return self._numbers.fullmatch(digits) is not None and not self._needs_prefix(digits)
+
+    def _needs_prefix(self, digits: str) -> bool:
+        """As ``_is_national_prefix_present_if_required`` finds for a number without one."""
+        main = self._main
+        rule = util._choose_formatting_pattern_for_number(main.number_format, digits)  # noqa: SLF001
+        if rule is None or not rule.national_prefix_formatting_rule or rule.national_prefix_optional_when_formatting:
+            return False
+        if util._formatting_rule_has_first_group_only(rule.national_prefix_formatting_rule):  # noqa: SLF001
+            return False
+        prefix = main.national_prefix_for_parsing
+        return not (prefix and re.match(prefix, digits))
+
+
+class _Matcher(matcher.PhoneNumberMatcher):  # type: ignore[misc]  # the library's own types are loose
+    """The library's matcher, which is spared the parsing of parts that can be no number.
+
+    Args:
+        text: the text.
+        region: the region to assume.
+        least: how small a number can be.
+        nowhere: numbers with a plus that the matcher for another region has found to be none. Added to.
+    """
+
+    def __init__(self, text: str, region: _Region, least: Least, nowhere: set[str]) -> None:
+        super().__init__(text, region.name, leniency=_LENIENCY)
+        self._region = region
         self._least = least
+        self._nowhere = nowhere
 
     def _parse_and_verify(self, candidate: str, offset: int) -> Any:
-        if _PLAIN.fullmatch(candidate):
-            digits = _NOT_DIGITS.sub("", candidate)
-            if not self._least.allow(digits) or (self._possible and not self._possible.fullmatch(digits)):
-                return None
-        return super()._parse_and_verify(candidate, offset)
+        digits = _digits_of(candidate)
+        if digits is not None and not any(self._least.allow(part) and self._region.allows(part) for part in digits):
+            return None
+        if not _WITH_COUNTRY.fullmatch(candidate):
+            return super()._parse_and_verify(candidate, offset)
+        # A plus and a country code that exists: the region plays no part. Where it stands in the text may.
+        key = f"{offset} {candidate}"
+        if key in self._nowhere:
+            return None
+        match = super()._parse_and_verify(candidate, offset)
+        if match is None:
+            self._nowhere.add(key)
+        return match
+
+
+def _digits_of(candidate: str) -> tuple[str, ...] | None:
+    """The digits that parsing may see in a candidate without a plus; None if that is not known.
+
+    An extension is taken off if what is before it can be a number.
+    """
+    if _PLAIN.fullmatch(candidate):
+        return (_NOT_DIGITS.sub("", candidate),)
+    extended = _EXTENDED.fullmatch(candidate)
+    return (_NOT_DIGITS.sub("", extended[1]), _NOT_DIGITS.sub("", candidate)) if extended else None
 
 
 class _Candidates:
@@ -227,34 +308,38 @@ class _Candidates:
         self._after[index] = candidate = None if match is None else _trimmed(match)
         return candidate
 
-    def may_be_number(self, candidate: Candidate, possible: re.Pattern[str] | None) -> bool:
-        """Whether the candidate or a part of it can be a number of a region; see ``_possible``."""
+    def may_be_number(self, candidate: Candidate, region: _Region) -> bool:
+        """Whether the candidate or a part of it can be a number of a region."""
         if candidate not in self._parts:
             self._parts[candidate] = self._digits_of_parts(candidate.text)
         parts = self._parts[candidate]
-        if parts is None or possible is None:
-            return parts is None or bool(parts)
-        return any(possible.fullmatch(part) for part in parts)
+        return parts is None or any(region.allows(part) for part in parts)
 
     def _digits_of_parts(self, candidate: str) -> list[str] | None:
         """Digits of the candidate and of all parts that ``_extract_inner_match`` tries; None if that is not known.
 
         Those that are too few for a number are left out.
         """
-        if not _PLAIN.fullmatch(candidate):
+        if not _PLAIN.fullmatch(candidate) and not _EXTENDED.fullmatch(candidate):
             self.tries += 1 + len(candidate) * (1 + len(matcher._INNER_MATCHES))  # noqa: SLF001
             return None
         self.tries += 1
-        parts = {_NOT_DIGITS.sub("", candidate): None}
+        texts = {candidate: None}
         for pattern in matcher._INNER_MATCHES:  # noqa: SLF001
             match = pattern.search(candidate)
             if match:
                 self.tries += 1
-                parts[_NOT_DIGITS.sub("", candidate[: match.start()])] = None
+                texts[candidate[: match.start()]] = None
             while match:
                 self.tries += 1
-                parts[_NOT_DIGITS.sub("", match[1])] = None
+                texts[match[1]] = None
                 match = pattern.search(candidate, match.start() + 1)
+        parts: dict[str, None] = {}
+        for text in filter(None, texts):
+            digits = _digits_of(text)
+            if digits is None:
+                return None
+            parts.update(dict.fromkeys(digits))
         return [part for part in parts if self._least.allow(part)]
 
 
@@ -265,29 +350,6 @@ def _trimmed(match: re.Match[str]) -> Candidate:
         return Candidate(match.start(), found[: trailing.start()], plain=False)
     plain = _PLAIN_OR_PLUS.fullmatch(found) is not None and len(_NOT_DIGITS.sub("", found)) <= _MAX_PLAIN_DIGITS
     return Candidate(match.start(), found, plain)
-
-
-def _possible(region: str) -> re.Pattern[str] | None:
-    """Matches the digits of every plain candidate that can be a number in a region; None if that is not known.
-
-    Parsing takes off, at most, the country code with a national prefix behind it and a national prefix; or it takes
-    off an international prefix, and then anything may follow. What is left must be a number of some type of one of
-    the regions that share the country code.
-    """
-    metadata = _metadata(region)
-    sharing = [_metadata(other) for other in util.COUNTRY_CODE_TO_REGION_CODE[metadata.country_code]]
-    prefixes = {_dropped(metadata), _dropped(sharing[0])}
-    if None in prefixes:
-        return None
-    prefix = f"(?:{'|'.join(sorted(map(str, prefixes)))})?"
-    kinds = {
-        description.national_number_pattern
-        for plan in sharing
-        for kind in _KINDS
-        if (description := getattr(plan, kind)) is not None and description.national_number_pattern
-    }
-    national = f"(?:{metadata.country_code}{prefix})?{prefix}(?:{'|'.join(sorted(kinds))})"
-    return re.compile(f"(?:{metadata.international_prefix})[0-9]*|{national}")
 
 
 _KINDS: Final = (
@@ -314,7 +376,7 @@ def _dropped(metadata: Any) -> str | None:
     # The pattern takes in the number behind the prefix too, as its second group, and puts it back.
     tree = _parser.parse(prefix)
     kept = [part[1][3] for part in _groups(tree) if part[1][0] == int(rule[1])]
-    return f"[0-9]{{0,{tree.getwidth()[1] - kept[0].getwidth()[1]}}}" if len(kept) == 1 else None
+    return f"[0-9]{{1,{tree.getwidth()[1] - kept[0].getwidth()[1]}}}" if len(kept) == 1 else None
 
 
 def _groups(tree: Any) -> Iterator[Any]:
