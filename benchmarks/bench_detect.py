@@ -22,9 +22,17 @@ from veilog_filters.detect.phone import PhoneFinder, least_of
 from veilog_filters.detect.presidio import PresidioDetector
 
 TOPICS = (
-    "a heat pump,a merge sort,compound interest,the French revolution,a sourdough starter,photosynthesis,a Kalman filter,"
-    "the offside rule,a mortgage,plate tectonics,a hash table,the subjunctive,a bicycle gear,vaccination,a tax return"
-).split(",")
+    *(
+        "a heat pump",
+        "a merge sort",
+        "compound interest",
+        "the French revolution",
+        "a sourdough starter",
+        "photosynthesis",
+    ),
+    *("a Kalman filter", "the offside rule", "a mortgage", "plate tectonics", "a hash table", "the subjunctive"),
+    *("a bicycle gear", "vaccination", "a tax return"),
+)
 PROSE = (
     "Explain how {} works, and when it is worth its price, to somebody who has never heard of it.",
     "Here is a summary in plain words: {} is easier to understand if you start from an example.",
@@ -111,7 +119,7 @@ def test_detect(kind: str, fast: FastDetector, benchmark: BenchmarkFixture) -> N
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_prefilter(kind: str, fast: FastDetector, benchmark: BenchmarkFixture) -> None:
-    benchmark(run, fast._prefilter, texts_of(kind))  # type: ignore[arg-type]  # noqa: SLF001
+    benchmark(run, fast._prefilter, texts_of(kind))  # noqa: SLF001
 
 
 def test_phone_numbers(benchmark: BenchmarkFixture) -> None:
@@ -130,19 +138,22 @@ def test_cache(benchmark: BenchmarkFixture) -> None:
 def main() -> None:
     """Print how much faster than Presidio's engine the detector is."""
     fast, reference = FastDetector(UNCACHED), PresidioDetector(UNCACHED)
+    detectors: tuple[Callable[[str], list[Finding]], ...] = (fast, reference)
     for kind in KINDS:
         texts = texts_of(kind)
         run(fast, texts)
         run(reference, texts[:50])
         best = [1e9, 1e9]
         for _ in range(5):
-            for number, detect in enumerate((fast, reference)):
+            for number, detect in enumerate(detectors):
                 start = time.perf_counter()
                 run(detect, texts)
                 best[number] = min(best[number], time.perf_counter() - start)
         ours, theirs = (seconds / len(texts) * 1e6 for seconds in best)
         chars = sum(map(len, texts)) / len(texts)
-        print(f"{kind:6} {chars:4.0f} chars: {ours:8.1f} us, Presidio {theirs:8.1f} us, {theirs / ours:6.1f} times faster")  # noqa: T201
+        print(
+            f"{kind:6} {chars:4.0f} chars: {ours:8.1f} us, Presidio {theirs:8.1f} us, {theirs / ours:6.1f} times faster"
+        )
 
 
 if __name__ == "__main__":

@@ -14,13 +14,17 @@ from samples import samples
 
 LOCALES = ("en_US", "en_GB", "de_DE", "fr_FR", "es_ES", "it_IT", "pl_PL", "hi_IN", "ja_JP", "pt_BR")
 FAKES = (
-    "name address email phone_number ssn iban credit_card_number credit_card_full ipv4 ipv6 mac_address url uuid4 "
-    "date iso8601 user_name company_email job sentence text license_plate postcode"
-).split()
+    *("name", "address", "email", "phone_number", "ssn", "iban"),
+    *("credit_card_number", "credit_card_full", "ipv4", "ipv6", "mac_address", "url"),
+    *("uuid4", "date", "iso8601", "user_name", "company_email", "job"),
+    *("sentence", "text", "license_plate", "postcode"),
+)
 CONTEXT = (
-    "my phone number is,call,card,credit card,passport,driver license,bank account,social security,ssn,email,iban,NHS,"
-    "date of birth,birthday,wallet bitcoin,ip address,mac,server,api_key=,password:,Bearer,Authorization: bearer,url"
-).split(",")
+    *("my phone number is", "call", "card", "credit card", "passport", "driver license"),
+    *("bank account", "social security", "ssn", "email", "iban", "NHS"),
+    *("date of birth", "birthday", "wallet bitcoin", "ip address", "mac", "server"),
+    *("api_key=", "password:", "Bearer", "Authorization: bearer", "url"),
+)
 VALUES = (
     "anna.berg@nordwind-ag.com",
     "o'neil+x@mail.example.co.uk",
@@ -75,13 +79,78 @@ VALUES = (
     'password = "hunter2hunter2"',
 )
 GLUE = (
-    *(" ", "  ", "\n", "\t", "\r\n", ", ", ";", ":", ".", "-", "/", "", "", "'", '"', "(", ")", "<", ">", "=", "@", "_"),
+    *(
+        " ",
+        "  ",
+        "\n",
+        "\t",
+        "\r\n",
+        ", ",
+        ";",
+        ":",
+        ".",
+        "-",
+        "/",
+        "",
+        "",
+        "'",
+        '"',
+        "(",
+        ")",
+        "<",
+        ">",
+        "=",
+        "@",
+        "_",
+    ),
     *("\u200b", "\u200d", "\u2060", "\u00a0", "\u00ad", "\u2003", "\u0301", "\ufe0f", "\u017f", "\u212a", "\u0131"),
-    *("\u0130", "\uff11", "\u0663", "\u07c1", "\U00010d31", "é", "ß", "я", "中", "ـ", "😀", "\x1c", "\x1f", "\x85", "\v", "\f"),
-    *("\ud800", "²", "ⅷ", "½", "\u180e", "％", "＠", "．", "x", "ext. 12", " anexo 3", "доб. 5", "#", "~", "+", "$", "%"),
+    *(
+        "\u0130",
+        "\uff11",
+        "\u0663",
+        "\u07c1",
+        "\U00010d31",
+        "é",
+        "ß",
+        "я",
+        "中",
+        "ـ",
+        "😀",
+        "\x1c",
+        "\x1f",
+        "\x85",
+        "\v",
+        "\f",
+    ),
+    *(
+        "\ud800",
+        "²",
+        "ⅷ",
+        "½",
+        "\u180e",
+        "％",
+        "＠",
+        "．",
+        "x",
+        "ext. 12",
+        " anexo 3",
+        "доб. 5",
+        "#",
+        "~",
+        "+",
+        "$",
+        "%",
+    ),
 )
 FULL_WIDTH = {ord("0") + digit: 0xFF10 + digit for digit in range(10)}
-ALPHABETS = ("0123456789", "0123456789 -.()+/", "abcdefABCDEF0123456789:", "ab@.-/ \n1", "(((---...", "\u0660\u0661\uff11 1")
+ALPHABETS = (
+    "0123456789",
+    "0123456789 -.()+/",
+    "abcdefABCDEF0123456789:",
+    "ab@.-/ \n1",
+    "(((---...",
+    "\u0660\u0661\uff11 1",
+)
 
 
 def sample_texts() -> list[str]:
@@ -175,7 +244,9 @@ class Texts:
 
     def _unicode(self) -> str:
         """Any characters at all around values."""
-        codes = (self._random.choice((0x7F, 0x250, 0x3000, 0xFFFF, 0x10FFFF)) for _ in range(self._random.randint(1, 60)))
+        codes = (
+            self._random.choice((0x7F, 0x250, 0x3000, 0xFFFF, 0x10FFFF)) for _ in range(self._random.randint(1, 60))
+        )
         around = "".join(chr(self._random.randint(0, most)) for most in codes)
         return around[:20] + self._value() + around[20:] + self._value()
 

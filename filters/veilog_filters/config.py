@@ -347,7 +347,7 @@ def load_config(path: str | Path | None) -> Config:
 
 
 def _resolved(model: ModelT, base: Path) -> ModelT:
-    """The model with every path in it made relative to ``base``: every ``file`` and ``*_file``, ``unix`` and ``cache_dir``."""
+    """The model with every path in it made relative to ``base``: ``file``, ``*_file``, ``unix`` and ``cache_dir``."""
     update: dict[str, Any] = {}
     for name, value in model:
         if isinstance(value, str) and value and (name in ("file", "unix", "cache_dir") or name.endswith("_file")):

@@ -126,11 +126,11 @@ class FastDetector:
         self.cache = FindingsCache(options.cache_entries, options.cache_bytes)
         directory, key = prefilter.cache_dir(options.cache_dir), _key(options)
         stored = prefilter.load(directory, key)
-        self.stored = stored is not None
-        if stored is None:
+        self.stored = stored is not None and self._accepts(stored)
+        if not self.stored:
             stored = self._compile()
             self.stored = prefilter.store(directory, key, stored)
-        self._use(stored)
+            self._use(stored)
 
     def __call__(self, text: str) -> list[Finding]:
         """The findings of a text, in the order of their start.
@@ -220,6 +220,13 @@ class FastDetector:
             },
         )
 
+    def _accepts(self, stored: prefilter.Stored) -> bool:
+        try:
+            self._use(stored)
+        except prefilter.RefusedError:
+            return False
+        return True
+
     def _use(self, stored: prefilter.Stored) -> None:
         manifest = stored.manifest
         self.names: list[str] = manifest["names"]
@@ -243,5 +250,5 @@ def _key(options: Detect) -> str:
     )
     versions = [f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES]
     machine = [platform.system(), platform.machine(), platform.python_version()]
-    ours = [detector for detector in (*ADDRESSES, *SECRETS)]
+    ours = (*ADDRESSES, *SECRETS)
     return hashlib.sha256(repr((_FORMAT, __version__, versions, machine, relevant, ours)).encode()).hexdigest()[:32]

@@ -42,9 +42,7 @@ MAX_SHORT: Final = 100
 _LENIENCY: Final = 1
 _PLAIN = re.compile(r"[0-9\-/ ()\[\].]+")
 _EXTENDED = re.compile(r"([0-9\-/ ()\[\].]+)x[0-9]{1,9}", re.IGNORECASE)
-_WITH_COUNTRY = re.compile(
-    rf"\+(?:{'|'.join(map(str, sorted(util.COUNTRY_CODE_TO_REGION_CODE)))})[0-9\-/ ()\[\].]*"
-)
+_WITH_COUNTRY = re.compile(rf"\+(?:{'|'.join(map(str, sorted(util.COUNTRY_CODE_TO_REGION_CODE)))})[0-9\-/ ()\[\].]*")
 _PLAIN_OR_PLUS = re.compile(r"\+?[0-9\-/ ()\[\].]+")
 _NOT_DIGITS = re.compile(r"[^0-9]+")
 _MAX_PLAIN_DIGITS: Final = 20
@@ -243,7 +241,7 @@ class _Region:
         return not (prefix and re.match(prefix, digits))
 
 
-class _Matcher(matcher.PhoneNumberMatcher):  # type: ignore[misc]  # the library's own types are loose
+class _Matcher(matcher.PhoneNumberMatcher):
     """The library's matcher, which is spared the parsing of parts that can be no number.
 
     Args:

@@ -23,6 +23,7 @@ import regex
 
 from veilog_filters.detect.syntax import Shape, fold
 
+hyperscan: Any
 try:
     import hyperscan
 except ImportError:  # no wheel for this platform
@@ -173,6 +174,10 @@ class _Scanner:
         return hits
 
 
+class RefusedError(Exception):
+    """A database is not one of this library and processor."""
+
+
 class Prefilter:
     """Both databases, ready to scan. Not for several threads at a time.
 
@@ -181,12 +186,15 @@ class Prefilter:
         size: how many expressions there are.
 
     Raises:
-        hyperscan.error: a database is not one of this library and processor.
+        RefusedError: a database is not one of this library and processor.
     """
 
     def __init__(self, compiled: Compiled, size: int) -> None:
-        self._narrow = _Scanner(compiled.narrow) if compiled.narrow else None
-        self._wide = _Scanner(compiled.wide) if compiled.wide else None
+        try:
+            self._narrow = _Scanner(compiled.narrow) if compiled.narrow else None
+            self._wide = _Scanner(compiled.wide) if compiled.wide else None
+        except hyperscan.error:
+            raise RefusedError from None
         self._narrow_always, self._wide_always = compiled.narrow_always, compiled.wide_always
         self._everything = Hits({}, frozenset(range(size)))
 

@@ -1,4 +1,4 @@
-"""Presidio's engine as it is: its recognizers over one text, as findings. The reference for ``verify``, which is faster.
+"""Presidio's engine as it is: its recognizers over one text, as findings. The reference for ``verify``.
 
 What is Presidio's stays Presidio's: recognizers, scores, validators, context words and the removal of duplicates are
 its own, so "redacted with Presidio" means Presidio's results. Around them stand four guards that an edge filter needs

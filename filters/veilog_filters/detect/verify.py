@@ -10,8 +10,8 @@ words, drops what is below the threshold and removes duplicates. Here the same h
   match attempt from inside the window can look at: the longest match or the next white space, plus the reach of
   look-ahead. ``endpos`` is beyond that, so no assertion ever meets the artificial end. Matches that start behind the
   window are not believed. ``finditer`` goes on where the last match ended, so the next window does too.
-* **The rest is Presidio's.** Validation is the recognizer's own, duplicates are removed by Presidio's own function, first
-  per recognizer and then, after the threshold, over all. A recognizer with an ``analyze`` of its own runs as it is.
+* **The rest is Presidio's.** Validation is the recognizer's own, duplicates are removed by Presidio's own function,
+  first per recognizer and then, after the threshold, over all. A recognizer with an ``analyze`` of its own runs as it is.
 * **Context.** Scores are raised by the enhancer's own rules. Tokens are made only if a word of the recognizer's context
   occurs in the text at all, and from pieces of text that came before (see ``words``).
 * **Weak patterns.** A pattern whose score cannot reach the threshold even with context, and whose matches no validator
@@ -29,7 +29,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import regex
-from presidio_analyzer import EntityRecognizer, PatternRecognizer, RecognizerResult
+from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult
 from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 from presidio_analyzer.predefined_recognizers import IbanRecognizer, PhoneRecognizer
 
@@ -135,7 +135,7 @@ class _Recognizer:
         self.expressions: list[Expression | None] = []
         self.needed_context: list[tuple[str, ...]] = []
         self.metadata = {
-            RecognizerResult.RECOGNIZER_NAME_KEY: recognizer.name,
+            RecognizerResult.RECOGNIZER_NAME_KEY: str(recognizer.name),  # type: ignore[has-type]
             RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: recognizer.id,
         }
 
@@ -168,8 +168,7 @@ class _Gated(_Recognizer):
     def __init__(self, recognizer: PatternRecognizer) -> None:
         super().__init__(recognizer)
         self.expressions = [
-            expression_of(shape_of(p.regex, int(recognizer.global_regex_flags)), int(recognizer.global_regex_flags))
-            for p in recognizer.patterns
+            expression_of(shape_of(p.regex, _flags(recognizer)), _flags(recognizer)) for p in _patterns(recognizer)
         ]
         self.needed_context = [()] * len(self.expressions)
 
@@ -184,10 +183,10 @@ class _PatternRecognizer(_Recognizer):
         kind = type(recognizer)
         self._validates = kind.validate_result is not PatternRecognizer.validate_result
         self._invalidates = kind.invalidate_result is not PatternRecognizer.invalidate_result
-        flags = int(recognizer.global_regex_flags)
+        flags = _flags(recognizer)
         self._patterns = [
             _Pattern(pattern.regex, flags, pattern.score)
-            for pattern in recognizer.patterns
+            for pattern in _patterns(recognizer)
             if self._validates or _best(pattern.score, self.context, enhancer) >= threshold
         ]
         self.expressions = [pattern.expression for pattern in self._patterns]
@@ -255,8 +254,8 @@ class Verifier:
     Attributes:
         names: what detects, with versions.
         expressions: what the prefilter must look for; None for what must always be tried.
-        needed_context: by expression, lower-case words of which one must be in a text for a match to reach the threshold;
-            empty where a match does without.
+        needed_context: by expression, lower-case words of which one must be in a text for a match to reach the
+            threshold; empty where a match does without.
         least: how small a phone number can be; None without a phone recognizer.
 
     Raises:
@@ -298,7 +297,7 @@ class Verifier:
         kind = type(recognizer)
         if kind.enhance_using_context is not EntityRecognizer.enhance_using_context:
             raise UnsupportedError
-        if kind is PhoneRecognizer and recognizer.leniency == 1:
+        if isinstance(recognizer, PhoneRecognizer) and kind is PhoneRecognizer and recognizer.leniency == 1:
             self.least = self.least or least_of(recognizer.supported_regions)
             return _Phone(recognizer, self.least)
         if isinstance(recognizer, PatternRecognizer):
@@ -404,6 +403,14 @@ def _enhanced(score: float, enhancer: LemmaContextAwareEnhancer) -> float:
 
 def _best(score: float, context: list[str], enhancer: LemmaContextAwareEnhancer) -> float:
     return _enhanced(score, enhancer) if context else score
+
+
+def _flags(recognizer: PatternRecognizer) -> int:
+    return int(recognizer.global_regex_flags or 0)
+
+
+def _patterns(recognizer: PatternRecognizer) -> list[Pattern]:
+    return list(recognizer.patterns)  # type: ignore[has-type]  # Presidio's own hints run in a circle
 
 
 def _remaining(deadline: float) -> Any:

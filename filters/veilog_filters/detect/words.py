@@ -11,6 +11,7 @@ the text is tokenized as a whole.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
@@ -69,7 +70,7 @@ class Tokenizer:
         with nlp.memory_zone():
             for case in full.rules:
                 tokens = [token.text for token in self._without_special_cases(case)]
-                self._neighbours.update(zip(tokens, tokens[1:], strict=False))
+                self._neighbours.update(itertools.pairwise(tokens))
 
     def __call__(self, text: str) -> Words:
         """The words of a text."""
