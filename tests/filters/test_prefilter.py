@@ -63,7 +63,7 @@ def every_character() -> str:
 
 
 def test_characters_that_fold_to_ascii_are_odd() -> None:
-    assert [char for char in "ſKıİ" if fold(f"a{char}") is not None] == []
+    assert [char for char in "\u017f\u212a\u0131\u0130" if fold(f"a{char}") is not None] == []
     assert fold("é１\u2003😀\ud800\u0301") == bytes([WORD, DIGIT, SPACE, OTHER, OTHER, WORD])
 
 

@@ -11,7 +11,8 @@ words, drops what is below the threshold and removes duplicates. Here the same h
   look-ahead. ``endpos`` is beyond that, so no assertion ever meets the artificial end. Matches that start behind the
   window are not believed. ``finditer`` goes on where the last match ended, so the next window does too.
 * **The rest is Presidio's.** Validation is the recognizer's own, duplicates are removed by Presidio's own function,
-  first per recognizer and then, after the threshold, over all. A recognizer with an ``analyze`` of its own runs as it is.
+  first per recognizer and then, after the threshold, over all. A recognizer with an ``analyze`` of its own runs as it
+  is.
 * **Context.** Scores are raised by the enhancer's own rules. Tokens are made only if a word of the recognizer's context
   occurs in the text at all, and from pieces of text that came before (see ``words``).
 * **Weak patterns.** A pattern whose score cannot reach the threshold even with context, and whose matches no validator
