@@ -6,6 +6,7 @@ import multiprocessing
 import re
 import stat
 import sys
+import time
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,8 @@ import regex
 from veilog_filters.config import Detect
 from veilog_filters.detect import fast, prefilter
 from veilog_filters.detect.fast import FastDetector, ReferenceDetector, detector_for
+from veilog_filters.detect.finding import DetectorTimeout
+from veilog_filters.detect.phone import Least, PhoneFinder
 from veilog_filters.detect.syntax import DIGIT, ODD, OTHER, SPACE, WORD, Fold, fold, shape_of
 
 if not prefilter.available():
@@ -268,3 +271,18 @@ def test_clean_records_import_no_presidio() -> None:
     clean, found = done.stdout.decode().splitlines()
     assert clean == "[] ai_access"
     assert "presidio_analyzer" in found
+
+
+def test_a_text_that_takes_too_long_is_an_alarm() -> None:
+    slow = {"name": "slow", "entity": "SLOW", "patterns": [{"regex": "(a|aa)+$b|!", "score": 0.9}]}
+    options = Detect.model_validate({"recognizers": [slow], "entities": ["SLOW"], "timeout_secs": 0.05})
+    detector = FastDetector(options)
+    assert detector("wait!") != []
+    with pytest.raises(DetectorTimeout):
+        detector("a" * 3000 + "!")
+
+
+def test_phone_numbers_in_many_digits_are_bounded_in_time() -> None:
+    finder = PhoneFinder(("US", "DE"), Least(5, ()))
+    with pytest.raises(DetectorTimeout):
+        finder("call 212 555 0182", time.monotonic() - 1)
