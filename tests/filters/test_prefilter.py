@@ -30,6 +30,9 @@ SMALL = Detect(entities=["EMAIL_ADDRESS"], secrets=False)
 MAIL = "mail anna.berg@nordwind-ag.com"
 
 
+STORED = prefilter.Stored(prefilter.Compiled(b"n", b"w", frozenset(), frozenset()), {})
+
+
 @pytest.fixture
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("VEILOG_CACHE_DIR", str(tmp_path))
@@ -215,6 +218,17 @@ def test_the_directory_comes_from_the_environment_then_the_option_then_the_user(
     assert prefilter.cache_dir("/b") == Path("/b")
     monkeypatch.setenv("XDG_CACHE_HOME", "/c")
     assert prefilter.cache_dir("") == Path("/c/veilog")
+
+
+def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home(path: str) -> str:
+        return path
+
+    for name in ("VEILOG_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.path.expanduser", no_home)
+    assert not prefilter.store(prefilter.cache_dir(""), "key", STORED)
+    assert prefilter.load(prefilter.cache_dir(""), "key") is None
 
 
 def test_without_hyperscan_presidio_s_engine_runs(monkeypatch: pytest.MonkeyPatch) -> None:

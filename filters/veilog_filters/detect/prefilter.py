@@ -231,8 +231,12 @@ def cache_dir(configured: str) -> Path:
     environment = os.environ.get("VEILOG_CACHE_DIR")
     if environment or configured:
         return Path(environment or configured)
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "veilog"
+    base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    try:
+        return base.expanduser() / "veilog"
+    except RuntimeError:
+        # A container's arbitrary user has no home; a shared directory would let others plant databases.
+        return Path(os.devnull) / "veilog"
 
 
 def load(directory: Path, key: str) -> Stored | None:
@@ -242,7 +246,7 @@ def load(directory: Path, key: str) -> Stored | None:
     """
     try:
         data = (directory / (key + _SUFFIX)).read_bytes()
-    except (OSError, RuntimeError):
+    except OSError:
         return None
     digest, body = data[len(_MAGIC) : len(_MAGIC) + 32], data[len(_MAGIC) + 32 :]
     if not data.startswith(_MAGIC) or _checksum(key, body) != digest:
@@ -284,7 +288,7 @@ def store(directory: Path, key: str, stored: Stored) -> bool:
                 with contextlib.suppress(OSError):
                     Path(file.name).unlink()
                 raise
-    except (OSError, RuntimeError):
+    except OSError:
         return False
     return True
 
