@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from veilog_filters.config import Detect
 from veilog_filters.detect.finding import Detector
 from veilog_filters.detect.presidio import PresidioDetector
 from veilog_filters.pipeline import Pipeline
+
+# Subprocesses have other homes: what was compiled once serves all tests.
+os.environ.setdefault("VEILOG_CACHE_DIR", str(Path(tempfile.gettempdir()) / f"veilog-tests-{os.getuid()}"))
 
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
@@ -53,7 +57,7 @@ def veilog(tmp_path: Path) -> Run:
         inherited: dict[str, Any] = {
             name: value
             for name, value in os.environ.items()
-            if name in ("PATH", "VEILOG_HASH_KEY", "LANG", "COVERAGE_PROCESS_START")
+            if name in ("PATH", "VEILOG_HASH_KEY", "VEILOG_CACHE_DIR", "LANG", "COVERAGE_PROCESS_START")
         }
         inherited |= {"PYTHONPATH": str(Path(sitecustomize.__file__).parent), "HOME": str(tmp_path)}
         return subprocess.run(

@@ -13,7 +13,8 @@ from typing import Any, Final, NoReturn
 import click
 
 from veilog_filters import __version__
-from veilog_filters.config import Config, load_config
+from veilog_filters.config import Config, defect_of, load_config
+from veilog_filters.detect.prefilter import cache_dir
 from veilog_filters.encode import ENCODERS, native
 from veilog_filters.errors import ConfigError
 from veilog_filters.fingerprint import new_key
@@ -84,8 +85,26 @@ def mmexternal(config_path: str | None) -> None:
 @click.argument("file", metavar="FILE")
 def check(file: str) -> None:
     """Check a configuration by the code path of start-up: keys, files, models and entities included."""
-    Pipeline(load_config(file), config_path=file)
+    Pipeline(load_config(file), config_path=file).prepare()
     click.echo(f"{file}: ok")
+
+
+@app.command()
+@_CONFIG
+def warm(config_path: str | None) -> None:
+    """Compile the patterns of a configuration ahead of the first start, for container images for example."""
+    from veilog_filters.detect.fast import FastDetector, detector_for
+
+    config = load_config(config_path)
+    try:
+        detector = detector_for(config.detect)
+    except ValueError as error:
+        raise defect_of(config_path, "detect", error) from None
+    if not isinstance(detector, FastDetector):
+        click.echo("veilog: nothing to compile: this configuration or platform goes without the prefilter.", err=True)
+    elif not detector.stored:
+        click.echo(f"veilog: cannot write to {cache_dir(config.detect.cache_dir)}.", err=True)
+        sys.exit(EXIT_FAILED)
 
 
 @app.command()

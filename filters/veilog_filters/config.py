@@ -136,6 +136,14 @@ class Detect(Strict):
     """Texts are scanned up to this many bytes, 256 to 16777216; the rest is cut off, never passed."""
     timeout_secs: float = Field(default=1.0, gt=0, le=60)
     """Time a pattern may take on one text, in seconds, up to 60; a text that takes longer counts as found, whole."""
+    prefilter: Literal["auto", "off"] = "auto"
+    """auto (look only where a pattern could match; the same findings, faster) or off (Presidio's engine as it is)."""
+    cache_dir: str = ""
+    """Directory for compiled patterns; VEILOG_CACHE_DIR goes before it, ~/.cache/veilog is taken if both are empty."""
+    cache_entries: int = Field(default=16_384, ge=0, le=16_777_216)
+    """Texts whose findings are remembered, 0 to 16777216; of a text only a keyed digest and the findings are kept."""
+    cache_bytes: int = Field(default=33_554_432, ge=0, le=17_179_869_184)
+    """Memory for remembered findings in bytes, up to 17179869184."""
     ner: Ner | None = None
     """Named-entity recognition, off unless given."""
 
@@ -341,10 +349,10 @@ def load_config(path: str | Path | None) -> Config:
 
 
 def _resolved(model: ModelT, base: Path) -> ModelT:
-    """The model with every path in it made relative to ``base``: every ``file`` and ``*_file``, and ``unix``."""
+    """The model with every path in it made relative to ``base``: ``file``, ``*_file``, ``unix`` and ``cache_dir``."""
     update: dict[str, Any] = {}
     for name, value in model:
-        if isinstance(value, str) and value and (name in ("file", "unix") or name.endswith("_file")):
+        if isinstance(value, str) and value and (name in ("file", "unix", "cache_dir") or name.endswith("_file")):
             update[name] = str(base / value)
         elif isinstance(value, BaseModel):
             update[name] = _resolved(value, base)

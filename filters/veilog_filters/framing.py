@@ -181,7 +181,7 @@ class MsgpackStream:
         except msgpack.OutOfData:
             if len(self._pending) > self._limit:
                 self._break(ErrorType.RECORD_TOO_LARGE)
-        except (msgpack.UnpackException, ValueError) as error:
+        except (msgpack.UnpackException, ValueError, TypeError) as error:  # TypeError: a list or map as a key
             self._break(_reason(error))
 
     def _record(self, value: Any, raw: bytes) -> RawRecord | Damaged:

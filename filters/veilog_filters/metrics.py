@@ -21,6 +21,8 @@ class Counts:
         bytes_out: bytes of encoded events.
         stage_seconds: time spent per stage, in seconds.
         stage_events: events that went through a stage.
+        cache_hits: texts whose findings were known, so that no detector ran.
+        cache_misses: texts that were looked up and not known. Short texts without candidates are not looked up.
     """
 
     received: int = 0
@@ -33,6 +35,8 @@ class Counts:
     bytes_out: int = 0
     stage_seconds: Counter[str] = dataclasses.field(default_factory=Counter)
     stage_events: Counter[str] = dataclasses.field(default_factory=Counter)
+    cache_hits: int = 0
+    cache_misses: int = 0
 
     def add(self, other: Counts) -> None:
         """Add the counts of another pipeline to these."""

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from veilog_filters.classify import Classifier, Evidence
 from veilog_filters.config import Config, defect_of, load_policy
+from veilog_filters.detect.fast import NamedDetector, detector_for
 from veilog_filters.detect.finding import Detector
 from veilog_filters.encode import ENCODERS
 from veilog_filters.fingerprint import Fingerprinter, fingerprint, load_key
@@ -84,6 +85,7 @@ class Pipeline:
         detector: Detector | None = None,
         config_path: str | None = None,
     ) -> None:
+        self._config_path = config_path
         file = config_path or "configuration"
         self.fingerprinter = Fingerprinter(*load_key(config.hash_key, "hash_key", file))
         self._previous = (
@@ -97,12 +99,11 @@ class Pipeline:
         self._departments = Departments.load(departments) if departments else None
         self.registry = Registry(config.sources(), "" if config.source == "auto" else config.source)
         names = ["custom"]
+        self._built: NamedDetector | None = None
+        self._cache_seen = (0, 0)
         if detector is None:
-            # Importing Presidio takes seconds: only who detects with it pays for it.
-            from veilog_filters.detect.presidio import PresidioDetector
-
             try:
-                detector = PresidioDetector(config.detect)
+                self._built = detector = detector_for(config.detect)
             except ValueError as error:
                 raise defect_of(config_path, "detect", error) from None
             names = detector.names
@@ -117,13 +118,33 @@ class Pipeline:
         self.counts = Counts()
         self.counts.entities = self._redact.entities
 
+    def prepare(self) -> None:
+        """Build now what would be built when the first record needs it, for who would rather wait at start.
+
+        Raises:
+            ConfigError: as when it is built.
+        """
+        if self._built is not None:
+            try:
+                self._built.prepare()
+            except ValueError as error:
+                raise defect_of(self._config_path, "detect", error) from None
+
     def __call__(self, record: RawRecord | Damaged) -> list[dict[str, Any]]:
         """What leaves for one raw record: one event for each record inside it, encoded, in order."""
         self.counts.received += 1
         out = self._process(record)
+        self._count_cache()
         for encoded in out:
             self.counts.emitted[encoded["kind"]] += 1
         return out
+
+    def _count_cache(self) -> None:
+        if self._built is not None:
+            cache, (hits, misses) = self._built.cache, self._cache_seen
+            self.counts.cache_hits += cache.hits - hits
+            self.counts.cache_misses += cache.misses - misses
+            self._cache_seen = (cache.hits, cache.misses)
 
     def _process(self, record: RawRecord | Damaged) -> list[dict[str, Any]]:
         if isinstance(record, Damaged):

@@ -114,7 +114,7 @@ def test_presidio_logs_nothing(
 def test_the_vocabulary_does_not_grow_with_the_texts() -> None:
     detector = PresidioDetector(Detect())
     detector("warm up bank account 8675309000")
-    before = len(detector._blank.nlp.vocab.strings)
+    before = len(detector.blank.nlp.vocab.strings)
     for number in range(50):
         detector(f"bank account 86753{number:05} word{number}x{number}")
-    assert len(detector._blank.nlp.vocab.strings) - before < 10
+    assert len(detector.blank.nlp.vocab.strings) - before < 10

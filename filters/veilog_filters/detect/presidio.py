@@ -1,4 +1,4 @@
-"""The one place where Presidio is called: its recognizers over one text, as findings.
+"""Presidio's engine as it is: its recognizers over one text, as findings. The reference for ``verify``.
 
 What is Presidio's stays Presidio's: recognizers, scores, validators, context words and the removal of duplicates are
 its own, so "redacted with Presidio" means Presidio's results. Around them stand four guards that an edge filter needs
@@ -71,7 +71,7 @@ class _LazyArtifacts(NlpArtifacts):
 
     @cached_property
     def tokens(self) -> Doc:  # type: ignore[override]
-        return self._engine.tokenize(_PUNCTUATION_RUN.sub(lambda run: run[1] + " " * len(run[2]), self._text))
+        return self._engine.tokenize(break_punctuation(self._text))
 
     @cached_property
     def tokens_indices(self) -> list[int]:  # type: ignore[override]
@@ -84,6 +84,11 @@ class _LazyArtifacts(NlpArtifacts):
     @cached_property
     def keywords(self) -> list[str]:  # type: ignore[override]
         return self.set_keywords(self.nlp_engine, self.lemmas, LANGUAGE)
+
+
+def break_punctuation(text: str) -> str:
+    """The text with the tails of very long runs of punctuation blanked out; every character stays in its place."""
+    return _PUNCTUATION_RUN.sub(lambda run: run[1] + " " * len(run[2]), text)
 
 
 class BlankNlpEngine(NlpEngine):
@@ -109,7 +114,7 @@ class BlankNlpEngine(NlpEngine):
 
     def process_text(self, text: str, language: str) -> NlpArtifacts:  # noqa: ARG002
         """Artifacts that tokenize when asked."""
-        return _LazyArtifacts(self, text)
+        return lazy_artifacts(self, text)
 
     def process_batch(
         self,
@@ -139,6 +144,11 @@ class BlankNlpEngine(NlpEngine):
         return [LANGUAGE]
 
 
+def lazy_artifacts(engine: BlankNlpEngine, text: str) -> NlpArtifacts:
+    """The artifacts of a text, tokenized when somebody asks for tokens."""
+    return _LazyArtifacts(engine, text)
+
+
 class PresidioDetector:
     """Every configured recognizer over one text.
 
@@ -148,13 +158,19 @@ class PresidioDetector:
     Raises:
         ValueError: the configuration names a recognizer, entity or model that is not there. The message is fit for
             the person who wrote the configuration.
+
+    Attributes:
+        engine: Presidio's engine with all configured recognizers.
+        entities: entity types to look for.
+        blank: the tokenizer for context words.
+        names: what detects, with versions.
     """
 
     def __init__(self, options: Detect) -> None:
         _go_offline()
         _raise_on_timeout(options.timeout_secs)
-        self._blank = BlankNlpEngine()
-        engine: NlpEngine = self._blank if options.ner is None else _ner_engine(options)
+        self.blank = BlankNlpEngine()
+        engine: NlpEngine = self.blank if options.ner is None else _ner_engine(options)
         registry = RecognizerRegistryProvider(
             registry_configuration={"supported_languages": [LANGUAGE]}
         ).create_recognizer_registry()
@@ -166,10 +182,10 @@ class PresidioDetector:
             registry.add_nlp_recognizer(engine)
         for recognizer in _additional(options):
             registry.add_recognizer(recognizer)
-        self._engine = AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=[LANGUAGE])
-        self._entities = _selected(registry, options.entities)
+        self.engine = AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=[LANGUAGE])
+        self.entities = _selected(registry, options.entities)
         self._threshold = options.threshold
-        self._vocabulary: Language = self._blank.nlp if options.ner is None else engine.get_nlp(LANGUAGE)  # type: ignore[attr-defined]
+        self._vocabulary: Language = self.blank.nlp if options.ner is None else engine.get_nlp(LANGUAGE)  # type: ignore[attr-defined]
         version = importlib.metadata.version("presidio-analyzer")
         self.names: list[str] = [f"presidio-analyzer/{version}", "veilog-addresses/1"]
         if options.secrets:
@@ -184,8 +200,8 @@ class PresidioDetector:
             DetectorTimeout: a pattern ran out of its time. Treat the whole text as found.
         """
         with self._vocabulary.memory_zone():
-            results = self._engine.analyze(
-                text, language=LANGUAGE, entities=self._entities, score_threshold=self._threshold
+            results = self.engine.analyze(
+                text, language=LANGUAGE, entities=self.entities, score_threshold=self._threshold
             )
             return sorted(Finding(r.start, r.end, r.entity_type, r.score) for r in results)
 

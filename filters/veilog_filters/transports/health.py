@@ -83,6 +83,8 @@ def _of_counts(counts: Counts) -> Iterator[Metric]:
         seconds.add_metric([stage], number, counts.stage_seconds[stage])
     yield seconds
     yield CounterMetricFamily("veilog_unmapped_fields", "Fields that no parser consumed.", counts.unmapped_fields)
+    yield CounterMetricFamily("veilog_cache_hits", "Texts whose findings were known.", counts.cache_hits)
+    yield CounterMetricFamily("veilog_cache_misses", "Texts that were looked up and not known.", counts.cache_misses)
     yield CounterMetricFamily("veilog_bytes_received", "Bytes of raw records.", counts.bytes_in)
 
 

@@ -1,0 +1,254 @@
+"""The detector that the pipeline uses: Presidio's findings, most of the time without Presidio.
+
+    text -> prefilter -> nothing could match: done
+                      -> seen before: findings from the cache
+                      -> verify: Presidio's recognizers, where something could match
+
+Importing Presidio takes seconds and compiling the prefilter too, so neither happens at start if a database for this
+very configuration and these very versions is in the cache directory: then Presidio is imported for the first text in
+which something could match. What only Presidio can tell (an unknown recognizer) was told when that file was made.
+
+The prefilter needs Hyperscan, which not every platform has, and NER reads every text: there Presidio's engine runs as
+it is, with the same findings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+from typing import Any, Final, Protocol
+
+from veilog_filters import __version__
+from veilog_filters.config import Detect
+from veilog_filters.detect import prefilter
+from veilog_filters.detect.cache import FindingsCache
+from veilog_filters.detect.finding import Finding
+from veilog_filters.detect.patterns import ADDRESSES, SECRETS
+
+_FORMAT: Final = 1
+"""Raise it when expressions are made differently from the same patterns."""
+
+_LIBRARIES: Final = ("hyperscan", "presidio-analyzer", "phonenumbers", "regex")
+_LONG_CHARS: Final = 2048
+_NO_FINDINGS: Final[list[Finding]] = []
+
+
+class NamedDetector(Protocol):
+    """A detector that the pipeline can build.
+
+    Attributes:
+        names: what detects, with versions.
+        cache: findings of texts that were seen before.
+    """
+
+    names: list[str]
+    cache: FindingsCache
+
+    def __call__(self, text: str) -> list[Finding]:
+        """The findings of a text, in the order of their start."""
+        ...
+
+    def prepare(self) -> None:
+        """Import and build now what would be built for the first text that needs it."""
+        ...
+
+
+def detector_for(options: Detect) -> NamedDetector:
+    """The fastest detector that finds what is configured.
+
+    Args:
+        options: the ``detect`` section of the configuration.
+
+    Raises:
+        ValueError: the configuration names a recognizer, entity or model that is not there. The message is fit for
+            the person who wrote the configuration.
+    """
+    if options.ner is not None or options.prefilter == "off" or not prefilter.available():
+        return ReferenceDetector(options)
+    try:
+        return FastDetector(options)
+    except UnsupportedPresidioError:
+        return ReferenceDetector(options)
+
+
+class UnsupportedPresidioError(Exception):
+    """The installed Presidio does something that only its own engine can do."""
+
+
+class ReferenceDetector:
+    """Presidio's engine as it is, behind the cache."""
+
+    def __init__(self, options: Detect) -> None:
+        from veilog_filters.detect.presidio import PresidioDetector
+
+        self._detect = PresidioDetector(options)
+        self.names = self._detect.names
+        self.cache = FindingsCache(options.cache_entries, options.cache_bytes)
+
+    def __call__(self, text: str) -> list[Finding]:
+        """The findings of a text, in the order of their start.
+
+        Raises:
+            DetectorTimeout: it took too long. Treat the whole text as found.
+        """
+        key = self.cache.key(text)
+        found = self.cache.get(key)
+        if found is None:
+            found = self._detect(text)
+            self.cache.put(key, found)
+        return found
+
+    def prepare(self) -> None:
+        """Nothing is left to do."""
+
+
+class FastDetector:
+    """Prefilter, cache and verification.
+
+    Args:
+        options: the ``detect`` section of the configuration.
+
+    Attributes:
+        names: what detects, with versions.
+        cache: findings of texts that were seen before.
+        stored: whether the compiled patterns are in the cache directory.
+
+    Raises:
+        ValueError: as ``PresidioDetector``.
+        UnsupportedPresidioError: use the engine itself.
+    """
+
+    def __init__(self, options: Detect) -> None:
+        self._options = options
+        self._verifier: Any = None
+        self._least: tuple[int, list[str]] | None = None
+        self.cache = FindingsCache(options.cache_entries, options.cache_bytes)
+        directory, key = prefilter.cache_dir(options.cache_dir), _key(options)
+        stored = prefilter.load(directory, key)
+        self.stored = stored is not None and self._accepts(stored)
+        if not self.stored:
+            stored = self._compile()
+            self.stored = prefilter.store(directory, key, stored)
+            self._use(stored)
+
+    def __call__(self, text: str) -> list[Finding]:
+        """The findings of a text, in the order of their start.
+
+        Raises:
+            DetectorTimeout: it took too long. Treat the whole text as found.
+        """
+        # Digesting is faster than scanning, but only a long text is worth a place in the cache for being clean.
+        key = self.cache.key(text) if len(text) > _LONG_CHARS else None
+        if key is not None and (found := self.cache.get(key)) is not None:
+            return found
+        hits = self._promising(text)
+        if hits is None and not self._always:
+            if key is not None:
+                self.cache.put(key, _NO_FINDINGS)
+            return []
+        if key is None:
+            key = self.cache.key(text)
+            if (found := self.cache.get(key)) is not None:
+                return found
+        found = self._verify(text, hits or prefilter.NOTHING)
+        self.cache.put(key, found)
+        return found
+
+    def prepare(self) -> None:
+        """Import Presidio now."""
+        if self._verifier is None:
+            self._verifier = self._build_verifier()
+            if _digest(self._verifier.expressions) != self._digest:
+                # The cache file is of another Presidio that has the same version: somebody works on it.
+                self._use(self._compile())
+
+    def _promising(self, text: str) -> prefilter.Hits | None:
+        """What could match and reach the threshold; None if nothing can.
+
+        Half of Presidio's patterns are so weak that their matches count only near a context word ("v1" is a driver
+        license, if somebody says so). Without such a word in the text they need not be looked at.
+        """
+        hits = self._prefilter(text)
+        if hits is None or not self._context:
+            return hits
+        lowered = text.lower()
+        told: dict[int, bool] = {}
+        for number in (*hits.ends, *hits.whole):
+            group = self._group[number]
+            if group >= 0 and group not in told:
+                told[group] = any(word in lowered for word in self._context[group])
+        if all(told.values()):
+            return hits
+        ends = {number: ends for number, ends in hits.ends.items() if told.get(self._group[number], True)}
+        whole = frozenset(number for number in hits.whole if told.get(self._group[number], True))
+        return prefilter.Hits(ends, whole) if ends or whole else None
+
+    def _verify(self, text: str, hits: prefilter.Hits) -> list[Finding]:
+        if self._verifier is None:
+            before = self._prefilter
+            self.prepare()
+            if self._prefilter is not before:
+                hits = self._promising(text) or prefilter.NOTHING
+        found: list[Finding] = self._verifier(text, hits)
+        return found
+
+    def _build_verifier(self) -> Any:
+        from veilog_filters.detect.phone import Least
+        from veilog_filters.detect.verify import UnsupportedError, Verifier
+
+        try:
+            return Verifier(self._options, Least(self._least[0], tuple(self._least[1])) if self._least else None)
+        except UnsupportedError:
+            raise UnsupportedPresidioError from None
+
+    def _compile(self) -> prefilter.Stored:
+        if self._verifier is None:
+            self._verifier = self._build_verifier()
+        verifier = self._verifier
+        context = sorted(set(filter(None, verifier.needed_context)))
+        return prefilter.Stored(
+            prefilter.compile_all(verifier.expressions),
+            {
+                "names": verifier.names,
+                "size": len(verifier.expressions),
+                "digest": _digest(verifier.expressions),
+                "always": verifier.runs_always,
+                "context": context,
+                "group": [context.index(words) if words else -1 for words in verifier.needed_context],
+                "least": verifier.least and [verifier.least.digits, list(verifier.least.short)],
+            },
+        )
+
+    def _accepts(self, stored: prefilter.Stored) -> bool:
+        try:
+            self._use(stored)
+        except prefilter.RefusedError:
+            return False
+        return True
+
+    def _use(self, stored: prefilter.Stored) -> None:
+        manifest = stored.manifest
+        self.names: list[str] = manifest["names"]
+        self._always: bool = manifest["always"]
+        # Groups of words, and by expression which group must have a word in the text, or -1.
+        self._context: list[list[str]] = manifest["context"]
+        self._group: list[int] = manifest["group"]
+        self._least = manifest["least"]
+        self._digest: str = manifest["digest"]
+        self._prefilter = prefilter.Prefilter(stored.compiled, manifest["size"])
+
+
+def _digest(expressions: list[prefilter.Expression | None]) -> str:
+    return hashlib.sha256(repr(expressions).encode()).hexdigest()
+
+
+def _key(options: Detect) -> str:
+    """Names everything that the databases and what is stored beside them depend on."""
+    relevant = options.model_dump(
+        include={"threshold", "entities", "secrets", "further_recognizers", "recognizers"}, mode="json"
+    )
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES]
+    machine = [platform.system(), platform.machine(), platform.python_version()]
+    ours = (*ADDRESSES, *SECRETS)
+    return hashlib.sha256(repr((_FORMAT, __version__, versions, machine, relevant, ours)).encode()).hexdigest()[:32]

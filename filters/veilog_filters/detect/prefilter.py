@@ -1,0 +1,297 @@
+"""One pass of Hyperscan over a text, for all patterns at once: which of them could match, and where such a match ends.
+
+Hyperscan's prefilter mode promises a superset: every end of every true match is reported, others may be. What it
+reports, ``verify`` confirms with the patterns themselves. There are two databases, for ASCII texts and for all others
+(see ``syntax``). A pattern that a database cannot hold is *always* reported, without ends: it runs on the whole text.
+
+Compiling takes seconds, loading milliseconds: ``store`` keeps compiled databases in a cache directory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import regex
+
+from veilog_filters.detect.syntax import Shape, fold
+
+hyperscan: Any
+try:
+    import hyperscan
+except ImportError:  # no wheel for this platform
+    hyperscan = None
+
+MAX_HITS: Final = 20_000
+"""A text with more reported ends is not worth their bookkeeping: every pattern runs on all of it."""
+
+_MAGIC: Final = b"veilog-prefilter/1\n"
+_SUFFIX: Final = ".hsdb"
+
+
+class Expression(NamedTuple):
+    """What Hyperscan is given for one pattern: the same flags, and a way to say it per database."""
+
+    narrow: str
+    wide: str
+    flags: int
+
+
+class Hits(NamedTuple):
+    """What could match in a text.
+
+    Attributes:
+        ends: offsets in characters of ends of possible matches, by expression. Ascending.
+        whole: expressions that must be tried on the whole text.
+    """
+
+    ends: dict[int, list[int]]
+    whole: frozenset[int]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Compiled:
+    """Databases in the form in which they are stored.
+
+    Attributes:
+        narrow: serialized database for ASCII texts; empty if no expression compiles.
+        wide: serialized database for folded texts.
+        narrow_always: expressions that are not in it.
+        wide_always: likewise.
+    """
+
+    narrow: bytes
+    wide: bytes
+    narrow_always: frozenset[int]
+    wide_always: frozenset[int]
+
+
+NOTHING: Final = Hits({}, frozenset())
+"""Nothing could match."""
+
+
+def available() -> bool:
+    """Whether this platform has Hyperscan."""
+    return hyperscan is not None
+
+
+def expression_of(shape: Shape | None, flags: int) -> Expression | None:
+    """What Hyperscan is given for a pattern of a shape; None if it must not have it."""
+    return Expression(shape.narrow, shape.wide, int(flags)) if shape else None
+
+
+def compile_all(expressions: Sequence[Expression | None]) -> Compiled:
+    """Both databases. Takes seconds.
+
+    Args:
+        expressions: by number; None for those that must always be tried.
+    """
+    narrow, narrow_always = _compile([e and (e.narrow, e.flags) for e in expressions])
+    wide, wide_always = _compile([e and (e.wide, e.flags) for e in expressions])
+    return Compiled(narrow, wide, narrow_always, wide_always)
+
+
+def _compile(expressions: Sequence[tuple[str, int] | None]) -> tuple[bytes, frozenset[int]]:
+    entries = {number: entry for number, entry in enumerate(expressions) if entry is not None}
+    try:
+        database = _database(entries) if entries else b""
+    except hyperscan.error:
+        # It does not say which one it refuses.
+        entries = {number: entry for number, entry in entries.items() if _compiles(number, entry)}
+        try:
+            database = _database(entries) if entries else b""
+        except hyperscan.error:
+            # Each compiles, all together do not.
+            database, entries = b"", {}
+    return database, frozenset(range(len(expressions))) - entries.keys()
+
+
+def _compiles(number: int, entry: tuple[str, int]) -> bool:
+    try:
+        _database({number: entry})
+    except hyperscan.error:
+        return False
+    return True
+
+
+def _database(entries: dict[int, tuple[str, int]]) -> bytes:
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    database.compile(
+        expressions=[expression.encode("ascii") for expression, _ in entries.values()],
+        ids=list(entries),
+        elements=len(entries),
+        flags=[_flags(flags) for _, flags in entries.values()],
+    )
+    return bytes(hyperscan.dumpb(database))
+
+
+def _flags(flags: int) -> int:
+    ours = hyperscan.HS_FLAG_PREFILTER
+    for python, theirs in (
+        (regex.IGNORECASE, hyperscan.HS_FLAG_CASELESS),
+        (regex.MULTILINE, hyperscan.HS_FLAG_MULTILINE),
+        (regex.DOTALL, hyperscan.HS_FLAG_DOTALL),
+    ):
+        if flags & python:
+            ours |= theirs
+    return int(ours)
+
+
+class _TooManyHitsError(Exception):
+    """Stops a scan."""
+
+
+class _Scanner:
+    def __init__(self, serialized: bytes) -> None:
+        self._database = hyperscan.loadb(serialized, mode=hyperscan.HS_MODE_BLOCK)
+        self._scratch = hyperscan.Scratch(self._database)
+        self._hits: list[tuple[int, int]] = []
+
+        hits = self._hits
+
+        def on_match(number: int, start: int, end: int, flags: int, context: Any) -> bool | None:  # noqa: ARG001
+            hits.append((end, number))
+            # True stops the scan.
+            return len(hits) > MAX_HITS or None
+
+        self._on_match = on_match
+
+    def __call__(self, data: bytes) -> list[tuple[int, int]] | None:
+        """Pairs of end and expression; None if there are too many."""
+        hits = self._hits
+        hits.clear()
+        try:
+            self._database.scan(data, match_event_handler=self._on_match, scratch=self._scratch)
+        except hyperscan.ScanTerminated:
+            return None
+        return hits
+
+
+class RefusedError(Exception):
+    """A database is not one of this library and processor."""
+
+
+class Prefilter:
+    """Both databases, ready to scan. Not for several threads at a time.
+
+    Args:
+        compiled: the databases.
+        size: how many expressions there are.
+
+    Raises:
+        RefusedError: a database is not one of this library and processor.
+    """
+
+    def __init__(self, compiled: Compiled, size: int) -> None:
+        try:
+            self._narrow = _Scanner(compiled.narrow) if compiled.narrow else None
+            self._wide = _Scanner(compiled.wide) if compiled.wide else None
+        except hyperscan.error:
+            raise RefusedError from None
+        self._narrow_always, self._wide_always = compiled.narrow_always, compiled.wide_always
+        self._everything = Hits({}, frozenset(range(size)))
+
+    def __call__(self, text: str) -> Hits | None:
+        """What could match in a text; None if nothing can."""
+        if text.isascii():
+            scanner, always, data = self._narrow, self._narrow_always, text.encode("ascii")
+        else:
+            folded = fold(text)
+            if folded is None:
+                return self._everything
+            scanner, always, data = self._wide, self._wide_always, folded
+        hits = scanner(data) if scanner else []
+        if not hits and not always:
+            return self._everything if hits is None else None
+        if hits is None:
+            return self._everything
+        ends: dict[int, list[int]] = {}
+        for end, number in sorted(hits):
+            ends.setdefault(number, []).append(end)
+        return Hits(ends, always)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stored:
+    """What a cache file holds: the databases, and what must be known about them without importing Presidio."""
+
+    compiled: Compiled
+    manifest: dict[str, Any]
+
+
+def cache_dir(configured: str) -> Path:
+    """The directory for cache files: the environment's ``VEILOG_CACHE_DIR``, the configured one, or the user's."""
+    environment = os.environ.get("VEILOG_CACHE_DIR")
+    if environment or configured:
+        return Path(environment or configured)
+    base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    try:
+        return base.expanduser() / "veilog"
+    except RuntimeError:
+        # A container's arbitrary user has no home; a shared directory would let others plant databases.
+        return Path(os.devnull) / "veilog"
+
+
+def load(directory: Path, key: str) -> Stored | None:
+    """The databases that were stored under a key; None if there are none, or if the file is not what was written.
+
+    A database that is not what Hyperscan wrote can crash it, so the checksum is checked before it sees anything.
+    """
+    try:
+        data = (directory / (key + _SUFFIX)).read_bytes()
+    except OSError:
+        return None
+    digest, body = data[len(_MAGIC) : len(_MAGIC) + 32], data[len(_MAGIC) + 32 :]
+    if not data.startswith(_MAGIC) or _checksum(key, body) != digest:
+        return None
+    header_size, narrow_size = int.from_bytes(body[:8], "big"), int.from_bytes(body[8:16], "big")
+    header = json.loads(body[16 : 16 + header_size])
+    databases = body[16 + header_size :]
+    return Stored(
+        Compiled(
+            databases[:narrow_size],
+            databases[narrow_size:],
+            frozenset(header["narrow_always"]),
+            frozenset(header["wide_always"]),
+        ),
+        header["manifest"],
+    )
+
+
+def store(directory: Path, key: str, stored: Stored) -> bool:
+    """Write databases under a key; False where that is not possible. Others may do the same at the same time."""
+    compiled = stored.compiled
+    header = json.dumps(
+        {
+            "narrow_always": sorted(compiled.narrow_always),
+            "wide_always": sorted(compiled.wide_always),
+            "manifest": stored.manifest,
+        }
+    ).encode()
+    sizes = len(header).to_bytes(8, "big") + len(compiled.narrow).to_bytes(8, "big")
+    body = sizes + header + compiled.narrow + compiled.wide
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=directory, prefix=".", suffix=_SUFFIX, delete=False) as file:
+            try:
+                file.write(_MAGIC + _checksum(key, body) + body)
+                file.close()
+                Path(file.name).replace(directory / (key + _SUFFIX))
+            except OSError:
+                with contextlib.suppress(OSError):
+                    Path(file.name).unlink()
+                raise
+    except OSError:
+        return False
+    return True
+
+
+def _checksum(key: str, body: bytes) -> bytes:
+    return hashlib.blake2b(body, digest_size=32, key=key.encode()[:64]).digest()

@@ -1,0 +1,301 @@
+"""What a pattern may consume, and how to say it to Hyperscan: decided by reading the pattern, once, at start.
+
+Theory of operation. The prefilter may skip a pattern only if Hyperscan reports every end of every match that Python's
+``regex`` module would find. Both read nearly the same language; where they do not, a pattern is not *agreed* and
+runs on every text. Agreed is what this module's reader knows: literals in ASCII, classes, groups, repeats, look-around
+and the escapes ``\\d \\w \\s \\b`` and their opposites. Fuzzy matching, named classes, set operations, recursion,
+inline flags beyond ``i``, ``m`` and ``s``, and every letter escape that one side lacks, are not.
+
+For text beyond ASCII the two disagree on characters, not on syntax: which are letters, digits or spaces depends on the
+Unicode version of each and on rules for marks and joiners. So Hyperscan never sees them. An agreed pattern can tell
+one character beyond ASCII from another only by ``\\w``, ``\\d`` and ``\\s``: four kinds. The text is folded to one
+byte per character, with one byte above 0x7F for each kind (as ``regex`` itself judges it), and patterns are rewritten
+so that ``\\w`` names those bytes: *wide*. ``\\b`` has no counterpart there and is left out, which only adds matches.
+Case folding is the one other bridge (long s matches ``s``, the Kelvin sign ``k``); texts with such characters are
+*odd*, and every pattern runs on them. One byte per character also makes Hyperscan's offsets those of the text.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import warnings
+from re import _constants as sre  # type: ignore[attr-defined]  # typeshed leaves it out
+from re import _parser  # type: ignore[attr-defined]
+from typing import Any, Final
+
+import regex
+
+OTHER, WORD, DIGIT, SPACE, ODD = 0x80, 0x81, 0x82, 0x83, 0x84
+"""The bytes that stand for characters beyond ASCII, by kind."""
+
+WHITESPACE: Final = " \t\n\r\f\v"
+AGREED_FLAGS: Final = regex.IGNORECASE | regex.MULTILINE | regex.DOTALL
+_UNBOUNDED: Final = int(sre.MAXREPEAT)
+
+_WIDE_IN_CLASS: Final = {
+    "d": r"\d\x82",
+    "w": r"\w\x81\x82",
+    "s": r"\s\x83",
+    "D": r"\x00-\x2f\x3a-\x7f\x80\x81\x83",
+    "W": r"\x00-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f\x80\x83",
+    "S": r"\x00-\x08\x0e-\x1f\x21-\x7f\x80-\x82",
+}
+_PLAIN_ESCAPES: Final = "ntrf"
+_GROUP = re.compile(
+    r"\(\?(?::|=|!|<=|<!|>|P<[A-Za-z_][A-Za-z0-9_]*>|P=[A-Za-z_][A-Za-z0-9_]*\)|[ims]+(?:-[ims]+)?[:)]|-[ims]+:)"
+)
+_REPEAT = re.compile(r"\{\d+(?:,\d*)?\}")
+_SET_OPERATION = re.compile(r"&&|\|\||--|~~|\[[:.=]")
+
+
+class _NotAgreedError(Exception):
+    """The pattern uses something that the two engines may read differently."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shape:
+    """What is known about an agreed pattern.
+
+    Attributes:
+        narrow: the expression for ASCII text.
+        wide: the expression for folded text.
+        max_chars: longest match in characters; None if there is no bound.
+        reach_chars: how far behind the end of a match an assertion may look, at most; None if there is no bound.
+        crosses_whitespace: whether a match may contain ASCII white space.
+    """
+
+    narrow: str
+    wide: str
+    max_chars: int | None
+    reach_chars: int | None
+    crosses_whitespace: bool
+
+
+def shape_of(pattern: str, flags: int) -> Shape | None:
+    """What is known about a pattern of Python's ``regex`` module; None if it is not agreed.
+
+    Args:
+        pattern: the pattern.
+        flags: its flags, as for ``regex.compile``.
+    """
+    if flags & ~AGREED_FLAGS:
+        return None
+    try:
+        narrow, wide = _Reader(pattern).read()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            tree = _parser.parse(pattern, int(flags))
+    except (_NotAgreedError, re.error, Warning, OverflowError, RecursionError):
+        return None
+    least, most = tree.getwidth()
+    if not least:
+        return None
+    reach = _reach(tree)
+    return Shape(
+        narrow=narrow,
+        wide=wide,
+        max_chars=None if most >= _UNBOUNDED else most,
+        reach_chars=None if reach >= _UNBOUNDED else reach + 1,
+        crosses_whitespace=any(_can_consume(tree, ord(space)) for space in WHITESPACE),
+    )
+
+
+class _Reader:
+    """Reads a pattern from left to right and writes it for both kinds of text."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+        self._at = 0
+        self._narrow: list[str] = []
+        self._wide: list[str] = []
+
+    def read(self) -> tuple[str, str]:
+        if not self._pattern.isascii():
+            raise _NotAgreedError
+        while self._at < len(self._pattern):
+            self._item()
+        return "".join(self._narrow), "".join(self._wide)
+
+    def _write(self, narrow: str, wide: str | None = None) -> None:
+        self._narrow.append(narrow)
+        self._wide.append(narrow if wide is None else wide)
+
+    def _item(self) -> None:
+        char = self._pattern[self._at]
+        if char == "\\":
+            self._escape()
+        elif char == "[":
+            self._class()
+        elif self._pattern.startswith("(?", self._at):
+            group = _GROUP.match(self._pattern, self._at)
+            if group is None:
+                raise _NotAgreedError
+            self._take(group[0])
+        elif self._pattern.startswith("(*", self._at):
+            raise _NotAgreedError
+        elif char == "{":
+            repeat = _REPEAT.match(self._pattern, self._at)
+            if repeat is None:
+                raise _NotAgreedError
+            self._take(repeat[0])
+        else:
+            self._take(char)
+
+    def _take(self, text: str) -> None:
+        self._write(text)
+        self._at += len(text)
+
+    def _escape(self) -> None:
+        char = self._escaped()
+        if char in "dwsDWS":
+            self._write("\\" + char, f"[{_WIDE_IN_CLASS[char]}]")
+        elif char in "bB":
+            # A repeated boundary means nothing; without the boundary the repeat would take hold of what is before it.
+            if self._pattern[self._at : self._at + 1] in ("*", "+", "?", "{"):
+                raise _NotAgreedError
+            self._write("\\" + char, "(?:)")
+        elif char in "AZ" or char in "123456789":
+            self._write("\\" + char)
+        else:
+            self._write(self._literal(char))
+
+    def _escaped(self) -> str:
+        char = self._pattern[self._at + 1 : self._at + 2]
+        self._at += 2
+        return char
+
+    def _literal(self, char: str) -> str:
+        if char == "x":
+            digits = self._pattern[self._at : self._at + 2]
+            if not re.fullmatch("[0-7][0-9A-Fa-f]", digits):
+                raise _NotAgreedError
+            self._at += 2
+            return "\\x" + digits
+        if not char or (char.isalnum() and char not in _PLAIN_ESCAPES):
+            raise _NotAgreedError
+        return "\\" + char
+
+    def _class(self) -> None:
+        start = self._at
+        self._take("[")
+        if self._pattern.startswith("^", self._at):
+            self._take("^")
+        if self._pattern.startswith("]", self._at):
+            self._at += 1
+            self._write(r"\]")
+        while True:
+            char = self._pattern[self._at : self._at + 1]
+            if not char or (self._at > start + 1 and _SET_OPERATION.match(self._pattern, self._at)):
+                raise _NotAgreedError
+            if char == "]":
+                self._take("]")
+                return
+            if char == "\\":
+                char = self._escaped()
+                if char in "dwsDWS":
+                    self._write("\\" + char, _WIDE_IN_CLASS[char])
+                elif char == "b":
+                    self._write(r"\x08")
+                else:
+                    self._write(self._literal(char))
+            elif char == "[":
+                self._at += 1
+                self._write(r"\[")
+            else:
+                self._take(char)
+
+
+def _reach(tree: Any) -> int:
+    """How far assertions look beyond where they stand, at most: the sum over nested ones."""
+    most = 0
+    for operator, argument in tree:
+        if operator in (sre.ASSERT, sre.ASSERT_NOT):
+            inside = argument[1]
+            most = max(most, inside.getwidth()[1] + _reach(inside))
+        else:
+            most = max([most, *(_reach(part) for part in _parts(operator, argument))])
+    return min(most, _UNBOUNDED)
+
+
+def _parts(operator: Any, argument: Any) -> list[Any]:
+    """The sub-patterns of a node that consume text."""
+    if operator in (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT):
+        return [argument[2]]
+    if operator is sre.SUBPATTERN:
+        return [argument[3]]
+    if operator is sre.ATOMIC_GROUP:
+        return [argument]
+    if operator is sre.BRANCH:
+        return list(argument[1])
+    if operator is sre.GROUPREF_EXISTS:
+        return [part for part in argument[1:] if part is not None]
+    return []
+
+
+def _can_consume(tree: Any, code: int) -> bool:
+    """Whether a pattern may take an ASCII white space character into a match."""
+    return any(_node_can_consume(operator, argument, code) for operator, argument in tree)
+
+
+def _node_can_consume(operator: Any, argument: Any, code: int) -> bool:
+    if operator is sre.LITERAL:
+        return bool(argument == code)
+    if operator is sre.IN:
+        return _in_class(argument, code)
+    if operator in (sre.ASSERT, sre.ASSERT_NOT, sre.AT, sre.GROUPREF):
+        return False
+    parts = _parts(operator, argument)
+    # What is not known (any character, all but one) may consume it.
+    return any(_can_consume(part, code) for part in parts) if parts else True
+
+
+def _in_class(items: Any, code: int) -> bool:
+    negated, found = False, False
+    for operator, argument in items:
+        if operator is sre.NEGATE:
+            negated = True
+        elif operator is sre.LITERAL:
+            found |= argument == code
+        elif operator is sre.RANGE:
+            found |= argument[0] <= code <= argument[1]
+        elif operator is sre.CATEGORY:
+            found |= argument in (sre.CATEGORY_SPACE, sre.CATEGORY_NOT_DIGIT, sre.CATEGORY_NOT_WORD)
+        else:
+            return True
+    return bool(found != negated)
+
+
+class Fold(dict[int, int]):
+    """Character to byte, for ``str.translate``; learns each character when it first comes, 1.1 million at most."""
+
+    # As literals and in classes: the library folds ``ı`` to ``I``, but not to ``i``.
+    _FOLDS = regex.compile(r"i|k|s|I|K|S|[a-z]|[A-Z]|[\x00-\x7f]", regex.IGNORECASE)
+    _DIGIT, _SPACE, _WORD = map(regex.compile, (r"\d", r"\s", r"\w"))
+    _PYTHON_DIGIT = re.compile(r"\d")
+
+    def __missing__(self, code: int) -> int:
+        self[code] = kind = self._kind(chr(code)) if code > 0x7F else code
+        return kind
+
+    def _kind(self, char: str) -> int:
+        digit = self._DIGIT.match(char) is not None
+        # The phone recognizer judges digits by Python's own tables, which may be of another Unicode version.
+        if self._FOLDS.match(char) or digit != (self._PYTHON_DIGIT.match(char) is not None):
+            return ODD
+        if digit:
+            return DIGIT
+        if self._SPACE.match(char):
+            return SPACE
+        return WORD if self._WORD.match(char) else OTHER
+
+
+_NON_ASCII = re.compile(r"[^\x00-\x7f]+")
+_FOLD = Fold()
+_ODD_CHAR = chr(ODD)
+
+
+def fold(text: str) -> bytes | None:
+    """A text beyond ASCII as one byte per character; None if it is odd."""
+    folded = _NON_ASCII.sub(lambda run: run[0].translate(_FOLD), text)
+    return None if _ODD_CHAR in folded else folded.encode("latin-1")

@@ -1,0 +1,421 @@
+"""Presidio's results from the few places of a text where a pattern could match.
+
+Theory of operation. ``AnalyzerEngine.analyze`` runs every recognizer over the whole text, raises scores by context
+words, drops what is below the threshold and removes duplicates. Here the same happens with less text:
+
+* **Windows.** A pattern runs only where the prefilter says that a match could end. A match that ends at ``e`` starts
+  no earlier than ``e`` minus the longest match, and, for a pattern that cannot take white space into a match, not
+  before the white space in front of ``e``. Positions outside these windows start no match, so leaving them out changes
+  nothing. Inside, ``finditer`` sees the true text on the left (``pos`` does not hide it) and, on the right, all that a
+  match attempt from inside the window can look at: the longest match or the next white space, plus the reach of
+  look-ahead. ``endpos`` is beyond that, so no assertion ever meets the artificial end. Matches that start behind the
+  window are not believed. ``finditer`` goes on where the last match ended, so the next window does too.
+* **The rest is Presidio's.** Validation is the recognizer's own, duplicates are removed by Presidio's own function,
+  first per recognizer and then, after the threshold, over all. A recognizer with an ``analyze`` of its own runs as it
+  is.
+* **Context.** Scores are raised by the enhancer's own rules. Tokens are made only if a word of the recognizer's context
+  occurs in the text at all, and from pieces of text that came before (see ``words``).
+* **Weak patterns.** A pattern whose score cannot reach the threshold even with context, and whose matches no validator
+  can raise, is never run. In its recognizer it could have removed only results that are weaker still.
+
+Time is bounded per text, not only per pattern.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+import regex
+from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult
+from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
+from presidio_analyzer.predefined_recognizers import IbanRecognizer, PhoneRecognizer
+
+from veilog_filters.config import Detect
+from veilog_filters.detect.finding import DetectorTimeout, Finding
+from veilog_filters.detect.phone import Least, PhoneFinder, gate, least_of
+from veilog_filters.detect.prefilter import Expression, Hits, expression_of
+from veilog_filters.detect.presidio import LANGUAGE, BlankNlpEngine, PresidioDetector, break_punctuation, lazy_artifacts
+from veilog_filters.detect.syntax import WHITESPACE, shape_of
+from veilog_filters.detect.words import Tokenizer, Words
+
+_SPACE = re.compile(f"[{WHITESPACE}]")
+_MAX_WINDOW_CHARS: Final = 1_000
+
+
+class UnsupportedError(Exception):
+    """Presidio's engine is set up in a way that this module does not know. Use the engine itself."""
+
+
+class _Pattern:
+    """One pattern of a recognizer, and how to run it on windows of a text."""
+
+    def __init__(self, pattern: str, flags: int, score: float) -> None:
+        self.score = score
+        self._compiled = regex.compile(pattern, flags=flags)
+        shape = shape_of(pattern, flags)
+        self.expression = expression_of(shape, flags)
+        self._crosses = shape is None or shape.crosses_whitespace
+        self._most = shape.max_chars if shape and shape.max_chars else 0
+        self._behind = shape.reach_chars + 1 if shape and shape.reach_chars is not None else 0
+        # Either white space or a longest match must bound the windows.
+        bounded = not self._crosses or 0 < self._most <= _MAX_WINDOW_CHARS
+        self._has_windows = self._behind > 0 and bounded
+
+    def spans(self, text: str, ends: list[int] | None, deadline: float) -> Iterator[tuple[int, int]]:
+        """Exactly the spans of ``finditer`` over the whole text.
+
+        Args:
+            text: the text.
+            ends: where a match could end, in ascending order; None if that is not known.
+            deadline: when to give up.
+
+        Raises:
+            TimeoutError: the deadline has passed.
+        """
+        if ends is None or not self._has_windows:
+            for match in self._compiled.finditer(text, timeout=_remaining(deadline)):
+                yield match.span()
+            return
+        last = 0
+        for first, stop, limit in self._windows(text, ends):
+            for match in self._compiled.finditer(text, max(first, last), limit, timeout=_remaining(deadline)):
+                span = match.span()
+                if span[0] >= stop:
+                    break
+                last = span[1]
+                yield span
+
+    def _windows(self, text: str, ends: list[int]) -> Iterator[tuple[int, int, int]]:
+        """Where matches can start (from, to) and how far attempts from there can look, without overlap."""
+        first = stop = -1
+        limit = left = 0
+        right = -1
+        for end in ends:
+            if self._crosses:
+                start, new_limit = end - self._most, end + self._most
+            else:
+                if end > right:
+                    if text[end - 1] in WHITESPACE:
+                        continue
+                    left = max(text.rfind(space, max(right, 0), end) for space in WHITESPACE) + 1
+                    left = max(left, right, 0)
+                    space = _SPACE.search(text, end)
+                    right = space.start() if space else len(text)
+                start, new_limit = left, right
+                if self._most:
+                    start, new_limit = max(start, end - self._most), min(new_limit, end + self._most)
+            if start > stop:
+                if stop > 0:
+                    yield max(first, 0), stop, limit + self._behind
+                first = start
+            stop, limit = end, new_limit
+        if stop > 0:
+            yield max(first, 0), stop, limit + self._behind
+
+
+class _Found(NamedTuple):
+    """A result and the recognizer it comes from."""
+
+    result: RecognizerResult
+    recognizer: _Recognizer
+
+
+class _Recognizer:
+    """One of Presidio's recognizers. The base class runs it as it is, on every text."""
+
+    def __init__(self, recognizer: EntityRecognizer) -> None:
+        self.recognizer = recognizer
+        context = recognizer.context or []
+        self.context = [word.lower() for word in context]
+        # Lower case of a sigma depends on what is around it, so a word with one may be in the text unseen.
+        self.context_is_plain = all(word.strip() and "σ" not in word and "ς" not in word for word in self.context)
+        self.expressions: list[Expression | None] = []
+        self.needed_context: list[tuple[str, ...]] = []
+        self.metadata = {
+            RecognizerResult.RECOGNIZER_NAME_KEY: str(recognizer.name),  # type: ignore[has-type]
+            RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: recognizer.id,
+        }
+
+    def find(
+        self,
+        text: str,
+        places: list[tuple[int, list[int] | None]],  # noqa: ARG002
+        engine: BlankNlpEngine,
+        deadline: float,  # noqa: ARG002
+    ) -> list[RecognizerResult]:
+        """Its results.
+
+        Args:
+            text: the text.
+            places: which of its expressions could match, and the ends of such matches, if they are known.
+            engine: makes tokens, if somebody asks.
+            deadline: when to give up.
+        """
+        entities = self.recognizer.supported_entities
+        return self.recognizer.analyze(text, entities, lazy_artifacts(engine, text)) or []
+
+    def _result(self, start: int, end: int, score: float) -> RecognizerResult:
+        entity = self.recognizer.supported_entities[0]
+        return RecognizerResult(entity, start, end, score, recognition_metadata=self.metadata)
+
+
+class _Gated(_Recognizer):
+    """A recognizer that analyzes as it is, but only texts in which one of its patterns could match."""
+
+    def __init__(self, recognizer: PatternRecognizer) -> None:
+        super().__init__(recognizer)
+        self.expressions = [
+            expression_of(shape_of(p.regex, _flags(recognizer)), _flags(recognizer)) for p in _patterns(recognizer)
+        ]
+        self.needed_context = [()] * len(self.expressions)
+
+
+class _PatternRecognizer(_Recognizer):
+    """A recognizer that does what ``PatternRecognizer`` does, pattern by pattern."""
+
+    recognizer: PatternRecognizer
+
+    def __init__(self, recognizer: PatternRecognizer, threshold: float, enhancer: LemmaContextAwareEnhancer) -> None:
+        super().__init__(recognizer)
+        kind = type(recognizer)
+        self._validates = kind.validate_result is not PatternRecognizer.validate_result
+        self._invalidates = kind.invalidate_result is not PatternRecognizer.invalidate_result
+        flags = _flags(recognizer)
+        self._patterns = [
+            _Pattern(pattern.regex, flags, pattern.score)
+            for pattern in _patterns(recognizer)
+            if self._validates or _best(pattern.score, self.context, enhancer) >= threshold
+        ]
+        self.expressions = [pattern.expression for pattern in self._patterns]
+        # A weak match removes only weaker ones in its recognizer, which need the same words.
+        needs = tuple(self.context) if self.context_is_plain and not self._validates else ()
+        self.needed_context = [needs if pattern.score < threshold else () for pattern in self._patterns]
+
+    def find(
+        self,
+        text: str,
+        places: list[tuple[int, list[int] | None]],
+        engine: BlankNlpEngine,  # noqa: ARG002
+        deadline: float,
+    ) -> list[RecognizerResult]:
+        """As ``PatternRecognizer.analyze``, on the places where a pattern could match."""
+        results = []
+        for number, ends in places:
+            pattern = self._patterns[number]
+            for start, end in pattern.spans(text, ends, deadline):
+                score = self._score(text[start:end], pattern.score) if start < end else EntityRecognizer.MIN_SCORE
+                if score > EntityRecognizer.MIN_SCORE:
+                    results.append(self._result(start, end, score))
+        return EntityRecognizer.remove_duplicates(results) if len(results) > 1 else results
+
+    def _score(self, found: str, score: float) -> float:
+        if self._validates:
+            valid = self.recognizer.validate_result(found)
+            if valid is not None:
+                score = EntityRecognizer.MAX_SCORE if valid else EntityRecognizer.MIN_SCORE
+        if self._invalidates and self.recognizer.invalidate_result(found):
+            score = EntityRecognizer.MIN_SCORE
+        return score
+
+
+class _Phone(_Recognizer):
+    """Presidio's phone recognizer."""
+
+    recognizer: PhoneRecognizer
+
+    def __init__(self, recognizer: PhoneRecognizer, least: Least) -> None:
+        super().__init__(recognizer)
+        self._find = PhoneFinder(recognizer.supported_regions, least)
+        self.expressions = [Expression(*gate(least), int(regex.IGNORECASE))]
+        self.needed_context = [()]
+
+    def find(
+        self,
+        text: str,
+        places: list[tuple[int, list[int] | None]],  # noqa: ARG002
+        engine: BlankNlpEngine,  # noqa: ARG002
+        deadline: float,
+    ) -> list[RecognizerResult]:
+        """As ``PhoneRecognizer.analyze``."""
+        results = [self._result(start, end, self.recognizer.SCORE) for start, end in self._find(text, deadline)]
+        return EntityRecognizer.remove_duplicates(results) if len(results) > 1 else results
+
+
+class Verifier:
+    """Presidio's findings of a text, given where to look.
+
+    Args:
+        options: the ``detect`` section of the configuration.
+        least: how small a phone number can be, if it is known from an earlier start.
+
+    Attributes:
+        names: what detects, with versions.
+        expressions: what the prefilter must look for; None for what must always be tried.
+        needed_context: by expression, lower-case words of which one must be in a text for a match to reach the
+            threshold; empty where a match does without.
+        least: how small a phone number can be; None without a phone recognizer.
+
+    Raises:
+        ValueError: as ``PresidioDetector``.
+        UnsupportedError: the installed Presidio does something that this does not know.
+    """
+
+    def __init__(self, options: Detect, least: Least | None = None) -> None:
+        reference = PresidioDetector(options)
+        enhancer = reference.engine.context_aware_enhancer
+        if type(enhancer) is not LemmaContextAwareEnhancer:
+            raise UnsupportedError
+        self.names = reference.names
+        self.least = least
+        self._enhancer: LemmaContextAwareEnhancer = enhancer
+        self._threshold = options.threshold
+        self._timeout_secs = options.timeout_secs
+        self._blank = reference.blank
+        self._tokenize = Tokenizer(self._blank.nlp, self._keywords)
+        wanted = set(reference.engine.registry.get_recognizers(language=LANGUAGE, entities=reference.entities))
+        self._recognizers = [self._known(r) for r in reference.engine.registry.recognizers if r in wanted]
+        self.expressions: list[Expression | None] = []
+        self.needed_context: list[tuple[str, ...]] = []
+        self._owners: list[tuple[int, int]] = []
+        self._always: list[int] = []
+        for index, recognizer in enumerate(self._recognizers):
+            self.expressions += recognizer.expressions
+            self.needed_context += recognizer.needed_context
+            self._owners += [(index, number) for number in range(len(recognizer.expressions))]
+            if type(recognizer) is _Recognizer:
+                self._always.append(index)
+
+    @property
+    def runs_always(self) -> bool:
+        """Whether there is a recognizer that no expression can stand for, so that every text must come here."""
+        return bool(self._always)
+
+    def _known(self, recognizer: EntityRecognizer) -> _Recognizer:
+        kind = type(recognizer)
+        if kind.enhance_using_context is not EntityRecognizer.enhance_using_context:
+            raise UnsupportedError
+        if isinstance(recognizer, PhoneRecognizer) and kind is PhoneRecognizer and recognizer.leniency == 1:
+            self.least = self.least or least_of(recognizer.supported_regions)
+            return _Phone(recognizer, self.least)
+        if isinstance(recognizer, PatternRecognizer):
+            if kind.analyze is PatternRecognizer.analyze:
+                return _PatternRecognizer(recognizer, self._threshold, self._enhancer)
+            if kind is IbanRecognizer:
+                return _Gated(recognizer)
+        return _Recognizer(recognizer)
+
+    def __call__(self, text: str, hits: Hits | None) -> list[Finding]:
+        """The findings of a text, in the order of their start.
+
+        Args:
+            text: the text.
+            hits: what the prefilter says; None if nothing was asked.
+
+        Raises:
+            DetectorTimeout: it took too long. Treat the whole text as found.
+        """
+        deadline = time.monotonic() + self._timeout_secs
+        try:
+            found = [
+                _Found(result, self._recognizers[index])
+                for index, places in self._places(hits).items()
+                for result in self._recognizers[index].find(text, places, self._blank, deadline)
+            ]
+        except TimeoutError:
+            raise DetectorTimeout from None
+        self._enhance(text, found)
+        results = [result for result, _ in found if result.score >= self._threshold]
+        if len(results) > 1:
+            results = EntityRecognizer.remove_duplicates(results)
+        return sorted(Finding(r.start, r.end, r.entity_type, r.score) for r in results)
+
+    def _places(self, hits: Hits | None) -> dict[int, list[tuple[int, list[int] | None]]]:
+        """Which recognizers to run, on which of their expressions, and where."""
+        places: dict[int, list[tuple[int, list[int] | None]]] = {index: [] for index in self._always}
+        whole: Iterable[int] = range(len(self._owners)) if hits is None else hits.whole
+        for expression in whole:
+            index, number = self._owners[expression]
+            places.setdefault(index, []).append((number, None))
+        if hits is not None:
+            for expression, ends in hits.ends.items():
+                index, number = self._owners[expression]
+                places.setdefault(index, []).append((number, ends))
+        return places
+
+    def _enhance(self, text: str, found: list[_Found]) -> None:
+        """Raise scores by context words, as ``LemmaContextAwareEnhancer`` does."""
+        words: Words | None = None
+        lowered: str | None = None
+        mentioned: dict[int, bool] = {}
+        for result, recognizer in found:
+            if not recognizer.context or result.score >= LemmaContextAwareEnhancer.MAX_SCORE:
+                continue
+            if lowered is None:
+                lowered = text.lower()
+            if id(recognizer) not in mentioned:
+                mentioned[id(recognizer)] = not recognizer.context_is_plain or any(
+                    word in lowered for word in recognizer.context
+                )
+            if not mentioned[id(recognizer)]:
+                continue
+            words = words or self._tokenize(break_punctuation(text))
+            around = self._around(words, result.start)
+            enhancer = self._enhancer
+            if enhancer._find_supportive_word_in_context(  # noqa: SLF001
+                around, recognizer.context, enhancer.context_matching_mode
+            ):
+                result.score = _enhanced(result.score, enhancer)
+
+    def _keywords(self, words: Sequence[str]) -> list[str]:
+        """Those of some tokens that count, as Presidio's ``NlpArtifacts`` picks them."""
+        return lazy_artifacts(self._blank, "").set_keywords(self._blank, list(words), LANGUAGE)
+
+    def _around(self, words: Words, start: int) -> list[str]:
+        """The words around a position that count, as ``_extract_surrounding_words`` picks them."""
+        if not words.words:
+            return [""]
+        index = bisect_right(words.ends, start)
+        if index == len(words.words):
+            raise ValueError("a match starts behind the last word")
+        enhancer, keywords = self._enhancer, words.keywords
+        before: list[str] = enhancer._add_n_words_backward(  # noqa: SLF001
+            index,
+            enhancer.context_prefix_count,
+            words.words,
+            keywords,  # type: ignore[arg-type]  # a set is looked up faster than Presidio's list
+        )
+        behind: list[str] = enhancer._add_n_words_forward(  # noqa: SLF001
+            index,
+            enhancer.context_suffix_count,
+            words.words,
+            keywords,  # type: ignore[arg-type]
+        )
+        return before + behind
+
+
+def _enhanced(score: float, enhancer: LemmaContextAwareEnhancer) -> float:
+    raised: float = max(score + enhancer.context_similarity_factor, enhancer.min_score_with_context_similarity)
+    return min(raised, LemmaContextAwareEnhancer.MAX_SCORE)
+
+
+def _best(score: float, context: list[str], enhancer: LemmaContextAwareEnhancer) -> float:
+    return _enhanced(score, enhancer) if context else score
+
+
+def _flags(recognizer: PatternRecognizer) -> int:
+    return int(recognizer.global_regex_flags or 0)
+
+
+def _patterns(recognizer: PatternRecognizer) -> list[Pattern]:
+    return list(recognizer.patterns)  # type: ignore[has-type]  # Presidio's own hints run in a circle
+
+
+def _remaining(deadline: float) -> Any:
+    remaining = deadline - time.monotonic()
+    if remaining <= 0:
+        raise TimeoutError
+    return remaining

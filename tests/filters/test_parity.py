@@ -1,0 +1,131 @@
+"""The fast detector finds what Presidio's engine finds: span for span, score for score, on any text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from texts import CONTEXT, GLUE, VALUES, generated, sample_texts
+from veilog_filters.config import Detect
+from veilog_filters.detect import prefilter
+from veilog_filters.detect.fast import FastDetector
+from veilog_filters.detect.finding import DetectorTimeout, Finding
+from veilog_filters.detect.presidio import PresidioDetector
+
+pytestmark = pytest.mark.skipif(not prefilter.available(), reason="Hyperscan is not there: the reference is what runs")
+
+SOAK = os.environ.get("VEILOG_SOAK") == "1"
+CUSTOM: list[dict[str, Any]] = [
+    {
+        "name": "employee",
+        "entity": "EMPLOYEE_ID",
+        "patterns": [{"regex": r"\bE-?\d{5}\b", "score": 0.3}, {"regex": r"(?<=emp )\w+(?=\W|$)", "score": 0.1}],
+        "context": ["staff", "employee"],
+    },
+    # Each is something that Hyperscan must not be trusted with.
+    {"name": "umlaut", "entity": "UMLAUT", "patterns": [{"regex": "straße [äöü]+", "score": 0.7}]},
+    {"name": "fuzzy", "entity": "FUZZY", "patterns": [{"regex": "(?:nordwind){e<=1}", "score": 0.7}]},
+    {"name": "property", "entity": "PROPERTY", "patterns": [{"regex": r"\p{Lu}{3}\s\d", "score": 0.5}]},
+    {"name": "empty", "entity": "EMPTY", "patterns": [{"regex": r"\d*", "score": 0.6}]},
+    {"name": "twice", "entity": "TWICE", "patterns": [{"regex": r"(\w{3,9})[\s-]\1", "score": 0.6}]},
+    {"name": "lines", "entity": "LINES", "patterns": [{"regex": r"^[^\W\d_]+\s\w+$", "score": 0.4}]},
+    {"name": "opposite", "entity": "OPPOSITE", "patterns": [{"regex": r"\b[\D\S]{2}\W\B[^k-s]", "score": 0.4}]},
+]
+FURTHER = ["EsNieRecognizer", "DeKfzRecognizer", "AbaRoutingRecognizer", "ItDriverLicenseRecognizer"]
+CONFIGURATIONS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "everything": {"threshold": 0},
+    "strict": {"threshold": 0.6},
+    "no_secrets": {"secrets": False, "threshold": 0.05},
+    "few": {"entities": ["EMAIL_ADDRESS", "US_SSN", "PHONE_NUMBER"], "threshold": 0.1},
+    "more": {"further_recognizers": FURTHER, "recognizers": CUSTOM, "threshold": 0.3},
+}
+
+
+@cache
+def detectors(name: str) -> tuple[FastDetector, PresidioDetector]:
+    options = Detect.model_validate(CONFIGURATIONS[name] | {"cache_entries": 0, "timeout_secs": 30})
+    return FastDetector(options), PresidioDetector(options)
+
+
+def outcome(detect: Callable[[str], list[Finding]], text: str) -> list[Finding] | str:
+    try:
+        return detect(text)
+    except DetectorTimeout:
+        raise
+    except Exception as error:
+        return type(error).__name__
+
+
+def check(name: str, texts: Iterable[str]) -> None:
+    fast, reference = detectors(name)
+    for text in texts:
+        expected = outcome(reference, text)
+        found = outcome(fast, text)
+        # Where Presidio's engine fails on a text, the fast detector may still have findings.
+        assert found == expected or isinstance(expected, str), ascii(text)
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_on_all_samples(name: str) -> None:
+    check(name, sample_texts())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_on_generated_texts(name: str) -> None:
+    check(name, generated(seed=len(name), number=20_000 if SOAK else 150))
+
+
+@pytest.mark.parametrize("name", ["default", "everything", "more"])
+def test_on_every_value_at_every_edge(name: str) -> None:
+    texts = list(VALUES)
+    texts += [value + glue + value for value, glue in zip(VALUES * 2, GLUE * 2, strict=False)]
+    texts += [f"x{value}", f"{value}x"] if (value := VALUES[0]) else []
+    check(name, texts)
+
+
+@pytest.mark.slow
+def test_on_long_texts() -> None:
+    many = " ".join(VALUES)
+    filler = "The heat pump moves heat from the cold side to the warm side. " * 100
+    texts = [
+        many * 3,
+        filler + many + filler,
+        "\n".join(f"{number},row{number},10.0.0.{number % 256}" for number in range(400)),
+        "a" * 20_000 + "@example.com",
+        "1" * 5_000,
+        "example.com/" + "a" * 5_000 + " x",
+        "(" * 2_000 + VALUES[4],
+    ]
+    check("default", texts)
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=3_000 if SOAK else 120,
+    deadline=None,
+    derandomize=not SOAK,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(
+    name=st.sampled_from(sorted(CONFIGURATIONS)),
+    parts=st.lists(
+        st.one_of(
+            st.sampled_from(VALUES),
+            st.sampled_from(CONTEXT),
+            st.sampled_from(GLUE),
+            st.text(max_size=4),
+            st.from_regex(r"[0-9 .()+/-]{1,12}", fullmatch=True),
+        ),
+        max_size=12,
+    ),
+)
+def test_on_any_mixture(name: str, parts: list[str]) -> None:
+    check(name, ["".join(parts)])
