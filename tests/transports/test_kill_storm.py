@@ -30,7 +30,7 @@ from veilog_parsers.record import RawRecord
 from veilog_parsers.times import from_epoch_ns
 
 SOAK = bool(os.environ.get("VEILOG_SOAK"))
-RECORDS, KILLS = (100_000, 20) if SOAK else (3_000, 6)
+RECORDS, KILLS = (100_000, 20) if SOAK else (30_000, 6)
 CHUNK = 50
 SECONDS = 1_740_994_863
 COLLECTOR = Path(__file__).parents[1] / "peers" / "collector.py"
