@@ -44,6 +44,8 @@ from veilog_filters.detect.words import Tokenizer, Words
 
 _SPACE = re.compile(f"[{WHITESPACE}]")
 _MAX_WINDOW_CHARS: Final = 1_000
+_FEW: Final = 6
+"""With more matches than this, the words of the whole text are made once, not those around each match."""
 
 
 class UnsupportedError(Exception):
@@ -349,6 +351,7 @@ class Verifier:
     def _enhance(self, text: str, found: list[_Found]) -> None:
         """Raise scores by context words, as ``LemmaContextAwareEnhancer`` does."""
         words: Words | None = None
+        broken: str | None = None
         lowered: str | None = None
         mentioned: dict[int, bool] = {}
         for result, recognizer in found:
@@ -362,9 +365,16 @@ class Verifier:
                 )
             if not mentioned[id(recognizer)]:
                 continue
-            words = words or self._tokenize(break_punctuation(text))
-            around = self._around(words, result.start)
             enhancer = self._enhancer
+            broken = broken or break_punctuation(text)
+            if len(found) > _FEW:
+                words = words or self._tokenize(broken)
+            else:
+                # One keyword more than the count says, on each side: see ``_add_n_words``.
+                words = self._tokenize.near(
+                    broken, result.start, enhancer.context_prefix_count + 1, enhancer.context_suffix_count + 1
+                )
+            around = self._around(words, result.start)
             if enhancer._find_supportive_word_in_context(  # noqa: SLF001
                 around, recognizer.context, enhancer.context_matching_mode
             ):
