@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, NoReturn
 
 import click
@@ -41,22 +42,45 @@ def app() -> None:
 @click.option("--schema", type=click.Choice(sorted(ENCODERS)), default="native", show_default=True)
 @click.option("--tag-key", default="", metavar="KEY", help="Key of records that holds the shipper's tag; kept.")
 @click.option("--time-key", default="", metavar="KEY", help="Key of records that holds the shipper's time; kept.")
+@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes; order is kept.")
 def filter_command(
-    config_path: str | None, input_format: str, output_format: str, schema: str, tag_key: str, time_key: str
+    config_path: str | None,
+    input_format: str,
+    output_format: str,
+    schema: str,
+    tag_key: str,
+    time_key: str,
+    workers: int,
 ) -> None:
     """Filter raw records from stdin to clean events on stdout, in order."""
-    config = load_config(config_path)
-    pipeline = Pipeline(config, schema, config_path=config_path)
-    framer = FRAMERS[input_format](pipeline.fingerprinter, config.tenant_id, config.limits.max_record_bytes)
-    injected = stdio.Injected(tag_key, time_key, config.sidecar.tag) if tag_key or time_key else None
-    with _progress(pipeline.counts) as progress:
-        readable = stdio.run(
-            pipeline, framer, WRITERS[output_format], sys.stdin.buffer, sys.stdout.buffer, progress.update, injected
-        )
+    make = partial(_make_filter, config_path, input_format, output_format, schema, tag_key, time_key)
+    filtering = make()
+    progress = _Progress(sys.stderr.isatty())
+    with progress:
+        if workers == 1:
+            stdio.run(filtering, sys.stdin.buffer, sys.stdout.buffer, lambda: progress.update(filtering.counts))
+            readable = not filtering.broken
+            progress.update(filtering.counts)
+        else:
+            from veilog_filters.transports import parallel
+
+            limit = load_config(config_path).limits.max_record_bytes
+            cutter = parallel.LineCutter() if input_format == "jsonl" else parallel.MsgpackCutter(limit)
+            readable = parallel.run(make, workers, cutter, sys.stdin.buffer, sys.stdout.buffer, progress.update)
     progress.summarize()
     if not readable:
         click.echo("veilog: the input stopped being msgpack; the rest went to quarantine as one record.", err=True)
         sys.exit(EXIT_FAILED)
+
+
+def _make_filter(
+    config_path: str | None, input_format: str, output_format: str, schema: str, tag_key: str, time_key: str
+) -> stdio.Filter:
+    config = load_config(config_path)
+    pipeline = Pipeline(config, schema, config_path=config_path)
+    framer = FRAMERS[input_format](pipeline.fingerprinter, config.tenant_id, config.limits.max_record_bytes)
+    injected = stdio.Injected(tag_key, time_key, config.sidecar.tag) if tag_key or time_key else None
+    return stdio.Filter(pipeline, framer, WRITERS[output_format], injected)
 
 
 @app.command()
@@ -142,8 +166,8 @@ def key() -> None:
 class _Progress:
     """Progress and a closing summary on stderr: a live line on a terminal, else a line only if there is bad news."""
 
-    def __init__(self, counts: Counts, terminal: bool) -> None:
-        self._counts = counts
+    def __init__(self, terminal: bool) -> None:
+        self._counts = Counts()
         self._terminal = terminal
         self._shown = -1
 
@@ -154,8 +178,9 @@ class _Progress:
         if self._terminal:
             click.echo("\r\033[K", nl=False, err=True)
 
-    def update(self) -> None:
-        counts = self._counts
+    def update(self, counts: Counts) -> None:
+        """Show how far it is."""
+        self._counts = counts
         if self._terminal and counts.received // 1000 != self._shown:
             self._shown = counts.received // 1000
             click.echo(f"\r\033[K{counts.received:,} records, {counts.bytes_in / 1e6:,.1f} MB", nl=False, err=True)
@@ -171,10 +196,6 @@ class _Progress:
             if counter:
                 reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(counter.items()))
                 click.echo(f"veilog: {counter.total():,} {what}: {reasons}.", err=True)
-
-
-def _progress(counts: Counts) -> _Progress:
-    return _Progress(counts, sys.stderr.isatty())
 
 
 def main() -> NoReturn:

@@ -29,6 +29,7 @@ from veilog_parsers.event import AuditEvent, CleanText, Message, PreviousHashes,
 
 MIN_KEY_BYTES: Final = 32
 _DOMAIN_CACHE: Final = 1024
+_EPHEMERAL_KEY: Final = "VEILOG_EPHEMERAL_KEY"
 _HOW_TO_MAKE_ONE: Final = "run: export VEILOG_HASH_KEY=$(veilog key)"
 
 
@@ -48,7 +49,8 @@ def load_key(option: HashKey, where: str = "hash_key", file: str = "configuratio
         return ConfigError(Defect(file, 0, where, problem, fix))
 
     if option.ephemeral:
-        key = secrets.token_bytes(MIN_KEY_BYTES)
+        # One key for this process and the workers that it starts: they inherit its environment.
+        key = base64.b64decode(os.environ.setdefault(_EPHEMERAL_KEY, new_key()))
     else:
         if option.env:
             encoded, origin = os.environ.get(option.env, ""), f"the environment variable {option.env}"

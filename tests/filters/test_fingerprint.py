@@ -102,7 +102,11 @@ def test_keys_come_from_environment_file_or_nowhere(monkeypatch: pytest.MonkeyPa
     assert from_environment[0] == KEY
     assert from_environment == load_key(HashKey(file=str(tmp_path / "key")))
     assert load_key(HashKey(env="SOME_KEY", key_id="2026-q1"))[1] == "2026-q1"
-    assert load_key(HashKey(ephemeral=True))[0] != load_key(HashKey(ephemeral=True))[0]
+    # One per start: workers that a process starts inherit it, another start has another one.
+    first = load_key(HashKey(ephemeral=True))
+    assert load_key(HashKey(ephemeral=True)) == first
+    monkeypatch.delenv("VEILOG_EPHEMERAL_KEY")
+    assert load_key(HashKey(ephemeral=True)) != first
     assert encoded not in from_environment[1]
 
 

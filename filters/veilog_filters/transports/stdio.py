@@ -60,43 +60,63 @@ class Injected:
         return add
 
 
-def run(
-    pipeline: Pipeline,
-    framer: Framer,
-    write: Callable[[dict[str, Any]], bytes],
-    source: BinaryIO,
-    sink: BinaryIO,
-    progress: Callable[[], None] = lambda: None,
-    injected: Injected | None = None,
-) -> bool:
-    """Filter everything from ``source`` to ``sink``.
+class Filter:
+    """Bytes in, bytes out: a framer, a pipeline and a writer.
 
     Args:
         pipeline: what happens to a record.
         framer: cuts input into records.
         write: encodes an event.
+        injected: keys of records that are the shipper's, not the record's.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        framer: Framer,
+        write: Callable[[dict[str, Any]], bytes],
+        injected: Injected | None = None,
+    ) -> None:
+        self.counts = pipeline.counts
+        self._pipeline = pipeline
+        self._framer = framer
+        self._write = write
+        self._injected = injected
+
+    @property
+    def broken(self) -> bool:
+        """Whether the input stopped being what it should be (a msgpack stream; JSON lines always go on)."""
+        return self._framer.broken
+
+    def feed(self, data: bytes) -> bytes:
+        """What is to be written for the records that ``data`` completes."""
+        return b"".join(map(self._filtered, self._framer.feed(data)))
+
+    def finish(self) -> bytes:
+        """What is to be written for what is left at the end of input."""
+        return b"".join(map(self._filtered, self._framer.finish()))
+
+    def _filtered(self, record: RawRecord | Damaged) -> bytes:
+        injected = self._injected
+        shippers = injected.take(record) if injected is not None and isinstance(record, RawRecord) else {}
+        events = self._pipeline(record)
+        out = b"".join(self._write(event | shippers if shippers else event) for event in events)
+        self.counts.bytes_out += len(out)
+        return out
+
+
+def run(filtering: Filter, source: BinaryIO, sink: BinaryIO, progress: Callable[[], None] = lambda: None) -> None:
+    """Filter everything from ``source`` to ``sink``.
+
+    Args:
+        filtering: what happens to the bytes.
         source: a binary stream with a file descriptor.
         sink: a binary stream.
         progress: called after each chunk.
-        injected: keys of records that are the shipper's, not the record's.
-
-    Returns:
-        Whether all input could be read as records (a broken msgpack stream could not).
     """
-
-    def emit(record: RawRecord | Damaged) -> None:
-        shippers = injected.take(record) if injected is not None and isinstance(record, RawRecord) else {}
-        for event in pipeline(record):
-            encoded = write(event | shippers if shippers else event)
-            pipeline.counts.bytes_out += len(encoded)
-            sink.write(encoded)
-
     while chunk := os.read(source.fileno(), CHUNK_BYTES):
-        for record in framer.feed(chunk):
-            emit(record)
+        sink.write(filtering.feed(chunk))
         sink.flush()
         progress()
-    for record in framer.finish():
-        emit(record)
+    sink.write(filtering.finish())
     sink.flush()
-    return not framer.broken
