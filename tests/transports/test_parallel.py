@@ -21,6 +21,7 @@ from veilog_filters.transports.parallel import LineCutter, MsgpackCutter
 
 LINES = [sample.line for sample in samples()]
 JSON = b"\n".join([*LINES, b"{broken", b"", b'{"a":"' + b"x" * 3_000_000 + b'"}', *LINES * 3])
+PROMPT = b'{"request":{"model":"m","messages":[{"role":"user","content":"Good morning"}]},"response":{}}\n'
 PACKED = b"".join(msgpack.packb(orjson.loads(line)) for line in LINES * 4)
 
 
@@ -45,9 +46,10 @@ def test_the_output_is_that_of_one_process(form: str, data: bytes, veilog: Run) 
 def test_the_output_is_that_of_one_process_with_a_key_of_its_own(veilog: Run, tmp_path: Path) -> None:
     """An ephemeral key is one key for all workers."""
     (tmp_path / "c.yaml").write_text("hash_key: {ephemeral: true}\n")
-    done = veilog("filter", "--config", "c.yaml", "--workers", "3", stdin=b'{"n":1}\n' * 100_000)
+    done = veilog("filter", "--config", "c.yaml", "--workers", "3", stdin=PROMPT * 3000)
     ids = [orjson.loads(line).get("hash_key_id") for line in done.stdout.splitlines()]
-    assert len(set(filter(None, ids))) == 1
+    assert len(ids) == 3000
+    assert len(set(ids)) == 1
 
 
 def command() -> subprocess.Popen[bytes]:
