@@ -48,7 +48,7 @@ class Rsyslog:
         paths = [str(Path(module.__file__ or "").parents[1]) for module in (veilog_filters, veilog_parsers)]
         paths.append(str(Path(sitecustomize.__file__).parent))
         self.child.write_text(
-            f"#!/bin/sh\nPYTHONPATH={':'.join(paths)} exec {sys.executable} -m veilog_filters \"$@\"\n", encoding="utf-8"
+            f'#!/bin/sh\nPYTHONPATH={":".join(paths)} exec {sys.executable} -m veilog_filters "$@"\n', encoding="utf-8"
         )
         self.child.chmod(0o755)
         (folder / "veilog.yaml").write_text(f"hash_key: {{file: {KEY_FILE}}}\n", encoding="utf-8")
@@ -174,11 +174,12 @@ def prompts_of(bedrock: dict[str, Any]) -> list[str]:
 
 
 def test_a_message_of_60_kb_arrives_whole_and_a_longer_one_goes_to_quarantine(rsyslog: Rsyslog) -> None:
-    rsyslog.send(chat("zanzibar " * 6_500 + "ann.lee@example.com"), chat("zanzibar " * 8_000))
-    wait_for(lambda: len(rsyslog.lines()) >= 2, WAIT_SECS)
-    whole, cut = rsyslog.lines()[:2]
+    rsyslog.send(chat("zanzibar " * 6_500 + "ann.lee@example.com"), chat("zanzibar " * 8_000), chat("next"))
+    wait_for(lambda: len(rsyslog.lines()) >= 3, WAIT_SECS)
+    whole, cut, following = rsyslog.lines()
     assert whole["findings"]["prompt"] == {"EMAIL_ADDRESS": 1, "URL": 1}
     assert cut["kind"] == "quarantine"
+    assert following["kind"] == "ai_access"
     assert "zanzibar" not in rsyslog.everything()
 
 
