@@ -103,7 +103,10 @@ def test_cutting_lines_loses_nothing(pieces: list[bytes], chance: random.Random)
         assert b"\n" not in data[cut : end + 1]
 
 
-@given(st.lists(st.recursive(st.integers(-(2**63), 2**64 - 1), lambda inner: st.lists(inner, max_size=3))), st.integers(1, 9))
+@given(
+    st.lists(st.recursive(st.integers(-(2**63), 2**64 - 1), lambda inner: st.lists(inner, max_size=3))),
+    st.integers(1, 9),
+)
 def test_cutting_msgpack_ends_at_ends(values: list[object], size: int) -> None:
     packed = [msgpack.packb(value) for value in values]
     data, ends = b"".join(packed), {0}
