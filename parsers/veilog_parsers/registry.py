@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from veilog_parsers import (
+    aws_agentcore,
     aws_bedrock_invocation,
     aws_cloudtrail,
     azure_monitor,
@@ -29,6 +30,7 @@ from veilog_parsers.source import Source
 from veilog_parsers.take import remainder
 
 SOURCES: Final[tuple[Source, ...]] = (
+    aws_agentcore.SOURCE,
     aws_bedrock_invocation.SOURCE,
     aws_cloudtrail.SOURCE,
     azure_monitor.SOURCE,
