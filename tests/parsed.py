@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+
 from samples import SAMPLES
 from veilog_parsers.event import Message, Text
 from veilog_parsers.record import Fields
