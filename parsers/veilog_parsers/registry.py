@@ -23,7 +23,7 @@ from veilog_parsers import (
     litellm,
     openai_gateway,
 )
-from veilog_parsers.envelopes import CONTAINERS, MAX_DEPTH, MAX_EVENTS, WRAPPERS, decode_inner
+from veilog_parsers.envelopes import CONTAINERS, MAX_DEPTH, MAX_EVENTS, WRAPPERS, decode_inner, join_rows
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, CleanText, Kind, SensitiveTree
 from veilog_parsers.record import Fields, RawRecord
@@ -113,7 +113,7 @@ class Registry:
     def _open(self, value: Any, depth: int) -> Iterator[Fields | RecordError]:
         """The records inside a decoded value, through at most ``MAX_DEPTH`` envelopes."""
         if type(value) is list and depth == 0 and self._is_batch(value):
-            for item in value:
+            for item in join_rows(value):
                 yield from self._open(item, depth + 1)
             return
         if type(value) is not dict:
@@ -139,7 +139,10 @@ class Registry:
             yield error
 
     def _is_record(self, value: Any) -> bool:
-        return type(value) is dict and (self.recognize(value) is not None or not self._container_keys.isdisjoint(value))
+        return type(value) is dict and (
+            self.recognize(value) is not None
+            or any(CONTAINERS[key](value) is not None for key in self._container_keys & value.keys())
+        )
 
     def _is_batch(self, values: list[Any]) -> bool:
         """A JSON array of records, as gateways POST them: all objects, and the first one a source's."""
