@@ -20,6 +20,7 @@ from veilog_parsers import (
     aws_cloudtrail,
     aws_sagemaker_capture,
     azure_monitor,
+    gcp_audit,
     litellm,
     openai_gateway,
 )
@@ -36,6 +37,7 @@ SOURCES: Final[tuple[Source, ...]] = (
     aws_cloudtrail.SOURCE,
     aws_sagemaker_capture.SOURCE,
     azure_monitor.SOURCE,
+    gcp_audit.SOURCE,
     litellm.SOURCE,
     openai_gateway.SOURCE,
 )
