@@ -187,10 +187,14 @@ def _read_who(fields: Fields, properties: Fields, event: AuditEvent) -> None:
     object_id = take_identifier(properties, "objectId") or take_identifier(claims, _OBJECT_ID_CLAIM)
     application = take_identifier(claims, "appid")
     event.user_name = take_text(fields, "caller") or take_text(fields, "Caller") or upn
-    event.user_id = object_id or event.user_name or application
+    principal = None
+    if object_id is None and event.user_name is None and application is None:
+        principal = take_identifier(fields, "identity", "authorization", "evidence", "principalId")
+    event.user_id = object_id or event.user_name or application or principal
     subscription = take_identifier(properties, "apimSubscriptionId") or take_identifier(fields, "apimSubscriptionId")
     if event.user_id is not None:
-        event.user_type = UserType.USER if event.user_name or object_id else UserType.SERVICE
+        person = peek(fields, "identity", "authorization", "evidence", "principalType") == "User"
+        event.user_type = UserType.USER if event.user_name or object_id or person else UserType.SERVICE
     elif subscription is not None:
         event.user_id, event.user_type = subscription, UserType.SERVICE
 

@@ -23,6 +23,7 @@ from veilog_parsers import (
     gcp_audit,
     litellm,
     openai_gateway,
+    vertex_request_response,
 )
 from veilog_parsers.envelopes import CONTAINERS, MAX_DEPTH, MAX_EVENTS, WRAPPERS, decode_inner, join_rows
 from veilog_parsers.errors import ErrorType, RecordError
@@ -39,6 +40,7 @@ SOURCES: Final[tuple[Source, ...]] = (
     azure_monitor.SOURCE,
     gcp_audit.SOURCE,
     litellm.SOURCE,
+    vertex_request_response.SOURCE,
     openai_gateway.SOURCE,
 )
 OTHER: Final = "other"

@@ -84,6 +84,15 @@ def test_audit_and_activity_are_the_control_plane() -> None:
     assert event.outcome_status is Outcome.SUCCESS
 
 
+@pytest.mark.parametrize(
+    ("kind", "user_type"), [("User", UserType.USER), ("ServicePrincipal", UserType.SERVICE), (None, UserType.SERVICE)]
+)
+def test_without_claims_the_role_s_holder_is_the_caller(kind: str | None, user_type: UserType) -> None:
+    evidence = {"principalId": "6b6d", "principalType": kind}
+    event = SOURCE.parse({"operationName": "Microsoft.X/write", "identity": {"authorization": {"evidence": evidence}}})
+    assert (reveal(event.user_id), event.user_type) == ("6b6d", user_type)
+
+
 def test_the_gateway_has_the_texts() -> None:
     event = parse("good_apim_gateway")
     assert reveal(event.endpoint) == "https://clinic-apim.azure-api.net/openai/deployments/triage-prod/chat/completions"
