@@ -42,6 +42,7 @@ from veilog_parsers.take import (
     take_text,
 )
 from veilog_parsers.times import take_time
+from veilog_parsers.wire import bedrock
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.turns import Turn, answer_turn, ask_content
 
@@ -132,7 +133,7 @@ _ASKED: Final = (
     (Role.USER, ("userMessage",)),
     (Role.USER, ("content",)),
 )
-_ANSWERED: Final = (("completion",), ("output", "text"), ("systemMessage",))
+_ANSWERED: Final = (("completion",), ("output", "text"), ("outputs",), ("systemMessage",))
 _BODIES: Final = ("body", "payload")
 _ON_BEHALF: Final = ("userId", "runtimeUserId")
 """For whom the caller says to call; no one has checked it."""
@@ -257,6 +258,8 @@ def _read_texts(parameters: Fields, answer: Fields, exchange: Exchange) -> None:
     for path in _ANSWERED:
         turn.take(holder_of(answer, path), path[-1])
     answer_turn(turn, exchange)
+    # A guardrail's verdict quotes what it found.
+    bedrock.drop_quotes(answer.get("assessments"))
     for key in _BODIES:
         read_request(holder_of(parameters, (key,)), key, exchange)
         read_response(holder_of(answer, (key,)), key, exchange)

@@ -448,10 +448,10 @@ def _read_trace(trace: Any, exchange: Exchange) -> None:
         withheld = Turn()
         withheld.take(trace, "modelOutput")
         exchange.answer(withheld.said)
-        _drop_quotes(trace, 0)
+        drop_quotes(trace, 0)
 
 
-def _drop_quotes(tree: Any, depth: int) -> None:
+def drop_quotes(tree: Any, depth: int = 0) -> None:
     """Drop what a trace quotes; what is nested deeper than any trace is dropped whole."""
     if type(tree) not in (dict, list):
         return
@@ -460,7 +460,7 @@ def _drop_quotes(tree: Any, depth: int) -> None:
     elif type(tree) is dict:
         discard_known(tree, _QUOTES)
     for item in tree.values() if type(tree) is dict else tree:
-        _drop_quotes(item, depth + 1)
+        drop_quotes(item, depth + 1)
 
 
 def _read_metrics(metrics: Any, exchange: Exchange) -> None:
