@@ -104,7 +104,7 @@ def test_what_was_called(payload: Any, model: str | None, project: str | None, r
 
 def test_both_entries_of_a_live_session_have_its_id() -> None:
     event = SOURCE.parse(load("gcp_audit", "good_live_session"))
-    assert reveal(event.conversation_id) == "4589454217756337477"
+    assert reveal(event.conversation_id) == "7120338846150929431"
 
 
 def test_contents_that_an_export_has_are_texts() -> None:

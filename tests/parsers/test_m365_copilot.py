@@ -20,7 +20,7 @@ def parse(**fields: Any) -> AuditEvent:
 def test_who_and_what() -> None:
     event = SOURCE.parse(load("m365_copilot", "good_interaction"))
     assert (event.kind, event.operation, event.timestamp) == (Kind.AI_ACCESS, Operation.CHAT, "2026-03-04T07:12:36Z")
-    assert reveal(event.user_id) == "12d24f71-64c7-49b3-821f-f8884f3f373e"
+    assert reveal(event.user_id) == "c3f8a276-1d4b-4e59-8a70-9b2c6d5e4f18"
     assert (reveal(event.user_name), event.user_type) == ("ines.falk@werft-nord.de", UserType.USER)
     assert (reveal(event.endpoint), reveal(event.model_name)) == ("Word", "gpt-5-chat")
     assert [reveal(call.name) for call in event.tool_calls or []] == ["BingWebSearch"]

@@ -18,7 +18,7 @@ def parse(**fields: Any) -> AuditEvent:
 def test_who_and_what() -> None:
     event = SOURCE.parse(load("openai_audit", "good_key_created"))
     assert (event.kind, event.timestamp) == (Kind.AI_CONTROL_PLANE, "2026-03-04T07:13:20Z")
-    assert (reveal(event.user_id), reveal(event.user_name)) == ("user-nuEwi8Vsrrddq53R", "ines.falk@werft-nord.de")
+    assert (reveal(event.user_id), reveal(event.user_name)) == ("user-Wq7Lk2Fb9Tz4Hm1C", "ines.falk@werft-nord.de")
     assert event.cloud is not None
     assert (reveal(event.cloud.account_id), reveal(event.cloud.resource)) == ("proj_118", "key_7Qx2")
 

@@ -89,9 +89,9 @@ def test_a_blocked_prompt_is_filtered() -> None:
     assert (event.outcome_status, reveal(event.error_code)) == (Outcome.CONTENT_FILTERED, "PROHIBITED_CONTENT")
 
 
-@pytest.mark.parametrize("request_id", ["5374205265901353984", 5374205265901353984])
+@pytest.mark.parametrize("request_id", ["6190833742175204884", 6190833742175204884])
 def test_ids_beyond_a_float(request_id: Any) -> None:
-    assert reveal(parse(request_id=request_id).request_id) == "5374205265901353984"
+    assert reveal(parse(request_id=request_id).request_id) == "6190833742175204884"
 
 
 def test_recognition() -> None:
