@@ -66,6 +66,8 @@ def test_every_record_gives_its_source_s_event_or_leaves_cleaned_or_in_quarantin
                 assert event["outcome_status"]
             elif path.stem == "AWS.CloudTrail":
                 assert event["source"] in ("aws_cloudtrail", "other")
+            elif path.stem == "GCP.AuditLog":
+                assert event["source"] in ("gcp_audit", "other")
             elif path.stem == "Azure.MonitorActivity":
                 assert event["source"] == "azure_monitor"
             else:

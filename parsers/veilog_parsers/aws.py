@@ -1,20 +1,31 @@
-"""What AWS logs have in common: callers and models named by ARNs, and error codes.
+"""What AWS logs have in common: callers and models named by ARNs, error codes, and bodies.
 
 An ARN is ``arn:<partition>:<service>:<region>:<account>:<resource>``, and the resource mostly a path whose first
 segment is its type. Accounts may be masked (``<redacted>``), so an ARN is split, not validated.
+
+Bodies are a model's (see ``wire.bedrock``), JSON-RPC of the Model Context Protocol, or, of agents and endpoints that
+somebody built, any JSON at all. In place of a text AWS may log a word that says that it is hidden.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from veilog_parsers.event import AuditEvent, CleanText, Outcome, SensitiveText, UserType
+from veilog_parsers.event import AuditEvent, CleanText, Operation, Outcome, Role, SensitiveText, UserType
 from veilog_parsers.outcomes import outcome_of_error
 from veilog_parsers.record import Fields
-from veilog_parsers.take import identifier, peek, take_identifier
+from veilog_parsers.take import discard, identifier, peek, remainder, take, take_identifier
+from veilog_parsers.wire import bedrock
+from veilog_parsers.wire.errors import read_error
+from veilog_parsers.wire.exchange import Exchange
+from veilog_parsers.wire.turns import Turn, answer_turn, take_dumped
 
 AWS: Final = CleanText("aws")
 BEDROCK: Final = CleanText("aws.bedrock")
+SAGEMAKER: Final = CleanText("aws.sagemaker")
+
+_HIDDEN: Final = frozenset(("HIDDEN_DUE_TO_SECURITY_REASONS", "REDACTED", "***"))
+"""What AWS logs in place of a text."""
 
 _PRINCIPALS: Final = {
     "assumed-role": UserType.ROLE,
@@ -65,3 +76,82 @@ def take_error(fields: Fields, event: AuditEvent) -> None:
         event.outcome_status = Outcome.SUCCESS
     else:
         event.outcome_status = outcome_of_error(code) if type(code) is str else Outcome.FAILURE
+
+
+def holder_of(fields: Fields, path: tuple[str, ...]) -> Fields:
+    """The object that may have a text at the end of a path; what AWS put in place of a text is dropped from it."""
+    holder = peek(fields, *path[:-1]) if len(path) > 1 else fields
+    if type(holder) is not dict:
+        return {}
+    value = holder.get(path[-1])
+    if type(value) is str and value in _HIDDEN:
+        del holder[path[-1]]
+    return holder
+
+
+def read_request(holder: Fields, key: str, exchange: Exchange) -> None:
+    """Consume a request body: a gateway's JSON-RPC call, where the arguments of a tool are the text, or a model's."""
+    body = bedrock.open_body(holder, key)
+    if not _is_rpc(body):
+        bedrock.read_request(body, exchange)
+        return
+    if body.get("method") == "tools/call":
+        exchange.operation = Operation.EXECUTE_TOOL
+        read_call(holder_of(body, ("params", "arguments")), exchange)
+        discard(body, "method")
+    discard(body, "jsonrpc", "id")
+
+
+def read_call(call: Fields, exchange: Exchange) -> None:
+    """Consume a call of a tool: its arguments are what was asked."""
+    turn = Turn()
+    turn.call(call)
+    exchange.ask(Role.USER, turn.said)
+    exchange.tool_calls.extend(turn.calls)
+
+
+def read_response(holder: Fields, key: str, exchange: Exchange) -> None:
+    """Consume a response body; a JSON-RPC result can say in itself that the tool failed."""
+    body = bedrock.open_body(holder, key)
+    if not _is_rpc(body):
+        bedrock.read_response(body, exchange)
+        return
+    read_error(body, exchange)
+    read_result(holder_of(body, ("result", "content")), exchange)
+    discard(body, "jsonrpc", "id")
+
+
+def read_result(result: Fields, exchange: Exchange) -> None:
+    """Consume what a tool answered."""
+    exchange.failed = exchange.failed or take(result, "isError") is True
+    turn = Turn()
+    turn.take(result, "content")
+    turn.result(result, "structuredContent")
+    answer_turn(turn, exchange)
+
+
+def read_any_request(holder: Fields, key: str, exchange: Exchange) -> None:
+    """``read_request`` for bodies that may be any JSON: one that no reader finds a text in is a text as a whole."""
+    asked, is_rpc = len(exchange.prompt), _is_rpc(bedrock.open_body(holder, key))
+    read_request(holder, key, exchange)
+    text = None if is_rpc or len(exchange.prompt) > asked else _whole(holder, key)
+    if text:
+        exchange.ask(Role.USER, [text])
+
+
+def read_any_response(holder: Fields, key: str, exchange: Exchange) -> None:
+    """``read_response`` for bodies that may be any JSON; what an error says besides its code is no answer."""
+    answered, is_rpc = len(exchange.response), _is_rpc(bedrock.open_body(holder, key))
+    read_response(holder, key, exchange)
+    text = None if is_rpc or exchange.failed or len(exchange.response) > answered else _whole(holder, key)
+    if text:
+        exchange.answer([text])
+
+
+def _is_rpc(body: Any) -> bool:
+    return type(body) is dict and "jsonrpc" in body
+
+
+def _whole(holder: Fields, key: str) -> SensitiveText | None:
+    """Pop what is left of a body as one text; None if nothing is."""
+    return take_dumped(holder, key) if remainder({key: holder.get(key)}) else None

@@ -12,9 +12,19 @@ Protocol), unless AWS hid them.
 from __future__ import annotations
 
 import ipaddress
-from typing import Any, Final
+from typing import Final
 
-from veilog_parsers.aws import AWS, BEDROCK, read_principal, take_error, take_model
+from veilog_parsers.aws import (
+    AWS,
+    BEDROCK,
+    SAGEMAKER,
+    holder_of,
+    read_principal,
+    read_request,
+    read_response,
+    take_error,
+    take_model,
+)
 from veilog_parsers.event import AuditEvent, CleanText, Cloud, Kind, Operation, Role, UserType
 from veilog_parsers.outcomes import outcome_of_status
 from veilog_parsers.record import Fields
@@ -26,7 +36,6 @@ from veilog_parsers.take import (
     known,
     open_json,
     peek,
-    take,
     take_count,
     take_identifier,
     take_str,
@@ -34,12 +43,10 @@ from veilog_parsers.take import (
 )
 from veilog_parsers.times import take_time
 from veilog_parsers.wire import bedrock
-from veilog_parsers.wire.errors import read_error
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.turns import Turn, answer_turn, ask_content
 
 _HOST: Final = ".amazonaws.com"
-_SAGEMAKER: Final = CleanText("aws.sagemaker")
 _Q_BUSINESS: Final = CleanText("aws.q_business")
 _PROVIDERS: Final = {
     "bedrock": BEDROCK,
@@ -48,9 +55,9 @@ _PROVIDERS: Final = {
     "bedrock-agentcore": BEDROCK,
     "bedrock-runtime": BEDROCK,
     "qbusiness": _Q_BUSINESS,
-    "runtime.sagemaker": _SAGEMAKER,
-    "sagemaker": _SAGEMAKER,
-    "sagemaker-runtime": _SAGEMAKER,
+    "runtime.sagemaker": SAGEMAKER,
+    "sagemaker": SAGEMAKER,
+    "sagemaker-runtime": SAGEMAKER,
 }
 """The AI services, by what stands before ``.amazonaws.com`` in ``eventSource``."""
 
@@ -126,13 +133,10 @@ _ASKED: Final = (
     (Role.USER, ("userMessage",)),
     (Role.USER, ("content",)),
 )
-_ANSWERED: Final = (("completion",), ("output", "text"), ("systemMessage",))
+_ANSWERED: Final = (("completion",), ("output", "text"), ("outputs",), ("systemMessage",))
 _BODIES: Final = ("body", "payload")
 _ON_BEHALF: Final = ("userId", "runtimeUserId")
 """For whom the caller says to call; no one has checked it."""
-_HIDDEN: Final = frozenset(("HIDDEN_DUE_TO_SECURITY_REASONS", "REDACTED", "***"))
-"""What AWS logs in place of a text."""
-
 _BOOKKEEPING: Final = known(
     """
     apiVersion eventCategory eventID eventType eventVersion managementEvent readOnly sessionCredentialFromConsole
@@ -249,55 +253,16 @@ def _read_resource(fields: Fields, parameters: Fields, event: AuditEvent) -> Non
 
 def _read_texts(parameters: Fields, answer: Fields, exchange: Exchange) -> None:
     for role, path in _ASKED:
-        ask_content(_holder(parameters, path), path[-1], role, exchange)
+        ask_content(holder_of(parameters, path), path[-1], role, exchange)
     turn = Turn()
     for path in _ANSWERED:
-        turn.take(_holder(answer, path), path[-1])
+        turn.take(holder_of(answer, path), path[-1])
     answer_turn(turn, exchange)
+    # A guardrail's verdict quotes what it found.
+    bedrock.drop_quotes(answer.get("assessments"))
     for key in _BODIES:
-        _read_request_body(bedrock.open_body(_holder(parameters, (key,)), key), exchange)
-        _read_response_body(bedrock.open_body(_holder(answer, (key,)), key), exchange)
-
-
-def _holder(fields: Fields, path: tuple[str, ...]) -> Fields:
-    """The object that may have a text at the end of a path; what AWS put in place of a text is dropped from it."""
-    holder = peek(fields, *path[:-1]) if len(path) > 1 else fields
-    if type(holder) is not dict:
-        return {}
-    value = holder.get(path[-1])
-    if type(value) is str and value in _HIDDEN:
-        del holder[path[-1]]
-    return holder
-
-
-def _read_request_body(body: Any, exchange: Exchange) -> None:
-    """A gateway's body is a JSON-RPC call, and the arguments of a tool are its text; other bodies are a model's."""
-    if type(body) is not dict or "jsonrpc" not in body:
-        bedrock.read_request(body, exchange)
-        return
-    if body.get("method") == "tools/call":
-        exchange.operation = Operation.EXECUTE_TOOL
-        turn = Turn()
-        turn.call(_holder(body, ("params", "arguments")))
-        exchange.ask(Role.USER, turn.said)
-        exchange.tool_calls.extend(turn.calls)
-        discard(body, "method")
-    discard(body, "jsonrpc", "id")
-
-
-def _read_response_body(body: Any, exchange: Exchange) -> None:
-    """A JSON-RPC result can say in itself that the tool failed."""
-    if type(body) is not dict or "jsonrpc" not in body:
-        bedrock.read_response(body, exchange)
-        return
-    read_error(body, exchange)
-    result = _holder(body, ("result", "content"))
-    exchange.failed = exchange.failed or take(result, "isError") is True
-    turn = Turn()
-    turn.take(result, "content")
-    turn.result(result, "structuredContent")
-    answer_turn(turn, exchange)
-    discard(body, "jsonrpc", "id")
+        read_request(holder_of(parameters, (key,)), key, exchange)
+        read_response(holder_of(answer, (key,)), key, exchange)
 
 
 def _read_use(fields: Fields, parameters: Fields, event: AuditEvent) -> None:

@@ -2,12 +2,14 @@
 
 Three places, three characters. The resource's own RequestResponse category has, despite its name, neither prompt nor
 response nor tokens: it says who called which deployment, when, for how long. API Management has the bodies, as JSON in
-strings, up to four of them. Its newer LLM log spreads a call over rows that share a correlation id: tokens in row 0,
-the request's messages in row 1, the response's in row 2. The activity log has the control plane.
+strings, up to four of them: what the client sent and got, and what the backend did. They may differ, where a policy of
+the gateway rewrites them. The client's count; what only the backend's have is added. Its newer LLM log spreads a call
+over rows that share a correlation id: tokens in row 0, the request's messages in row 1, the response's in row 2. Those
+of one batch are put together before they come here (see ``envelopes``). The activity log has the control plane.
 
 What one would not guess: ``properties`` is an object or a JSON string; ``durationMs`` can be negative, where the .NET
 ticks in ``requestTime`` and ``responseTime`` tell the truth; caller addresses may be masked; resource ids come in
-upper case; keys of the LLM log in camel case or Pascal case.
+upper case; keys in camel case or, from Log Analytics, in Pascal case, and there without ``properties`` around them.
 """
 
 from __future__ import annotations
@@ -15,12 +17,16 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+import orjson
+
+from veilog_parsers.envelopes import LLM_ROWS
 from veilog_parsers.event import AuditEvent, CleanText, Cloud, Kind, Operation, Outcome, SensitiveText, UserType
 from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.outcomes import outcome_of_error, outcome_of_status
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.take import (
+    dicts,
     discard,
     discard_known,
     identifier,
@@ -30,6 +36,7 @@ from veilog_parsers.take import (
     take,
     take_count,
     take_identifier,
+    take_int,
     take_number,
     take_str,
     take_text,
@@ -49,7 +56,6 @@ _AI_RESOURCES: Final = ("microsoft.cognitiveservices", "microsoft.machinelearnin
 _ACCESS: Final = frozenset(("requestresponse", "azureopenairequestusage", "trace"))
 _AUDIT: Final = "audit"
 _GATEWAY: Final = frozenset(("gatewaylogs", "apimanagementgatewaylogs"))
-_LLM_ROWS: Final = frozenset(("gatewayllmlogs", "gatewayllmlog", "apimanagementgatewayllmlog"))
 
 _OPERATIONS: Final = (
     ("chatcompletions", Operation.CHAT),
@@ -75,6 +81,8 @@ _COLUMNS: Final = {
     "TenantId": "tenantId",
     "Location": "location",
     "Properties": "properties",
+    "ApimSubscriptionId": "apimSubscriptionId",
+    "TotalTime": "durationMs",
 }
 """Log Analytics' columns and what diagnostic settings call them."""
 
@@ -98,16 +106,24 @@ def _is_azure(fields: Fields) -> bool:
     )
 
 
+def _is_gateway_table(fields: Fields) -> bool:
+    """Log Analytics names the table, and some of its tables have no category."""
+    table = fields.get("Type")
+    return type(table) is str and (table.lower() in _GATEWAY or table.lower() in LLM_ROWS)
+
+
 def parse(fields: Fields) -> AuditEvent:
     """Read one record."""
     for column, name in _COLUMNS.items():
         if column in fields and name not in fields:
             fields[name] = fields.pop(column)
-    category = fields.get("category")
+    category = fields.get("category") or fields.get("Type")
     category = category.lower() if type(category) is str else ""
     properties = open_json(fields, "properties")
     properties = properties if type(properties) is dict else {}
-    event = AuditEvent(kind=_kind(category, fields), timestamp=take_time(fields, "time"))
+    if category in _GATEWAY or category in LLM_ROWS:
+        properties = _camel_cased(properties or fields)
+    event = AuditEvent(kind=_kind(category, fields, properties), timestamp=take_time(fields, "time"))
     _read_who(fields, properties, event)
     _read_what(fields, event)
     _read_how(fields, properties, event)
@@ -115,8 +131,8 @@ def parse(fields: Fields) -> AuditEvent:
         event.provider = AZURE_OPENAI
         if category in _GATEWAY:
             _read_gateway(properties, event)
-        elif category in _LLM_ROWS:
-            _read_llm_row(properties or fields, event)
+        elif category in LLM_ROWS:
+            _read_llm_row(properties, event)
         else:
             _read_request(properties, event)
     if event.kind is not Kind.OTHER:
@@ -124,11 +140,20 @@ def parse(fields: Fields) -> AuditEvent:
     return event
 
 
-def _kind(category: str, fields: Fields) -> Kind:
-    if category in _LLM_ROWS:
+def _camel_cased(columns: Fields) -> Fields:
+    """The columns by their names in diagnostic logs, in place."""
+    for key in list(columns):
+        folded = key[:1].lower() + key[1:]
+        if folded not in columns:
+            columns[folded] = columns.pop(key)
+    return columns
+
+
+def _kind(category: str, fields: Fields, properties: Fields) -> Kind:
+    if category in LLM_ROWS:
         return Kind.AI_ACCESS
     if category in _GATEWAY:
-        return Kind.AI_ACCESS if _is_model_call(fields) else Kind.OTHER
+        return Kind.AI_ACCESS if _is_model_call(properties) else Kind.OTHER
     resource, operation = fields.get("resourceId"), fields.get("operationName")
     named = f"{resource if type(resource) is str else ''} {operation if type(operation) is str else ''}".lower()
     if category in _ACCESS and (any(name in named for name in _AI_RESOURCES) or "resourceId" not in fields):
@@ -136,10 +161,8 @@ def _kind(category: str, fields: Fields) -> Kind:
     return Kind.AI_CONTROL_PLANE if any(name in named for name in _AI_RESOURCES) else Kind.OTHER
 
 
-def _is_model_call(fields: Fields) -> bool:
+def _is_model_call(properties: Fields) -> bool:
     """API Management carries any API; a model call shows in its URL or in a body with messages or choices."""
-    properties = fields.get("properties")
-    properties = properties if type(properties) is dict else {}
     url = properties.get("url") or properties.get("backendUrl") or ""
     if type(url) is str and ("/openai/" in url or "/deployments/" in url or "/chat/completions" in url):
         return True
@@ -164,10 +187,14 @@ def _read_who(fields: Fields, properties: Fields, event: AuditEvent) -> None:
     object_id = take_identifier(properties, "objectId") or take_identifier(claims, _OBJECT_ID_CLAIM)
     application = take_identifier(claims, "appid")
     event.user_name = take_text(fields, "caller") or take_text(fields, "Caller") or upn
-    event.user_id = object_id or event.user_name or application
-    subscription = take_identifier(properties, "apimSubscriptionId") or take_identifier(fields, "ApimSubscriptionId")
+    principal = None
+    if object_id is None and event.user_name is None and application is None:
+        principal = take_identifier(fields, "identity", "authorization", "evidence", "principalId")
+    event.user_id = object_id or event.user_name or application or principal
+    subscription = take_identifier(properties, "apimSubscriptionId") or take_identifier(fields, "apimSubscriptionId")
     if event.user_id is not None:
-        event.user_type = UserType.USER if event.user_name or object_id else UserType.SERVICE
+        person = peek(fields, "identity", "authorization", "evidence", "principalType") == "User"
+        event.user_type = UserType.USER if event.user_name or object_id or person else UserType.SERVICE
     elif subscription is not None:
         event.user_id, event.user_type = subscription, UserType.SERVICE
 
@@ -211,8 +238,9 @@ def _read_how(fields: Fields, properties: Fields, event: AuditEvent) -> None:
             event.outcome_status = Outcome.SUCCESS
         elif word.startswith(("fail", "error", "unauthor", "forbid")):
             event.outcome_status = outcome_of_error(word)
-    duration, started = take_number(fields, "durationMs"), take_number(properties, "requestTime")
-    ended = take_number(properties, "responseTime")
+    # Ticks are beyond 2^53: as floats they would be off by microseconds.
+    duration, started = take_number(fields, "durationMs"), take_int(properties, "requestTime")
+    ended = take_int(properties, "responseTime")
     if duration is not None and duration >= 0:
         event.latency_ms = duration
     elif started is not None and ended is not None and ended >= started:
@@ -240,51 +268,100 @@ def _read_request(properties: Fields, event: AuditEvent) -> None:
 
 
 def _read_gateway(properties: Fields, event: AuditEvent) -> None:
-    """API Management's log of a call: the bodies as the client saw them, else as the backend did."""
+    """API Management's log of a call: the bodies as the client saw them, and what only the backend saw."""
     endpoint = take_endpoint(properties, "url") or take_endpoint(properties, "backendUrl")
     if endpoint is not None:
         event.endpoint = SensitiveText(endpoint)
         model = _MODEL_IN_URL.search(endpoint)
         event.model_name = identifier(model[1]) if model else None
     bodies = {key: open_body(properties, key) for key in _BODIES}
-    if bodies["responseBody"] == bodies["backendResponseBody"]:
-        take(properties, "backendResponseBody")
-    if bodies["requestBody"] == bodies["backendRequestBody"]:
-        take(properties, "backendRequestBody")
-    exchange = read_exchange(
-        bodies["requestBody"] or bodies["backendRequestBody"], bodies["responseBody"] or bodies["backendResponseBody"]
-    )
-    # The two sides of the gateway may differ: a filter that the backend reports counts even if the client saw none.
-    # What it says besides stays in the record, to be cleaned with the rest of it.
-    exchange.content_filtered |= _filtered(properties.get("backendResponseBody"))
+    for own, backend, lists in _SIDES:
+        _drop_same(bodies[own], bodies[backend], lists)
+    exchange = read_exchange(bodies["requestBody"], bodies["responseBody"])
+    behind = read_exchange(bodies["backendRequestBody"], bodies["backendResponseBody"])
+    _add_behind(exchange, behind)
     exchange.apply(event)
+    _read_gateway_error(properties, event)
+    for key in _HEADERS:
+        headers = open_json(properties, key)
+        if type(headers) is dict:
+            for name in [name for name in headers if name.lower() == "user-agent"]:
+                event.user_agent = event.user_agent or take_text(headers, name)
+        take(properties, key)
+    for key in _BODIES:
+        if properties.get(key) == "":
+            del properties[key]
     discard_known(properties, _GATEWAY_BOOKKEEPING)
 
 
+def _read_gateway_error(properties: Fields, event: AuditEvent) -> None:
+    """Why the gateway itself turned a call down; the message beside it is left."""
+    reason = take_identifier(properties, "lastErrorReason") or take_identifier(properties, "lastError", "reason")
+    event.error_code = event.error_code or reason
+
+
+def _drop_same(own: Any, backend: Any, lists: str) -> None:
+    """Take out of the backend's body what the client's has too: all of it, or the same messages and choices."""
+    if type(own) is not dict or type(backend) is not dict:
+        return
+    if own == backend:
+        backend.clear()
+        return
+    known_texts = {_text_of(item) for item in dicts(own.get(lists))}
+    if type(backend.get(lists)) is list:
+        backend[lists] = [item for item in backend[lists] if _text_of(item) not in known_texts]
+
+
+def _text_of(item: Any) -> bytes:
+    """What makes a message the same as another: of a choice its message, whatever the filters said of it."""
+    message = item.get("message", item) if type(item) is dict else item
+    try:
+        return orjson.dumps(message, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        return b""
+
+
+def _add_behind(exchange: Exchange, behind: Exchange) -> None:
+    """Complete what the client saw by what the backend saw: the newest turn of the user stays the client's.
+
+    A filter that the backend reports counts even if the client saw none.
+    """
+    answered = bool(exchange.response)
+    exchange.prompt[:0] = behind.prompt
+    exchange.response += behind.response
+    exchange.content_filtered |= behind.content_filtered
+    exchange.tool_calls = exchange.tool_calls or behind.tool_calls
+    for name in ("operation", "requested_model", "answered_model", "request_id", "user", "timestamp"):
+        setattr(exchange, name, getattr(exchange, name) or getattr(behind, name))
+    for name in ("input_tokens", "output_tokens", "total_tokens"):
+        if getattr(exchange, name) is None:
+            setattr(exchange, name, getattr(behind, name))
+    if not answered:
+        exchange.finish_reasons = exchange.finish_reasons or behind.finish_reasons
+        exchange.failed |= behind.failed
+        exchange.error_code = exchange.error_code or behind.error_code
+        exchange.error_outcome = exchange.error_outcome or behind.error_outcome
+
+
+_SIDES: Final = (
+    ("requestBody", "backendRequestBody", "messages"),
+    ("responseBody", "backendResponseBody", "choices"),
+)
+_HEADERS: Final = ("requestHeaders", "responseHeaders", "backendRequestHeaders", "backendResponseHeaders")
+"""They carry credentials: the client's name is taken, the rest is dropped."""
+
 _GATEWAY_BOOKKEEPING: Final = known(
     """
-    apiId apiRevision backendId backendMethod backendResponseCode backendTime backendUrl cache clientProtocol
-    clientTime method operationId requestSize responseSize
+    apiId apiRevision backendId backendMethod backendProtocol backendResponseCode backendTime backendUrl cache cacheTime
+    clientProtocol clientTime clientTlsVersion isRequestSuccess method operationId productId region requestSize
+    responseSize sourceSystem type
     """
 )
 _BODIES: Final = ("requestBody", "backendRequestBody", "responseBody", "backendResponseBody")
 
 
-def _filtered(body: Any) -> bool:
-    """Whether a response body says that the content filter stopped it."""
-    if type(body) is not dict:
-        return False
-    choices = body.get("choices")
-    reasons = (peek(choice, "finish_reason") for choice in choices) if type(choices) is list else ()
-    return peek(body, "error", "code") == "content_filter" or "content_filter" in reasons
-
-
 def _read_llm_row(row: Fields, event: AuditEvent) -> None:
-    """One row of the LLM log; its keys in camel case or Pascal case."""
-    for key in list(row):
-        folded = key[:1].lower() + key[1:]
-        if folded not in row:
-            row[folded] = row.pop(key)
+    """The rows of a call, or one of them alone."""
     model, deployment = take_identifier(row, "modelName"), take_identifier(row, "deploymentName")
     event.model_name = model or deployment
     event.input_tokens = take_count(row, "promptTokens")
@@ -312,6 +389,7 @@ def _read_llm_row(row: Fields, event: AuditEvent) -> None:
             )
     exchange.apply(event)
     discard(row, "isStreamCompletion", "sequenceNumber", "apiVersion", "requestId", "promptCachedTokens")
+    discard(row, "sourceSystem", "type")
 
 
 SOURCE: Final = Source(
@@ -324,6 +402,9 @@ SOURCE: Final = Source(
         "microsoft-cognitiveservices-accounts-logs",
         "https://learn.microsoft.com/en-us/azure/azure-monitor/reference/tables/apimanagementgatewayllmlog",
     ),
-    markers=dict.fromkeys(("operationName", "OperationName", "category", "Category"), _is_azure),
+    markers={
+        **dict.fromkeys(("operationName", "OperationName", "category", "Category"), _is_azure),
+        "Type": _is_gateway_table,
+    },
     parse=parse,
 )

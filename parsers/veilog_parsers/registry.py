@@ -15,13 +15,23 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from veilog_parsers import (
+    aws_agentcore,
     aws_bedrock_invocation,
     aws_cloudtrail,
+    aws_sagemaker_capture,
     azure_monitor,
+    chatgpt_compliance,
+    claude_compliance,
+    gcp_audit,
+    gemini_workspace,
+    github_copilot_audit,
     litellm,
+    m365_copilot,
+    openai_audit,
     openai_gateway,
+    vertex_request_response,
 )
-from veilog_parsers.envelopes import CONTAINERS, MAX_DEPTH, MAX_EVENTS, WRAPPERS, decode_inner
+from veilog_parsers.envelopes import CONTAINERS, MAX_DEPTH, MAX_EVENTS, WRAPPERS, decode_inner, join_rows
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, CleanText, Kind, SensitiveTree
 from veilog_parsers.record import Fields, RawRecord
@@ -29,9 +39,19 @@ from veilog_parsers.source import Source
 from veilog_parsers.take import remainder
 
 SOURCES: Final[tuple[Source, ...]] = (
+    aws_agentcore.SOURCE,
     aws_bedrock_invocation.SOURCE,
     aws_cloudtrail.SOURCE,
+    aws_sagemaker_capture.SOURCE,
     azure_monitor.SOURCE,
+    chatgpt_compliance.SOURCE,
+    claude_compliance.SOURCE,
+    gcp_audit.SOURCE,
+    gemini_workspace.SOURCE,
+    github_copilot_audit.SOURCE,
+    m365_copilot.SOURCE,
+    openai_audit.SOURCE,
+    vertex_request_response.SOURCE,
     litellm.SOURCE,
     openai_gateway.SOURCE,
 )
@@ -109,7 +129,7 @@ class Registry:
     def _open(self, value: Any, depth: int) -> Iterator[Fields | RecordError]:
         """The records inside a decoded value, through at most ``MAX_DEPTH`` envelopes."""
         if type(value) is list and depth == 0 and self._is_batch(value):
-            for item in value:
+            for item in join_rows(value):
                 yield from self._open(item, depth + 1)
             return
         if type(value) is not dict:
@@ -135,7 +155,10 @@ class Registry:
             yield error
 
     def _is_record(self, value: Any) -> bool:
-        return type(value) is dict and (self.recognize(value) is not None or not self._container_keys.isdisjoint(value))
+        return type(value) is dict and (
+            self.recognize(value) is not None
+            or any(CONTAINERS[key](value) is not None for key in self._container_keys & value.keys())
+        )
 
     def _is_batch(self, values: list[Any]) -> bool:
         """A JSON array of records, as gateways POST them: all objects, and the first one a source's."""

@@ -383,10 +383,31 @@ def test_filtered_content(body: Any) -> None:
     assert parse(None, body).outcome_status is Outcome.CONTENT_FILTERED
 
 
-def test_what_a_guardrail_quotes_is_left_to_be_cleaned() -> None:
-    fields = load("error_guardrail")
+def test_an_answer_that_a_guardrail_withheld_is_an_answer() -> None:
+    event = SOURCE.parse(load("error_guardrail"))
+    assert turns(event.response_messages) == [
+        ("assistant", ["Sorry, I cannot talk about account numbers."]),
+        ("assistant", ["536-90-4399, 536-90-4399"]),
+    ]
+
+
+@pytest.mark.parametrize("name", ["error_guardrail", "error_guardrail_invoke"])
+def test_what_a_guardrail_quotes_is_not_even_left_to_be_cleaned(name: str) -> None:
+    fields = load(name)
     SOURCE.parse(fields)
-    assert fields["output"]["outputBodyJson"]["trace"]["guardrail"]["modelOutput"]
+    left = json.dumps(remainder(fields))
+    assert "BLOCKED" in left
+    for quoted in ("modelOutput", "match", "536-90-4399", "Tom Becker"):
+        assert quoted not in left
+
+
+def test_a_trace_deeper_than_any_is_dropped() -> None:
+    deep: Any = "Tom Becker"
+    for _ in range(40):
+        deep = [{"customWords": deep}]
+    fields = {"schemaType": "ModelInvocationLog", "output": {"outputBodyJson": {"trace": {"guardrail": deep[0]}}}}
+    SOURCE.parse(fields)
+    assert "Tom" not in json.dumps(fields)
 
 
 def test_input_tokens_include_the_cache() -> None:

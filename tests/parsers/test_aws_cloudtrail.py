@@ -355,3 +355,20 @@ def test_samples_with_a_retyped_field_parse(name: str, data: st.DataObject) -> N
         target = target[parent]
     target[key] = data.draw(JSON)
     SOURCE.parse(fields)
+
+
+def test_what_a_guardrail_s_verdict_quotes_is_dropped() -> None:
+    elements = {
+        "action": "GUARDRAIL_INTERVENED",
+        "outputs": [{"text": "A"}],
+        "assessments": [{"wordPolicy": {"customWords": [{"match": "Bea Graf", "action": "BLOCKED"}]}}],
+    }
+    fields = {"eventName": "ApplyGuardrail", "eventSource": "bedrock.amazonaws.com", "responseElements": elements}
+    assert turns(SOURCE.parse(fields).response_messages) == [("assistant", ["A"])]
+    assert elements["assessments"] == [{"wordPolicy": {"customWords": [{"action": "BLOCKED"}]}}]
+
+
+def test_a_tool_that_failed_inside_a_successful_call() -> None:
+    event = SOURCE.parse(load("error_agentcore_gateway_tool"))
+    assert (event.outcome_status, event.http_status) == (Outcome.FAILURE, 200)
+    assert turns(event.prompt_messages) == [("user", ['{"email":"viktor.hansen@nordlys.dk"}'])]

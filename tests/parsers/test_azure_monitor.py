@@ -11,6 +11,8 @@ import pytest
 from samples import SAMPLES
 from veilog_parsers.azure_monitor import SOURCE
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, Text, UserType
+from veilog_parsers.record import RawRecord
+from veilog_parsers.registry import Registry
 from veilog_parsers.take import remainder
 
 
@@ -47,7 +49,7 @@ def test_request_response_says_who_and_what_and_how_long_but_has_no_text() -> No
 
 def test_properties_may_be_a_string_and_a_negative_duration_gives_way_to_the_ticks() -> None:
     event = parse("good_properties_string")
-    assert event.latency_ms == 1842.995
+    assert event.latency_ms == 1843.0
     assert reveal(event.client_ip) == "198.51.100.23"
     assert reveal(event.model_name) == "gpt-4o"
 
@@ -80,6 +82,15 @@ def test_audit_and_activity_are_the_control_plane() -> None:
     assert reveal(event.user_name) == "lena.brandt@clinic-nord.de"
     assert reveal(event.user_id) == "b2c4a0de-5a53-4b6f-8f0e-1f6f0c4c7a9d"
     assert event.outcome_status is Outcome.SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("kind", "user_type"), [("User", UserType.USER), ("ServicePrincipal", UserType.SERVICE), (None, UserType.SERVICE)]
+)
+def test_without_claims_the_role_s_holder_is_the_caller(kind: str | None, user_type: UserType) -> None:
+    evidence = {"principalId": "6b6d", "principalType": kind}
+    event = SOURCE.parse({"operationName": "Microsoft.X/write", "identity": {"authorization": {"evidence": evidence}}})
+    assert (reveal(event.user_id), event.user_type) == ("6b6d", user_type)
 
 
 def test_the_gateway_has_the_texts() -> None:
@@ -124,7 +135,79 @@ def test_errors(name: str, outcome: Outcome, status: int) -> None:
     assert (event.outcome_status, event.http_status) == (outcome, status)
 
 
-def test_llm_rows_carry_tokens_request_and_response_apart() -> None:
+def test_client_s_and_backend_s_bodies_that_differ_are_read_once_each() -> None:
+    fields = load("good_apim_differing_bodies")
+    event = SOURCE.parse(fields)
+    assert [(m.role.value, [p.reveal() for p in m.parts]) for m in event.prompt_messages] == [
+        ("system", ["Answer in German. Never name a diagnosis."]),
+        ("user", ["Is bed 12 of ward 3 free?"]),
+    ]
+    assert [[p.reveal() for p in m.parts] for m in event.response_messages] == [
+        ["Bed 12 is occupied."],
+        ["Bett 12 ist von Lena Brandt belegt."],
+    ]
+    assert (event.input_tokens, event.output_tokens, event.outcome_status) == (31, 9, Outcome.SUCCESS)
+    left = json.dumps(remainder(fields))
+    assert "Bett" not in left
+    assert "German" not in left
+
+
+def test_a_message_that_both_have_counts_once_whatever_filters_said_of_it() -> None:
+    fields = load("good_apim_gateway")
+    backend = json.loads(fields["properties"]["backendResponseBody"])
+    backend["choices"][0]["content_filter_results"]["hate"]["filtered"] = True
+    fields["properties"]["backendResponseBody"] = json.dumps(backend)
+    assert len(SOURCE.parse(fields).response_messages) == 1
+
+
+def test_the_gateway_s_table_in_log_analytics() -> None:
+    fields = load("good_log_analytics_gateway")
+    assert is_recognized(fields)
+    event = SOURCE.parse(fields)
+    assert (event.kind, event.http_status, event.latency_ms) == (Kind.AI_ACCESS, 200, 911)
+    assert reveal(event.client_ip) == "198.51.100.23"
+    assert reveal(event.user_agent) == "triage-desk/2.1"
+    assert [message.role for message in event.prompt_messages] == ["user"]
+    assert "Bearer" not in json.dumps(fields)
+
+
+def test_why_the_gateway_turned_a_call_down() -> None:
+    fields = load("good_apim_gateway")
+    fields["properties"] |= {"responseCode": 401, "lastError": {"reason": "SubscriptionKeyInvalid", "message": "m"}}
+    event = SOURCE.parse(fields)
+    assert (event.outcome_status, reveal(event.error_code)) == (Outcome.DENIED, "SubscriptionKeyInvalid")
+
+
+@pytest.mark.parametrize(
+    ("duration", "ticks", "latency"),
+    [
+        (12, (0, 0), 12),
+        (-1021, (638741190315394000, 638741190325606370), 1021.237),
+        (-1021, (638741190325606370, 638741190315394000), None),
+        (-1021, ("soon", None), None),
+        ("35", (None, None), 35),
+    ],
+)
+def test_durations(duration: Any, ticks: tuple[Any, Any], latency: float | None) -> None:
+    fields = load("good_request_response") | {"durationMs": duration}
+    fields["properties"] |= {"requestTime": ticks[0], "responseTime": ticks[1]}
+    assert SOURCE.parse(fields).latency_ms == latency
+
+
+@pytest.mark.parametrize("address", ["10.0.0.***", "10.0.0.*", "xxx.xxx.0.1", "", None])
+def test_masked_addresses_are_none(address: Any) -> None:
+    fields = load("good_request_response") | {"callerIpAddress": address}
+    assert SOURCE.parse(fields).client_ip is None
+
+
+def test_rows_of_one_call_make_one_event() -> None:
+    record = RawRecord(load("good_apim_llm_rows"), b"")
+    (event,) = Registry().parse(record)
+    assert isinstance(event, AuditEvent)
+    assert (event.input_tokens, len(event.prompt_messages), len(event.response_messages)) == (61, 2, 1)
+
+
+def test_llm_rows_that_come_alone_carry_tokens_request_and_response_apart() -> None:
     tokens, request, response = (SOURCE.parse(row) for row in load("good_apim_llm_rows")["records"])
     assert (tokens.input_tokens, tokens.output_tokens, reveal(tokens.model_name)) == (61, 12, "gpt-4o")
     assert [message.role for message in request.prompt_messages] == ["system", "user"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -18,6 +19,12 @@ from veilog_parsers.registry import OTHER, SOURCES, Registry, Rejected
 REGISTRY = Registry()
 CALL = {"model": "m", "request": {"messages": [{"role": "user", "content": "hi"}]}, "response": {"choices": []}}
 TRAIL = {"eventSource": "bedrock.amazonaws.com", "eventName": "InvokeModel", "userIdentity": {}}
+
+AUDIT = {"category": "Audit", "tenantId": "t"}
+
+
+def coded(value: Any) -> str:
+    return base64.b64encode(orjson.dumps(value)).decode()
 
 
 def sources_of(value: Any) -> list[str]:
@@ -46,6 +53,23 @@ def sources_of(value: Any) -> list[str]:
         ({"Records": []}, ["other"]),
         ({"Records": ["x", TRAIL]}, ["other"]),
         ({"Records": [TRAIL, "x", 7, json.dumps(TRAIL)]}, ["aws_cloudtrail", "malformed_json", "not_an_object", "aws_cloudtrail"]),
+        ([{"records": [AUDIT]}, {"records": [AUDIT]}], ["azure_monitor"] * 2),
+        ({"EnqueuedTimeUtc": "t", "Body": {"records": [AUDIT]}}, ["azure_monitor"]),
+        ({"EnqueuedTimeUtc": "t", "Body": json.dumps({"records": [AUDIT, AUDIT]})}, ["azure_monitor"] * 2),
+        ({"EnqueuedTimeUtc": "t", "Body": json.dumps([AUDIT, AUDIT])}, ["azure_monitor"] * 2),
+        ({"EnqueuedTimeUtc": "t", "Body": coded({"records": [AUDIT]})}, ["azure_monitor"]),
+        ({"EnqueuedTimeUtc": "t", "Body": {"bytes": coded([AUDIT])}}, ["azure_monitor"]),
+        ({"EnqueuedTimeUtc": "t", "Body": "no base64"}, ["malformed_json"]),
+        ({"EnqueuedTimeUtc": "t", "Body": "[1"}, ["malformed_json"]),
+        ({"EnqueuedTimeUtc": "t", "Body": 7}, ["other"]),
+        ({"message": {"data": coded(TRAIL), "messageId": "1", "publishTime": "t"}, "subscription": "s"}, ["aws_cloudtrail"]),
+        ({"data": coded(TRAIL), "messageId": "1", "publishTime": "t"}, ["aws_cloudtrail"]),
+        ({"receivedMessages": [{"ackId": "1", "message": {"data": coded(TRAIL), "publishTime": "t"}}]}, ["aws_cloudtrail"]),
+        ({"data": "c2VjcmV0", "messageId": "1", "publishTime": "t"}, ["malformed_json"]),
+        ({"data": "hello", "messageId": "1"}, ["other"]),
+        ({"object": "list", "data": [CALL], "has_more": False}, ["openai_gateway"]),
+        ({"AuditData": json.dumps(TRAIL), "RecordType": 1}, ["aws_cloudtrail"]),
+        ({"log": {"subscription": "gold", "user": "a"}}, ["other"]),
         ({"Records": [{"Records": [{"Records": [{"Records": [{"Records": [TRAIL]}]}]}]}]}, ["other"]),
     ],
 )  # fmt: skip
@@ -135,3 +159,66 @@ def test_no_sample_is_taken_for_another_source_s() -> None:
             assert set(sources_of(orjson.loads(sample.line))) <= {sample.source, "not_an_object", "malformed_json"}, (
                 sample
             )
+
+
+def test_what_is_not_opened_keeps_what_is_around_it() -> None:
+    (event,) = REGISTRY.parse(RawRecord({"log": {"subscription": "gold"}, "tag": "t"}, b""))
+    assert isinstance(event, AuditEvent)
+    assert isinstance(event.unmapped, SensitiveTree)
+    assert event.unmapped.reveal().keys() == {"log", "tag"}
+
+
+def row(number: Any, key: str = "c-1", **columns: Any) -> dict[str, Any]:
+    return {
+        "category": "GatewayLlmLogs",
+        "correlationId": key,
+        "properties": {"sequenceNumber": number, **columns},
+    }
+
+
+def test_rows_of_a_call_are_put_together_in_order() -> None:
+    other, whole = {"category": "Audit"}, row(0, "c-2", modelName="m")
+    rows = [
+        row(2, requestMessages='"content":"U"}]'),
+        other,
+        row(0, modelName="m", promptTokens=3, requestMessages=""),
+        row(1, requestMessages='[{"role":"user",'),
+        whole,
+        row(3, responseMessages='[{"content":"A"}]', promptTokens=0),
+    ]
+    call, *rest = envelopes.join_rows(rows)
+    assert rest == [other, whole]
+    assert call["properties"] == {
+        "sequenceNumber": 1,
+        "modelName": "m",
+        "promptTokens": 3,
+        "requestMessages": '[{"role":"user","content":"U"}]',
+        "responseMessages": '[{"content":"A"}]',
+    }
+    assert envelopes.join_rows(rows)[0] == call
+
+
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        (['[{"a":1}]', '[{"a":2}]'], [{"a": 1}, {"a": 2}]),
+        ([[{"a": 1}], [{"a": 2}]], [{"a": 1}, {"a": 2}]),
+        (["cut ", "in two"], "cut in two"),
+        ([{"a": 1}, "x"], [{"a": 1}, "x"]),
+        ([None, "x"], "x"),
+    ],
+)
+def test_pieces_of_a_text(pieces: list[Any], text: Any) -> None:
+    rows = [row(number, requestMessages=piece) for number, piece in enumerate(pieces)]
+    (call,) = envelopes.join_rows(rows)
+    assert call["properties"]["requestMessages"] == text
+
+
+def test_rows_without_an_id_or_with_columns_elsewhere() -> None:
+    flat = [{"Type": "ApiManagementGatewayLlmLog", "CorrelationId": "c", "SequenceNumber": n} for n in (1, 0)]
+    assert len(envelopes.join_rows(flat)) == 1
+    strange = [{"category": "GatewayLlmLogs", "correlationId": 7}, {"category": ["GatewayLlmLogs"]}, "x", None]
+    assert envelopes.join_rows(strange) == strange
+    strings = [row("x") | {"properties": '{"promptTokens":3}'}, row(1) | {"properties": "{"}]
+    (call,) = envelopes.join_rows(strings)
+    assert call["properties"].items() >= {"promptTokens": 3, "properties": "{"}.items()

@@ -6,8 +6,11 @@ table of names reads them all. A prompt of a flat body may be a whole chat in th
 turn of the user.
 
 ``inputTokens`` excludes tokens read from or written to the cache; as for Anthropic, the three are added. Echoes of the
-prompt in an answer are discarded. So are images, and parameters, tool definitions and guardrail settings. Traces of
-guardrails quote what was withheld: they are left, and so only leave cleaned.
+prompt in an answer are discarded. So are images, and parameters, tool definitions and guardrail settings.
+
+Traces of guardrails quote: the answer that was withheld, which is an answer, and every match of a policy in prompt or
+answer, which is dropped. That a detector of ours would know what AWS's found is nothing to rely on. What is left of a
+trace says which policy did what.
 """
 
 from __future__ import annotations
@@ -94,6 +97,10 @@ _ANSWER_BOOKKEEPING: Final = known(
 _EMBEDDED: Final = known("embedding embeddings embeddingsByType")
 _PICTURED: Final = known("artifacts images")
 
+_TRACES: Final = (("trace", "guardrail"), ("amazon-bedrock-trace", "guardrail"))
+_QUOTES: Final = known("match modelOutput naturalLanguage text")
+"""Where traces of guardrails quote prompts and answers, at whatever depth."""
+
 _BLOCK_TEXTS: Final = {
     "guardContent": ("text",),
     "reasoningContent": ("reasoningText",),
@@ -169,6 +176,8 @@ def read_response(body: Any, exchange: Exchange) -> None:
         anthropic.read_response(body, exchange)
     else:
         _read_flat_response(body, exchange)
+    for path in _TRACES:
+        _read_trace(peek(body, *path), exchange)
     _read_metrics(body.get("amazon-bedrock-invocationMetrics"), exchange)
 
 
@@ -431,6 +440,27 @@ def _take_input_tokens(usage: Fields, key: str) -> int | None:
     """Input tokens with those of the cache, whose counts have two spellings, sometimes side by side."""
     suffix = "InputTokens" if "cacheReadInputTokens" in usage else "InputTokenCount"
     return take_sum(usage, key, f"cacheRead{suffix}", f"cacheWrite{suffix}")
+
+
+def _read_trace(trace: Any, exchange: Exchange) -> None:
+    """The trace of a guardrail: the answer it withheld is what the model said; its other quotes are dropped."""
+    if type(trace) is dict:
+        withheld = Turn()
+        withheld.take(trace, "modelOutput")
+        exchange.answer(withheld.said)
+        drop_quotes(trace, 0)
+
+
+def drop_quotes(tree: Any, depth: int = 0) -> None:
+    """Drop what a trace quotes; what is nested deeper than any trace is dropped whole."""
+    if type(tree) not in (dict, list):
+        return
+    if depth >= MAX_DEPTH:
+        tree.clear()
+    elif type(tree) is dict:
+        discard_known(tree, _QUOTES)
+    for item in tree.values() if type(tree) is dict else tree:
+        drop_quotes(item, depth + 1)
 
 
 def _read_metrics(metrics: Any, exchange: Exchange) -> None:

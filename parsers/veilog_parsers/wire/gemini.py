@@ -52,13 +52,14 @@ _PART_BOOKKEEPING: Final = known(
 _CANDIDATE_BOOKKEEPING: Final = known(
     """
     avgLogprobs avg_logprobs citationMetadata citation_metadata groundingMetadata grounding_metadata index
-    logprobsResult logprobs_result safetyRatings safety_ratings tokenCount token_count urlContextMetadata
+    logprobsResult logprobs_result safetyRatings safety_ratings score tokenCount token_count urlContextMetadata
     """
 )
 _USAGE_DETAILS: Final = known(
     """
-    cacheTokensDetails cache_tokens_details cachedContentTokenCount cached_content_token_count candidatesTokensDetails
-    candidates_tokens_details promptTokensDetails prompt_tokens_details serviceTier toolUsePromptTokensDetails
+    billablePromptUsage billable_prompt_usage cacheTokensDetails cache_tokens_details cachedContentTokenCount
+    cached_content_token_count candidatesTokensDetails candidates_tokens_details promptTokensDetails
+    prompt_tokens_details serviceTier toolUsePromptTokensDetails
     tool_use_prompt_tokens_details trafficType traffic_type
     """
 )
