@@ -16,6 +16,7 @@ from typing import Any, Final
 import orjson
 
 from veilog_parsers.errors import ErrorType, RecordError
+from veilog_parsers.otlp import open_document, open_internal
 from veilog_parsers.record import Fields
 
 MAX_DEPTH: Final = 4
@@ -66,11 +67,14 @@ CONTAINERS: Final[dict[str, Callable[[Fields], list[Any] | None]]] = {
     "records": _batch("records"),
     "detail-type": _event_bridge,
     "logEvents": _cloudwatch,
+    "resourceLogs": open_document,
+    "resourceSpans": open_document,
+    "__internal__": open_internal,
 }
 """Envelopes that are nothing but an envelope: opened whatever is inside."""
 
 WRAPPERS: Final[dict[str, Callable[[Fields], list[Any] | None]]] = {
-    key: _wrapped(key) for key in ("log", "message", "payload", "event", "msg")
+    key: _wrapped(key) for key in ("log", "message", "payload", "event", "msg", "body")
 }
 """Keys under which shippers put a record: opened only if what is inside is a source's record."""
 

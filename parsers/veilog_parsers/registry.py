@@ -20,10 +20,12 @@ from veilog_parsers import (
     azure_monitor,
     litellm,
     openai_gateway,
+    otel_genai,
 )
 from veilog_parsers.envelopes import CONTAINERS, MAX_DEPTH, MAX_EVENTS, WRAPPERS, decode_inner
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, CleanText, Kind, SensitiveTree
+from veilog_parsers.otlp import open_fluent_bit
 from veilog_parsers.record import Fields, RawRecord
 from veilog_parsers.source import Source
 from veilog_parsers.take import remainder
@@ -33,6 +35,7 @@ SOURCES: Final[tuple[Source, ...]] = (
     aws_cloudtrail.SOURCE,
     azure_monitor.SOURCE,
     litellm.SOURCE,
+    otel_genai.SOURCE,
     openai_gateway.SOURCE,
 )
 OTHER: Final = "other"
@@ -81,7 +84,10 @@ class Registry:
         Raises:
             RecordError: the raw record as a whole is no record.
         """
-        for count, inner in enumerate(self._open(record.value, 0)):
+        value = record.value
+        if "otlp" in record.metadata:
+            value = open_fluent_bit(value, record.metadata, record.group) or value
+        for count, inner in enumerate(self._open(value, 0)):
             if count >= MAX_EVENTS:
                 raise RecordError(ErrorType.TOO_MANY_EVENTS, f"more than {MAX_EVENTS} in one record")
             yield self._parse_one(inner)
