@@ -78,6 +78,9 @@ def test_every_record_gives_its_source_s_event_or_leaves_cleaned_or_in_quarantin
                 assert (event["source"], event["kind"]) == (expected, "ai_access")
                 assert event["model_name"]
                 assert event["outcome_status"]
+            elif path.parent.name == "mcp":
+                # Examples of the specification: whole messages, and parts of messages that say nothing by themselves.
+                assert event["source"] in ("mcp", "other")
             elif path.stem == "AWS.CloudTrail":
                 assert event["source"] in ("aws_cloudtrail", "other")
             elif path.stem == "Azure.MonitorActivity":
@@ -137,6 +140,29 @@ def test_log_records_about_models_are_theirs(pipeline: Pipeline) -> None:
     # About half of them were made with the capturing of texts off.
     assert total > 300
     assert texts > 0.4 * total
+
+
+def test_whole_mcp_messages_are_mcp_s_and_carry_what_they_carry(pipeline: Pipeline) -> None:
+    total = 0
+    for path in sorted((FOLDER / "mcp").glob("*.jsonl")):
+        for line in lines(path):
+            message = orjson.loads(line)["msg"]
+            if "jsonrpc" not in message:
+                continue
+            total += 1
+            (event,) = pipeline(RawRecord(orjson.loads(line)["msg"], line))
+            assert event["source"] == "mcp"
+            assert event.get("api_operation") == message.get("method")
+            if message.get("method") == "tools/call":
+                assert event["tool_calls"][0]["name"]
+                assert event["prompt_chars"]
+            if "error" in message:
+                assert event["outcome_status"] == "failure"
+            if "result" in message:
+                assert event["outcome_status"] == "success"
+                carries = not message["result"].keys().isdisjoint(("content", "contents", "messages", "completion"))
+                assert ("response_chars" in event) == carries
+    assert total > 50
 
 
 def test_few_records_lack_what_most_have(pipeline: Pipeline) -> None:

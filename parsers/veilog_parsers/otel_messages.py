@@ -14,20 +14,25 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Final
 
-import orjson
-
 from veilog_parsers.event import Message, Role, SensitiveText
 from veilog_parsers.otlp import event_name
 from veilog_parsers.record import Fields
 from veilog_parsers.take import dicts, discard, discard_known, known, open_json, take
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.read import decode, read_request, read_response
-from veilog_parsers.wire.turns import Turn, answer_turn, ask_content, take_dumped, take_finish, take_role
+from veilog_parsers.wire.turns import (
+    Turn,
+    answer_turn,
+    ask_content,
+    comparable,
+    take_dumped,
+    take_finish,
+    take_role,
+)
 
 _OF_MESSAGES: Final = known("content finish_reason gen_ai.event.content message parts role text tool_calls")
 """One of these keys makes JSON in a string a message; other JSON is what somebody said."""
 _MAX_SEGMENTS: Final = 16
-_MAX_CANONICAL_CHARS: Final = 100_000
 _EVENT_ROLES: Final = {
     "gen_ai.system.message": Role.SYSTEM,
     "gen_ai.user.message": Role.USER,
@@ -154,21 +159,10 @@ def read_bodies(attributes: Fields, told: Exchange, *, of_a_model: bool) -> Exch
 
 
 def _unseen(messages: list[Message], seen: set[str]) -> list[Message]:
-    found = [(message, [(_canonical(part), part) for part in message.parts]) for message in messages]
+    found = [(message, [(comparable(part), part) for part in message.parts]) for message in messages]
     kept = [Message(message.role, [part for text, part in parts if text not in seen]) for message, parts in found]
     seen.update(text for _, parts in found for text, _ in parts)
     return [message for message in kept if message.parts]
-
-
-def _canonical(part: SensitiveText) -> str:
-    """A text as it is compared: JSON without its white space, since conventions write it in different ways."""
-    text = part.reveal().strip()
-    if text[:1] in ("{", "[") and len(text) < _MAX_CANONICAL_CHARS:
-        try:
-            return orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS).decode()
-        except (orjson.JSONDecodeError, orjson.JSONEncodeError):
-            return text
-    return text
 
 
 def _ask(attributes: Fields, key: str, role: Role, exchange: Exchange) -> None:

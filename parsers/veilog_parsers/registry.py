@@ -19,6 +19,7 @@ from veilog_parsers import (
     aws_cloudtrail,
     azure_monitor,
     litellm,
+    mcp,
     openai_gateway,
     otel_genai,
 )
@@ -35,6 +36,7 @@ SOURCES: Final[tuple[Source, ...]] = (
     aws_cloudtrail.SOURCE,
     azure_monitor.SOURCE,
     litellm.SOURCE,
+    mcp.SOURCE,
     otel_genai.SOURCE,
     openai_gateway.SOURCE,
 )
