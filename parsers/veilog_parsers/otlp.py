@@ -43,6 +43,17 @@ def open_document(fields: Fields) -> list[Any] | None:
     return out
 
 
+def as_one_document(documents: list[Any]) -> Fields | None:
+    """Several OTLP JSON documents as one, so that calls are joined across them; None if some of them are none."""
+    keys = [place[0] for place in _PLACES]
+    for document in documents:
+        if type(document) is not dict or not any(type(document.get(key)) is list for key in keys):
+            return None
+        if not all(type(document.get(key, [])) is list for key in keys):
+            return None
+    return {key: [item for document in documents for item in document.get(key, ())] for key in keys}
+
+
 def open_fluent_bit(body: Any, metadata: Fields, group: Any = None) -> Fields | None:
     """The log record whose body and metadata Fluent Bit parted; None if it is about no model call.
 
