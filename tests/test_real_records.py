@@ -6,11 +6,14 @@ are skipped. ``exchanges/`` and ``bedrock_invocation/`` carry naive labels of wh
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from samples import config_with
@@ -18,10 +21,21 @@ from veilog_filters.detect.finding import Finding
 from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.framing import JsonLines
 from veilog_filters.pipeline import Pipeline
+from veilog_parsers.record import RawRecord
 
 FOLDER = Path(os.environ.get("VEILOG_REAL_RECORDS", "/nowhere"))
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="VEILOG_REAL_RECORDS names no folder of records")
 
+CARRIES_PROMPT = re.compile(
+    r"gen_ai\.(input\.messages|prompt\.\d+\.(content|user))|llm\.(prompts|input_messages\.\d.*(content|arguments))|input\.value"
+)
+CARRIES_RESPONSE = re.compile(
+    r"gen_ai\.(output\.messages|completion\.\d+\.(content|tool_calls.*))|llm\.output_messages\.\d.*(content|arguments)"
+    r"|output\.value"
+)
+CARRIES_USAGE = re.compile(
+    r"usage\.(input|output|prompt|completion|total)_tokens|token_count\.(prompt|completion|total)$"
+)
 AI_SOURCES = {"bedrock_invocation": "aws_bedrock_invocation", "exchanges": "openai_gateway", "litellm": "litellm"}
 
 
@@ -64,6 +78,9 @@ def test_every_record_gives_its_source_s_event_or_leaves_cleaned_or_in_quarantin
                 assert (event["source"], event["kind"]) == (expected, "ai_access")
                 assert event["model_name"]
                 assert event["outcome_status"]
+            elif path.parent.name == "mcp":
+                # Examples of the specification: whole messages, and parts of messages that say nothing by themselves.
+                assert event["source"] in ("mcp", "other")
             elif path.stem == "AWS.CloudTrail":
                 assert event["source"] in ("aws_cloudtrail", "other")
             elif path.stem == "GCP.AuditLog":
@@ -73,6 +90,81 @@ def test_every_record_gives_its_source_s_event_or_leaves_cleaned_or_in_quarantin
             else:
                 assert event["kind"] in ("other", "quarantine")
             assert event.get("error_type") in (None, "malformed_json", "not_an_object")
+
+
+def spans_of(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for resource in document.get("resourceSpans", ()):
+        for scope in resource["scopeSpans"]:
+            yield from scope["spans"]
+
+
+def carried(span: dict[str, Any], pattern: re.Pattern[str]) -> bool:
+    """Whether a span has an attribute of these names with more in it than a frame."""
+    for attribute in span.get("attributes", ()):
+        if pattern.search(attribute["key"]):
+            value = json.dumps(attribute["value"]).replace("\\", "")
+            if value != '{"stringValue": ""}' and '"parts": []' not in value and '"content": ""' not in value:
+                return True
+    return False
+
+
+def test_spans_with_messages_yield_them_and_spans_with_usage_yield_tokens(pipeline: Pipeline) -> None:
+    seen = dict.fromkeys(("prompt", "response", "tokens"), 0)
+    for path in sorted((FOLDER / "otlp").glob("*.traces.jsonl")):
+        for line in lines(path):
+            document = orjson.loads(line)["otlp"]
+            # The parsers consume what they are given.
+            spans = list(spans_of(orjson.loads(line)["otlp"]))
+            found = pipeline(RawRecord(document, line))
+            assert len(found) == len(spans)
+            for span, event in zip(spans, found, strict=True):
+                if carried(span, CARRIES_PROMPT):
+                    seen["prompt"] += 1
+                    assert "prompt_classification" in event, (path, span["name"])
+                if carried(span, CARRIES_RESPONSE):
+                    seen["response"] += 1
+                    assert "response_classification" in event, (path, span["name"])
+                if carried(span, CARRIES_USAGE):
+                    seen["tokens"] += 1
+                    assert {"input_tokens", "output_tokens", "token_count"} & event.keys(), (path, span["name"])
+    assert all(count > 150 for count in seen.values())
+
+
+def test_log_records_about_models_are_theirs(pipeline: Pipeline) -> None:
+    texts = total = 0
+    for path in sorted((FOLDER / "otlp").glob("*.logs.jsonl")):
+        for line in lines(path):
+            for event in pipeline(RawRecord(orjson.loads(line)["otlp"], line)):
+                total += 1
+                assert (event["source"], event["kind"]) == ("otel_genai", "ai_access")
+                assert event["provider"]
+                texts += "prompt_chars" in event or "response_chars" in event
+    # About half of them were made with the capturing of texts off.
+    assert total > 300
+    assert texts > 0.4 * total
+
+
+def test_whole_mcp_messages_are_mcp_s_and_carry_what_they_carry(pipeline: Pipeline) -> None:
+    total = 0
+    for path in sorted((FOLDER / "mcp").glob("*.jsonl")):
+        for line in lines(path):
+            message = orjson.loads(line)["msg"]
+            if "jsonrpc" not in message:
+                continue
+            total += 1
+            (event,) = pipeline(RawRecord(orjson.loads(line)["msg"], line))
+            assert event["source"] == "mcp"
+            assert event.get("api_operation") == message.get("method")
+            if message.get("method") == "tools/call":
+                assert event["tool_calls"][0]["name"]
+                assert event["prompt_chars"]
+            if "error" in message:
+                assert event["outcome_status"] == "failure"
+            if "result" in message:
+                assert event["outcome_status"] == "success"
+                carries = not message["result"].keys().isdisjoint(("content", "contents", "messages", "completion"))
+                assert ("response_chars" in event) == carries
+    assert total > 50
 
 
 def test_few_records_lack_what_most_have(pipeline: Pipeline) -> None:

@@ -3,25 +3,34 @@
 Cloud services and shippers put records into arrays and into one another: CloudTrail files (``Records``), Event Hubs
 (``records``) and what their Capture makes of them (``Body``), EventBridge (``detail``), CloudWatch Logs subscriptions
 (``logEvents`` with JSON in ``message``), Pub/Sub (``data`` in base64), pages of vendors' audit APIs (``data``,
-``items``), Microsoft 365's ``AuditData``, and shippers' ``log`` or ``message``. An envelope is recognized by a
-top-level key, like a source, and only when the record is not a source's own: see ``registry``.
+``items``), Microsoft 365's ``AuditData``, and shippers' ``log`` or ``message``: lines of containers (Docker's files,
+CRI, Kubernetes' metadata around them) and of journald. An envelope is recognized by a top-level key, like a source,
+and only when the record is not a source's own: see ``registry``.
 
 One kind of record is put together here: API Management spreads a call over rows of its LLM log. The rows of a call
 that come in one batch become one record; see ``join_rows``.
 
-What an envelope says besides its records (a stream name, Kubernetes labels) is not carried over.
+Of what an envelope says besides its records two things are carried over: when a line was written, for records that
+have no time themselves, and where, as ``cloud.resource`` of records that name no resource: ``namespace/pod/container``
+in Kubernetes, host and unit in a journal. The rest (streams, labels, annotations) is not.
 """
 
 from __future__ import annotations
 
 import base64
+import dataclasses
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
 
 from veilog_parsers.errors import ErrorType, RecordError
+from veilog_parsers.event import CleanText, SensitiveText
+from veilog_parsers.otlp import open_document, open_internal
 from veilog_parsers.record import Fields
+from veilog_parsers.take import identifier, known
+from veilog_parsers.times import parse_time
 
 MAX_DEPTH: Final = 4
 MAX_EVENTS: Final = 10_000
@@ -188,21 +197,6 @@ def _cloudwatch(fields: Fields) -> list[Any] | None:
     return [event.get("message") if type(event) is dict else event for event in events]
 
 
-def _wrapped(key: str) -> Callable[[Fields], list[Any] | None]:
-    def split(fields: Fields) -> list[Any] | None:
-        value = fields.get(key)
-        if type(value) is dict:
-            return [value]
-        if type(value) is str and value.lstrip()[:1] == "{":
-            try:
-                return [orjson.loads(value)]
-            except orjson.JSONDecodeError:
-                return None
-        return None
-
-    return split
-
-
 CONTAINERS: Final[dict[str, Callable[[Fields], list[Any] | None]]] = {
     "Records": _batch("Records"),
     "records": _event_hub,
@@ -215,13 +209,153 @@ CONTAINERS: Final[dict[str, Callable[[Fields], list[Any] | None]]] = {
     "logEvents": _cloudwatch,
     "has_more": _page,
     "nextPageToken": _page,
+    "resourceLogs": open_document,
+    "resourceSpans": open_document,
+    "__internal__": open_internal,
 }
 """Envelopes that are nothing but an envelope: opened whatever is inside."""
 
-WRAPPERS: Final[dict[str, Callable[[Fields], list[Any] | None]]] = {
-    key: _wrapped(key) for key in ("log", "message", "payload", "event", "msg", "AuditData", "auditData")
-}
+WRAPPERS: Final = ("log", "message", "MESSAGE", "payload", "event", "msg", "body", "AuditData", "auditData")
 """Keys under which shippers put a record: opened only if what is inside is a source's record."""
+
+_LINES: Final = ("log", "message", "MESSAGE")
+_OF_LINES: Final = known(
+    """
+    stream logtag _p kubernetes docker container_id container_name partial_message _HOSTNAME _SYSTEMD_UNIT
+    __REALTIME_TIMESTAMP
+    """
+)
+"""Keys that containers' runtimes, shippers and journald put beside a line."""
+_CRI: Final = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,18}(?:Z|[+-][0-9]{2}:[0-9]{2})) (?:stdout|stderr) ([FP])(?::\S{1,64})? "
+)
+_TIMES: Final = ("time", "timestamp", "@timestamp", "ts", "date", "_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP")
+_MAX_NAME: Final = 253
+
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class Around:
+    """What envelopes say of the records inside them.
+
+    Attributes:
+        time: when the line was written.
+        resource: where: ``namespace/pod/container``, or a host and its unit.
+    """
+
+    time: CleanText | None = None
+    resource: SensitiveText | None = None
+
+
+NOTHING: Final = Around()
+
+
+def unwrap(fields: Fields, key: str, around: Around) -> tuple[Fields, Around] | None:
+    """The object under one of ``WRAPPERS``, or in a string there, and what is known around it; or None."""
+    value, time = fields.get(key), None
+    if type(value) is list and key == "MESSAGE":
+        value = _journal_text(value)
+    if type(value) is str:
+        line = _CRI.match(value)
+        if line is not None:
+            time, value = parse_time(line[1]), value[line.end() :]
+        if value.lstrip()[:1] != "{":
+            return None
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return None
+    if type(value) is not dict:
+        return None
+    time = time or next((found for name in _TIMES if name in fields and (found := _time(fields[name]))), None)
+    return value, Around(time or around.time, _resource(fields) or around.resource)
+
+
+def _journal_text(value: list[Any]) -> str | None:
+    """What journald writes as a list of bytes, since it is not plain text."""
+    try:
+        return bytes(value).decode("utf-8", "replace")
+    except (TypeError, ValueError):
+        return None
+
+
+def _time(value: Any) -> CleanText | None:
+    """journald's times are numbers in strings."""
+    return parse_time(int(value) if type(value) is str and len(value) < 20 and value.isdecimal() else value)
+
+
+def _resource(fields: Fields) -> SensitiveText | None:
+    """Fluent Bit and Vector name the same things differently."""
+    pod = fields.get("kubernetes")
+    if type(pod) is dict:
+        choices = (
+            ("namespace_name", "pod_namespace", "namespace"),
+            ("pod_name", "pod"),
+            ("container_name", "container"),
+        )
+        names = [next((pod[key] for key in keys if key in pod), None) for keys in choices]
+    else:
+        names = [fields.get(key) for key in ("_HOSTNAME", "_SYSTEMD_UNIT")]
+    return identifier("/".join(name for name in names if type(name) is str and 0 < len(name) <= _MAX_NAME))
+
+
+def is_line(fields: Fields) -> bool:
+    """Whether an object is a line of a container's or a unit's output."""
+    if not _OF_LINES.isdisjoint(fields):
+        return any(key in fields for key in _LINES)
+    return any(type(text := fields.get(key)) is str and _CRI.match(text) for key in _LINES)
+
+
+def join_partial_lines(lines: list[Fields]) -> list[Fields]:
+    """Lines that a runtime cut into parts (at 16 KB) made whole again, as far as their parts are all here.
+
+    CRI marks every part but the last with ``P``; Docker's files let it be known by the missing line end, its fluentd
+    driver by ``partial_message``. Parts of several containers may be mixed. A line whose end is missing stays cut.
+    """
+    cut_by_docker = any(type(text := line.get("log")) is str and text.endswith("\n") for line in lines)
+    out: list[Fields] = []
+    parts: dict[tuple[str, ...], list[str]] = {}
+    begun: dict[tuple[str, ...], Fields] = {}
+    for line in lines:
+        key = next((key for key in _LINES if type(line.get(key)) is str), None)
+        if key is None:
+            out.append(line)
+            continue
+        text, partial = _part(line, key, cut_by_docker)
+        whose = _whose(line)
+        if partial:
+            begun.setdefault(whose, line)
+            parts.setdefault(whose, []).append(text)
+        elif whose in parts:
+            first = begun.pop(whose)
+            out.append(first | line | {key: "".join((*parts.pop(whose), text))})
+        else:
+            out.append(line)
+    for whose, line in begun.items():
+        key = next(key for key in _LINES if type(line.get(key)) is str)
+        out.append(line | {key: "".join(parts[whose])})
+    return out
+
+
+def _whose(line: Fields) -> tuple[str, ...]:
+    """Which container's output a line belongs to, as far as it says."""
+    names = [line.get(key) for key in ("stream", "container_id", "container_name", "file")]
+    resource = _resource(line)
+    return (*(name if type(name) is str else "" for name in names), resource.reveal() if resource else "")
+
+
+def _part(line: Fields, key: str, cut_by_docker: bool) -> tuple[str, bool]:
+    """The text of a line, without CRI's head, and whether more of it comes."""
+    text: str = line[key]
+    head = _CRI.match(text)
+    if head is not None:
+        line.setdefault("time", head[1])
+        return text[head.end() :], head[2] == "P"
+    mark = line.get("logtag", line.get("_p"))
+    if type(mark) is str:
+        return text, mark.partition(":")[0] == "P"
+    if "partial_message" in line:
+        return text, str(line.get("partial_last")).lower() != "true"
+    return text, cut_by_docker and "stream" in line and key == "log" and not text.endswith("\n")
 
 
 def decode_inner(value: Any) -> Fields:

@@ -18,7 +18,8 @@ class RawRecord:
         raw: the bytes it was decoded from. They key its ``event_id``, so that a redelivery has the same one.
         tag: the shipper's tag, or "".
         time: the shipper's time of the entry in RFC 3339, for records that carry none themselves.
-        metadata: the entry's metadata (Fluent Bit v2 entries), or an empty dict.
+        metadata: the entry's metadata (Fluent Bit v2 entries), or an empty dict; parsers consume what they read of it.
+        group: what the entry's group has in common (OTLP through Fluent Bit: resource and scope), or an empty dict.
     """
 
     value: Any
@@ -26,3 +27,4 @@ class RawRecord:
     tag: str = ""
     time: str | None = None
     metadata: Fields = dataclasses.field(default_factory=dict)
+    group: Fields = dataclasses.field(default_factory=dict)

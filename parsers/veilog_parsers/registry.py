@@ -27,13 +27,28 @@ from veilog_parsers import (
     github_copilot_audit,
     litellm,
     m365_copilot,
+    mcp,
     openai_audit,
     openai_gateway,
+    otel_genai,
     vertex_request_response,
 )
-from veilog_parsers.envelopes import CONTAINERS, MAX_DEPTH, MAX_EVENTS, WRAPPERS, decode_inner, join_rows
+from veilog_parsers.envelopes import (
+    CONTAINERS,
+    MAX_DEPTH,
+    MAX_EVENTS,
+    NOTHING,
+    WRAPPERS,
+    Around,
+    decode_inner,
+    is_line,
+    join_partial_lines,
+    join_rows,
+    unwrap,
+)
 from veilog_parsers.errors import ErrorType, RecordError
-from veilog_parsers.event import AuditEvent, CleanText, Kind, SensitiveTree
+from veilog_parsers.event import AuditEvent, CleanText, Cloud, Kind, SensitiveTree
+from veilog_parsers.otlp import as_one_document, open_fluent_bit
 from veilog_parsers.record import Fields, RawRecord
 from veilog_parsers.source import Source
 from veilog_parsers.take import remainder
@@ -53,6 +68,8 @@ SOURCES: Final[tuple[Source, ...]] = (
     openai_audit.SOURCE,
     vertex_request_response.SOURCE,
     litellm.SOURCE,
+    mcp.SOURCE,
+    otel_genai.SOURCE,
     openai_gateway.SOURCE,
 )
 OTHER: Final = "other"
@@ -101,12 +118,15 @@ class Registry:
         Raises:
             RecordError: the raw record as a whole is no record.
         """
-        for count, inner in enumerate(self._open(record.value, 0)):
+        value = record.value
+        if "otlp" in record.metadata:
+            value = open_fluent_bit(value, record.metadata, record.group) or value
+        for count, (inner, around) in enumerate(self._open(value, 0, NOTHING)):
             if count >= MAX_EVENTS:
                 raise RecordError(ErrorType.TOO_MANY_EVENTS, f"more than {MAX_EVENTS} in one record")
-            yield self._parse_one(inner)
+            yield self._parse_one(inner, around)
 
-    def _parse_one(self, inner: Fields | RecordError) -> AuditEvent | Rejected:
+    def _parse_one(self, inner: Fields | RecordError, around: Around) -> AuditEvent | Rejected:
         if isinstance(inner, RecordError):
             return Rejected(inner.error_type, OTHER)
         source = self._fixed or self.recognize(inner)
@@ -122,15 +142,20 @@ class Registry:
             # A parser's bug must not become a leak or an outage: no message, no traceback, the record quarantined.
             return Rejected(ErrorType.PARSER_FAILED, source.name)
         event.source = CleanText(source.name)
+        event.timestamp = event.timestamp or around.time
+        if around.resource is not None:
+            event.cloud = event.cloud or Cloud()
+            event.cloud.resource = event.cloud.resource or around.resource
         left = remainder(inner)
         event.unmapped = SensitiveTree(left) if left else None
         return event
 
-    def _open(self, value: Any, depth: int) -> Iterator[Fields | RecordError]:
-        """The records inside a decoded value, through at most ``MAX_DEPTH`` envelopes."""
+    def _open(self, value: Any, depth: int, around: Around) -> Iterator[tuple[Fields | RecordError, Around]]:
+        """The records inside a decoded value, through at most ``MAX_DEPTH`` envelopes, and what these say of them."""
         if type(value) is list and depth == 0 and self._is_batch(value):
-            for item in join_rows(value):
-                yield from self._open(item, depth + 1)
+            document = as_one_document(value)
+            for item in [document] if document else join_rows(join_partial_lines(value)):
+                yield from self._open(item, depth + 1, around)
             return
         if type(value) is not dict:
             raise RecordError(ErrorType.NOT_AN_OBJECT, "the record is a list or a scalar")
@@ -139,20 +164,30 @@ class Registry:
                 inside = CONTAINERS[key](value)
                 if inside is not None:
                     for item in inside:
-                        yield from self._open_inner(item, depth + 1)
+                        yield from self._open_inner(item, depth + 1, around)
                     return
-            if self.recognize(value) is None:
-                for key, split in WRAPPERS.items():
-                    if key in value and (inside := split(value)) and self._is_record(inside[0]):
-                        yield from self._open(inside[0], depth + 1)
-                        return
-        yield value
+            if self.recognize(value) is None and (found := self._unwrap(value, depth, around)) is not None:
+                yield from self._open(*found)
+                return
+        yield value, around
 
-    def _open_inner(self, item: Any, depth: int) -> Iterator[Fields | RecordError]:
+    def _open_inner(self, item: Any, depth: int, around: Around) -> Iterator[tuple[Fields | RecordError, Around]]:
         try:
-            yield from self._open(decode_inner(item), depth)
+            yield from self._open(decode_inner(item), depth, around)
         except RecordError as error:
-            yield error
+            yield error, around
+
+    def _unwrap(self, value: Fields, depth: int, around: Around) -> tuple[Fields, int, Around] | None:
+        """The source's record that shippers wrapped, if there is one. Each text is decoded once."""
+        for key in WRAPPERS:
+            inside = unwrap(value, key, around) if key in value else None
+            if inside is None:
+                continue
+            if self._is_record(inside[0]):
+                return inside[0], depth + 1, inside[1]
+            if depth + 1 < MAX_DEPTH and (found := self._unwrap(inside[0], depth + 1, inside[1])) is not None:
+                return found
+        return None
 
     def _is_record(self, value: Any) -> bool:
         return type(value) is dict and (
@@ -161,5 +196,9 @@ class Registry:
         )
 
     def _is_batch(self, values: list[Any]) -> bool:
-        """A JSON array of records, as gateways POST them: all objects, and the first one a source's."""
-        return bool(values) and all(type(item) is dict for item in values) and self._is_record(values[0])
+        """A JSON array of records or lines, as gateways and shippers POST them: all objects, the first one tells."""
+        return (
+            bool(values)
+            and all(type(item) is dict for item in values)
+            and (self._is_record(values[0]) or is_line(values[0]))
+        )

@@ -110,6 +110,33 @@ async def test_time_metadata_and_groups_are_kept() -> None:
 
 
 @in_loop
+async def test_prompts_in_metadata_are_read_and_do_not_go_on_with_it() -> None:
+    hop = Collector()
+    await hop.start()
+    said = [{"role": "user", "parts": [{"type": "text", "content": "the quiet part"}]}]
+    about = {"trace_id": b"\xab" * 16, "event_name": "gen_ai.client.inference.operation.details"}
+    metadata = {"otlp": {**about, "attributes": {"gen_ai.input.messages": said}}}
+    entries = [
+        Entry(
+            EventTime(GROUP_START_SECONDS, 0), {"schema": "otlp"}, {"resource": {"attributes": {"service.name": "s7"}}}
+        ),
+        Entry(EventTime(1_740_994_863, 1), metadata, {}),
+        Entry(EventTime(GROUP_END_SECONDS, 0), {}, {}),
+        Entry(EventTime(1_740_994_863, 2), metadata, {}),
+    ]
+    async with running(hop) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send_entries("otlp", entries, "c1")
+        assert await shipper.ack() == "c1"
+        (chunk,) = hop.chunks
+        inside, outside = chunk.entries[1], chunk.entries[3]
+        assert inside.metadata == {"otlp": {"trace_id": "ab" * 16, "event_name": about["event_name"]}}
+        assert (inside.record["source"], inside.record["prompt_chars"]) == ("otel_genai", 14)
+        assert (inside.record["user_name"], "user_name" in outside.record) == ("s7", False)
+    await hop.stop()
+
+
+@in_loop
 async def test_metadata_stays_behind_where_the_next_hop_cannot_read_it() -> None:
     hop = Collector()
     await hop.start()

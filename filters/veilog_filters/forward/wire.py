@@ -34,6 +34,7 @@ _EVENT_TIME: Final = struct.Struct(">II")
 _EVENT_TIME_TYPE: Final = 0
 _FEED_BYTES: Final = 65_536
 _SMALL_INFLATED_BYTES: Final = 1_048_576
+_OTLP_IDS: Final = ("trace_id", "span_id")
 """Chunks that inflate to no more than this may have any ratio: a few repeated lines compress a thousandfold."""
 
 
@@ -193,6 +194,10 @@ def _entry(item: Any, limits: Limits) -> Entry:
             raise ForwardError(Reason.BAD_ENTRY, "the head of an entry is no pair of time and metadata")
         head, metadata = head
         _check_depth(metadata, limits.max_depth)
+        otlp = metadata.get("otlp")
+        if type(otlp) is dict:
+            # Ids are bytes here: their hexadecimal form is what OpenTelemetry calls them by.
+            otlp.update({key: id_.hex() for key in _OTLP_IDS if type(id_ := otlp.get(key)) is bytes})
         metadata = plain(metadata)
     _check_depth(record, limits.max_depth)
     return Entry(_time(head), metadata, plain(record))

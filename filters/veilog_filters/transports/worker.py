@@ -17,7 +17,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgpack
 
@@ -176,24 +176,35 @@ class Worker:
         loop = asyncio.get_running_loop()
         pause_at = loop.time() + _SLICE_SECS
         out: list[Entry] = []
+        group: dict[str, Any] = {}
         for entry in chunk.entries:
-            # Empty metadata goes out as none: released Fluentds skip such entries, and acknowledge what they skipped.
-            metadata = pipeline.clean(entry.metadata) if entry.metadata and self._keep_metadata else None
+            if entry.is_group_marker:
+                # The mark of a group's end has no body.
+                group = entry.record if type(entry.record) is dict else {}
             if entry.is_group_marker and not self._keep_metadata:
                 continue
             if entry.is_group_marker:
                 # A group's body names a resource and a scope: kept, cleaned, for the shipper that closes the group.
                 body = pipeline.clean(entry.record) if type(entry.record) is dict else {}
-                out.append(Entry(entry.time, metadata or {}, body))
+                out.append(Entry(entry.time, self._metadata(entry, pipeline) or {}, body))
             else:
-                record = self._record(entry, chunk.tag, pipeline.fingerprinter)
-                out += [Entry(entry.time, metadata, event) for event in pipeline(record)]
+                record = self._record(entry, chunk.tag, group, pipeline.fingerprinter)
+                events = pipeline(record)
+                # Only now: what a parser reads of the metadata (attributes with prompts) it takes out of it.
+                metadata = None if isinstance(record, Damaged) else self._metadata(entry, pipeline)
+                out += [Entry(entry.time, metadata, event) for event in events]
             if loop.time() > pause_at:
                 await asyncio.sleep(0)
                 pause_at = loop.time() + _SLICE_SECS
         return out
 
-    def _record(self, entry: Entry, tag: str, fingerprinter: Fingerprinter) -> RawRecord | Damaged:
+    def _metadata(self, entry: Entry, pipeline: Pipeline) -> dict[str, Any] | None:
+        """An entry's metadata, cleaned; none if it is empty: released Fluentds skip and acknowledge such entries."""
+        return pipeline.clean(entry.metadata) if entry.metadata and self._keep_metadata else None
+
+    def _record(
+        self, entry: Entry, tag: str, group: dict[str, Any], fingerprinter: Fingerprinter
+    ) -> RawRecord | Damaged:
         raw: bytes = msgpack.packb(entry.record)
         if isinstance(entry.time, EventTime):
             time = from_epoch_ns(entry.time.seconds * _NS + entry.time.nanoseconds)
@@ -202,7 +213,7 @@ class Worker:
         if len(raw) > self._max_record_bytes:
             digest = fingerprinter.digest(RAW, self._tenant, raw)
             return Damaged(ErrorType.RECORD_TOO_LARGE, len(raw), digest, tag, time)
-        return RawRecord(entry.record, raw, tag, time, entry.metadata or {})
+        return RawRecord(entry.record, raw, tag, time, entry.metadata or {}, group)
 
 
 class _Client:

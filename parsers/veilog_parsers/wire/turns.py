@@ -19,6 +19,7 @@ from veilog_parsers.record import Fields
 from veilog_parsers.take import dicts, discard_known, identifier, known, peek, take_identifier
 from veilog_parsers.wire.exchange import Exchange
 
+_MAX_COMPARED_CHARS: Final = 100_000
 MAX_DEPTH: Final = 16
 """Blocks inside blocks (a text in a document in a tool result ...) are read this deep; what is below is left."""
 
@@ -178,6 +179,17 @@ def take_dumped(fields: Fields, key: str) -> SensitiveText | None:
             return None
     del fields[key]
     return SensitiveText(value) if value else None
+
+
+def comparable(part: SensitiveText) -> str:
+    """A text as it is compared with others: JSON in one spelling, since each log writes it in its own."""
+    text = part.reveal().strip()
+    if text[:1] in ("{", "[") and len(text) < _MAX_COMPARED_CHARS:
+        try:
+            return orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS).decode()
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+            return text
+    return text
 
 
 def take_role(turn: Fields) -> Role | None:

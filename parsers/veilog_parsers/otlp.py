@@ -1,0 +1,221 @@
+"""OpenTelemetry's spans and log records, out of what carries them, in one plain form.
+
+They come as OTLP JSON documents (a collector's file exporter; Fluent Bit's raw traces), whose attributes are lists of
+``{key, value: {stringValue: ...}}`` and whose 64-bit integers are strings; or through Fluent Bit, which makes a log
+record's body the record and puts all else into the entry's metadata. Here both become objects with the names of OTLP
+JSON and plain attributes: a span, or the log records of one call under ``logs``.
+
+A call's span and its log records name the same trace and span. Where they come in one document they become one record;
+log records about model calls that come without their span become one record per call, as far as their ids tell. What
+is about no model call stays by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from veilog_parsers.record import Fields
+from veilog_parsers.take import dicts
+
+_CONVENTIONS: Final = ("gen_ai.", "llm.", "openinference.span.kind", "traceloop.entity.", "traceloop.span.kind")
+"""How attributes of model calls begin. Traceloop's other attributes are on every span of a workflow."""
+_CHOICE: Final = "gen_ai.choice"
+_MAX_DEPTH: Final = 24
+_INTEGER: Final = re.compile(r"-?[0-9]{1,19}")
+_ID: Final = re.compile(r"[0-9A-Za-z+/=]{8,64}")
+"""OTLP's JSON has ids in hex; what writes protobuf's own JSON has them in base64."""
+_SCALARS: Final = ("stringValue", "boolValue", "doubleValue", "bytesValue")
+_PLACES: Final = (("resourceSpans", "scopeSpans", "spans"), ("resourceLogs", "scopeLogs", "logRecords"))
+
+
+def open_document(fields: Fields) -> list[Any] | None:
+    """The records in an OTLP JSON document, or None if it is none. What is not built as it should be comes as it is."""
+    lists = [fields[place[0]] for place in _PLACES if place[0] in fields]
+    if not lists or not all(type(value) is list for value in lists) or not any(lists):
+        return None
+    out: list[Any] = []
+    logs: list[Fields] = []
+    for place, found in zip(_PLACES, (out, logs), strict=True):
+        for item in fields.get(place[0], ()):
+            _collect(item, place, found, out)
+    _join(out, logs)
+    return out
+
+
+def as_one_document(documents: list[Any]) -> Fields | None:
+    """Several OTLP JSON documents as one, so that calls are joined across them; None if some of them are none."""
+    keys = [place[0] for place in _PLACES]
+    for document in documents:
+        if type(document) is not dict or not any(type(document.get(key)) is list for key in keys):
+            return None
+        if not all(type(document.get(key, [])) is list for key in keys):
+            return None
+    return {key: [item for document in documents for item in document.get(key, ())] for key in keys}
+
+
+def open_fluent_bit(body: Any, metadata: Fields, group: Any = None) -> Fields | None:
+    """The log record whose body and metadata Fluent Bit parted; None if it is about no model call.
+
+    Args:
+        body: the record as it arrived; a body that was no object is under ``log``.
+        metadata: the entry's, with OTLP's share of it under ``otlp``; a model call's attributes are taken out of it.
+        group: the resource and scope that the entry's group has in common, if known.
+    """
+    about = metadata.get("otlp")
+    if type(about) is not dict:
+        return None
+    attributes = about.get("attributes")
+    log = {
+        "eventName": about.get("event_name"),
+        "attributes": attributes if type(attributes) is dict else {},
+        "body": body["log"] if type(body) is dict and body.keys() == {"log"} else body,
+        "timeUnixNano": about.get("timestamp"),
+        "observedTimeUnixNano": about.get("observed_timestamp"),
+        "traceId": about.get("trace_id"),
+        "spanId": about.get("span_id"),
+    }
+    if not is_model_log(log):
+        return None
+    # They may hold prompts, so they are moved: what is left of the metadata may leave, cleaned.
+    about.pop("attributes", None)
+    resource = group.get("resource") if type(group) is dict else None
+    resource = resource.get("attributes") if type(resource) is dict else None
+    return _call(log, dict(resource) if type(resource) is dict else {})
+
+
+def open_internal(fields: Fields) -> list[Any] | None:
+    """The same, as Fluent Bit's JSON outputs write it: metadata and group under a key of their own."""
+    internal = fields["__internal__"]
+    metadata = internal.get("log_metadata") if type(internal) is dict else None
+    if type(metadata) is not dict:
+        return None
+    body = {key: value for key, value in fields.items() if key not in ("__internal__", "date")}
+    call = open_fluent_bit(body, metadata, internal.get("group_attributes"))
+    return None if call is None else [call]
+
+
+def is_model_call(attributes: Any) -> bool:
+    """Whether attributes are those of a call to a model, an agent or a tool."""
+    return type(attributes) is dict and any(type(key) is str and key.startswith(_CONVENTIONS) for key in attributes)
+
+
+def is_model_log(log: Fields) -> bool:
+    """Whether a log record is about such a call."""
+    return event_name(log).startswith("gen_ai.") or is_model_call(log.get("attributes"))
+
+
+def event_name(log: Fields) -> str:
+    """The name of a log record's event; before it had a field of its own it was an attribute."""
+    attributes = log.get("attributes")
+    name = log.get("eventName") or (attributes.get("event.name") if type(attributes) is dict else None)
+    return name if type(name) is str else ""
+
+
+def plain_attributes(pairs: Any) -> Any:
+    """A list of OTLP's key-value pairs as an object; anything else as it is."""
+    if type(pairs) is not list:
+        return pairs
+    if not all(type(pair) is dict and type(pair.get("key")) is str for pair in pairs):
+        return pairs
+    return {pair["key"]: _plain(pair.get("value"), 0) for pair in pairs}
+
+
+def _plain(value: Any, depth: int) -> Any:
+    if type(value) is not dict or depth > _MAX_DEPTH:
+        return value
+    for key in _SCALARS:
+        if key in value:
+            return value[key]
+    if "intValue" in value:
+        number = value["intValue"]
+        return int(number) if type(number) is str and _INTEGER.fullmatch(number) else number
+    inside = next((value[key] for key in ("arrayValue", "kvlistValue") if key in value), None)
+    items = inside.get("values", []) if type(inside) is dict else None
+    if type(items) is not list:
+        return value or None
+    if "arrayValue" in value:
+        return [_plain(item, depth + 1) for item in items]
+    if not all(type(item) is dict and type(item.get("key")) is str for item in items):
+        return value
+    return {item["key"]: _plain(item.get("value"), depth + 1) for item in items}
+
+
+def _collect(item: Any, place: tuple[str, str, str], found: list[Any], odd: list[Any]) -> None:
+    """Append the spans or log records of a resource to ``found``, and whatever is not built like that to ``odd``."""
+    scopes = item.get(place[1]) if type(item) is dict else None
+    if type(scopes) is not list:
+        odd.append(item)
+        return
+    resource = item.get("resource")
+    resource = plain_attributes(resource.get("attributes")) if type(resource) is dict else None
+    for scope in scopes:
+        records = scope.get(place[2]) if type(scope) is dict else None
+        if type(records) is not list:
+            odd.append(scope)
+            continue
+        for record in records:
+            if type(record) is not dict:
+                odd.append(record)
+                continue
+            for part in (record, *dicts(record.get("events"))):
+                if "attributes" in part:
+                    part["attributes"] = plain_attributes(part["attributes"])
+            if "body" in record:
+                record["body"] = _plain(record["body"], 0)
+            if type(resource) is dict and resource:
+                # Parsers consume what they are given, so each record has a copy.
+                record["resource"] = dict(resource)
+            found.append(record)
+
+
+def _ids(record: Fields) -> tuple[str, str] | None:
+    """The trace and span that a record names, or None: an unset id is empty or all zeros."""
+    trace, span = record.get("traceId"), record.get("spanId")
+    if type(trace) is not str or type(span) is not str or not _ID.fullmatch(trace) or not _ID.fullmatch(span):
+        return None
+    return (trace, span) if span.strip("0A=") else None
+
+
+def _join(out: list[Any], logs: list[Fields]) -> None:
+    """Put each log record of a model call to its span or to the call's other log records, and the rest to ``out``."""
+    spans = {ids: span for span in dicts(out) if is_model_call(span.get("attributes")) and (ids := _ids(span))}
+    calls: dict[tuple[str, str], Fields] = {}
+    for log in logs:
+        if not is_model_log(log):
+            out.append(log)
+            continue
+        ids = _ids(log)
+        call = spans.get(ids) if ids else None
+        if call is None and ids in calls and not _is_over(calls[ids], log):
+            call = calls[ids]
+        if call is None:
+            resource = log.pop("resource", {})
+            call = _call(log, resource)
+            out.append(call)
+            if ids:
+                calls[ids] = call
+        else:
+            known = call.setdefault("logs", [])
+            if type(known) is list:
+                _strip(log)
+                known.append(log)
+            else:
+                out.append(_call(log, {}))
+
+
+def _is_over(call: Fields, log: Fields) -> bool:
+    """Whether a call's log records have ended before this one: several calls may be logged from one span."""
+    return event_name(call["logs"][-1]) == _CHOICE and event_name(log) != _CHOICE
+
+
+def _call(log: Fields, resource: Fields) -> Fields:
+    """A record of one call that is known from log records alone."""
+    call = {key: log.get(key) for key in ("traceId", "spanId")}
+    _strip(log)
+    return call | {"logs": [log], "resource": resource}
+
+
+def _strip(log: Fields) -> None:
+    for key in ("traceId", "spanId", "resource"):
+        log.pop(key, None)

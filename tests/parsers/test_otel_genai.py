@@ -1,0 +1,236 @@
+"""OpenTelemetry GenAI: every dialect's texts and tokens, what is joined, and what Fluent Bit makes of a log record."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from samples import SAMPLES
+from veilog_filters.forward import Chunk, Entry, ServerConnection
+from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, Role, Text, UserType
+from veilog_parsers.record import RawRecord
+from veilog_parsers.registry import Registry
+
+REGISTRY = Registry()
+CAPTURE = Path(__file__).parents[1] / "data" / "forward" / "fluent-bit-5.1.1.otlp-logs.bin"
+PROMPT = "Draft a reply to greta.lindholm@fjordbank-mail.com about claim 7731."
+
+
+def load(name: str) -> Any:
+    return json.loads((SAMPLES / "otel_genai" / f"{name}.in.json").read_text())
+
+
+def parse(value: Any, **about: Any) -> list[AuditEvent]:
+    events = [event for event in REGISTRY.parse(RawRecord(value, b"", **about)) if isinstance(event, AuditEvent)]
+    assert events
+    return events
+
+
+def reveal(text: Text | None) -> str | None:
+    return text if text is None or isinstance(text, str) else text.reveal()
+
+
+def prompt(event: AuditEvent) -> list[tuple[Role, str]]:
+    return [(message.role, part.reveal()) for message in event.prompt_messages for part in message.parts]
+
+
+def response(event: AuditEvent) -> list[str]:
+    return [part.reveal() for message in event.response_messages for part in message.parts]
+
+
+def span(attributes: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"traceId": "ab" * 16, "spanId": "cd" * 8, "attributes": attributes, **more}
+
+
+def logs(*records: dict[str, Any]) -> dict[str, Any]:
+    return {"resourceLogs": [{"scopeLogs": [{"logRecords": list(records)}]}]}
+
+
+def log(name: str, **body: str) -> dict[str, Any]:
+    values = [{"key": key, "value": {"stringValue": value}} for key, value in body.items()]
+    return {"eventName": name, "body": {"kvlistValue": {"values": values}}, "traceId": "ab" * 16, "spanId": "cd" * 8}
+
+
+@pytest.mark.parametrize(
+    ("name", "tokens", "version"),
+    [
+        ("good_current", (41, 12, None), "gpt-4.1-mini-2025-04-14"),
+        ("good_a_span_by_itself", (41, 12, None), "gpt-4.1-mini-2025-04-14"),
+        ("good_span_and_events", (41, 12, None), "gpt-4.1-mini-2025-04-14"),
+        ("good_operation_details", (41, 12, None), "gpt-4.1-mini-2025-04-14"),
+        ("good_span_events", (9, 7, None), None),
+        ("good_traceloop", (30, 8, 38), "gpt-4o-2024-08-06"),
+        ("good_openinference", (22, 6, 28), "gpt-4o-2024-08-06"),
+    ],
+)
+def test_every_dialect_says_the_same(name: str, tokens: tuple[int, ...], version: str | None) -> None:
+    (event,) = parse(load(name))
+    assert [text for role, text in prompt(event) if role is Role.USER] == [PROMPT]
+    assert len(response(event)) == 1
+    assert (event.input_tokens, event.output_tokens, event.token_count) == tokens
+    assert reveal(event.model_version) == version
+    assert (event.operation, event.outcome_status) == (Operation.CHAT, Outcome.SUCCESS)
+    assert reveal(event.conversation_id) == "5b8efff798038103d269b633813fc60c"
+
+
+def test_log_records_of_two_calls_in_one_span_are_two_events() -> None:
+    first, second = parse(load("good_events_of_two_calls"))
+    assert (len(first.prompt_messages), response(first)) == (2, ["Dear Ms. Lindholm, claim 7731 is approved."])
+    assert (prompt(second), response(second)) == ([(Role.USER, "And claim 7732?")], ['{"claim": 7732}'])
+    assert second.tool_calls
+    assert reveal(second.tool_calls[0].name) == "get_claim"
+
+
+def test_log_records_without_ids_stay_apart() -> None:
+    records = [log("gen_ai.user.message", content="a"), log("gen_ai.choice", message="b")]
+    assert len(parse(logs(*copy.deepcopy(records)))) == 1
+    for record in records:
+        record["spanId"] = "0" * 16
+    assert len(parse(logs(*records))) == 2
+
+
+def test_texts_that_span_and_events_both_carry_count_once_and_others_are_kept() -> None:
+    said = [{"role": "user", "parts": [{"type": "text", "content": "a"}]}]
+    attributes = [{"key": "gen_ai.input.messages", "value": {"stringValue": json.dumps(said)}}]
+    document = logs(log("gen_ai.user.message", content="a"), log("gen_ai.user.message", content="only logged"))
+    (event,) = parse({"resourceSpans": [{"scopeSpans": [{"spans": [span(attributes)]}]}], **document})  # type: ignore[arg-type]
+    assert [text for _, text in prompt(event)] == ["a", "only logged"]
+
+
+def test_what_is_no_model_call_stays_by_itself_as_it_is() -> None:
+    web = {
+        "traceId": "ab" * 16,
+        "spanId": "cd" * 8,
+        "name": "GET",
+        "attributes": [{"key": "k", "value": {"intValue": "7"}}],
+    }
+    line = {"body": {"stringValue": "worker started"}, "traceId": "ab" * 16, "spanId": "cd" * 8}
+    document = {
+        "resourceSpans": [{"scopeSpans": [{"spans": [web]}]}],
+        **logs(line, log("gen_ai.user.message", content="a")),
+    }
+    events = parse(document)
+    assert [(event.source, event.kind) for event in events] == [
+        ("other", Kind.OTHER),
+        ("other", Kind.OTHER),
+        ("otel_genai", Kind.AI_ACCESS),
+    ]
+    assert events[0].unmapped.reveal()["attributes"] == {"k": 7}  # type: ignore[union-attr]
+
+
+def test_another_source_s_record_in_a_log_record_s_body_is_that_source_s() -> None:
+    call = {"model": "m", "request": {"messages": [{"role": "user", "content": "hi"}]}, "response": {"choices": []}}
+    (event,) = parse(logs({"body": {"stringValue": json.dumps(call)}, "severityText": "INFO"}))
+    assert event.source == "openai_gateway"
+
+
+def test_what_is_not_built_like_otlp_is_an_event_or_rejected_alone() -> None:
+    assert (
+        len(list(REGISTRY.parse(RawRecord({"resourceSpans": [7, {"scopeSpans": 7}, {"scopeSpans": [7]}]}, b"")))) == 3
+    )
+    assert [event.source for event in parse({"resourceSpans": 7})] == ["other"]
+    deep: Any = {"stringValue": "x"}
+    for _ in range(200):
+        deep = {"arrayValue": {"values": [deep]}}
+    assert parse(logs({"eventName": "gen_ai.user.message", "body": deep}))[0].source == "otel_genai"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ('[{"role":"user","parts":[{"type":"text","content":"cut of', '[{"role":"user","parts":[{"type":"text","content":"cut of'),
+        ('{"invoice": 7}', '{"invoice": 7}'),
+        ("plain", "plain"),
+        ('[{"role":"user","content":"as OpenAI has it"}]', "as OpenAI has it"),
+        ([{"role": "user", "parts": ["a string"]}], "a string"),
+        ([{"role": "tool", "parts": [{"type": "tool_call_response", "id": "1", "result": {"n": 7}}]}], '{"n":7}'),
+        ([{"role": "user", "content": [{"guardContent": {"text": {"text": "x"}}}]}], '[{"guardContent":{"text":{"text":"x"}}}]'),
+    ],
+)  # fmt: skip
+def test_messages_come_in_many_forms_and_all_of_them_are_texts(value: Any, said: str) -> None:
+    (event,) = parse(span({"gen_ai.input.messages": value}))
+    assert [text for _, text in prompt(event)] == [said]
+
+
+def test_media_and_vectors_are_no_text() -> None:
+    parts = [{"type": "blob", "modality": "image", "content": "aGVsbG8="}, {"type": "uri", "uri": "https://a.b/c.png"}]
+    (event,) = parse(span({"gen_ai.input.messages": [{"role": "user", "parts": parts}, {"content": [0.1, 2]}]}))
+    assert (prompt(event), event.unmapped) == ([], None)
+
+
+@pytest.mark.parametrize(
+    ("message", "error", "outcome", "code"),
+    [
+        ("An error occurred (ThrottlingException) when calling it", "ClientError", Outcome.THROTTLED, "ThrottlingException"),
+        ("Error code: 401 - {'error': {'code': 'invalid_api_key'}}", "AuthenticationError", Outcome.DENIED, "invalid_api_key"),
+        ("{'message': 'filtered', 'type': None, 'code': 'content_filter'}", "BadRequestError", Outcome.CONTENT_FILTERED, "content_filter"),
+        ("Connection error.", "APIConnectionError", Outcome.FAILURE, "APIConnectionError"),
+        (7, "TimeoutError", Outcome.FAILURE, "TimeoutError"),
+    ],
+)  # fmt: skip
+def test_failures(message: Any, error: str, outcome: Outcome, code: str) -> None:
+    (event,) = parse(span({"gen_ai.system": "x", "error.type": error}, status={"code": 2, "message": message}))
+    assert (event.outcome_status, reveal(event.error_code)) == (outcome, code)
+
+
+def test_the_service_called_where_no_user_is_named() -> None:
+    (event,) = parse(load("good_tools"))[:1]
+    assert (event.user_type, reveal(event.user_name)) == (UserType.SERVICE, "claims-assistant")
+    assert event.cloud
+    assert reveal(event.cloud.resource) == "claims/claims-assistant-7d9f-x2x1q/app"
+    (event,) = parse(load("good_openinference"))
+    assert (event.user_type, reveal(event.user_id), event.user_name) == (UserType.USER, "adjuster-42", None)
+
+
+def test_a_tool_s_arguments_and_result() -> None:
+    event = parse(load("good_tools"))[1]
+    assert event.operation is Operation.EXECUTE_TOOL
+    assert event.tool_calls
+    (call,) = event.tool_calls
+    assert (reveal(call.name), reveal(call.arguments)) == ("get_weather", '{"city": "Kiel"}')
+    assert response(event) == ["11 degrees, reported by jens.petersen@kiel-wetter.com"]
+
+
+def test_headers_and_tracebacks_do_not_even_count_as_unmapped() -> None:
+    for name in ("good_traceloop", "error_rate_limited"):
+        (event,) = parse(load(name))
+        left = json.dumps(event.unmapped.reveal()) if event.unmapped else ""  # type: ignore[union-attr]
+        assert "not-a-real-key" not in left
+        assert "Traceback" not in left
+
+
+def test_wrong_types_are_left() -> None:
+    (event,) = parse(load("malformed"))
+    assert (event.provider, event.model_name, event.input_tokens, event.outcome_status) == (None,) * 4
+    left = event.unmapped.reveal()  # type: ignore[union-attr]
+    assert {"gen_ai.provider.name", "gen_ai.usage.output_tokens", "user.id"} <= set(left["attributes"])
+
+
+def test_what_fluent_bit_sends() -> None:
+    connection = ServerConnection()
+    connection.receive_data(CAPTURE.read_bytes())
+    chunk = connection.next_event()
+    assert isinstance(chunk, Chunk)
+    group: dict[str, Any] = {"resource": {"attributes": {"service.name": "tutor"}}}
+    entries: list[Entry] = [entry for entry in chunk.entries if not entry.is_group_marker]
+    events = [parse(entry.record, metadata=entry.metadata or {}, group=group)[0] for entry in entries]
+    assert [event.source for event in events] == ["otel_genai"] * 4
+    assert [role for event in events for role, _ in prompt(event)] == [Role.SYSTEM, Role.SYSTEM, Role.USER]
+    assert response(events[3]) == ["The solution to the equation \\(3x + 11 = 14\\) is \\(x = 1\\)."]
+    assert {reveal(event.request_id) for event in events} == {"8bc3b16f32f41a05"}
+    assert {reveal(event.user_name) for event in events} == {"tutor"}
+    # What was read is out of the metadata, which goes on; what tells where it belongs is still there.
+    assert all("attributes" not in (entry.metadata or {})["otlp"] for entry in entries)
+    assert (entries[0].metadata or {})["otlp"]["trace_id"] == "c09a6267a382a74b424c6eeeda683cd8"
+
+
+def test_a_log_record_through_fluent_bit_that_is_about_no_model_is_left_to_others() -> None:
+    metadata = {"otlp": {"attributes": {"a": 1}, "event_name": "started"}}
+    (event,) = parse({"log": "hello"}, metadata=metadata)
+    assert (event.source, metadata["otlp"]["attributes"]) == ("other", {"a": 1})
+    (event,) = parse({"log": "hello"}, metadata={"otlp": {"event_name": "gen_ai.user.message"}})
+    assert prompt(event) == [(Role.USER, "hello")]
