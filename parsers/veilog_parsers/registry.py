@@ -18,8 +18,12 @@ from veilog_parsers import (
     aws_bedrock_invocation,
     aws_cloudtrail,
     azure_monitor,
+    cloudflare_ai_gateway,
+    envoy_ai_gateway,
+    kong,
     litellm,
     openai_gateway,
+    portkey,
 )
 from veilog_parsers.envelopes import CONTAINERS, MAX_DEPTH, MAX_EVENTS, WRAPPERS, decode_inner
 from veilog_parsers.errors import ErrorType, RecordError
@@ -32,7 +36,11 @@ SOURCES: Final[tuple[Source, ...]] = (
     aws_bedrock_invocation.SOURCE,
     aws_cloudtrail.SOURCE,
     azure_monitor.SOURCE,
+    cloudflare_ai_gateway.SOURCE,
+    envoy_ai_gateway.SOURCE,
+    kong.SOURCE,
     litellm.SOURCE,
+    portkey.SOURCE,
     openai_gateway.SOURCE,
 )
 OTHER: Final = "other"
