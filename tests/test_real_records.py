@@ -72,9 +72,39 @@ def test_every_record_gives_its_source_s_event_or_leaves_cleaned_or_in_quarantin
                 assert event["source"] in ("aws_cloudtrail", "other")
             elif path.stem == "Azure.MonitorActivity":
                 assert event["source"] == "azure_monitor"
+            elif expected == "litellm":
+                # What its proxy prints: access lines as JSON, in the midst of all else.
+                assert (event["source"], event["kind"]) in {
+                    ("access_log", "ai_access"),
+                    ("other", "other"),
+                    ("other", "quarantine"),
+                }
             else:
                 assert event["kind"] in ("other", "quarantine")
             assert event.get("error_type") in (None, "malformed_json", "not_an_object")
+
+
+SERVERS = {"vllm": "vllm", "ollama": "ollama", "tgi": "tgi", "llamacpp": "llama_cpp"}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in files() if path.parent.name == "text_logs"], ids=lambda path: path.stem
+)
+def test_lines_about_requests_are_read_and_all_others_left(path: Path) -> None:
+    """What tells such a line is said here once more, and plainer: a word that the server prints for requests alone."""
+    source = SERVERS[path.stem.partition("_")[0]]
+    words = {"vllm": "Received request", "ollama": "[GIN]", "tgi": "generate{", "llama_cpp": "log_server_r"}
+    expected = [words[source] in line for line in path.read_text().splitlines() if 'HEAD     "/"' not in line]
+    found = []
+    for line in path.read_text().splitlines():
+        if 'HEAD     "/"' not in line:
+            (event,) = Registry().parse(RawRecord({"log": line}, b""))
+            found.append(event.source == source)
+            if event.source == source and source == "vllm":
+                assert isinstance(event, AuditEvent)
+                assert event.prompt_messages
+    assert found == expected
+    assert any(found)
 
 
 def test_few_records_lack_what_most_have(pipeline: Pipeline) -> None:

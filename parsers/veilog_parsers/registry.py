@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from veilog_parsers import (
+    access_log,
     aws_bedrock_invocation,
     aws_cloudtrail,
     azure_monitor,
@@ -22,8 +23,12 @@ from veilog_parsers import (
     envoy_ai_gateway,
     kong,
     litellm,
+    llama_cpp,
+    ollama,
     openai_gateway,
     portkey,
+    tgi,
+    vllm,
 )
 from veilog_parsers.envelopes import CONTAINERS, MAX_DEPTH, MAX_EVENTS, WRAPPERS, decode_inner
 from veilog_parsers.errors import ErrorType, RecordError
@@ -41,6 +46,11 @@ SOURCES: Final[tuple[Source, ...]] = (
     kong.SOURCE,
     litellm.SOURCE,
     portkey.SOURCE,
+    vllm.SOURCE,
+    ollama.SOURCE,
+    llama_cpp.SOURCE,
+    tgi.SOURCE,
+    access_log.SOURCE,
     openai_gateway.SOURCE,
 )
 OTHER: Final = "other"
