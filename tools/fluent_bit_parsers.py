@@ -1,6 +1,6 @@
 """Writes Fluent Bit's parsers for lines of text from the patterns that veilog itself reads them with.
 
-Run it with ``python tools/fluent_bit_parsers.py`` after changing a pattern. A test keeps both files current.
+Run it with ``make sources`` after changing a pattern. A test keeps both files current.
 """
 
 from __future__ import annotations

@@ -59,12 +59,16 @@ def _is_tgis(head: str) -> bool:
     return ("GenerateParameters" in head or "text_generation_router" in head) and _SPAN.search(head) is not None
 
 
+def _is_generation(name: object) -> bool:
+    return type(name) is str and name in _OPERATIONS
+
+
 def _is_json(fields: Fields) -> bool:
     target = fields.get("target")
     return (
         type(target) is str
         and target.startswith("text_generation_router")
-        and peek(fields, "span", "name") in _OPERATIONS
+        and _is_generation(peek(fields, "span", "name"))
     )
 
 
@@ -83,7 +87,7 @@ def parse(fields: Fields) -> AuditEvent:
         fields["tgi_total_time"] = total[1]
     event = AuditEvent(kind=Kind.OTHER)
     span = fields.get("tgi_span")
-    if type(span) is str and span in _OPERATIONS:
+    if type(span) is str and _is_generation(span):
         del fields["tgi_span"]
         event.kind = Kind.AI_ACCESS
         event.provider = CleanText("tgi")
@@ -106,7 +110,7 @@ def _open_json(fields: Fields) -> None:
     if type(fields.get("level")) is str:
         fields["tgi_level"] = fields["level"]
     for span in (fields["span"], *dicts(fields.get("spans"))):
-        if span.get("name") in _OPERATIONS:
+        if _is_generation(span.get("name")):
             fields["tgi_span"] = span["name"]
             fields["tgi_total_time"] = span.get("total_time", fields.get("tgi_total_time"))
         for name, ours in _HTTP_NAMES.items():

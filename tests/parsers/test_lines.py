@@ -149,6 +149,11 @@ def test_clocks(text: str, time_: str | None) -> None:
     assert parse_time(text) == time_
 
 
+@pytest.mark.parametrize("name", [["generate"], {"a": 1}, 7, None])
+def test_a_span_without_a_name_is_not_tgi_s(name: Any) -> None:
+    assert source_of({"target": "text_generation_router::server", "span": {"name": name}}) == "other"
+
+
 HOSTILE = {
     "ollama": '[GIN] 2025/04/02 - 10:15:30 | 200 | "/api/chat" ' + "[GIN] 2025/04/02 - 10:15:30 | " * 50_000,
     "llama_cpp": "log_server_r: request: {" + "log_server_r: request: POST " * 50_000,
