@@ -39,8 +39,9 @@ soak: $(READY) ## Run the long forms of the tests (memory, fuzzing)
 golden: $(READY) ## Rewrite the samples' golden outputs, to be reviewed as a diff
 	$(BIN)/python tests/samples.py
 
-sources: $(READY) ## Rewrite the README's table of log sources
+sources: $(READY) ## Rewrite what is made from the log sources: README table, Fluent Bit parsers
 	$(BIN)/python tools/source_table.py
+	$(BIN)/python tools/fluent_bit_parsers.py
 
 schemas: $(READY) ## Rewrite the checked-in JSON Schemas
 	$(BIN)/veilog schema native > conf/schema/native.json

@@ -1,9 +1,9 @@
 """What is measured against each other, each run alone: ``python contenders.py NAME FILE`` prints one line of JSON.
 
-A contender takes the lines of a file and says how long it took and what it found. It runs in a process of its own, so that
-its peak memory is its own, under whatever interpreter its library is installed in: this file imports nothing but the
-library that it is asked for. Reading the file, and building what is built once, is outside the clock; everything else is
-in it.
+A contender takes the lines of a file and says how long it took and what it found. It runs in a process of its own, so
+that its peak memory is its own, under whatever interpreter its library is installed in: this file imports nothing but
+the library that it is asked for. Reading the file, and building what is built once, is outside the clock; everything
+else is in it.
 
 * detection (``detect:*``): the texts of the records, and what was found in each.
 * end to end (``filter:*``): JSON lines in, JSON lines out.
@@ -38,8 +38,8 @@ def veilog_detector(cache: bool) -> Detect:
 def presidio_detector() -> Detect:
     """Presidio's engine as its users call it, with the recognizers that veilog has configured.
 
-    Its own engines tokenize every text before they look for anything. So does this one; it has no model, and words stand
-    for lemmas, which a blank pipeline does not have.
+    Its own engines tokenize every text before they look for anything. So does this one; it has no model, and words
+    stand for lemmas, which a blank pipeline does not have.
     """
     from veilog_filters.config import Detect as Options
     from veilog_filters.detect.presidio import BlankNlpEngine, PresidioDetector

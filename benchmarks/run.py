@@ -1,10 +1,10 @@
 """How fast veilog is beside plain Presidio and its peers: ``python benchmarks/run.py``, one table from one run.
 
-Each contender runs over each corpus in a fresh process, several times in turn. First it is asserted that veilog found what
-plain Presidio found, on every corpus, span for span. Then the table gives the median of a contender's time as a ratio to
-plain Presidio's in the same round, so that a noisy machine is noisy for both. Peers find other things than Presidio: the
-cells say how many. A peer whose library is not installed is left out; ``--interpreter vector=/path/python`` names another
-interpreter for one (Vector's needs Python 3.12).
+Each contender runs over each corpus in a fresh process, several times in turn. First it is asserted that veilog found
+what plain Presidio found, on every corpus, span for span. Then the table gives the median of a contender's time as a
+ratio to plain Presidio's in the same round, so that a noisy machine is noisy for both. Peers find other things than
+Presidio: the cells say how many. A peer whose library is not installed is left out; ``--interpreter
+vector=/path/python`` names another interpreter for one (Vector's needs Python 3.12).
 """
 
 from __future__ import annotations

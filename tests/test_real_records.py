@@ -21,7 +21,9 @@ from veilog_filters.detect.finding import Finding
 from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.framing import JsonLines
 from veilog_filters.pipeline import Pipeline
+from veilog_parsers.event import AuditEvent
 from veilog_parsers.record import RawRecord
+from veilog_parsers.registry import Registry
 
 FOLDER = Path(os.environ.get("VEILOG_REAL_RECORDS", "/nowhere"))
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="VEILOG_REAL_RECORDS names no folder of records")
@@ -87,6 +89,13 @@ def test_every_record_gives_its_source_s_event_or_leaves_cleaned_or_in_quarantin
                 assert event["source"] in ("gcp_audit", "other")
             elif path.stem == "Azure.MonitorActivity":
                 assert event["source"] == "azure_monitor"
+            elif expected == "litellm":
+                # What its proxy prints: access lines as JSON, in the midst of all else.
+                assert (event["source"], event["kind"]) in {
+                    ("access_log", "ai_access"),
+                    ("other", "other"),
+                    ("other", "quarantine"),
+                }
             else:
                 assert event["kind"] in ("other", "quarantine")
             assert event.get("error_type") in (None, "malformed_json", "not_an_object")
@@ -167,6 +176,29 @@ def test_whole_mcp_messages_are_mcp_s_and_carry_what_they_carry(pipeline: Pipeli
     assert total > 50
 
 
+SERVERS = {"vllm": "vllm", "ollama": "ollama", "tgi": "tgi", "llamacpp": "llama_cpp"}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in files() if path.parent.name == "text_logs"], ids=lambda path: path.stem
+)
+def test_lines_about_requests_are_read_and_all_others_left(path: Path) -> None:
+    """What tells such a line is said here once more, and plainer: a word that the server prints for requests alone."""
+    source = SERVERS[path.stem.partition("_")[0]]
+    words = {"vllm": "Received request", "ollama": "[GIN]", "tgi": "generate{", "llama_cpp": "log_server_r"}
+    expected = [words[source] in line for line in path.read_text().splitlines() if 'HEAD     "/"' not in line]
+    found = []
+    for line in path.read_text().splitlines():
+        if 'HEAD     "/"' not in line:
+            (event,) = Registry().parse(RawRecord({"log": line}, b""))
+            found.append(event.source == source)
+            if event.source == source and source == "vllm":
+                assert isinstance(event, AuditEvent)
+                assert event.prompt_messages
+    assert found == expected
+    assert any(found)
+
+
 def test_few_records_lack_what_most_have(pipeline: Pipeline) -> None:
     have = {"prompt_hash": 0, "response_hash": 0, "input_tokens": 0}
     total = 0
@@ -180,3 +212,51 @@ def test_few_records_lack_what_most_have(pipeline: Pipeline) -> None:
     assert have["prompt_hash"] > 0.95 * total
     assert have["response_hash"] > 0.90 * total
     assert have["input_tokens"] > 0.80 * total
+
+
+def labels_of(record: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """The texts that a naive extractor found in a request and in its response."""
+    if "oracle" in record:
+        request, response = (record["oracle"][side] or {} for side in ("request", "response"))
+        asked = [text for key in ("system", "user", "other") for text in request.get(key) or []]
+        return asked, response.get("text") or []
+    return record["_oracle_request_leaves"], record["_oracle_response_leaves"]
+
+
+def squeezed(texts: list[str]) -> str:
+    return "".join("".join(texts).split())
+
+
+@pytest.mark.parametrize(("folder", "least"), [("exchanges", 0.98), ("bedrock_invocation", 0.93)])
+def test_texts_agree_with_naive_labels(folder: str, least: float) -> None:
+    """Where they differ the label is naive: it takes a text twice that is twice in a chunk, and echoes for answers."""
+    total = same = 0
+    for path in files():
+        if path.parent.name == folder:
+            for line in lines(path):
+                record = orjson.loads(line)
+                (event,) = Registry().parse(RawRecord(orjson.loads(line), line))
+                assert isinstance(event, AuditEvent)
+                sides = (event.prompt_messages, event.response_messages)
+                for labels, messages in zip(labels_of(record), sides, strict=True):
+                    found = squeezed([part.reveal() for message in messages for part in message.parts])
+                    total += 1
+                    same += all(squeezed([label]) in found for label in labels if isinstance(label, str))
+    assert same >= least * total > 100
+
+
+def test_tokens_agree_with_naive_labels_but_for_those_the_labels_leave_out() -> None:
+    """Labels lack tokens of a cache and of thinking, and what stands in an extension: never are there fewer."""
+    total = same = 0
+    for path in files():
+        if path.parent.name == "exchanges":
+            for line in lines(path):
+                labels = orjson.loads(line)["oracle"]["response"] or {}
+                (event,) = Registry().parse(RawRecord(orjson.loads(line), line))
+                assert isinstance(event, AuditEvent)
+                for name in ("input_tokens", "output_tokens"):
+                    label, found = labels.get(name), getattr(event, name)
+                    total += 1
+                    same += label == found
+                    assert label == found or found > (label or 0), path
+    assert same > 0.96 * total > 800

@@ -14,8 +14,9 @@ import re
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from veilog_parsers.event import AuditEvent, CleanText, Kind, Operation, Outcome, SensitiveText, UserType
-from veilog_parsers.network import take_address, take_endpoint, without_query
+from veilog_parsers.endpoints import is_model_api, model_at, operation_at, provider_at, take_provider
+from veilog_parsers.event import AuditEvent, Kind, Outcome, SensitiveText, UserType
+from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.outcomes import outcome_of_status
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
@@ -117,63 +118,17 @@ _STATUS_WORDS: Final = {
     "failed": Outcome.FAILURE,
 }
 
-_PROVIDERS: Final = {
-    "azure": "azure.ai.openai",
-    "azure-openai": "azure.ai.openai",
-    "azure_openai": "azure.ai.openai",
-    "bedrock": "aws.bedrock",
-    "gemini": "gcp.gemini",
-    "google": "gcp.gemini",
-    "mistral": "mistral_ai",
-    "mistralai": "mistral_ai",
-    "vertex": "gcp.vertex_ai",
-    "vertex_ai": "gcp.vertex_ai",
-    "xai": "x_ai",
-}
-"""What logs call a provider, where that is not what OpenTelemetry calls it."""
-
-_HOSTS: Final = (
-    ("openai.azure.com", "azure.ai.openai"),
-    ("cognitiveservices.azure.com", "azure.ai.openai"),
-    ("services.ai.azure.com", "azure.ai.inference"),
-    ("inference.ai.azure.com", "azure.ai.inference"),
-    ("api.openai.com", "openai"),
-    ("api.anthropic.com", "anthropic"),
-    ("aiplatform.googleapis.com", "gcp.vertex_ai"),
-    ("generativelanguage.googleapis.com", "gcp.gemini"),
-    ("api.mistral.ai", "mistral_ai"),
-    ("api.groq.com", "groq"),
-    ("api.deepseek.com", "deepseek"),
-    ("api.perplexity.ai", "perplexity"),
-    ("api.x.ai", "x_ai"),
-    ("api.cohere.com", "cohere"),
-    ("amazonaws.com", "aws.bedrock"),
-)
-
-_ENDPOINTS: Final = (
-    ("/chat/completions", Operation.CHAT),
-    ("/v1/completions", Operation.TEXT_COMPLETION),
-    ("/embeddings", Operation.EMBEDDINGS),
-    ("/images/generations", Operation.IMAGE_GENERATION),
-    ("/images/edits", Operation.IMAGE_GENERATION),
-    ("/moderations", Operation.MODERATION),
-    ("/v1/responses", Operation.CHAT),
-    ("/v1/messages", Operation.CHAT),
-    ("/v1/complete", Operation.TEXT_COMPLETION),
-    (":generateContent", Operation.GENERATE_CONTENT),
-    (":streamGenerateContent", Operation.GENERATE_CONTENT),
-    (":embedContent", Operation.EMBEDDINGS),
-)
-"""How the paths of model APIs end."""
-
-_MODEL_IN_PATH: Final = re.compile(r"/(?:deployments|models|engines)/([^/:\s]{1,256})")
-
 _MAX_DURATION: Final = 1e12
 
 _BODY_STARTS: Final = ("{", "[", "data:", "event:")
-_PROMPT_KEYS: Final = known("messages prompt input contents system instructions")
+_PROMPT_KEYS: Final = known(
+    "messages prompt input contents system instructions message chat_history texts inputs query"
+)
 _ANSWER_KEYS: Final = known("choices output content completion data embeddings usage done")
-_GEMINI_KEYS: Final = known("candidates usageMetadata promptFeedback modelVersion")
+_UNMISTAKABLE_KEYS: Final = known(
+    "candidates usageMetadata promptFeedback modelVersion generated_text generation_id tokens_predicted"
+)
+"""Answers that do not name their model: Gemini's, TGI's, Cohere's, llama.cpp's."""
 
 
 def _text_has(text: str, *keys: str) -> bool:
@@ -189,18 +144,24 @@ def _asks_a_model(body: Any) -> bool:
         )
     if type(body) is not dict:
         return False
-    if "model" in body and not body.keys().isdisjoint(_PROMPT_KEYS):
+    if not body.keys().isdisjoint(_PROMPT_KEYS) and ("model" in body or "max_new_tokens" in _parameters(body)):
         return True
     turns = body.get("messages") or body.get("contents")
     first = turns[0] if type(turns) is list and turns else None
     return type(first) is dict and ("role" in first or "parts" in first)
 
 
+def _parameters(body: Fields) -> Any:
+    """TGI's parameters; a TGI serves one model, which nobody names."""
+    parameters = body.get("parameters")
+    return parameters if type(parameters) is dict else ()
+
+
 def _is_a_models(body: Any) -> bool:
     """Whether a response body (or the first events of its stream) is a model's answer."""
     if type(body) is str:
         return body.lstrip().startswith(_BODY_STARTS) and (
-            (_text_has(body, "model") and _text_has(body, *_ANSWER_KEYS)) or _text_has(body, *_GEMINI_KEYS)
+            (_text_has(body, "model") and _text_has(body, *_ANSWER_KEYS)) or _text_has(body, *_UNMISTAKABLE_KEYS)
         )
     if type(body) is list:
         return any(_is_a_models(event) for event in body[:3] if type(event) is dict)
@@ -209,20 +170,9 @@ def _is_a_models(body: Any) -> bool:
     inner = body.get("message") or body.get("response")
     return (
         ("model" in body and not body.keys().isdisjoint(_ANSWER_KEYS))
-        or not body.keys().isdisjoint(_GEMINI_KEYS)
+        or not body.keys().isdisjoint(_UNMISTAKABLE_KEYS)
         or (type(inner) is dict and "model" in inner)
     )
-
-
-def _operation_at(endpoint: Any) -> Operation | None:
-    """What is called at a path or URL; None if it is no model API's, as far as its end tells."""
-    if type(endpoint) is str:
-        path = without_query(endpoint)
-        if "/v1" in path or "/openai/" in path:
-            for ending, operation in _ENDPOINTS:
-                if path.endswith(ending):
-                    return operation
-    return None
 
 
 def _is_exchange(fields: Fields) -> bool:
@@ -230,7 +180,7 @@ def _is_exchange(fields: Fields) -> bool:
     return (
         any(_asks_a_model(peek(fields, *path)) for path in _REQUEST_BODIES)
         or any(_is_a_models(peek(fields, *path)) for path in _RESPONSE_BODIES)
-        or any(_operation_at(peek(fields, *path)) for path in _ENDPOINT)
+        or any(is_model_api(peek(fields, *path)) for path in _ENDPOINT)
     )
 
 
@@ -282,22 +232,6 @@ def _take_duration(fields: Fields, *path: str) -> float | None:
     return number if number is not None and 0 <= number < _MAX_DURATION else None
 
 
-def _take_provider(fields: Fields) -> SensitiveText | CleanText | None:
-    value = fields.get("provider")
-    if type(value) is str and value.lower() in _PROVIDERS:
-        del fields["provider"]
-        return CleanText(_PROVIDERS[value.lower()])
-    return take_identifier(fields, "provider")
-
-
-def _provider_at(endpoint: str) -> CleanText | None:
-    authority = endpoint.partition("://")[2].partition("/")[0].partition(":")[0]
-    for host, provider in _HOSTS:
-        if authority.endswith(host):
-            return CleanText(provider)
-    return None
-
-
 def _read_who(fields: Fields, headers: Fields, event: AuditEvent) -> None:
     event.tenant_id = _first(take_identifier, fields, _TENANT) or take_identifier(headers, "openai-organization")
     event.user_id = _first(take_identifier, fields, _USER_ID)
@@ -316,15 +250,13 @@ def _read_who(fields: Fields, headers: Fields, event: AuditEvent) -> None:
 
 def _read_what(fields: Fields, headers: Fields, event: AuditEvent) -> None:
     endpoint = _first(take_endpoint, fields, _ENDPOINT)
-    event.provider = _take_provider(fields)
+    event.provider = take_provider(fields, "provider")
     event.model_name = _first(take_identifier, fields, _MODEL)
     if endpoint is not None:
         event.endpoint = SensitiveText(endpoint)
-        event.operation = _operation_at(endpoint)
-        event.provider = event.provider or _provider_at(endpoint)
-        model = _MODEL_IN_PATH.search(endpoint)
-        if model is not None:
-            event.model_name = event.model_name or SensitiveText(model[1])
+        event.operation = operation_at(endpoint)
+        event.provider = event.provider or provider_at(endpoint)
+        event.model_name = event.model_name or model_at(endpoint)
     event.api_operation = _first(take_identifier, fields, _API_OPERATION)
     event.request_id = _first(take_identifier, fields, _REQUEST_ID) or _first(
         take_identifier, headers, _paths("x-request-id request-id apim-request-id")

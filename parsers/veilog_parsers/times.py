@@ -1,7 +1,10 @@
 """Times as logs write them, as one form: RFC 3339 in UTC, with the fraction the source gave.
 
 Seen in the wild: ``...Z``, no zone at all (taken as UTC), a blank instead of ``T``, 1 to 9 fraction digits, offsets
-with and without a colon, and epochs in seconds, milliseconds and nanoseconds. What is none of these is no time.
+with and without a colon, epochs in seconds, milliseconds and nanoseconds, and the clocks of web servers
+(``24/Nov/2025:03:09:01 +0000``) and of Gin (``2025/11/24 - 03:09:01``). What is none of these is no time.
+
+Durations of Go and Rust (``2m38s``, ``986.5ms``) are read here too.
 """
 
 from __future__ import annotations
@@ -15,6 +18,14 @@ from veilog_parsers.record import Fields
 from veilog_parsers.take import peek, take
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s?(Z|z|UTC|[+-]\d\d:?\d\d)?", re.ASCII)
+_CLF = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d:\d\d:\d\d) ([+-]\d{4})", re.ASCII)
+_GIN = re.compile(r"(\d{4})/(\d\d)/(\d\d) - (\d\d:\d\d:\d\d)", re.ASCII)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DURATION = re.compile(
+    r"(?:(?P<h>\d{1,6})h)?(?:(?P<min>\d{1,6})m(?!s))?(?:(?P<number>\d{1,12}(?:\.\d{1,12})?)(?P<unit>s|ms|us|µs|μs|ns))?",
+    re.ASCII,
+)
+_UNIT_MS = {"s": 1000.0, "ms": 1.0, "us": 1e-3, "µs": 1e-3, "μs": 1e-3, "ns": 1e-6}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NS = 1_000_000_000
 _MAX_SECONDS = 253_402_300_799  # 9999-12-31T23:59:59Z
@@ -49,7 +60,7 @@ def from_epoch_ns(nanoseconds: int) -> CleanText | None:
 
 
 def _from_string(value: str) -> CleanText | None:
-    match = _TIME.fullmatch(value.strip()) if len(value) < 64 else None
+    match = _TIME.fullmatch(_respelled(value.strip())) if len(value) < 64 else None
     if match is None:
         return None
     date, clock, fraction, zone = match.groups()
@@ -61,6 +72,15 @@ def _from_string(value: str) -> CleanText | None:
     except (ValueError, OverflowError):
         return None
     return _format(moment, fraction or "")
+
+
+def _respelled(value: str) -> str:
+    """The clocks of web servers and of Gin in the order of all others."""
+    if (clf := _CLF.fullmatch(value)) and clf[2] in _MONTHS:
+        return f"{clf[3]}-{_MONTHS.index(clf[2]) + 1:02d}-{clf[1]} {clf[4]}{clf[5]}"
+    if gin := _GIN.fullmatch(value):
+        return f"{gin[1]}-{gin[2]}-{gin[3]} {gin[4]}"
+    return value
 
 
 def _format(moment: datetime, fraction: str) -> CleanText:
@@ -75,3 +95,20 @@ def take_time(fields: Fields, *path: str) -> CleanText | None:
     if time is not None:
         take(fields, *path)
     return time
+
+
+def duration_ms(value: Any) -> float | None:
+    """Milliseconds from a duration as Go and Rust print it: ``1m58s``, ``2.5s``, ``74.6µs``."""
+    match = _DURATION.fullmatch(value) if type(value) is str and 0 < len(value) < 40 else None
+    if match is None:
+        return None
+    whole = (int(match["h"] or 0) * 60 + int(match["min"] or 0)) * 60_000
+    return round(whole + float(match["number"] or 0) * _UNIT_MS.get(match["unit"] or "", 0), 6)
+
+
+def take_duration(fields: Fields, *path: str) -> float | None:
+    """Pop a duration of Go or Rust, in milliseconds."""
+    duration = duration_ms(peek(fields, *path))
+    if duration is not None:
+        take(fields, *path)
+    return duration

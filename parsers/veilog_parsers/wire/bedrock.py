@@ -1,9 +1,7 @@
 """The shapes of Amazon Bedrock: Converse, and what InvokeModel passes on to each model as it is.
 
 Converse and Nova share one shape. Claude speaks Anthropic's, imported and newer models OpenAI's. All others (Titan,
-Llama, Cohere, Mistral, AI21, Stability, containers on SageMaker) are flat: a few texts under names of their own, so one
-table of names reads them all. A prompt of a flat body may be a whole chat in the model's template; it counts as one
-turn of the user.
+Llama, Cohere, Mistral, AI21, Stability, containers on SageMaker) are ``flat``.
 
 ``inputTokens`` excludes tokens read from or written to the cache; as for Anthropic, the three are added. Echoes of the
 prompt in an answer are discarded. So are images, and parameters, tool definitions and guardrail settings.
@@ -20,6 +18,7 @@ from typing import Any, Final
 from veilog_parsers.event import Operation, Role
 from veilog_parsers.record import Fields
 from veilog_parsers.take import (
+    dicts,
     discard,
     discard_known,
     known,
@@ -33,20 +32,17 @@ from veilog_parsers.take import (
     take_str,
     take_sum,
 )
-from veilog_parsers.wire import anthropic, openai, streams
+from veilog_parsers.wire import anthropic, flat, openai, streams
 from veilog_parsers.wire.errors import read_error
 from veilog_parsers.wire.exchange import Exchange
-from veilog_parsers.wire.turns import MAX_DEPTH, Turn, answer_turn, ask_content, take_dumped, take_finish, take_role
+from veilog_parsers.wire.turns import MAX_DEPTH, Turn, answer_turn, take_dumped, take_finish, take_role
 
 _CONVERSE_REQUEST: Final = known(
     "additionalModelRequestFields guardrailConfig inferenceConfig promptVariables schemaVersion toolConfig"
 )
 _CONVERSE_EVENTS: Final = known("contentBlockDelta contentBlockStart messageStart messageStop metadata")
-_FLAT_EVENTS: Final = known("event_type generated_text generation outputText outputs text")
 _ANTHROPIC_REQUEST: Final = known("anthropic_version max_tokens_to_sample")
 _ANTHROPIC_RESPONSE: Final = known("completion content")
-
-_COMPLETION_REQUEST: Final = known("inputs prompt text textGenerationConfig")
 
 _CONFIGURATION: Final = known(
     """
@@ -62,41 +58,6 @@ _CONFIGURATION: Final = known(
     truncate videoGenerationConfig width
     """
 )
-_SYSTEM_TEXTS: Final = ("system", "preamble")
-_USER_TEXTS: Final = (
-    "text",
-    "inputText",
-    "prompt",
-    "text_prompts",
-    "negative_prompt",
-    "message",
-    "texts",
-    "inputs",
-    "query",
-)
-_TASK_TEXTS: Final = ("text", "negativeText", "maskPrompt")
-_TASK_MEDIA: Final = known("image images maskImage returnMask similarityStrength weight")
-
-_ANSWER_LISTS: Final = ("results", "generations", "outputs", "completions")
-_ANSWER_TEXTS: Final = ("outputText", "generation", "generated_text", "text")
-_FINISH_REASONS: Final = (
-    ("completionReason",),
-    ("stop_reason",),
-    ("finish_reason",),
-    ("finishReason", "reason"),
-    ("finishReason",),
-)
-_FILTERED: Final = known("CONTENT_FILTERED ERROR_TOXIC content_filtered guardrail_intervened")
-_ANSWER_BOOKKEEPING: Final = known(
-    """
-    artifacts chat_history citations document documents embedding embeddings embeddingsByType event_type finish_reasons
-    generation_id id images index is_finished is_search_required likelihood meta prompt relevance_score response_id
-    response_type search_queries search_results seeds texts token_likelihoods tokens
-    """
-)
-_EMBEDDED: Final = known("embedding embeddings embeddingsByType")
-_PICTURED: Final = known("artifacts images")
-
 _TRACES: Final = (("trace", "guardrail"), ("amazon-bedrock-trace", "guardrail"))
 _QUOTES: Final = known("match modelOutput naturalLanguage text")
 """Where traces of guardrails quote prompts and answers, at whatever depth."""
@@ -112,8 +73,6 @@ _BLOCK_TEXTS: Final = {
 _BLOCK_DETAILS: Final = known("citations format image redactedContent source")
 _USE_DETAILS: Final = known("status toolUseId type")
 _USAGE_DETAILS: Final = known("cacheDetails cacheReadInputTokenCount cacheWriteInputTokenCount serverToolUsage")
-
-_COHERE_ROLES: Final = {"USER": "user", "CHATBOT": "assistant", "SYSTEM": "system", "TOOL": "tool"}
 
 
 def open_body(fields: Fields, *path: str) -> Any:
@@ -139,8 +98,8 @@ def assemble(events: list[Any]) -> Fields | None:
     for event in found:
         if not _CONVERSE_EVENTS.isdisjoint(event):
             return _assemble_converse(found)
-        if "choices" not in event and not _FLAT_EVENTS.isdisjoint(event):
-            return _assemble_flat(found)
+        if "choices" not in event and not flat.EVENT_KEYS.isdisjoint(event):
+            return flat.assemble(found)
     return streams.assemble(found)
 
 
@@ -157,7 +116,7 @@ def read_request(body: Any, exchange: Exchange) -> None:
         reader = anthropic if "system" in body else openai
         reader.read_request(body, exchange)
     else:
-        _read_flat_request(body, exchange)
+        flat.read_request(body, exchange)
     discard_known(body, _CONFIGURATION)
 
 
@@ -175,22 +134,15 @@ def read_response(body: Any, exchange: Exchange) -> None:
     elif not _ANTHROPIC_RESPONSE.isdisjoint(body):
         anthropic.read_response(body, exchange)
     else:
-        _read_flat_response(body, exchange)
+        flat.read_response(body, exchange)
     for path in _TRACES:
         _read_trace(peek(body, *path), exchange)
     _read_metrics(body.get("amazon-bedrock-invocationMetrics"), exchange)
 
 
-def _dicts(value: Any) -> list[Fields]:
-    return [item for item in value if type(item) is dict] if type(value) is list else []
-
-
 def _has_untyped_blocks(messages: Any) -> bool:
     """Whether messages are Converse's: its blocks are told apart by their keys, everyone else's by ``type``."""
-    return any("type" not in block for message in _dicts(messages)[:1] for block in _dicts(message.get("content"))[:1])
-
-
-# Converse and Nova
+    return any("type" not in block for message in dicts(messages)[:1] for block in dicts(message.get("content"))[:1])
 
 
 def _read_converse_request(body: Fields, exchange: Exchange) -> None:
@@ -204,7 +156,7 @@ def _read_converse_request(body: Fields, exchange: Exchange) -> None:
         for name in list(variables):
             turn.take(variables, name)
         exchange.ask(Role.USER, turn.said)
-    for message in _dicts(body.get("messages")):
+    for message in dicts(body.get("messages")):
         role = take_role(message) or Role.USER
         turn = Turn()
         _read_blocks(message, "content", turn, 0)
@@ -221,7 +173,7 @@ def _read_converse_response(body: Fields, exchange: Exchange) -> None:
         turn = Turn()
         _read_blocks(message, "content", turn, 0)
         answer_turn(turn, exchange)
-    _take_finish(body, exchange, "stopReason")
+    take_finish(body, exchange, "stopReason")
     usage = body.get("usage")
     if type(usage) is dict:
         exchange.input_tokens = _take_input_tokens(usage, "inputTokens")
@@ -235,7 +187,7 @@ def _read_converse_response(body: Fields, exchange: Exchange) -> None:
 
 def _read_blocks(fields: Fields, key: str, turn: Turn, depth: int) -> None:
     """Consume a list of content blocks. A bare string, or one among the blocks, is a text."""
-    for block in _dicts(fields.get(key)):
+    for block in dicts(fields.get(key)):
         _read_block(block, turn, depth)
     turn.take(fields, key)
 
@@ -309,131 +261,6 @@ def _block(kind: str, start: Fields, pieces: list[str]) -> Fields:
     if kind == "reasoningContent":
         return {"reasoningContent": {"reasoningText": {"text": text}}}
     return start
-
-
-# Everyone else
-
-
-def _read_flat_request(body: Fields, exchange: Exchange) -> None:
-    exchange.operation = exchange.operation or _flat_operation(body)
-    for key in _SYSTEM_TEXTS:
-        ask_content(body, key, Role.SYSTEM, exchange)
-    for message in _dicts(body.get("chat_history")):
-        _rename_role(message)
-        ask_content(message, "message", take_role(message) or Role.USER, exchange)
-    turn = Turn()
-    for document in _dicts(body.get("documents")):
-        for key in list(document):
-            turn.take(document, key)
-    turn.take(body, "documents")
-    turn.result(body, "tool_results")
-    exchange.ask(Role.TOOL, turn.said + turn.results)
-    for key, task in body.items():
-        if key.endswith("Params") and type(task) is dict:
-            _read_task(task, exchange)
-    for prompt in _dicts(body.get("text_prompts")):
-        discard(prompt, "weight")
-    for key in _USER_TEXTS:
-        ask_content(body, key, Role.USER, exchange)
-    discard(body, "taskType")
-
-
-def _flat_operation(body: Fields) -> Operation | None:
-    """What a flat request asks for. Titan's ``inputText`` may be either; its answer tells."""
-    keys = body.keys()
-    task = body.get("taskType")
-    if "texts" in keys or type(body.get("inputs")) is list or (type(task) is str and task.endswith("EMBEDDING")):
-        return Operation.EMBEDDINGS
-    if "query" in keys:
-        return Operation.RETRIEVAL
-    if "taskType" in keys or "text_prompts" in keys:
-        return Operation.IMAGE_GENERATION
-    if "message" in keys:
-        return Operation.CHAT
-    return None if keys.isdisjoint(_COMPLETION_REQUEST) else Operation.TEXT_COMPLETION
-
-
-def _read_task(task: Fields, exchange: Exchange) -> None:
-    """Parameters of one task of Titan's and Nova's image, video and embedding models."""
-    if type(task.get("text")) is dict:
-        ask_content(task["text"], "value", Role.USER, exchange)
-        discard(task, ("text", "truncationMode"))
-    for key in _TASK_TEXTS:
-        ask_content(task, key, Role.USER, exchange)
-    discard_known(task, _TASK_MEDIA)
-
-
-def _rename_role(message: Fields) -> None:
-    role = message.get("role")
-    if type(role) is str:
-        message["role"] = _COHERE_ROLES.get(role, role)
-
-
-def _read_flat_response(body: Fields, exchange: Exchange) -> None:
-    if any(body.get(key) for key in _EMBEDDED):
-        exchange.operation = Operation.EMBEDDINGS
-    elif any(body.get(key) for key in _PICTURED):
-        exchange.operation = Operation.IMAGE_GENERATION
-    else:
-        exchange.operation = exchange.operation or Operation.TEXT_COMPLETION
-    exchange.input_tokens = take_sum(body, "inputTextTokenCount", "prompt_token_count")
-    exchange.output_tokens = take_sum(body, "totalOutputTextTokenCount", "generation_token_count")
-    _read_answer(body, exchange)
-    for key in _ANSWER_LISTS:
-        for answer in _dicts(body.get(key)):
-            tokens = take_count(answer, "tokenCount")
-            if tokens is not None:
-                exchange.output_tokens = (exchange.output_tokens or 0) + tokens
-            _read_answer(answer, exchange)
-
-
-def _read_answer(answer: Fields, exchange: Exchange) -> None:
-    """One alternative: a text, tool calls (Cohere), and why it ended. AI21 has the text one level further down."""
-    turn = Turn()
-    for key in _ANSWER_TEXTS:
-        turn.take(answer, key)
-    data = answer.get("data")
-    if type(data) is dict:
-        turn.take(data, "text")
-        discard(data, "tokens")
-    for call in _dicts(answer.get("tool_calls")):
-        if "parameters" in call:
-            call["arguments"] = call.pop("parameters")
-        turn.call(call)
-    answer_turn(turn, exchange)
-    for path in _FINISH_REASONS:
-        _take_finish(answer, exchange, *path)
-    discard_known(answer, _ANSWER_BOOKKEEPING)
-
-
-def _assemble_flat(events: list[Fields]) -> Fields:
-    """Flat events with one piece of text each; Cohere's chat repeats the whole answer in its last one."""
-    body: Fields = {}
-    pieces: dict[str, list[str]] = {}
-    for event in events:
-        whole = take_dict(event, "response")
-        if whole is not None:
-            pieces.clear()
-            event |= whole
-        outputs = event.get("outputs")
-        if type(outputs) is list and len(outputs) == 1 and type(outputs[0]) is dict:
-            event |= event.pop("outputs")[0]
-        for key in _ANSWER_TEXTS:
-            piece = take_str(event, key)
-            if piece:
-                pieces.setdefault(key, []).append(piece)
-        body |= remainder(event)
-    return body | {key: "".join(found) for key, found in pieces.items()}
-
-
-# Shared
-
-
-def _take_finish(fields: Fields, exchange: Exchange, *path: str) -> None:
-    reason = peek(fields, *path)
-    if type(reason) is str and reason in _FILTERED:
-        exchange.content_filtered = True
-    take_finish(fields, exchange, *path)
 
 
 def _take_input_tokens(usage: Fields, key: str) -> int | None:

@@ -23,6 +23,9 @@ def read_error(body: Fields, exchange: Exchange) -> None:
     if body.get("object") == "error":
         # Mistral and vLLM: the body is the error.
         error = body
+    elif body.keys() == {"detail"}:
+        # FastAPI, so vLLM and many a gateway: what is wrong with which field, quoting it.
+        exchange.failed = True
     if not error:
         return
     exchange.failed = True
@@ -30,6 +33,7 @@ def read_error(body: Fields, exchange: Exchange) -> None:
     if body.get("type") == "error":
         take(body, "type")
     if type(error) is not dict:
+        exchange.error_code = take_identifier(body, "error_type")
         return
     # Google's code is an HTTP status and its status a name; a number only counts if there is no name.
     keys = sorted(_NAMES, key=lambda key: type(error.get(key)) is not str)

@@ -24,6 +24,7 @@ _SNAKE: Final = {
     "code_execution_result": "codeExecutionResult",
     "create_time": "createTime",
     "executable_code": "executableCode",
+    "finish_message": "finishMessage",
     "finish_reason": "finishReason",
     "function_call": "functionCall",
     "function_response": "functionResponse",
@@ -95,7 +96,12 @@ def read_request(body: Fields, exchange: Exchange) -> None:
                 exchange.ask(Role.USER, [SensitiveText(content)])
     else:
         _ask(body, "contents", Role.USER, exchange)
+    _ask(body, "title", Role.USER, exchange)
     _ask(body, "content", Role.USER, exchange)
+    for request in dicts(body.get("requests")):
+        exchange.requested_model = take_identifier(request, "model") or exchange.requested_model
+        _ask(request, "content", Role.USER, exchange)
+        discard_known(request, _CONFIGURATION)
     discard_known(body, _CONFIGURATION)
 
 
@@ -113,6 +119,12 @@ def read_response(body: Fields, exchange: Exchange) -> None:
         exchange.error_code = take_identifier(feedback, "blockReason") or take_identifier(feedback, "block_reason")
         exchange.content_filtered = exchange.content_filtered or exchange.error_code is not None
         discard_known(feedback, _CANDIDATE_BOOKKEEPING)
+    if "embedding" in body or "embeddings" in body:
+        exchange.operation = Operation.EMBEDDINGS
+        discard_known(body, frozenset(("embedding", "embeddings")))
+    if "totalTokens" in body:
+        exchange.input_tokens = take_count(body, "totalTokens")
+        discard_known(body, _USAGE_DETAILS)
     usage = body.get("usageMetadata")
     if type(usage) is dict:
         _read_usage(usage, exchange)

@@ -1,6 +1,7 @@
-"""The OpenAI shapes: chat completions, responses, completions, embeddings, images and moderations.
+"""The OpenAI shapes: chat completions, responses, completions, embeddings, images, audio and moderations.
 
-Azure OpenAI, Groq, Mistral, Together, Portkey, vLLM and most gateways speak them too, so the shape names no provider.
+Azure OpenAI, Groq, Mistral, DeepSeek, Together, vLLM, Cohere's second version and most gateways speak them too, so the
+shape names no provider.
 
 Tool and function definitions, response formats and sampling parameters are configuration: discarded, although the
 model sees their descriptions. ``data_sources`` (Azure) goes with them: it holds keys. Text that the request hands over
@@ -14,36 +15,51 @@ from typing import Any, Final
 
 from veilog_parsers.event import Operation, Role
 from veilog_parsers.record import Fields
-from veilog_parsers.take import dicts, discard_known, known, peek, take_count, take_identifier, take_str
+from veilog_parsers.take import dicts, discard, discard_known, known, peek, take_count, take_identifier, take_str
 from veilog_parsers.times import take_time
+from veilog_parsers.wire import flat
 from veilog_parsers.wire.exchange import Exchange
-from veilog_parsers.wire.turns import Turn, answer_turn, ask_content, ask_turns, take_finish, take_role
+from veilog_parsers.wire.turns import Turn, answer_turn, ask_content, ask_documents, ask_turns, take_finish, take_role
 
 _CONFIGURATION: Final = known(
     """
-    audio background best_of dimensions data_sources echo encoding_format frequency_penalty function_call functions
-    guidance_scale image include input_fidelity logit_bias logprobs mask max_completion_tokens max_output_tokens
-    max_prompt_tokens max_tokens max_tool_calls min_p modalities moderation n output_compression output_format
-    parallel_tool_calls partial_images presence_penalty prompt_cache_key prompt_cache_retention quality random_seed
-    reasoning reasoning_effort reasoning_format repetition_penalty response_format safe_prompt seed service_tier size
-    speed stop store stream stream_options style temperature text tool_choice tools top_k top_logprobs top_p truncation
-    verbosity voice web_search_options
+    add_generation_prompt add_special_tokens allowed_token_ids audio background bad_words best_of cache_prompt
+    cache_salt chat_template chat_template_kwargs chunking_strategy citation_options compound_custom
+    context_length_exceeded_behavior continue_final_message data_sources dimensions disable_tool_validation echo
+    enable_thinking encoding_format file frequency_penalty function_call functions guidance_scale guided_choice
+    guided_grammar guided_json guided_regex ignore_eos image include include_reasoning include_stop_str_in_output
+    input_fidelity known_speaker_names language length_penalty logit_bias logprobs mask max_completion_tokens
+    max_output_tokens max_prompt_tokens max_tokens max_tool_calls min_p min_tokens mm_processor_kwargs modalities
+    models moderation n n_keep n_predict n_probs options output_compression output_format parallel_tool_calls
+    partial_images plugins presence_penalty priority prompt_cache_key prompt_cache_retention prompt_mode
+    prompt_truncate_len provider quality random_seed reasoning reasoning_effort reasoning_format repeat_penalty
+    repetition_penalty request_id response_format route safe_prompt safety_mode safety_model search_domain_filter
+    search_recency_filter search_settings seed service_tier size skip_special_tokens spaces_between_special_tokens
+    speed stop stop_token_ids store stream stream_format stream_options strict_tools structured_outputs style
+    temperature text thinking timestamp_granularities timings_per_token tool_choice tools top_k top_logprobs top_p
+    transforms truncate_prompt_tokens truncation use_beam_search user_security_context verbosity voice
+    web_search web_search_options
     """
 )
 _RESPONSE_BOOKKEEPING: Final = _CONFIGURATION | known(
     """
-    billing completed_at frequency_penalty kv_transfer_params obfuscation object output_text p prompt
-    prompt_filter_results prompt_logprobs prompt_token_ids system_fingerprint tool_usage x_groq
+    billing citations completed_at content_filters duration frequency_penalty kv_transfer_params language
+    obfuscation object output_text p prompt prompt_annotations prompt_filter_results prompt_logprobs
+    prompt_token_ids search_results system_fingerprint task timings tool_usage usage_breakdown words x_groq
     """
 )
 _CHOICE_BOOKKEEPING: Final = known(
-    "content_filter_results index logprobs native_finish_reason prompt_logprobs seed stop_reason token_ids"
+    """
+    content_filter_offsets content_filter_result content_filter_results index logprobs native_finish_reason
+    prompt_logprobs seed stop_reason token_ids
+    """
 )
 _USAGE_DETAILS: Final = known(
     """
-    cached_tokens completion_time completion_tokens_details input_tokens_details latency_checkpoint num_cached_tokens
-    output_tokens_details prompt_audio_seconds prompt_cache_hit_tokens prompt_cache_miss_tokens prompt_time
-    prompt_tokens_details queue_time total_time
+    cached_tokens citation_tokens completion_time completion_tokens_details cost cost_details input_token_details
+    input_tokens_details is_byok latency_checkpoint num_cached_tokens num_search_queries output_tokens_details
+    prompt_audio_seconds prompt_cache_hit_tokens prompt_cache_miss_tokens prompt_time prompt_tokens_details
+    queue_time reasoning_tokens search_context_size seconds total_time type
     """
 )
 _DATUM_BOOKKEEPING: Final = known("b64_json embedding index object url")
@@ -56,6 +72,7 @@ def read_request(body: Fields, exchange: Exchange) -> None:
     exchange.requested_model = take_identifier(body, "model")
     _read_ids(body, exchange)
     ask_content(body, "instructions", Role.SYSTEM, exchange)
+    ask_documents(body, exchange)
     ask_turns(body.get("messages"), exchange)
     _read_input(body, "input", exchange)
     if type(body.get("prompt")) is dict:
@@ -67,6 +84,8 @@ def read_request(body: Fields, exchange: Exchange) -> None:
     ask_content(body, "suffix", Role.USER, exchange)
     ask_content(body, "prediction", Role.ASSISTANT, exchange)
     discard_known(body, _CONFIGURATION)
+    # OpenRouter: whether the usage is wanted.
+    discard(body, "usage")
 
 
 def read_response(body: Fields, exchange: Exchange) -> None:
@@ -74,17 +93,50 @@ def read_response(body: Fields, exchange: Exchange) -> None:
     exchange.answered_model = take_identifier(body, "model")
     exchange.request_id = exchange.request_id or take_identifier(body, "id")
     exchange.timestamp = take_time(body, "created") or take_time(body, "created_at")
+    if body.get("created") == 0:
+        # Azure's first chunk, which has only the filters' verdict on the prompt.
+        del body["created"]
     _read_usage(body.get("usage"), exchange)
+    if exchange.input_tokens is None:
+        # The answer to a request that only asks for this count.
+        exchange.input_tokens = take_count(body, "input_tokens")
     for choice in dicts(body.get("choices")):
         _read_choice(choice, exchange)
     if "output" in body:
         _read_output(body, exchange)
     for datum in dicts(body.get("data")):
         _read_datum(datum, exchange)
+    if type(body.get("message")) is dict and "role" in body["message"]:
+        # Cohere's second version: one choice, and no list of them.
+        _read_choice(body, exchange)
+    if "outputs" in body:
+        _read_outputs(body, exchange)
+    if type(body.get("text")) is str:
+        _read_transcript(body, exchange)
     for verdict in dicts(body.get("results")):
         exchange.operation = Operation.MODERATION
         discard_known(verdict, _VERDICT)
     discard_known(body, _RESPONSE_BOOKKEEPING)
+
+
+def _read_outputs(body: Fields, exchange: Exchange) -> None:
+    """The entries of a Mistral conversation, whose types have dots: ``message.output``, ``function.call``."""
+    exchange.conversation_id = exchange.conversation_id or take_identifier(body, "conversation_id")
+    turn = Turn()
+    for entry in dicts(body["outputs"]):
+        if type(entry.get("type")) is str:
+            entry["type"] = entry["type"].replace(".", "_")
+        take_role(entry)
+        turn.read(entry)
+    answer_turn(turn, exchange)
+
+
+def _read_transcript(body: Fields, exchange: Exchange) -> None:
+    """What was heard, whole and then again in segments and words."""
+    turn = Turn()
+    turn.take(body, "text")
+    answer_turn(turn, exchange)
+    discard_known(body, frozenset(("segments",)))
 
 
 def _operation(body: Fields) -> Operation | None:
@@ -93,6 +145,9 @@ def _operation(body: Fields) -> Operation | None:
     model = model if type(model) is str else ""
     if "messages" in body:
         return Operation.CHAT
+    if "voice" in body or "whisper" in model or "transcribe" in model:
+        # Speech has no operation of its own.
+        return None
     if "input" in body:
         if "moderation" in model:
             return Operation.MODERATION
@@ -110,7 +165,9 @@ def _operation(body: Fields) -> Operation | None:
 def _read_ids(body: Fields, exchange: Exchange) -> None:
     """Who asked, and in which conversation; a Responses answer repeats both."""
     user, safety_identifier = take_identifier(body, "user"), take_identifier(body, "safety_identifier")
-    exchange.user = exchange.user or user or safety_identifier
+    exchange.user = (
+        exchange.user or user or safety_identifier or take_identifier(body, "user_security_context", "end_user_id")
+    )
     conversation = take_identifier(body, "conversation", "id") or take_identifier(body, "conversation")
     previous = take_identifier(body, "previous_response_id")
     exchange.conversation_id = exchange.conversation_id or conversation or previous
@@ -149,6 +206,7 @@ def _read_usage(usage: Any, exchange: Exchange) -> None:
         exchange.input_tokens = sent if prompt is None else prompt
         exchange.output_tokens = produced if completion is None else completion
         exchange.total_tokens = take_count(usage, "total_tokens")
+        flat.read_counts(usage, exchange)
         discard_known(usage, _USAGE_DETAILS)
 
 

@@ -14,8 +14,8 @@ import orjson
 
 from veilog_parsers.event import CleanText
 from veilog_parsers.record import Fields
-from veilog_parsers.take import peek
-from veilog_parsers.wire import anthropic, gemini, ollama, openai
+from veilog_parsers.take import dicts, peek
+from veilog_parsers.wire import anthropic, flat, gemini, ollama, openai
 from veilog_parsers.wire.errors import read_error
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.streams import assemble, events_of
@@ -39,7 +39,7 @@ _ANTHROPIC_REQUEST: Final = frozenset(
     )
 )
 _OLLAMA_REQUEST: Final = frozenset(("context", "keep_alive", "options", "raw", "template", "think"))
-_GEMINI_RESPONSE: Final = frozenset(("candidates", "promptFeedback", "usageMetadata", "usage_metadata"))
+_GEMINI_RESPONSE: Final = frozenset(("candidates", "promptFeedback", "usageMetadata", "usage_metadata", "totalTokens"))
 _ANTHROPIC_RESPONSE: Final = frozenset(("completion", "stop_reason"))
 _OLLAMA_RESPONSE: Final = frozenset(("done", "embedding", "embeddings"))
 
@@ -71,7 +71,8 @@ def read_response(body: Any, exchange: Exchange) -> None:
     if type(body) is dict and body:
         read_error(body, exchange)
         reader, provider = _response_reader(body)
-        exchange.provider = exchange.provider or provider
+        # What answers in OpenAI's shape speaks a dialect of it, whatever else its request resembled.
+        exchange.provider = None if "choices" in body else exchange.provider or provider
         reader(body, exchange)
 
 
@@ -106,8 +107,13 @@ def _request_reader(body: Fields) -> tuple[Reader, CleanText | None]:
     keys = body.keys()
     if not keys.isdisjoint(_GEMINI_REQUEST):
         return gemini.read_request, _GEMINI
-    if not keys.isdisjoint(_OLLAMA_REQUEST):
+    if "requests" in body or peek(body, "content", "parts"):
+        return gemini.read_request, _GEMINI
+    # Anthropic has a system beside messages, Ollama also beside a prompt.
+    if not keys.isdisjoint(_OLLAMA_REQUEST) or ("system" in body and "prompt" in body and "messages" not in body):
         return ollama.read_request, _OLLAMA
+    if flat.is_request(body):
+        return flat.read_request, None
     if not keys.isdisjoint(_ANTHROPIC_REQUEST) or peek(body, "metadata", "user_id"):
         return anthropic.read_request, _ANTHROPIC
     return openai.read_request, None
@@ -119,6 +125,10 @@ def _response_reader(body: Fields) -> tuple[Reader, CleanText | None]:
         return gemini.read_response, _GEMINI
     if "choices" in body:
         return openai.read_response, None
+    if flat.is_response(body):
+        return flat.read_response, None
+    if peek(body, "embedding", "values") or any("values" in item for item in dicts(body.get("embeddings"))[:1]):
+        return gemini.read_response, _GEMINI
     if not keys.isdisjoint(_ANTHROPIC_RESPONSE) or body.get("type") == "message":
         return anthropic.read_response, _ANTHROPIC
     if not keys.isdisjoint(_OLLAMA_RESPONSE):

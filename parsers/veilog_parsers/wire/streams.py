@@ -14,9 +14,10 @@ import orjson
 
 from veilog_parsers.record import Fields
 from veilog_parsers.take import dicts, known
+from veilog_parsers.wire import flat
 
 _FRAGMENTS: Final = known(
-    "arguments completion content partial_json reasoning reasoning_content refusal response text thinking"
+    "arguments completion content partial_json reasoning reasoning_content refusal response text thinking tool_plan"
 )
 """Keys whose values are pieces of one text: collected in lists, joined at the end."""
 _ANTHROPIC_EVENTS: Final = known(
@@ -65,12 +66,18 @@ def _assembler(event: Fields) -> Callable[[list[Fields]], Fields] | None:
             return _assemble_anthropic
         if kind == "completion":
             return _assemble_texts
+        if kind == "message-start":
+            return _assemble_cohere
+        if kind.startswith("transcript.text."):
+            return _assemble_transcript
     if "choices" in event:
         return _assemble_choices
     if "candidates" in event or "usageMetadata" in event or "promptFeedback" in event:
         return _assemble_gemini
     if "done" in event:
         return _assemble_texts if "response" in event else _assemble_ollama
+    if "event_type" in event or "token" in event or "generated_text" in event or "tokens_predicted" in event:
+        return flat.assemble
     return _merge_all if "error" in event else None
 
 
@@ -240,6 +247,45 @@ def _assemble_anthropic(events: list[Fields]) -> Fields:
     if blocks:
         body["content"] = _in_order(blocks)
     return body | {"type": "message", "usage": counts}
+
+
+def _assemble_cohere(events: list[Fields]) -> Fields:
+    """Cohere's second version: messages framed like Anthropic's, with OpenAI's tool calls, one at a time."""
+    body: Fields = {}
+    message: Fields = {}
+    blocks: dict[int, Fields] = {}
+    calls: dict[int, Fields] = {}
+    for event in events:
+        kind, delta, index = (event.pop(key, None) for key in ("type", "delta", "index"))
+        _merge(body, event)
+        index = index if type(index) is int else 0
+        fragment = delta.pop("message", None) if type(delta) is dict else None
+        if type(fragment) is dict:
+            content, call = fragment.pop("content", None), fragment.pop("tool_calls", None)
+            if type(content) is dict:
+                _collect(blocks.setdefault(index, {}), content)
+            if type(call) is dict:
+                _collect_calls(calls, {"tool_calls": [call | {"index": index}]})
+            if kind in ("message-start", "tool-plan-delta"):
+                _collect(message, fragment)
+        if type(delta) is dict:
+            _merge(body, delta)
+    message["content"] = [_join(blocks[index]) for index in sorted(blocks)]
+    message["tool_calls"] = [_join_call(calls[index]) for index in sorted(calls)]
+    return body | {"message": _join(message)}
+
+
+def _assemble_transcript(events: list[Fields]) -> Fields:
+    """Speech to text: pieces, and in the last event the whole text."""
+    pieces: list[str] = []
+    for event in events:
+        if event.get("type") == "transcript.text.done":
+            event.pop("type")
+            return event
+        delta = event.get("delta")
+        if type(delta) is str:
+            pieces.append(delta)
+    return {"text": "".join(pieces)}
 
 
 def _assemble_ollama(events: list[Fields]) -> Fields:

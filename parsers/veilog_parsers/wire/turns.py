@@ -16,7 +16,7 @@ import orjson
 
 from veilog_parsers.event import Role, SensitiveText, ToolCall
 from veilog_parsers.record import Fields
-from veilog_parsers.take import dicts, discard_known, identifier, known, peek, take_identifier
+from veilog_parsers.take import dicts, discard_known, identifier, known, peek, take_identifier, take_str
 from veilog_parsers.wire.exchange import Exchange
 
 _MAX_COMPARED_CHARS: Final = 100_000
@@ -33,17 +33,25 @@ _ROLES: Final = {
     "tool": Role.TOOL,
     "function": Role.TOOL,
 }
-_FILTERED: Final = known("content_filter refusal BLOCKLIST IMAGE_SAFETY PROHIBITED_CONTENT SAFETY SPII")
+_FILTERED: Final = known(
+    """
+    BLOCKLIST CONTENT_FILTERED ERROR_TOXIC IMAGE_SAFETY PROHIBITED_CONTENT SAFETY SPII content_filter content_filtered
+    guardrail_intervened refusal
+    """
+)
 _CALL_ENDINGS: Final = ("_call", "tool_use")
 _RESULT_ENDINGS: Final = ("_output", "tool_result")
 _ARGUMENTS: Final = ("arguments", "input", "args", "action", "code", "queries")
 _TEXTS: Final = (
     "reasoning_content",
     "reasoning",
+    "reasoning_details",
     "thinking",
     "summary",
+    "tool_plan",
     "title",
     "context",
+    "intent",
     "text",
     "content",
     "refusal",
@@ -106,6 +114,9 @@ class Turn:
                 texts = self.results
             elif kind.endswith(_RESULT_ENDINGS):
                 texts = self.results
+        if "reasoning" in block:
+            # OpenRouter says the same twice.
+            block.pop("reasoning_details", None)
         for key in _TEXTS:
             if key in block:
                 self._take_texts(block, key, texts, depth)
@@ -146,6 +157,11 @@ class Turn:
             discard_known(call, _SILENT)
             if call.get("type") in ("function", "custom"):
                 del call["type"]
+        for call in dicts(block.get("executed_tools")):
+            self.call(call, take_str(call, "type") or "")
+            self.result(call, "output")
+            self.result(call, "search_results")
+            discard_known(call, _SILENT)
         if type(block.get("function_call")) is dict:
             self.call(block["function_call"])
 
@@ -230,6 +246,20 @@ def ask_content(fields: Fields, key: str, role: Role, exchange: Exchange) -> Non
     turn = Turn()
     turn.take(fields, key)
     exchange.ask(role, turn.said + turn.results)
+
+
+def ask_documents(fields: Fields, exchange: Exchange) -> None:
+    """Read the documents and tool results that a request hands to the model beside its messages (Cohere, vLLM)."""
+    turn = Turn()
+    for document in dicts(fields.get("documents")):
+        data = document.get("data")
+        for holder in (document, data if type(data) is dict else {}):
+            discard_known(holder, _SILENT - {"data", "name", "source", "result"})
+            for key in list(holder):
+                turn.take(holder, key)
+    turn.take(fields, "documents")
+    turn.result(fields, "tool_results")
+    exchange.ask(Role.TOOL, turn.said + turn.results)
 
 
 def answer_turn(turn: Turn, exchange: Exchange) -> None:
