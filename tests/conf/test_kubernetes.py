@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,18 @@ def test_only_clean_events_have_a_way_out(rendered: Rendered) -> None:
             assert source["name"] == "tail", "its clients may not choose the tag"
             assert source["tag"].startswith("raw.")
     assert "filters" not in pipeline, "none can change a tag"
+
+
+def test_the_daemonset_does_not_read_what_it_writes() -> None:
+    (tail,) = (i for i in Rendered("daemonset").fluent_bit()["pipeline"]["inputs"] if i["name"] == "tail")
+    excluded = tail["exclude_path"].split(",")
+    for container in ("veilog", "fluent-bit"):
+        log = f"/var/log/containers/llm-gateway-7c9f_ai_{container}-{'0a' * 32}.log"
+        assert fnmatch(log, tail["path"])
+        assert any(fnmatch(log, pattern) for pattern in excluded)
+    application = f"/var/log/containers/llm-gateway-7c9f_ai_llm-gateway-{'0a' * 32}.log"
+    assert fnmatch(application, tail["path"])
+    assert not any(fnmatch(application, pattern) for pattern in excluded)
 
 
 def test_ports_and_times_fit_together(rendered: Rendered, tmp_path: Path) -> None:

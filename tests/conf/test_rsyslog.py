@@ -58,7 +58,7 @@ class Rsyslog:
             ("--config /etc/veilog/veilog.yaml", f"--config {folder}/veilog.yaml"),
             ("/var/log/veilog/events.jsonl", str(self.events)),
             ('port="5514"', f'port="{self.port}"'),
-            ("    unset $!veilog;", f"    {before}\n    unset $!veilog;"),
+            ('ruleset(name="veilog") {', f'ruleset(name="veilog") {{\n    {before}'),
             ("    if $!veilog", f'    action(type="omfile" file="{self.passed}")\n    if $!veilog'),
         ):
             assert text.count(there) == 1, there
@@ -68,6 +68,8 @@ class Rsyslog:
         self.main.write_text(
             f'global(workDirectory="{folder}" processInternalMessages="on")\nmodule(load="mmjsonparse")\n'
             f'include(file="{folder}/veilog.conf")\n'
+            f'module(load="imudp")\ninput(type="imudp" address="127.0.0.1" port="{self.port}")\n'
+            'if $programname == "llm" then call veilog\n'
             f'*.* action(type="omfile" file="{self.default}")\n',
             encoding="utf-8",
         )
@@ -171,6 +173,16 @@ def prompts_of(bedrock: dict[str, Any]) -> list[str]:
     texts += [content for content in contents if isinstance(content, str)]
     assert texts
     return [text[:30] for text in texts]
+
+
+def test_a_rule_that_calls_the_ruleset_goes_no_further_with_the_raw_message(rsyslog: Rsyslog) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for tag in ("llm", "other"):
+            message = f"<13>Aug 21 10:00:00 gateway {tag}: {chat('zanzibar ' + tag)}"
+            sender.sendto(message.encode(), ("127.0.0.1", rsyslog.port))
+    wait_for(lambda: len(rsyslog.lines()) >= 1 and "zanzibar other" in rsyslog.everything(), WAIT_SECS)
+    assert "zanzibar llm" not in rsyslog.everything()
+    assert len(rsyslog.lines()) == 1
 
 
 def test_a_message_of_60_kb_arrives_whole_and_a_longer_one_goes_to_quarantine(rsyslog: Rsyslog) -> None:
