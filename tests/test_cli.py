@@ -96,7 +96,7 @@ def test_quarantine_is_counted_on_stderr_and_does_not_change_the_exit_code(veilo
         ("hash_key: {}\n", "c.yaml:1: hash_key: a key has exactly one origin. Fix: write one of env: NAME"),
         ("hash_key: {env: NOT_THERE}\n", "hash_key: there is no key in the environment variable NOT_THERE."),
         ("hash_key: {file: gone.key}\n", "gone.key cannot be read."),
-        ("source: bedrok\n", "c.yaml:1: source: there is no source bedrok. Fix: write one of auto, aws_bed"),
+        ("source: bedrok\n", "c.yaml:1: source: there is no source bedrok. Fix: write one of auto, aws_agentcore, aws_bed"),
         ("detect: {entities: [EMAIL]}\n", "c.yaml:1: detect: no recognizer finds EMAIL; there are"),
         ("detect: {further_recognizers: [NoSuch]}\n", "NoSuch is no pattern recognizer of the installed Presidio."),
         ("detect:\n  ner: {models: [{model_name: xx_none}]}\n", "spaCy model xx_none is not installed"),

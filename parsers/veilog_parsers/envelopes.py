@@ -215,6 +215,17 @@ CONTAINERS: Final[dict[str, Callable[[Fields], list[Any] | None]]] = {
 }
 """Envelopes that are nothing but an envelope: opened whatever is inside."""
 
+_CONSUMED: Final = known("__internal__ resourceLogs resourceSpans")
+"""Envelopes that are taken apart as they are opened."""
+
+
+def is_container(key: str, fields: Fields) -> bool:
+    """Whether an object with one of the keys of ``CONTAINERS`` is that envelope. Leaves it whole."""
+    if key in _CONSUMED:
+        return type(fields[key]) in (list, dict)
+    return CONTAINERS[key](fields) is not None
+
+
 WRAPPERS: Final = ("log", "message", "MESSAGE", "payload", "event", "msg", "body", "AuditData", "auditData")
 """Keys under which shippers put a record: opened only if what is inside is a source's record."""
 

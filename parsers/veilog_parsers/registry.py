@@ -50,6 +50,7 @@ from veilog_parsers.envelopes import (
     WRAPPERS,
     Around,
     decode_inner,
+    is_container,
     is_line,
     join_partial_lines,
     join_rows,
@@ -210,7 +211,7 @@ class Registry:
     def _is_record(self, value: Any) -> bool:
         return type(value) is dict and (
             self.recognize(value) is not None
-            or any(CONTAINERS[key](value) is not None for key in self._container_keys & value.keys())
+            or any(is_container(key, value) for key in self._container_keys & value.keys())
         )
 
     def _is_batch(self, values: list[Any]) -> bool:

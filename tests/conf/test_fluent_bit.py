@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,15 @@ def test_only_clean_events_have_a_way_out(path: Path) -> None:
             assert source["listen"] == "127.0.0.1"
         else:
             assert source["tag"].startswith("raw.")
+
+
+def test_inputs_whose_clients_choose_the_tag_are_kept_away_from_final_outputs() -> None:
+    """in_http takes it from the URL; so does in_opentelemetry, unless it is told not to."""
+    for path in PIPELINES:
+        if any(output["match"] == "clean.*" for output in everything(path, "outputs")):
+            assert not [source for source in everything(path, "inputs") if source["name"] == "http"], path
+        for source in plugins(path, "inputs"):
+            assert source["name"] != "opentelemetry" or source["tag_from_uri"] is False
 
 
 @pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.name)
@@ -148,6 +158,44 @@ def test_fluent_bit_knows_every_plugin_and_option(path: Path, tmp_path: Path) ->
         said = process.communicate(timeout=60)[0]
     assert process.returncode == 0, said
     assert "configuration test is successful" in said
+
+
+@needs_fluent_bit
+def test_the_token_of_firehose_goes_nowhere(tmp_path: Path) -> None:
+    port = free_port()
+    copy = moved(tmp_path, port_8088=port)
+    (copy / "try.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "service": {"flush": 0.2, "storage.path": str(tmp_path / "buffer")},
+                "includes": ["inputs/aws-firehose.yaml"],
+                "pipeline": {"outputs": [{"name": "stdout", "match": "*", "format": "json_lines"}]},
+            }
+        )
+    )
+    with fluent_bit("-c", copy / "try.yaml", FIREHOSE_TOKEN="secret-token") as process:
+        try:
+            event = orjson.dumps({"event": {"eventName": "Converse"}})
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{port}/services/collector/event",
+                data=event,
+                headers={"Authorization": "Splunk secret-token"},
+            )
+            wait_for(lambda: answers(request))
+            time.sleep(1)
+        finally:
+            process.terminate()
+        said = process.communicate(timeout=60)[0]
+    assert "Converse" in said
+    assert "secret-token" not in said
+
+
+def answers(request: urllib.request.Request) -> bool:
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 @needs_fluent_bit
