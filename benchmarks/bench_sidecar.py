@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import socket
 import statistics
@@ -54,11 +55,13 @@ class Hop:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         unpacker = msgpack.Unpacker(raw=True, max_buffer_size=2**30)
-        while data := await reader.read(1_048_576):
-            unpacker.feed(data)
-            for message in unpacker:
-                self.arrived.append(time.perf_counter())
-                writer.write(msgpack.packb({"ack": message[2][b"chunk"].decode()}))
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+            while data := await reader.read(1_048_576):
+                unpacker.feed(data)
+                for message in unpacker:
+                    self.arrived.append(time.perf_counter())
+                    writer.write(msgpack.packb({"ack": message[2][b"chunk"].decode()}))
+        writer.close()
 
 
 class Client:

@@ -125,7 +125,8 @@ class Registry:
     def recognize(self, fields: Fields) -> Source | None:
         """The source of a record, or None."""
         best: tuple[int, Source] | None = None
-        for key in self._keys & fields.keys():
+        # Walks the record's keys, not the index: the cost does not grow with the number of sources.
+        for key in self._keys.intersection(fields):
             for rank, source in self._index[key]:
                 if (best is None or rank < best[0]) and source.markers[key](fields):
                     best = (rank, source)
@@ -179,7 +180,7 @@ class Registry:
         if type(value) is not dict:
             raise RecordError(ErrorType.NOT_AN_OBJECT, "the record is a list or a scalar")
         if depth < MAX_DEPTH:
-            for key in self._container_keys & value.keys():
+            for key in self._container_keys.intersection(value):
                 inside = CONTAINERS[key](value)
                 if inside is not None:
                     for item in inside:
@@ -211,7 +212,7 @@ class Registry:
     def _is_record(self, value: Any) -> bool:
         return type(value) is dict and (
             self.recognize(value) is not None
-            or any(is_container(key, value) for key in self._container_keys & value.keys())
+            or any(is_container(key, value) for key in self._container_keys.intersection(value))
         )
 
     def _is_batch(self, values: list[Any]) -> bool:

@@ -27,7 +27,11 @@ def packed(start: int) -> bytes:
         who = f" for canary{number}@example.com" if number % 10 == 0 else ""
         text = f"Explain step {number * 7919 % 1_000_003} of the plan{who} in plain words."
         body = {"model": "m", "messages": [{"role": "user", "content": text}]}
-        record = {"request_id": f"r{number}", "request": body, "response": {"choices": [{"message": {"content": "Ok."}}]}}
+        record = {
+            "request_id": f"r{number}",
+            "request": body,
+            "response": {"choices": [{"message": {"content": "Ok."}}]},
+        }
         entries.append(msgpack.packb([1_740_994_863, record]))
     data: bytes = msgpack.packb(["raw.app", b"".join(entries), {"chunk": f"c{start}"}])
     return data
@@ -70,5 +74,7 @@ async def test_memory_stays_flat(tmp_path_factory: pytest.TempPathFactory) -> No
     assert (acked, received) == (RECORDS, RECORDS)
     assert len(before) == 2
     for pid, megabytes in after.items():
-        print(f"worker {pid}: {before[pid]:.1f} MB after {WARM_UP:.0%} of {RECORDS} records, {megabytes:.1f} MB at the end")
+        print(
+            f"worker {pid}: {before[pid]:.1f} MB after {WARM_UP:.0%} of {RECORDS} records, {megabytes:.1f} MB at the end"
+        )
         assert megabytes <= 1.1 * before[pid]
