@@ -30,6 +30,8 @@ _WITH_COLON = re.compile(r"\S*:\S*")
 _BEFORE_CHARS: Final = 80
 _BEHIND_CHARS: Final = 24
 """How far around a match to look first, in characters; twice as far each time that is not enough."""
+_SPECIAL_CHARS: Final = 80
+"""More than the tokens of any special case have characters, with a blank between any two."""
 
 
 class Words(NamedTuple):
@@ -117,9 +119,7 @@ class Tokenizer:
             if low == 0 and high == len(text):
                 return self(text)
             pieces = self._split(text, low, high)
-            words = self._joined(pieces)
-            if words is None:
-                return self(text)
+            words = self._joined(pieces) or self._around(text, low, high)
             # The outermost pieces do not count, and neither does the one at the position.
             inner = pieces[(low > 0) : len(pieces) - (high < len(text))]
             left = sum(piece.counting for start, piece in inner if start + piece.length <= position)
@@ -127,6 +127,12 @@ class Tokenizer:
             if (low == 0 or left >= before) and (high == len(text) or right >= behind):
                 return words._replace(keywords=words.keywords | self._of_colons(text))
             before_chars, behind_chars = 2 * before_chars, 2 * behind_chars
+
+    def _around(self, text: str, low: int, high: int) -> Words:
+        """The words of a part of a text, and of so much around it that no special case reaches into it from outside."""
+        low = self._edge_before(text, max(0, low - _SPECIAL_CHARS))
+        high = self._edge_behind(text, min(len(text), high + _SPECIAL_CHARS))
+        return self._whole(text[low:high], low)
 
     @staticmethod
     def _edge_before(text: str, low: int) -> int:
@@ -185,9 +191,10 @@ class Tokenizer:
             frozenset((words[-1], bare[-1])),
         )
 
-    def _whole(self, text: str) -> Words:
+    def _whole(self, text: str, start: int = 0) -> Words:
+        """The words of a text, or of a part of one that starts at ``start``."""
         with self._nlp.memory_zone():
             doc = self._nlp.tokenizer(text)
             words = [token.text for token in doc]
-            ends = [token.idx + len(token) for token in doc]
+            ends = [start + token.idx + len(token) for token in doc]
             return Words(words, ends, frozenset(self._keywords(words)))
