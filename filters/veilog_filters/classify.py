@@ -132,8 +132,8 @@ class Classifier:
         self._default = _level(policy.default_level)
         self._timeout_secs = timeout_secs
         words = {_folded(word) for rule in policy.rules for word in rule.when.keywords}
-        # Most keywords are one word: found by one pass over a text and a set. A phrase is sought if its words are there.
-        # Measured on a text of 600 characters: 20 us, where an alternation of all keywords takes 200.
+        # Most keywords are one word: found by one pass over a text and a set, in a quarter of the time that an
+        # alternation of all keywords takes. A phrase is sought if all its words are there.
         self._single = frozenset(word for word in words if _WORD.fullmatch(word))
         self._phrases = [
             (frozenset(_WORD.findall(phrase)), phrase, _pattern_of(phrase)) for phrase in sorted(words - self._single)
@@ -160,8 +160,10 @@ class Classifier:
             for text in texts:
                 words = set(_WORD.findall(text.casefold(), timeout=self._timeout_secs))
                 found |= self._single & words
-                for parts, phrase, pattern in self._phrases:
-                    if parts <= words and pattern.search(text, timeout=self._timeout_secs):
+                possible = [entry for entry in self._phrases if entry[0] <= words]
+                folded = _folded(text) if possible else ""
+                for _, phrase, pattern in possible:
+                    if phrase in folded and pattern.search(text, timeout=self._timeout_secs):
                         found.add(phrase)
         except TimeoutError:
             return found, True
