@@ -52,6 +52,22 @@ def test_near_is_enough(before: int, behind: int, monkeypatch: pytest.MonkeyPatc
         check(text)
 
 
+def test_pieces_give_the_tokens_of_the_whole_text() -> None:
+    """Every word of the texts, as it is and with marks around it, and everything that spaCy has a rule for."""
+    tokenize = verifier()._tokenize
+    texts = [*sample_texts(), *generated(seed=6, number=300)]
+    known = {word for text in texts for word in text.split()} | set(tokenize._rules)
+    known |= {form for word in list(known) for form in (word.lower(), word.upper(), word.title())}
+    known |= {form for word in list(known) for form in (f"{word},", f"{word}.", word.strip(".,"))}
+    compared = 0
+    for text in [*texts, *known]:
+        if any("\ud800" <= letter <= "\udfff" for letter in text):
+            continue
+        compared += 1
+        assert tokenize(text) == tokenize._whole(text), ascii(text)
+    assert compared > 5000
+
+
 @settings(deadline=None, max_examples=200)
 @given(
     st.lists(

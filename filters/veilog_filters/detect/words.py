@@ -26,6 +26,7 @@ MAX_PIECES: Final = 50_000
 MAX_PIECE_CHARS: Final = 64
 
 _PIECES = re.compile(r"\S+|\s+")
+_PLAIN = re.compile(r"([A-Za-z]*[a-z]|[0-9]+)([,.]?)")
 _WITH_COLON = re.compile(r"\S*:\S*")
 _BEFORE_CHARS: Final = 80
 _BEHIND_CHARS: Final = 24
@@ -71,6 +72,8 @@ class Tokenizer:
         self._keywords = keywords
         self._pieces: dict[str, _Piece] = {}
         full = nlp.tokenizer
+        self._rules = frozenset(full.rules)
+        self._stop_words = frozenset(nlp.Defaults.stop_words)
         self._without_special_cases = type(full)(
             nlp.vocab,
             rules={},
@@ -177,6 +180,23 @@ class Tokenizer:
         return found
 
     def _piece(self, piece: str) -> _Piece:
+        return self._plain_piece(piece) or self._any_piece(piece)
+
+    def _plain_piece(self, piece: str) -> _Piece | None:
+        """A word or a number, perhaps with a comma or a full stop behind it, by spaCy's rules without spaCy.
+
+        No rule but a special case parts letters or digits alone, and either mark is parted from them. Most pieces are
+        like that, and this takes a fiftieth of the time.
+        """
+        match = _PLAIN.fullmatch(piece)
+        if match is None or piece in self._rules or (word := match[1]) in self._rules:
+            return None
+        lower = word.lower()
+        keywords = frozenset() if lower in self._stop_words else frozenset((lower,))
+        words, ends = ((word, match[2]), (len(word), len(piece))) if match[2] else ((word,), (len(piece),))
+        return _Piece(words, ends, keywords, len(keywords), len(piece), frozenset((word,)), frozenset((words[-1],)))
+
+    def _any_piece(self, piece: str) -> _Piece:
         doc = self._nlp.tokenizer(piece)
         words = tuple(token.text for token in doc)
         bare = [token.text for token in self._without_special_cases(piece)]
