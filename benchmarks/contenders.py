@@ -139,15 +139,14 @@ def veilog_filter(plain: bool) -> Callable[[bytes], bytes]:
 
 
 SIX_PATTERNS = r"""
-filters = [
+. = redact(., filters: [
   r'[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}',
   r'\b(?:\d[ -]?){13,16}\b',
   r'\b\d{3}-\d{2}-\d{4}\b',
   r'\b(?:\d{1,3}\.){3}\d{1,3}\b',
   r'\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}\b',
   r'\b[A-Z]{2}\d{2}[A-Z0-9]{11,30}\b'
-]
-. = redact(., filters: filters)
+])
 """
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import orjson
@@ -27,6 +27,8 @@ TIMED_OUT: Final = "TIMED_OUT"
 """Entity type of a text whose detection did not finish: it counts as found, whole."""
 
 OVERLAP_CHARS: Final = 256
+MAX_SHORT_CHARS: Final = 64
+"""Whatever its characters, a text so short is below any scan limit, and never cut."""
 MAX_JSON_IN_JSON: Final = 3
 _CARD_DIGITS: Final = range(12, 20)
 _CARD: Final = "CREDIT_CARD"
@@ -120,6 +122,8 @@ class Inspector:
     def __init__(self, detector: Detector, max_text_bytes: int, max_depth: int) -> None:
         self.coverage = Coverage()
         self._detect = detector
+        self._detect_other: Callable[[str, frozenset[str]], list[Finding]] | None
+        self._detect_other = getattr(detector, "other_than", None)
         self._max_text_bytes = max_text_bytes
         self._max_depth = max_depth
 
@@ -143,6 +147,18 @@ class Inspector:
                 return Inspected(text, self._findings(text))
             return Inspected(text, [], self.tree(decoded, json_levels=json_levels - 1))
         return Inspected(text, self._findings(text))
+
+    def name(self, text: str, expected: frozenset[str]) -> Inspected:
+        """Inspect a short text in which some entity types are nothing to be found: a name, an id, a version."""
+        if self._detect_other is None or len(text) > MAX_SHORT_CHARS:
+            inspected = self.text(text, json_levels=0)
+            inspected.findings = [finding for finding in inspected.findings if finding.entity not in expected]
+            return inspected
+        try:
+            return Inspected(text, self._detect_other(text, expected))
+        except DetectorTimeout:
+            self.coverage.timed_out = True
+            return Inspected(text, [Finding(0, len(text), TIMED_OUT, 1.0)])
 
     def _findings(self, text: str) -> list[Finding]:
         if not text:

@@ -91,6 +91,23 @@ def test_on_every_value_at_every_edge(name: str) -> None:
     check(name, texts)
 
 
+@pytest.mark.parametrize("name", ["default", "everything", "more"])
+def test_other_than_expected_types(name: str) -> None:
+    """What is left when some types are expected is what is left of all findings."""
+    fast, _ = detectors(name)
+    seen = 0
+    for expected in map(
+        frozenset, (("DATE_TIME", "IP_ADDRESS", "URL", "US_DRIVER_LICENSE"), ("EMAIL_ADDRESS", "URL"), ())
+    ):
+        for text in [*VALUES, *sample_texts(), *generated(seed=9, number=60)]:
+            found = outcome(fast, text)
+            if isinstance(found, list):
+                left = [finding for finding in found if finding.entity not in expected]
+                seen += left != found
+                assert fast.other_than(text, expected) == left, ascii(text)
+    assert seen > 50
+
+
 @pytest.mark.slow
 def test_on_long_texts() -> None:
     many = " ".join(VALUES)

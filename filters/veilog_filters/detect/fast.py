@@ -26,7 +26,7 @@ from veilog_filters.detect.cache import FindingsCache
 from veilog_filters.detect.finding import Finding
 from veilog_filters.detect.patterns import ADDRESSES, SECRETS
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 """Raise it when expressions are made differently from the same patterns."""
 
 _LIBRARIES: Final = ("hyperscan", "presidio-analyzer", "phonenumbers", "regex")
@@ -155,6 +155,19 @@ class FastDetector:
         self.cache.put(key, found)
         return found
 
+    def other_than(self, text: str, expected: frozenset[str]) -> list[Finding]:
+        """The findings of a text but for those of expected entity types.
+
+        Where only patterns of expected types could match, none needs to be tried. (A match of one type may remove a
+        weaker one of another as a duplicate, so with any other pattern all are.)
+        """
+        hits = self._promising(text)
+        if hits is not None and not self._always:
+            types = {entity for number in (*hits.ends, *hits.whole) for entity in self._entities[number]}
+            if types <= expected:
+                return []
+        return [finding for finding in self(text) if finding.entity not in expected]
+
     def prepare(self) -> None:
         """Import Presidio now."""
         if self._verifier is None:
@@ -215,6 +228,7 @@ class FastDetector:
                 "digest": _digest(verifier.expressions),
                 "always": verifier.runs_always,
                 "context": context,
+                "entities": verifier.entities,
                 "group": [context.index(words) if words else -1 for words in verifier.needed_context],
                 "least": verifier.least and [verifier.least.digits, list(verifier.least.short)],
             },
@@ -233,6 +247,7 @@ class FastDetector:
         self._always: bool = manifest["always"]
         # Groups of words, and by expression which group must have a word in the text, or -1.
         self._context: list[list[str]] = manifest["context"]
+        self._entities: list[list[str]] = manifest["entities"]
         self._group: list[int] = manifest["group"]
         self._least = manifest["least"]
         self._digest: str = manifest["digest"]

@@ -259,6 +259,7 @@ class Verifier:
         expressions: what the prefilter must look for; None for what must always be tried.
         needed_context: by expression, lower-case words of which one must be in a text for a match to reach the
             threshold; empty where a match does without.
+        entities: by expression, the types of its findings.
         least: how small a phone number can be; None without a phone recognizer.
 
     Raises:
@@ -282,11 +283,13 @@ class Verifier:
         self._recognizers = [self._known(r) for r in reference.engine.registry.recognizers if r in wanted]
         self.expressions: list[Expression | None] = []
         self.needed_context: list[tuple[str, ...]] = []
+        self.entities: list[list[str]] = []
         self._owners: list[tuple[int, int]] = []
         self._always: list[int] = []
         for index, recognizer in enumerate(self._recognizers):
             self.expressions += recognizer.expressions
             self.needed_context += recognizer.needed_context
+            self.entities += [list(recognizer.recognizer.supported_entities)] * len(recognizer.expressions)
             self._owners += [(index, number) for number in range(len(recognizer.expressions))]
             if type(recognizer) is _Recognizer:
                 self._always.append(index)
