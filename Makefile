@@ -32,6 +32,8 @@ lint: $(READY) ## Check style, types and layering
 
 bench: $(READY) ## Run the benchmarks
 	$(PYTEST) benchmarks --benchmark-only --override-ini addopts=--import-mode=importlib
+	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/bench_sidecar.py
 
 soak: $(READY) ## Run the long forms of the tests (memory, fuzzing)
 	VEILOG_SOAK=1 $(PYTEST)
