@@ -1,0 +1,94 @@
+"""Every parser on every source's samples, whole and broken: an event or a quarantine event, and nothing raised."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+
+from samples import samples
+from veilog_parsers.errors import ErrorType, RecordError
+from veilog_parsers.record import RawRecord
+from veilog_parsers.registry import SOURCES, Registry, Rejected
+
+SOAK = bool(os.environ.get("VEILOG_SOAK"))
+ALL = list(samples())
+RETYPED: tuple[Any, ...] = (
+    None,
+    True,
+    7,
+    -1.5,
+    10**18,
+    "",
+    "x",
+    "{",
+    "[1",
+    "\u0000",
+    [],
+    [[]],
+    {},
+    {"": {}},
+    ["a", 1, {}],
+)
+
+
+def mutated(value: Any, chance: random.Random) -> Any:
+    """A record with some of its fields dropped, renamed, retyped, cut or nested."""
+    if isinstance(value, dict):
+        out = {}
+        for key, item in value.items():
+            fate = chance.random()
+            if fate > 0.04:
+                out[key + "_" if fate < 0.07 else key] = mutated(item, chance)
+        return out
+    if isinstance(value, list):
+        return [mutated(item, chance) for item in value if chance.random() > 0.05]
+    fate = chance.random()
+    if fate < 0.08:
+        return chance.choice(RETYPED)
+    if isinstance(value, str) and fate < 0.16:
+        return value[: chance.randrange(len(value) + 1)]
+    return value
+
+
+def records(seed: int) -> Iterator[bytes]:
+    chance = random.Random(seed)
+    for sample in ALL:
+        yield sample.line
+        for _ in range(40 if SOAK else 2):
+            yield orjson.dumps(mutated(orjson.loads(sample.line), chance))
+
+
+@pytest.mark.parametrize("source", ["", *(source.name for source in SOURCES)])
+def test_an_event_or_a_rejection(source: str) -> None:
+    registry = Registry(fixed=source)
+    events = 0
+    for line in records(seed=len(source)):
+        try:
+            for parsed in registry.parse(RawRecord(orjson.loads(line), line)):
+                if isinstance(parsed, Rejected):
+                    assert parsed.error_type is not ErrorType.PARSER_FAILED, line
+                events += 1
+        except RecordError as error:
+            assert error.error_type is not ErrorType.PARSER_FAILED
+    assert events >= len(ALL)
+
+
+@pytest.mark.parametrize("source", [source.name for source in SOURCES])
+def test_long_strings_and_deep_nesting(source: str) -> None:
+    """In every text of a good sample: a string of 5 MB (50 in a soak), and a list 200 deep."""
+    deep: Any = "x"
+    for _ in range(200):
+        deep = [deep]
+    long = "word " * (10_000_000 if SOAK else 1_000_000)
+    sample = next(sample for sample in ALL if sample.source == source and sample.case.startswith("good"))
+    record = orjson.loads(sample.line)
+    for key in record:
+        for value in (long, deep):
+            line = orjson.dumps(record | {key: value})
+            for parsed in Registry(fixed=source).parse(RawRecord(orjson.loads(line), line)):
+                assert not isinstance(parsed, Rejected) or parsed.error_type is not ErrorType.PARSER_FAILED, key
