@@ -156,6 +156,21 @@ async def test_metadata_stays_behind_where_the_next_hop_cannot_read_it() -> None
 
 
 @in_loop
+async def test_metadata_of_a_record_in_quarantine_stays_behind() -> None:
+    hop = Collector()
+    await hop.start()
+    metadata = {"attributes": {"input": "words of a prompt"}}
+    async with running(hop) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send_entries("t", [Entry(EventTime(1_740_994_863, 1), metadata, "no object")], "c1")
+        assert await shipper.ack() == "c1"
+        ((entry,),) = [chunk.entries for chunk in hop.chunks]
+        assert entry.record["error_type"] == "not_an_object"
+        assert entry.metadata is None
+    await hop.stop()
+
+
+@in_loop
 async def test_empty_metadata_goes_out_as_none() -> None:
     """Fluent Bit 5 sends ``[[time, {}], record]``; a Fluentd behind us would skip that, and acknowledge it."""
     hop = Collector()

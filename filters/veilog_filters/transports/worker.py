@@ -190,8 +190,10 @@ class Worker:
             else:
                 record = self._record(entry, chunk.tag, group, pipeline.fingerprinter)
                 events = pipeline(record)
-                # Only now: what a parser reads of the metadata (attributes with prompts) it takes out of it.
-                metadata = None if isinstance(record, Damaged) else self._metadata(entry, pipeline)
+                # Only now: what a parser reads of the metadata (attributes with prompts) it takes out of it. Of a
+                # record in quarantine nobody knows whether it did.
+                failed = any(event["kind"] == "quarantine" for event in events)
+                metadata = None if failed else self._metadata(entry, pipeline)
                 out += [Entry(entry.time, metadata, event) for event in events]
             if loop.time() > pause_at:
                 await asyncio.sleep(0)
