@@ -22,7 +22,6 @@ like, see ``EXPECTED_IN_NAMES``.
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -94,9 +93,6 @@ _NAME_FIELDS: Final = tuple(
     if field.metadata["handling"] in EXPECTED_IN_NAMES
 )
 _CLOUD_FIELDS: Final = tuple(field.name for field in dataclasses.fields(Cloud))
-
-_OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_IPV4: Final = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 
 Operator = Callable[[str, str, str], str]
 """(text of the cluster, entity type, tenant) to what stands there instead."""
@@ -194,10 +190,6 @@ class Redactor:
             return CleanText(
                 "p_" + self._fingerprinter.digest(f"identity:{field}", tenant, text.encode("utf-8", "replace"))[:32]
             )
-        if field == "client_ip" and _IPV4.fullmatch(text):
-            # An address by its grammar, and kept as one: nothing that a detector could find in it would be replaced.
-            # Nearly every record has one, and without this nearly every record needs the recognizers.
-            return CleanText(text)
         inspected = self._inspect.name(text, EXPECTED_IN_NAMES[handling])
         # Cut after redaction, so that nothing is cut into a shape that no detector knows.
         return CleanText(self.text(inspected, tenant)[:MAX_NAME_CHARS])

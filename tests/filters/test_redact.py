@@ -13,8 +13,10 @@ from veilog_filters.config import Config
 from veilog_filters.detect.finding import Finding
 from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.inspect import Inspected, Inspection, Inspector
+from veilog_filters.pipeline import Pipeline
 from veilog_filters.redact import Redactor, merge
 from veilog_parsers.event import AuditEvent, CleanText, Cloud, Kind, SensitiveText, SensitiveTree, ToolCall
+from veilog_parsers.record import RawRecord
 
 FINGERPRINTER = Fingerprinter(b"k" * 32, "k1")
 WORDS = {"EMAIL": "EMAIL_ADDRESS", "CARD": "CREDIT_CARD", "PHONE": "PHONE_NUMBER", "SSN": "US_SSN"}
@@ -180,3 +182,11 @@ def test_cloud_and_tool_calls_are_cleaned() -> None:
 def test_what_is_kept_of_unmapped_fields(kind: Kind, unmapped: str, kept: dict[str, str] | None) -> None:
     event = clean(AuditEvent(kind=kind, unmapped=SensitiveTree({"a": "SSN"})), unmapped=unmapped)
     assert event.unmapped == kept
+
+
+def test_a_recognizer_of_the_user_s_own_sees_addresses_of_clients_too() -> None:
+    hosts = {"name": "hosts", "entity": "INTERNAL_HOST", "patterns": [{"regex": r"\b10\.20\.\d+\.\d+\b", "score": 0.9}]}
+    pipeline = Pipeline(config_with(detect={"recognizers": [hosts]}))
+    record = {"client_ip": "10.20.30.40", "request": {"model": "m", "messages": []}, "response": {}}
+    (event,) = pipeline(RawRecord(record, b"{}"))
+    assert event["client_ip"] == "<INTERNAL_HOST>"
