@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from texts import generated, sample_texts
 from veilog_filters.config import Detect
 from veilog_filters.detect import words
+from veilog_filters.detect.context import ContextRule
 from veilog_filters.detect.presidio import break_punctuation
 from veilog_filters.detect.verify import Verifier
 from veilog_filters.detect.words import Words
@@ -21,22 +22,22 @@ FILLER = (
 
 
 @cache
-def verifier() -> Verifier:
-    return Verifier(Detect())
+def rule() -> ContextRule:
+    return Verifier(Detect())._context_rule
 
 
 def around(found: Words, position: int) -> list[str]:
-    return verifier()._around(found, position)
+    return rule().around(found, position)
 
 
 def check(text: str) -> None:
     """Words around every place of the text where a match could start."""
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         return  # spaCy takes no lone surrogates
-    tokenize = verifier()._tokenize
+    tokenize = rule().tokenize
     text = break_punctuation(text)
     whole = tokenize(text)
-    enhancer = verifier()._enhancer
+    enhancer = rule()._enhancer
     for position in range(0, len(text), max(1, len(text) // 23)):
         if text[position].isspace() or position >= (whole.ends or [0])[-1]:
             continue
@@ -54,7 +55,7 @@ def test_near_is_enough(before: int, behind: int, monkeypatch: pytest.MonkeyPatc
 
 def test_pieces_give_the_tokens_of_the_whole_text() -> None:
     """Every word of the texts, as it is and with marks around it, and everything that spaCy has a rule for."""
-    tokenize = verifier()._tokenize
+    tokenize = rule().tokenize
     texts = [*sample_texts(), *generated(seed=6, number=300)]
     known = {word for text in texts for word in text.split()} | set(tokenize._rules)
     known |= {form for word in list(known) for form in (word.lower(), word.upper(), word.title())}

@@ -13,8 +13,7 @@ words, drops what is below the threshold and removes duplicates. Here the same h
 * **The rest is Presidio's.** Validation is the recognizer's own, duplicates are removed by Presidio's own function,
   first per recognizer and then, after the threshold, over all. A recognizer with an ``analyze`` of its own runs as it
   is.
-* **Context.** Scores are raised by the enhancer's own rules. Tokens are made only if a word of the recognizer's context
-  occurs in the text at all, and from pieces of text that came before (see ``words``).
+* **Context.** Scores are raised by the enhancer's own rules (see ``context``).
 * **Weak patterns.** A pattern whose score cannot reach the threshold even with context, and whose matches no validator
   can raise, is never run. In its recognizer it could have removed only results that are weaker still.
 
@@ -25,8 +24,7 @@ from __future__ import annotations
 
 import re
 import time
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 import regex
@@ -35,17 +33,15 @@ from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 from presidio_analyzer.predefined_recognizers import IbanRecognizer, PhoneRecognizer
 
 from veilog_filters.config import Detect
+from veilog_filters.detect.context import ContextRule, ContextWords
 from veilog_filters.detect.finding import DetectorTimeout, Finding
 from veilog_filters.detect.phone import Least, PhoneFinder, gate, least_of
 from veilog_filters.detect.prefilter import Expression, Hits, expression_of
-from veilog_filters.detect.presidio import LANGUAGE, BlankNlpEngine, PresidioDetector, break_punctuation, lazy_artifacts
+from veilog_filters.detect.presidio import LANGUAGE, BlankNlpEngine, PresidioDetector, lazy_artifacts
 from veilog_filters.detect.syntax import WHITESPACE, shape_of
-from veilog_filters.detect.words import Tokenizer, Words
 
 _SPACE = re.compile(f"[{WHITESPACE}]")
 _MAX_WINDOW_CHARS: Final = 1_000
-_FEW: Final = 6
-"""With more matches than this, the words of the whole text are made once, not those around each match."""
 
 
 class UnsupportedError(Exception):
@@ -131,10 +127,7 @@ class _Recognizer:
 
     def __init__(self, recognizer: EntityRecognizer) -> None:
         self.recognizer = recognizer
-        context = recognizer.context or []
-        self.context = [word.lower() for word in context]
-        # Lower case of a sigma depends on what is around it, so a word with one may be in the text unseen.
-        self.context_is_plain = all(word.strip() and "σ" not in word and "ς" not in word for word in self.context)
+        self.context = ContextWords(recognizer.context or [])
         self.expressions: list[Expression | None] = []
         self.needed_context: list[tuple[str, ...]] = []
         self.metadata = {
@@ -181,7 +174,7 @@ class _PatternRecognizer(_Recognizer):
 
     recognizer: PatternRecognizer
 
-    def __init__(self, recognizer: PatternRecognizer, threshold: float, enhancer: LemmaContextAwareEnhancer) -> None:
+    def __init__(self, recognizer: PatternRecognizer, threshold: float, context_rule: ContextRule) -> None:
         super().__init__(recognizer)
         kind = type(recognizer)
         self._validates = kind.validate_result is not PatternRecognizer.validate_result
@@ -190,11 +183,11 @@ class _PatternRecognizer(_Recognizer):
         self._patterns = [
             _Pattern(pattern.regex, flags, pattern.score)
             for pattern in _patterns(recognizer)
-            if self._validates or _best(pattern.score, self.context, enhancer) >= threshold
+            if self._validates or (context_rule.best(pattern.score) if self.context else pattern.score) >= threshold
         ]
         self.expressions = [pattern.expression for pattern in self._patterns]
         # A weak match removes only weaker ones in its recognizer, which need the same words.
-        needs = tuple(self.context) if self.context_is_plain and not self._validates else ()
+        needs = tuple(self.context.words) if self.context.are_plain and not self._validates else ()
         self.needed_context = [needs if pattern.score < threshold else () for pattern in self._patterns]
 
     def find(
@@ -274,11 +267,10 @@ class Verifier:
             raise UnsupportedError
         self.names = reference.names
         self.least = least
-        self._enhancer: LemmaContextAwareEnhancer = enhancer
+        self._context_rule = ContextRule(enhancer, reference.blank)
         self._threshold = options.threshold
         self._timeout_secs = options.timeout_secs
         self._blank = reference.blank
-        self._tokenize = Tokenizer(self._blank.nlp, self._keywords)
         wanted = set(reference.engine.registry.get_recognizers(language=LANGUAGE, entities=reference.entities))
         self._recognizers = [self._known(r) for r in reference.engine.registry.recognizers if r in wanted]
         self.expressions: list[Expression | None] = []
@@ -308,7 +300,7 @@ class Verifier:
             return _Phone(recognizer, self.least)
         if isinstance(recognizer, PatternRecognizer):
             if kind.analyze is PatternRecognizer.analyze:
-                return _PatternRecognizer(recognizer, self._threshold, self._enhancer)
+                return _PatternRecognizer(recognizer, self._threshold, self._context_rule)
             if kind is IbanRecognizer:
                 return _Gated(recognizer)
         return _Recognizer(recognizer)
@@ -332,7 +324,7 @@ class Verifier:
             ]
         except TimeoutError:
             raise DetectorTimeout from None
-        self._enhance(text, found)
+        self._context_rule(text, [(result, recognizer.context) for result, recognizer in found])
         results = [result for result, _ in found if result.score >= self._threshold]
         if len(results) > 1:
             results = EntityRecognizer.remove_duplicates(results)
@@ -350,73 +342,6 @@ class Verifier:
                 index, number = self._owners[expression]
                 places.setdefault(index, []).append((number, ends))
         return places
-
-    def _enhance(self, text: str, found: list[_Found]) -> None:
-        """Raise scores by context words, as ``LemmaContextAwareEnhancer`` does."""
-        words: Words | None = None
-        broken: str | None = None
-        lowered: str | None = None
-        mentioned: dict[int, bool] = {}
-        for result, recognizer in found:
-            if not recognizer.context or result.score >= LemmaContextAwareEnhancer.MAX_SCORE:
-                continue
-            if lowered is None:
-                lowered = text.lower()
-            if id(recognizer) not in mentioned:
-                mentioned[id(recognizer)] = not recognizer.context_is_plain or any(
-                    word in lowered for word in recognizer.context
-                )
-            if not mentioned[id(recognizer)]:
-                continue
-            enhancer = self._enhancer
-            broken = broken or break_punctuation(text)
-            if len(found) > _FEW:
-                words = words or self._tokenize(broken)
-            else:
-                # One keyword more than the count says, on each side: see ``_add_n_words``.
-                words = self._tokenize.near(
-                    broken, result.start, enhancer.context_prefix_count + 1, enhancer.context_suffix_count + 1
-                )
-            around = self._around(words, result.start)
-            if enhancer._find_supportive_word_in_context(  # noqa: SLF001
-                around, recognizer.context, enhancer.context_matching_mode
-            ):
-                result.score = _enhanced(result.score, enhancer)
-
-    def _keywords(self, words: Sequence[str]) -> list[str]:
-        """Those of some tokens that count, as Presidio's ``NlpArtifacts`` picks them."""
-        return lazy_artifacts(self._blank, "").set_keywords(self._blank, list(words), LANGUAGE)
-
-    def _around(self, words: Words, start: int) -> list[str]:
-        """The words around a position that count, as ``_extract_surrounding_words`` picks them."""
-        if not words.words:
-            return [""]
-        index = bisect_right(words.ends, start)
-        if index == len(words.words):
-            raise ValueError("a match starts behind the last word")
-        enhancer, keywords = self._enhancer, words.keywords
-        before: list[str] = enhancer._add_n_words_backward(  # noqa: SLF001
-            index,
-            enhancer.context_prefix_count,
-            words.words,
-            keywords,  # type: ignore[arg-type]  # a set is looked up faster than Presidio's list
-        )
-        behind: list[str] = enhancer._add_n_words_forward(  # noqa: SLF001
-            index,
-            enhancer.context_suffix_count,
-            words.words,
-            keywords,  # type: ignore[arg-type]
-        )
-        return before + behind
-
-
-def _enhanced(score: float, enhancer: LemmaContextAwareEnhancer) -> float:
-    raised: float = max(score + enhancer.context_similarity_factor, enhancer.min_score_with_context_similarity)
-    return min(raised, LemmaContextAwareEnhancer.MAX_SCORE)
-
-
-def _best(score: float, context: list[str], enhancer: LemmaContextAwareEnhancer) -> float:
-    return _enhanced(score, enhancer) if context else score
 
 
 def _flags(recognizer: PatternRecognizer) -> int:

@@ -88,6 +88,23 @@ class Tokenizer:
             for case in full.rules:
                 tokens = [token.text for token in self._without_special_cases(case)]
                 self._neighbours.update(itertools.pairwise(tokens))
+        # Words of which no special case takes hold, whatever stands beside them.
+        self._special = self._rules.union(*self._neighbours)
+
+    def plain_word(self, piece: str) -> str | None:
+        """The word of a piece that is one word or number, perhaps with a comma or full stop behind it; else None.
+
+        No rule but a special case parts letters or digits alone, and either mark is parted from them. So the word is a
+        token, whatever stands beside the piece.
+        """
+        match = _PLAIN.fullmatch(piece)
+        if match is None or match[1] in self._special or piece in self._special:
+            return None
+        return match[1]
+
+    def is_stop_word(self, word: str) -> bool:
+        """Whether spaCy lists a word as a stop word, in any case."""
+        return word.lower() in self._stop_words
 
     def __call__(self, text: str) -> Words:
         """The words of a text."""
