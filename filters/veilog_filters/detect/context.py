@@ -19,21 +19,19 @@ Only if neither is certain, tokens are made, of the pieces around the match (see
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from presidio_analyzer import RecognizerResult
 from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
+from presidio_analyzer.nlp_engine import NlpArtifacts
 
-from veilog_filters.detect.presidio import LANGUAGE, BlankNlpEngine, break_punctuation, lazy_artifacts
-from veilog_filters.detect.words import Tokenizer, Words
+from veilog_filters.detect.presidio import LANGUAGE, BlankNlpEngine, break_punctuation
+from veilog_filters.detect.words import Tokenizer, Words, is_part
 
 _GLANCE_CHARS: Final = 160
 """How far back a glance goes."""
 _BEHIND_CHARS: Final = 80
-_FEW: Final = 6
-"""If more matches than this need tokens, those of the whole text are made once, not those around each match."""
 _PIECES = re.compile(r"\S+|\s+")
 _SPACE = re.compile(r"\s")
 _DIGIT = re.compile(r"[0-9]")
@@ -71,8 +69,8 @@ class ContextRule:
 
     def __init__(self, enhancer: LemmaContextAwareEnhancer, blank: BlankNlpEngine) -> None:
         self._enhancer = enhancer
-        self._blank = blank
-        self.tokenize = Tokenizer(blank.nlp, self._keywords)
+        # Presidio's own choice of the words that count, without looking each up in spaCy's vocabulary.
+        self.tokenizer = Tokenizer(blank.nlp, lambda engine, words: NlpArtifacts.set_keywords(engine, words, LANGUAGE))
         # One keyword more than the count says, on each side: see ``_add_n_words``.
         self._before: int = enhancer.context_prefix_count + 1
         self._behind: int = enhancer.context_suffix_count + 1
@@ -126,9 +124,9 @@ class ContextRule:
         for part in reversed(parts):
             if part == " ":
                 continue
-            word = self.tokenize.plain_word(part)
-            keyword = word is not None and not self.tokenize.is_stop_word(word)
-            if word is not None and not keyword and not _is_part_of_token(word.lower(), lowered):
+            word = self.tokenizer.plain_word(part)
+            keyword = word is not None and not self.tokenizer.is_stop_word(word)
+            if word is not None and not keyword and not is_part(word.lower(), lowered):
                 continue
             if context.sought.search(part.lower()):
                 if keyword and possible < self._before:
@@ -152,47 +150,19 @@ class ContextRule:
         for piece in _PIECES.finditer(text, end, limit):
             if piece.end() == limit < len(text):
                 return None
-            word = self.tokenize.plain_word(piece[0])
-            if word is not None and not self.tokenize.is_stop_word(word):
+            word = self.tokenizer.plain_word(piece[0])
+            if word is not None and not self.tokenizer.is_stop_word(word):
                 return piece.end()
         return len(text) if limit == len(text) else None
 
     def _read(self, text: str, unclear: list[tuple[RecognizerResult, ContextWords]]) -> None:
         """Raise scores by the tokens around matches."""
-        words = self.tokenize(text) if len(unclear) > _FEW else None
-        enhancer = self._enhancer
+        words, enhancer = Words(self.tokenizer, text), self._enhancer
         for result, context in unclear:
-            near = words or self.tokenize.near(text, result.start, self._before, self._behind)
             if enhancer._find_supportive_word_in_context(  # noqa: SLF001
-                self.around(near, result.start), context.words, enhancer.context_matching_mode
+                words.near(result.start, self._before, self._behind), context.words, enhancer.context_matching_mode
             ):
                 result.score = self.best(result.score)
-
-    def _keywords(self, words: Sequence[str]) -> list[str]:
-        """Those of some tokens that count, as Presidio's ``NlpArtifacts`` picks them."""
-        return lazy_artifacts(self._blank, "").set_keywords(self._blank, list(words), LANGUAGE)
-
-    def around(self, words: Words, start: int) -> list[str]:
-        """The words around a position that count, as ``_extract_surrounding_words`` picks them."""
-        if not words.words:
-            return [""]
-        index = bisect_right(words.ends, start)
-        if index == len(words.words):
-            raise ValueError("a match starts behind the last word")
-        enhancer, keywords = self._enhancer, words.keywords
-        before: list[str] = enhancer._add_n_words_backward(  # noqa: SLF001
-            index,
-            enhancer.context_prefix_count,
-            words.words,
-            keywords,  # type: ignore[arg-type]  # a set is looked up faster than Presidio's list
-        )
-        behind: list[str] = enhancer._add_n_words_forward(  # noqa: SLF001
-            index,
-            enhancer.context_suffix_count,
-            words.words,
-            keywords,  # type: ignore[arg-type]
-        )
-        return before + behind
 
 
 def _has_number(piece: str) -> bool:
@@ -201,8 +171,3 @@ def _has_number(piece: str) -> bool:
     A token with a colon may be no keyword, but its parts are.
     """
     return ":" not in piece and _DIGIT.search(piece) is not None
-
-
-def _is_part_of_token(word: str, lowered: str) -> bool:
-    """Whether a word may stand beside a colon somewhere in a text: then it is a keyword wherever it stands."""
-    return ":" in lowered and (f":{word}" in lowered or f"{word}:" in lowered)
