@@ -59,6 +59,7 @@ def test_pieces_give_the_tokens_of_the_whole_text() -> None:
         piece = tokenizer.piece(text) if not any(map(str.isspace, text)) else None
         if piece is not None:
             assert (list(piece.words), list(piece.ends), piece.keywords) == (words, ends, keywords), ascii(text)
+            assert tokenizer._cut(text, {})[0][-1] in piece.last
         word = tokenizer.plain_word(text)
         if word is not None:
             plain += 1

@@ -72,10 +72,12 @@ class Region:
         self._longest = max(self._possible)
         self._prefix = re.compile(metadata.national_prefix_for_parsing or _NO_PREFIX)
         self._transform: str | None = metadata.national_prefix_transform_rule or None
-        self._formats = list(map(_format, metadata.number_format))
         kinds = [description for kind in _KINDS if (description := getattr(metadata, kind)) is not None]
-        self._kinds = {length: _any_of(kinds, length) for length in range(_MIN_DIGITS, _MAX_DIGITS + 1)}
-        self.lengths = frozenset(length for length, patterns in self._kinds.items() if patterns is not None)
+        patterns = {length: _patterns(kinds, length) for length in range(_MIN_DIGITS, _MAX_DIGITS + 1)}
+        self.lengths = frozenset(length for length, those in patterns.items() if those)
+        # There are some 250 regions, of which a text has numbers of a few: compiled when first needed.
+        self._kinds = cache(lambda length: re.compile("|".join(patterns[length])).fullmatch)
+        self._formats = cache(lambda: list(map(_format, metadata.number_format)))
 
     def prefix_lengths(self) -> frozenset[int] | None:
         """How many digits may be taken off as a national prefix; None if that is not known."""
@@ -115,12 +117,12 @@ class Region:
 
     def has_type(self, national: str) -> bool:
         """Whether a national number is of some type here."""
-        kinds = self._kinds[len(national)]
-        return kinds is not None and bool(self.is_general(national)) and bool(kinds(national))
+        length = len(national)
+        return length in self.lengths and bool(self.is_general(national)) and bool(self._kinds(length)(national))
 
     def needs_prefix(self, national: str) -> bool:
         """Whether a national number is always written with the national prefix."""
-        for leads, has_form, needs in self._formats:
+        for leads, has_form, needs in self._formats():
             if (leads is None or leads(national)) and has_form(national):
                 return needs
         return False
@@ -142,13 +144,14 @@ def _format(rule: Any) -> tuple[Matches | None, Matches, bool]:
     return re.compile(leading[-1]).match if leading else None, re.compile(rule.pattern).fullmatch, needs
 
 
-def _any_of(kinds: list[Any], length: int) -> Matches | None:
+def _patterns(kinds: list[Any], length: int) -> list[str]:
+    """The patterns for numbers of any kind with so many digits."""
     patterns = {
         kind.national_number_pattern
         for kind in kinds
         if kind.national_number_pattern and (not kind.possible_length or length in kind.possible_length)
     }
-    return re.compile("|".join(f"(?:{pattern})" for pattern in sorted(patterns))).fullmatch if patterns else None
+    return [f"(?:{pattern})" for pattern in sorted(patterns)]
 
 
 class Country:

@@ -26,7 +26,7 @@ from veilog_filters.detect.cache import FindingsCache
 from veilog_filters.detect.finding import Finding
 from veilog_filters.detect.patterns import ADDRESSES, SECRETS
 
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 """Raise it when expressions are made differently from the same patterns."""
 
 _LIBRARIES: Final = ("hyperscan", "presidio-analyzer", "phonenumbers", "regex")

@@ -63,8 +63,8 @@ class _Pattern:
         bounded = not self._crosses or 0 < self._most <= _MAX_WINDOW_CHARS
         self._has_windows = self._behind > 0 and bounded
 
-    def spans(self, text: str, ends: list[int] | None, deadline: float) -> Iterator[tuple[int, int]]:
-        """Exactly the spans of ``finditer`` over the whole text.
+    def matches(self, text: str, ends: list[int] | None, deadline: float) -> Iterator[regex.Match[str]]:
+        """Exactly the matches of ``finditer`` over the whole text.
 
         Args:
             text: the text.
@@ -75,17 +75,15 @@ class _Pattern:
             TimeoutError: the deadline has passed.
         """
         if ends is None or not self._has_windows:
-            for match in self._compiled.finditer(text, timeout=_remaining(deadline)):
-                yield match.span()
+            yield from self._compiled.finditer(text, timeout=_remaining(deadline))
             return
         last = 0
         for first, stop, limit in self._windows(text, ends):
             for match in self._compiled.finditer(text, max(first, last), limit, timeout=_remaining(deadline)):
-                span = match.span()
-                if span[0] >= stop:
+                if match.start() >= stop:
                     break
-                last = span[1]
-                yield span
+                last = match.end()
+                yield match
 
     def _windows(self, text: str, ends: list[int]) -> Iterator[tuple[int, int, int]]:
         """Where matches can start (from, to) and how far attempts from there can look, without overlap."""
@@ -99,10 +97,7 @@ class _Pattern:
                 if end > right:
                     if text[end - 1] in WHITESPACE:
                         continue
-                    left = max(text.rfind(space, max(right, 0), end) for space in WHITESPACE) + 1
-                    left = max(left, right, 0)
-                    space = _SPACE.search(text, end)
-                    right = space.start() if space else len(text)
+                    left, right = _unbroken(text, end, max(right, 0))
                 start, new_limit = left, right
                 if self._most:
                     start, new_limit = max(start, end - self._most), min(new_limit, end + self._most)
@@ -113,6 +108,15 @@ class _Pattern:
             stop, limit = end, new_limit
         if stop > 0:
             yield max(first, 0), stop, limit + self._behind
+
+
+def _unbroken(text: str, end: int, low: int) -> tuple[int, int]:
+    """The run of characters that are no white space around the one before ``end``, from ``low`` on."""
+    for space in WHITESPACE:
+        # Each search only looks at what the one before has left: mostly a word.
+        low = text.rfind(space, low, end) + 1 or low
+    space_behind = _SPACE.search(text, end)
+    return low, space_behind.start() if space_behind else len(text)
 
 
 class _Found(NamedTuple):
@@ -158,17 +162,6 @@ class _Recognizer:
         return RecognizerResult(entity, start, end, score, recognition_metadata=self.metadata)
 
 
-class _Gated(_Recognizer):
-    """A recognizer that analyzes as it is, but only texts in which one of its patterns could match."""
-
-    def __init__(self, recognizer: PatternRecognizer) -> None:
-        super().__init__(recognizer)
-        self.expressions = [
-            expression_of(shape_of(p.regex, _flags(recognizer)), _flags(recognizer)) for p in _patterns(recognizer)
-        ]
-        self.needed_context = [()] * len(self.expressions)
-
-
 class _PatternRecognizer(_Recognizer):
     """A recognizer that does what ``PatternRecognizer`` does, pattern by pattern."""
 
@@ -201,11 +194,13 @@ class _PatternRecognizer(_Recognizer):
         results = []
         for number, ends in places:
             pattern = self._patterns[number]
-            for start, end in pattern.spans(text, ends, deadline):
-                score = self._score(text[start:end], pattern.score) if start < end else EntityRecognizer.MIN_SCORE
+            for match in pattern.matches(text, ends, deadline):
+                start, end = match.span()
+                score = self._score(match[0], pattern.score) if start < end else EntityRecognizer.MIN_SCORE
                 if score > EntityRecognizer.MIN_SCORE:
                     results.append(self._result(start, end, score))
-        return EntityRecognizer.remove_duplicates(results) if len(results) > 1 else results
+        # The matches of one pattern do not overlap.
+        return _without_duplicates(results) if len(places) > 1 else results
 
     def _score(self, found: str, score: float) -> float:
         if self._validates:
@@ -217,6 +212,43 @@ class _PatternRecognizer(_Recognizer):
         return score
 
 
+class _Iban(_Recognizer):
+    """Presidio's IBAN recognizer, which takes the longest part of a match, by the pattern's groups, that is valid."""
+
+    recognizer: IbanRecognizer
+
+    def __init__(self, recognizer: IbanRecognizer) -> None:
+        super().__init__(recognizer)
+        flags = _flags(recognizer)
+        self._patterns = [_Pattern(pattern.regex, flags, pattern.score) for pattern in _patterns(recognizer)]
+        self.expressions = [pattern.expression for pattern in self._patterns]
+        self.needed_context = [()] * len(self.expressions)
+
+    def find(
+        self,
+        text: str,
+        places: list[tuple[int, list[int] | None]],
+        engine: BlankNlpEngine,  # noqa: ARG002
+        deadline: float,
+    ) -> list[RecognizerResult]:
+        """As ``IbanRecognizer.analyze``, which removes no duplicates."""
+        return [
+            result
+            for number, ends in places
+            for match in self._patterns[number].matches(text, ends, deadline)
+            if (result := self._longest(match, self._patterns[number].score)) is not None
+        ]
+
+    def _longest(self, match: regex.Match[str], score: float) -> RecognizerResult | None:
+        start = match.start()
+        for group in range(len(match.groups()), 0, -1):
+            end = match.end(group) if match.end(group) > 0 else match.end()
+            valid = self.recognizer.validate_result(match.string[start:end]) if start < end else False
+            if valid is None or valid:
+                return self._result(start, end, EntityRecognizer.MAX_SCORE if valid else score)
+        return None
+
+
 class _Phone(_Recognizer):
     """Presidio's phone recognizer."""
 
@@ -225,7 +257,7 @@ class _Phone(_Recognizer):
     def __init__(self, recognizer: PhoneRecognizer, least: Least) -> None:
         super().__init__(recognizer)
         self._find = PhoneFinder(recognizer.supported_regions, least)
-        self.expressions = [Expression(*gate(least), int(regex.IGNORECASE))]
+        self.expressions = [Expression(*gate(least), int(regex.IGNORECASE), once=True)]
         self.needed_context = [()]
 
     def find(
@@ -237,7 +269,7 @@ class _Phone(_Recognizer):
     ) -> list[RecognizerResult]:
         """As ``PhoneRecognizer.analyze``."""
         results = [self._result(start, end, self.recognizer.SCORE) for start, end in self._find(text, deadline)]
-        return EntityRecognizer.remove_duplicates(results) if len(results) > 1 else results
+        return _without_duplicates(results)
 
 
 class Verifier:
@@ -301,8 +333,8 @@ class Verifier:
         if isinstance(recognizer, PatternRecognizer):
             if kind.analyze is PatternRecognizer.analyze:
                 return _PatternRecognizer(recognizer, self._threshold, self._context_rule)
-            if kind is IbanRecognizer:
-                return _Gated(recognizer)
+            if isinstance(recognizer, IbanRecognizer) and kind is IbanRecognizer:
+                return _Iban(recognizer)
         return _Recognizer(recognizer)
 
     def __call__(self, text: str, hits: Hits | None) -> list[Finding]:
@@ -325,9 +357,8 @@ class Verifier:
         except TimeoutError:
             raise DetectorTimeout from None
         self._context_rule(text, [(result, recognizer.context) for result, recognizer in found])
-        results = [result for result, _ in found if result.score >= self._threshold]
-        if len(results) > 1:
-            results = EntityRecognizer.remove_duplicates(results)
+        results = [result for result, _ in found if result.score and result.score >= self._threshold]
+        results = _without_duplicates(results)
         return sorted(Finding(r.start, r.end, r.entity_type, r.score) for r in results)
 
     def _places(self, hits: Hits | None) -> dict[int, list[tuple[int, list[int] | None]]]:
@@ -342,6 +373,26 @@ class Verifier:
                 index, number = self._owners[expression]
                 places.setdefault(index, []).append((number, ends))
         return places
+
+
+def _without_duplicates(results: list[RecognizerResult]) -> list[RecognizerResult]:
+    """As Presidio's ``remove_duplicates``, in any order. Only results that overlap another of their type are asked."""
+    if len(results) < 2:
+        return results
+    kept: list[RecognizerResult] = []
+    overlapping: list[RecognizerResult] = []
+    end, entity = -1, ""
+    for result in sorted(results, key=_by_place):
+        if result.entity_type != entity or result.start > end:
+            kept += EntityRecognizer.remove_duplicates(overlapping) if len(overlapping) > 1 else overlapping
+            overlapping, end, entity = [], -1, result.entity_type
+        overlapping.append(result)
+        end = max(end, result.end)
+    return kept + (EntityRecognizer.remove_duplicates(overlapping) if len(overlapping) > 1 else overlapping)
+
+
+def _by_place(result: RecognizerResult) -> tuple[str, int]:
+    return result.entity_type, result.start
 
 
 def _flags(recognizer: PatternRecognizer) -> int:
