@@ -57,6 +57,7 @@ class Region:
 
     Attributes:
         is_general: whether digits are a national number, of whatever type.
+        has_prefix: whether digits may begin with a national prefix.
         leading_digits: numbers that begin so are this region's, where regions share a country code; may be None.
         lengths: how many digits national numbers of any type have.
     """
@@ -71,6 +72,7 @@ class Region:
         self._local_only = frozenset(general.possible_length_local_only)
         self._longest = max(self._possible)
         self._prefix = re.compile(metadata.national_prefix_for_parsing or _NO_PREFIX)
+        self.has_prefix = self._prefix.match
         self._transform: str | None = metadata.national_prefix_transform_rule or None
         kinds = [description for kind in _KINDS if (description := getattr(metadata, kind)) is not None]
         patterns = {length: _patterns(kinds, length) for length in range(_MIN_DIGITS, _MAX_DIGITS + 1)}
@@ -163,12 +165,14 @@ class Country:
     Attributes:
         main: the region by whose rules numbers with this code are parsed.
         lengths: how many digits national numbers have.
+        is_alone: whether the main region is the only one.
     """
 
     def __init__(self, code: int) -> None:
         names = util.COUNTRY_CODE_TO_REGION_CODE[code]
         self._regions = [Region(PhoneMetadata.metadata_for_region_or_calling_code(code, name)) for name in names]
         self.main = self._regions[0]
+        self.is_alone = len(names) == 1
         self.lengths = frozenset[int]().union(*(region.lengths for region in self._regions))
         self._others = [region for region in self._regions if region.leading_digits is None]
         leading = [region.leading_digits.pattern for region in self._regions if region.leading_digits is not None]
@@ -176,7 +180,7 @@ class Country:
 
     def is_valid(self, national: str) -> bool:
         """Whether a national number is one of its numbers. The first region to claim it decides."""
-        if len(self._regions) == 1:
+        if self.is_alone:
             return self.main.has_type(national)
         if not self._is_led.match(national):
             # Most of 25 regions in North America have leading digits, and most numbers have none of them.
@@ -233,6 +237,7 @@ class Plan:
         self._region = Region(PhoneMetadata.metadata_for_region(name))
         self._country = country(self._region.country_code)
         self._code = str(self._region.country_code)
+        self._is_alone = self._country.is_alone
         self._lengths = self._possible_lengths()
 
     def _possible_lengths(self) -> frozenset[int] | None:
@@ -261,6 +266,9 @@ class Plan:
             if (not region.is_general(digits) and region.is_general(rest)) or region.too_long(digits):
                 national = self._country.main.national(rest)
                 return national is not None and self._country.is_valid(national)
+        if self._is_alone and not region.has_prefix(digits):
+            # Most digits that stand in a text, and most of those end here.
+            return region.has_type(digits) and not region.needs_prefix(digits)
         national = region.national(digits)
         if national is None or not self._country.is_valid(national):
             return False
