@@ -54,6 +54,7 @@ _CLIENT: Final = "io.modelcontextprotocol/clientInfo"
 
 _REQUESTS: Final = ("request", "mcp_request", "request_body")
 _RESPONSES: Final = ("response", "mcp_response", "response_body")
+_BODIES: Final = (*_REQUESTS, *_RESPONSES)
 
 _CALLS: Final = {
     "tools/call": Operation.EXECUTE_TOOL,
@@ -114,12 +115,15 @@ def _is_message(body: Any) -> bool:
 
 
 def _is_call(fields: Fields) -> bool:
-    for key in (*_REQUESTS, *_RESPONSES):
-        body = fields.get(key)
-        if type(body) is str and '"jsonrpc"' in body[:4096]:
-            body = decode(body)
-        if _is_message(body):
-            return True
+    for key in _BODIES:
+        if key in fields:
+            body = fields[key]
+            if type(body) is dict:
+                # Most bodies under these names are other APIs': they are not worth a call.
+                if "jsonrpc" in body and _is_message(body):
+                    return True
+            elif type(body) is str and '"jsonrpc"' in body[:4096] and _is_message(decode(body)):
+                return True
     return False
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -14,6 +14,7 @@ from samples import samples
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.record import RawRecord
 from veilog_parsers.registry import SOURCES, Registry, Rejected
+from veilog_parsers.source import Source
 
 SOAK = bool(os.environ.get("VEILOG_SOAK"))
 ALL = list(samples())
@@ -76,6 +77,36 @@ def test_an_event_or_a_rejection(source: str) -> None:
         except RecordError as error:
             assert error.error_type is not ErrorType.PARSER_FAILED
     assert events >= len(ALL)
+
+
+def objects(value: Any) -> Iterator[dict[str, Any]]:
+    """A value and what is inside it, as far as it is an object."""
+    if isinstance(value, dict):
+        yield value
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from objects(item)
+
+
+def asking_in_turn(sources: Sequence[Source], fields: dict[str, Any]) -> Source | None:
+    """What recognizing a record means, as slow and plain as can be."""
+    for source in sources:
+        if any(key in fields and test(fields) for key, test in source.markers.items()):
+            return source
+    return None
+
+
+@pytest.mark.parametrize("sources", [SOURCES, SOURCES[::-1], SOURCES[::4]], ids=["all", "reversed", "some"])
+def test_recognized_as_by_asking_every_source_in_turn(sources: Sequence[Source]) -> None:
+    registry, chance = Registry(sources), random.Random(7)
+    found = [fields for line in records(seed=1) for fields in objects(orjson.loads(line))]
+    both = [one | other for one, other in zip(found, chance.sample(found, len(found)), strict=True)]
+    recognized = set()
+    for fields in found + both:
+        source = registry.recognize(fields)
+        assert source is asking_in_turn(sources, fields), fields
+        recognized.add(source.name if source else "")
+    assert recognized == {"", *(source.name for source in sources)}
 
 
 @pytest.mark.parametrize("source", [source.name for source in SOURCES])
