@@ -113,6 +113,8 @@ def operation_at(endpoint: Any) -> Operation | None:
 def provider_at(endpoint: str) -> CleanText | None:
     """Who answers at a URL, as far as its host tells."""
     authority = endpoint.partition("://")[2].partition("/")[0].partition(":")[0]
+    if not authority:
+        return None
     for host, provider in _HOSTS:
         if authority.endswith(host):
             return CleanText(provider)

@@ -12,6 +12,9 @@ from veilog_parsers.take import identifier, peek, take
 
 _REQUEST_LINE: Final = re.compile(r"(?:[A-Z]{3,7} )?(\S+)(?: HTTP/[0-9.]{1,3})?")
 _USER_INFO: Final = re.compile(r"(^|//)[^/\s]*@")
+_OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4: Final = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
+"""An address that ``ipaddress`` would spell the same: most are, and it takes ten times as long."""
 _IPV4_PORT: Final = re.compile(r"((?:[0-9]{1,3}\.){3}[0-9]{1,3}):[0-9]{1,5}")
 _BRACKETED: Final = re.compile(r"\[([0-9A-Fa-f:.]{2,45})\](?::[0-9]{1,5})?")
 
@@ -39,6 +42,9 @@ def take_address(fields: Fields, *path: str) -> SensitiveText | None:
     value = peek(fields, *path)
     if type(value) is not str:
         return None
+    if _IPV4.fullmatch(value):
+        take(fields, *path)
+        return SensitiveText(value)
     first = value.partition(",")[0].strip()
     match = _IPV4_PORT.fullmatch(first) or _BRACKETED.fullmatch(first)
     try:

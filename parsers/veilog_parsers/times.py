@@ -56,16 +56,18 @@ def from_epoch_ns(nanoseconds: int) -> CleanText | None:
         moment = _EPOCH + timedelta(seconds=seconds)
     except OverflowError:
         return None
-    return _format(moment, f"{fraction:09d}")
+    return _format(moment.replace(tzinfo=None), f"{fraction:09d}")
 
 
 def _from_string(value: str) -> CleanText | None:
-    match = _TIME.fullmatch(_respelled(value.strip())) if len(value) < 64 else None
+    if len(value) >= 64:
+        return None
+    match = _TIME.fullmatch(value) or _TIME.fullmatch(_respelled(value.strip()))
     if match is None:
         return None
     date, clock, fraction, zone = match.groups()
     try:
-        moment = datetime.fromisoformat(f"{date}T{clock}+00:00")
+        moment = datetime.fromisoformat(f"{date}T{clock}")
         if zone and zone[0] in "+-":
             offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
             moment = moment - offset if zone[0] == "+" else moment + offset
@@ -85,7 +87,7 @@ def _respelled(value: str) -> str:
 
 def _format(moment: datetime, fraction: str) -> CleanText:
     fraction = fraction.rstrip("0")
-    stem = moment.replace(tzinfo=None).isoformat(timespec="seconds")
+    stem = moment.isoformat(timespec="seconds")
     return CleanText(f"{stem}.{fraction}Z" if fraction else f"{stem}Z")
 
 
