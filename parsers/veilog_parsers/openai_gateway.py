@@ -20,7 +20,7 @@ from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.outcomes import outcome_of_status
 from veilog_parsers.record import Fields
 from veilog_parsers.shapes import Shapes
-from veilog_parsers.source import Source, Stability
+from veilog_parsers.source import KeyedTest, Source, Stability, Test
 from veilog_parsers.take import (
     discard,
     discard_known,
@@ -37,9 +37,6 @@ from veilog_parsers.wire.read import open_body, read_exchange
 
 T = TypeVar("T")
 Path = tuple[str, ...]
-
-_REQUEST_KEYS: Final = ("request", "req", "input")
-_RESPONSE_KEYS: Final = ("response", "resp", "res", "output")
 
 
 def _paths(names: str) -> tuple[Path, ...]:
@@ -201,14 +198,20 @@ def _is_a_models(body: Any) -> bool:
     )
 
 
-def _is_exchange(fields: Fields) -> bool:
+def _test_of_exchanges(keys: frozenset[str]) -> Test:
     """Ordinary web logs have requests and responses too: only a model's body, or a model API's path, makes it ours."""
-    names = _NAMES.of(fields)
-    return (
-        any(_asks_a_model(peek(fields, *path)) for path in names.request_body)
-        or any(_is_a_models(peek(fields, *path)) for path in names.response_body)
-        or any(is_model_api(peek(fields, *path)) for path in names.endpoint)
-    )
+    bodies = _present(keys)
+    # Bodies themselves before what is in them: most requests settle it.
+    tests = [(path, _asks_a_model) for path in sorted(bodies.request_body, key=len)]
+    tests += [(path, _is_a_models) for path in sorted(bodies.response_body, key=len)]
+
+    def is_exchange(fields: Fields) -> bool:
+        for path, is_models in tests:
+            if is_models(peek(fields, *path)):
+                return True
+        return any(is_model_api(peek(fields, *path)) for path in _NAMES.of(fields).endpoint)
+
+    return is_exchange
 
 
 def _first(taker: Callable[..., T | None], fields: Fields, paths: tuple[Path, ...]) -> T | None:
@@ -224,7 +227,9 @@ def _open_first(fields: Fields, paths: tuple[Path, ...]) -> Any:
     """The first body there is, decoded in place."""
     for path in paths:
         body = peek(fields, *path)
-        if type(body) in (dict, list) or (type(body) is str and body.lstrip().startswith(_BODY_STARTS)):
+        if type(body) is dict:
+            return body
+        if type(body) is list or (type(body) is str and body.lstrip().startswith(_BODY_STARTS)):
             return open_body(fields, *path)
         if body == "":
             take(fields, *path)
@@ -337,7 +342,7 @@ SOURCE: Final = Source(
         "https://github.com/ollama/ollama/blob/main/docs/api.md",
     ),
     markers=dict.fromkeys(
-        (*_REQUEST_KEYS, *_RESPONSE_KEYS, "request_body", "requestBody", "response_body", "responseBody"), _is_exchange
+        (path[0] for path in (*_USUAL.request_body, *_USUAL.response_body)), KeyedTest(_test_of_exchanges)
     ),
     parse=parse,
 )

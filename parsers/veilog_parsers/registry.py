@@ -63,7 +63,7 @@ from veilog_parsers.lines import LineTest, head_of
 from veilog_parsers.otlp import as_one_document, open_fluent_bit
 from veilog_parsers.record import Fields, RawRecord
 from veilog_parsers.shapes import Shapes
-from veilog_parsers.source import Source
+from veilog_parsers.source import KeyedTest, Source
 from veilog_parsers.take import remainder
 
 SOURCES: Final[tuple[Source, ...]] = (
@@ -149,8 +149,10 @@ class Registry:
         for source in self._sources:
             # Most sources confirm all their markers by one test: it is asked once.
             for test in dict.fromkeys(test for key, test in source.markers.items() if key in keys):
-                of_line = isinstance(test, LineTest)
-                tests.append((test.is_line if isinstance(test, LineTest) else test, of_line, source))
+                if isinstance(test, LineTest):
+                    tests.append((test.is_line, True, source))
+                else:
+                    tests.append((test.make(keys) if isinstance(test, KeyedTest) else test, False, source))
         has_line = any(of_line for _, of_line, _ in tests)
         return Shape(tuple(tests), has_line, tuple(key for key in CONTAINERS if key in keys))
 

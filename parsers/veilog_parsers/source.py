@@ -20,6 +20,25 @@ class Stability(StrEnum):
     BETA = "beta"
 
 
+Test = Callable[[Fields], bool]
+"""Whether a record is a source's own."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class KeyedTest:
+    """A test that is made for the markers a record has, so that it need not look for them in every record.
+
+    Attributes:
+        make: makes the test of records that have these of the source's markers, and no others.
+    """
+
+    make: Callable[[frozenset[str]], Test]
+
+    def __call__(self, fields: Fields) -> bool:
+        """The test of a record, as of any marker."""
+        return self.make(frozenset(fields))(fields)
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One log source.
@@ -41,7 +60,7 @@ class Source:
     stability: Stability
     never_carries: str
     references: tuple[str, ...]
-    markers: Mapping[str, Callable[[Fields], bool]]
+    markers: Mapping[str, Test]
     parse: Callable[[Fields], AuditEvent]
 
 
