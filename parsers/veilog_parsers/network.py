@@ -30,7 +30,9 @@ def take_endpoint(fields: Fields, *path: str) -> str | None:
     match = _REQUEST_LINE.fullmatch(value) if type(value) is str else None
     if match is None:
         return None
-    endpoint = _USER_INFO.sub(r"\1", without_query(match[1]))
+    endpoint = without_query(match[1])
+    if "@" in endpoint:
+        endpoint = _USER_INFO.sub(r"\1", endpoint)
     if identifier(endpoint) is None:
         return None
     take(fields, *path)

@@ -125,10 +125,16 @@ def take_int(fields: Fields, *path: str) -> int | None:
 
 def take_count(fields: Fields, *path: str) -> int | None:
     """Pop an integer of zero or more (tokens, statuses); a negative one is not taken."""
-    value = peek(fields, *path)
-    if value is None or (type(value) in (int, float) and value < 0) or (type(value) is str and value.startswith("-")):
+    parent = _parent(fields, path)
+    value = None if parent is None else parent.get(path[-1])
+    if parent is None or value is None:
         return None
-    return take_int(fields, *path)
+    if type(value) is int and 0 <= value < _INT64:
+        del parent[path[-1]]
+        return value
+    if (type(value) in (int, float) and value < 0) or (type(value) is str and value.startswith("-")):
+        return None
+    return take_int(parent, path[-1])
 
 
 def take_sum(fields: Fields, *keys: str) -> int | None:
@@ -212,4 +218,4 @@ def _pruned(value: Any, levels: int) -> Any:
         return kept or None
     # An item that was consumed leaves a null, so that the others keep their places.
     items = [_pruned(item, levels - 1) if type(item) in _CONTAINERS else item for item in value]
-    return items if any(item is not None for item in items) else None
+    return items if items.count(None) < len(items) else None

@@ -93,7 +93,8 @@ def _format(moment: datetime, fraction: str) -> CleanText:
 
 def take_time(fields: Fields, *path: str) -> CleanText | None:
     """Pop a time from a record; what is not recognized as one stays."""
-    time = parse_time(peek(fields, *path))
+    value = peek(fields, *path)
+    time = None if value is None else parse_time(value)
     if time is not None:
         take(fields, *path)
     return time

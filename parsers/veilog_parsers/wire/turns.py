@@ -60,6 +60,8 @@ _TEXTS: Final = (
     "outputs",
     "results",
 )
+_CALLS: Final = known("tool_calls executed_tools function_call")
+_ATTACHMENTS: Final = known("source file filename audio transcript")
 _SILENT: Final = known(
     """
     annotations audio cache_control call_id caller citation citations container_id created_by data detail document_url
@@ -83,7 +85,11 @@ class Turn:
 
     def read(self, block: Fields) -> None:
         """Consume a message, a content block or an output item."""
-        self._read_block(block, self.said, 0)
+        if len(block) == 1 and type(block.get("content")) is str:
+            # Most turns are nothing but a text, once their role is taken (``benchmarks/bench_parse.py``).
+            self._take_texts(block, "content", self.said, 0)
+        else:
+            self._read_block(block, self.said, 0)
 
     def take(self, fields: Fields, key: str) -> None:
         """Consume the content under ``key``: a string, a block, or a list of both."""
@@ -120,8 +126,10 @@ class Turn:
         for key in _TEXTS:
             if key in block:
                 self._take_texts(block, key, texts, depth)
-        self._read_calls(block)
-        self._read_attachments(block, texts, depth)
+        if not _CALLS.isdisjoint(block):
+            self._read_calls(block)
+        if not _ATTACHMENTS.isdisjoint(block):
+            self._read_attachments(block, texts, depth)
         discard_known(block, _SILENT)
         if type(kind) is str and len(block) == 1:
             # Only what was understood may lose its type: drift is easier to see with it.
@@ -243,6 +251,8 @@ def ask_turns(turns: Any, exchange: Exchange) -> None:
 
 def ask_content(fields: Fields, key: str, role: Role, exchange: Exchange) -> None:
     """Read a string, a block or a list of them as one turn of the request side."""
+    if key not in fields:
+        return
     turn = Turn()
     turn.take(fields, key)
     exchange.ask(role, turn.said + turn.results)
@@ -250,6 +260,8 @@ def ask_content(fields: Fields, key: str, role: Role, exchange: Exchange) -> Non
 
 def ask_documents(fields: Fields, exchange: Exchange) -> None:
     """Read the documents and tool results that a request hands to the model beside its messages (Cohere, vLLM)."""
+    if "documents" not in fields and "tool_results" not in fields:
+        return
     turn = Turn()
     for document in dicts(fields.get("documents")):
         data = document.get("data")
