@@ -95,7 +95,9 @@ def _ending(endpoint: Any) -> tuple[str, Operation | None] | None:
     if type(endpoint) is str:
         path = without_query(endpoint).rstrip("/")
         if _VERSIONED.search(path):
-            return next((known for known in _ENDPOINTS if path.endswith(known[0])), None)
+            for known in _ENDPOINTS:
+                if path.endswith(known[0]):
+                    return known
     return None
 
 

@@ -22,7 +22,6 @@ from veilog_parsers.record import Fields
 from veilog_parsers.shapes import Shapes
 from veilog_parsers.source import KeyedTest, Source, Stability, Test
 from veilog_parsers.take import (
-    discard,
     discard_known,
     known,
     peek,
@@ -67,6 +66,7 @@ class _Names(NamedTuple):
     output_tokens: tuple[Path, ...]
     total_tokens: tuple[Path, ...]
     headers: tuple[Path, ...]
+    method: tuple[Path, ...]
 
 
 _USUAL: Final = _Names(
@@ -118,6 +118,7 @@ _USUAL: Final = _Names(
         response_headers responseHeaders response/headers resp/headers res/headers
         """
     ),
+    method=_paths("method http_method request/method req/method"),
 )
 _REQUEST_ID_HEADERS: Final = _paths("x-request-id request-id apim-request-id")
 
@@ -130,7 +131,7 @@ def _present(keys: frozenset[str]) -> _Names:
 _NAMES: Final = Shapes((path[0] for paths in _USUAL for path in paths), _present)
 
 _CREDENTIALS: Final = known("authorization Authorization api_key apiKey api-key x-api-key cookie cookies access_token")
-_NOT_WANTED: Final = _CREDENTIALS | known("method http_method stream streaming")
+_NOT_WANTED: Final = _CREDENTIALS | known("stream streaming")
 
 _STATUS_WORDS: Final = {
     "success": Outcome.SUCCESS,
@@ -323,7 +324,8 @@ def parse(fields: Fields) -> AuditEvent:
     if headers:
         _read_headers(headers, event)
     discard_known(fields, _NOT_WANTED)
-    discard(fields, ("request", "method"), ("req", "method"))
+    for path in names.method:
+        take(fields, *path)
     read_exchange(request, response).apply(event)
     if event.user_id is not None:
         event.user_type = UserType.USER

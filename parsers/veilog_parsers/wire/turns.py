@@ -9,7 +9,6 @@ Media (images, audio, files as base64) carry no text and are discarded, as are i
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, Final
 
 import orjson
@@ -72,16 +71,18 @@ _SILENT: Final = known(
 )
 
 
-@dataclasses.dataclass(slots=True)
 class Turn:
     """What one turn holds: what was said, what tools handed in, and which tools were asked for.
 
     The arguments of tool calls count as said: the model wrote them.
     """
 
-    said: list[SensitiveText] = dataclasses.field(default_factory=list)
-    results: list[SensitiveText] = dataclasses.field(default_factory=list)
-    calls: list[ToolCall] = dataclasses.field(default_factory=list)
+    __slots__ = ("calls", "results", "said")
+
+    def __init__(self) -> None:
+        self.said: list[SensitiveText] = []
+        self.results: list[SensitiveText] = []
+        self.calls: list[ToolCall] = []
 
     def read(self, block: Fields) -> None:
         """Consume a message, a content block or an output item."""
