@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from samples import samples
 from veilog_parsers.errors import ErrorType, RecordError
+from veilog_parsers.event import AuditEvent
 from veilog_parsers.record import RawRecord
 from veilog_parsers.registry import SOURCES, Registry, Rejected
 from veilog_parsers.source import Source
@@ -123,3 +125,48 @@ def test_long_strings_and_deep_nesting(source: str) -> None:
             line = orjson.dumps(record | {key: value})
             for parsed in Registry(fixed=source).parse(RawRecord(orjson.loads(line), line)):
                 assert not isinstance(parsed, Rejected) or parsed.error_type is not ErrorType.PARSER_FAILED, key
+
+
+MANY = 100_000
+KEYS = {f"k{number}": number for number in range(MANY)}
+SAID = {"role": "user", "content": "x"}
+ASKED = {"request": {"model": "m", "messages": [SAID]}}
+
+
+def chunks(*deltas: dict[str, Any]) -> list[dict[str, Any]]:
+    """A streamed answer of many chunks."""
+    return [
+        {"object": "chat.completion.chunk", "model": "m", "choices": [{"index": 0, "delta": delta}]}
+        for delta in deltas * (MANY // len(deltas))
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "record",
+    [
+        ASKED | KEYS,
+        {"request": {"model": "m", "messages": [SAID], **KEYS}},
+        {"request": {"model": "m", "messages": [SAID | KEYS]}},
+        {"request": {"model": "m", "messages": [SAID] * MANY}},
+        {"request": {"model": "m", "messages": [{"role": "user", "content": [{"type": "text", "text": "x"}] * MANY}]}},
+        {"request": {"model": "m", "input": ["x"] * MANY}},
+        {"request": {"model": "m", "prompt": {"id": "p", "variables": dict.fromkeys(KEYS, "x")}}},
+        ASKED | {"headers": KEYS},
+        ASKED | {"response": {"model": "m", "choices": [{"message": SAID}] * MANY}},
+        ASKED | {"response": {"model": "m", "output": [{"type": "message", **SAID}] * MANY}},
+        ASKED | {"response": chunks({"content": "x"})},
+        ASKED | {"response": chunks({"tool_calls": [{"index": 7, "function": {"name": "f", "arguments": "x"}}]})},
+        ASKED | {"x": [{}] * MANY},
+    ],
+    ids=lambda record: "+".join(record)[:40],
+)
+def test_many_of_anything_cost_in_proportion(record: dict[str, Any]) -> None:
+    """A hundred thousand of them take a second or two; by the square it would be hours."""
+    line = orjson.dumps(record)
+    fields = orjson.loads(line)
+    start = time.process_time()
+    (event,) = Registry().parse(RawRecord(fields, line))
+    assert time.process_time() - start < 20
+    assert isinstance(event, AuditEvent)
+    assert event.source == "openai_gateway"
