@@ -17,8 +17,8 @@ from veilog_parsers.record import Fields
 
 T = TypeVar("T")
 MAX_SHAPES: Final = 1024
-"""Shapes to remember: ten times as many as the samples of all sources have. A sender that makes up more of them makes
-all be forgotten, and the few that matter are worked out again."""
+"""Shapes to remember: more than ten times as many as the samples of all sources have. A sender that makes up more has
+all of them forgotten, and the few that matter are worked out again."""
 
 
 class Shapes(Generic[T]):

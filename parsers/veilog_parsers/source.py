@@ -29,7 +29,8 @@ class KeyedTest:
     """A test that is made for the markers a record has, so that it need not look for them in every record.
 
     Attributes:
-        make: makes the test of records that have these of the source's markers, and no others.
+        make: is given keys of a record, all of the source's markers that it has among them, and makes the test of
+            all records with the same.
     """
 
     make: Callable[[frozenset[str]], Test]
