@@ -5,6 +5,7 @@ The text in play carries a marker in every case, and whatever raises puts the ma
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from typing import Any
@@ -18,9 +19,11 @@ from veilog_filters import pipeline as pipeline_module
 from veilog_filters.detect.finding import DetectorTimeout, Finding
 from veilog_filters.framing import FRAMERS, write_json
 from veilog_filters.pipeline import Pipeline
+from veilog_parsers import aws_bedrock_invocation
 from veilog_parsers import registry as registry_module
 from veilog_parsers.errors import ErrorType
 from veilog_parsers.event import AuditEvent, SensitiveText
+from veilog_parsers.registry import Registry
 
 MARKER = "zq5a5a5a5azq"
 SOURCES = ("aws_bedrock_invocation", "other")
@@ -54,11 +57,8 @@ def patch(name: str) -> Patch:
 
 
 def broken_parser(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Broken:
-        name = "aws_bedrock_invocation"
-        parse = staticmethod(failing)
-
-    monkeypatch.setattr(pipeline.registry, "recognize", lambda fields: Broken)
+    broken = dataclasses.replace(aws_bedrock_invocation.SOURCE, parse=failing)
+    monkeypatch.setattr(pipeline, "registry", Registry([broken]))
 
 
 def broken_detector(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,11 +37,10 @@ LINE: Final = re.compile(
 _ADAPTER: Final = re.compile(r"lora_name='([^'\s]{1,256})'")
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))", re.DOTALL)
 _PLAIN_ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t"}
-_KINDS: Final = ("Received request ", "Generated response ", " details: prompt: ")
 
 
 def _is_vllms(head: str) -> bool:
-    return any(kind in head for kind in _KINDS)
+    return "Received request " in head or "Generated response " in head or " details: prompt: " in head
 
 
 def unquoted(literal: str) -> str:
