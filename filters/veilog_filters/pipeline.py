@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from veilog_filters.classify import Classifier, Evidence
+from veilog_filters.classify import ClassificationPolicy, Classifier, Evidence
 from veilog_filters.config import Config, defect_of, load_policy
 from veilog_filters.detect.fast import NamedDetector, detector_for
 from veilog_filters.detect.finding import Detector
@@ -94,7 +94,7 @@ class Pipeline:
             else None
         )
         policy = load_policy(config)
-        self._classify = Classifier(policy)
+        self._classify = classifier_for(config, policy)
         departments = config.lookup.departments_file
         self._departments = Departments.load(departments) if departments else None
         self.registry = Registry(config.sources(), "" if config.source == "auto" else config.source)
@@ -306,6 +306,11 @@ class Pipeline:
         event.event_id = self._event_id("quarantine", damaged.raw_hash, damaged.time or "", b"", index)
         self.counts.quarantined[damaged.error_type] += 1
         return self._encode(event)
+
+
+def classifier_for(config: Config, policy: ClassificationPolicy) -> Classifier:
+    """The classifier, with a sieve where the detector may have a prefilter."""
+    return Classifier(policy, cache_dir=config.detect.cache_dir if config.detect.prefilter == "auto" else None)
 
 
 def _reveal(text: Text | None) -> str:
