@@ -65,10 +65,15 @@ class JsonLines:
         """See ``Framer``."""
         start = 0
         while (end := data.find(b"\n", start)) >= 0:
-            self._extend(data[start:end])
-            yield from self._complete()
+            piece = data[start:end]
+            if self._length or len(piece) > self._limit:
+                self._extend(piece)
+                yield from self._complete()
+            elif piece and not piece.isspace():
+                yield self._decode(piece)
             start = end + 1
-        self._extend(data[start:])
+        if start < len(data):
+            self._extend(data[start:])
 
     def finish(self) -> Iterator[RawRecord | Damaged]:
         """See ``Framer``."""

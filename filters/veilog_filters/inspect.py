@@ -12,7 +12,6 @@ and what lies behind it does not leave.
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -89,11 +88,17 @@ class Inspection:
         """All texts of one side."""
         for parts in messages:
             for part in parts:
-                yield from part.leaves()
+                if part.tree is None:
+                    yield part
+                else:
+                    yield from part.leaves()
 
     def counts(self, messages: list[list[Inspected]]) -> dict[str, int]:
         """Entity counts of one side, by name."""
-        found = Counter(finding.entity for text in self.side(messages) for finding in text.findings)
+        found: dict[str, int] = {}
+        for text in self.side(messages):
+            for finding in text.findings:
+                found[finding.entity] = found.get(finding.entity, 0) + 1
         return dict(sorted(found.items()))
 
 
