@@ -156,7 +156,9 @@ class Classifier:
         """The label of one side."""
         texts = self._texts(evidence.texts)
         words, words_timed_out = self._words(texts.get(self._keywords, ()))
-        level, categories, matched = self._default, set[str](), list[str]()
+        level = self._default
+        categories: set[str] = set()
+        matched: list[str] = []
         for rule in self._rules if texts or evidence.entities else self._rules_for_nothing:
             if rule.holds(evidence, texts, words, words_timed_out, self._timeout_secs):
                 matched.append(rule.id)
@@ -238,8 +240,9 @@ class _CompiledRule:
         timeout_secs: float,
     ) -> bool:
         """Whether all conditions hold, the cheap ones asked first."""
-        if any(getattr(evidence, field) not in names for field, names in self._closed):
-            return False
+        for field, names in self._closed:
+            if getattr(evidence, field) not in names:
+                return False
         if self._entities and not any(evidence.entities.get(name, 0) >= n for name, n in self._entities.items()):
             return False
         if self._keywords and not words_timed_out and len(self._keywords & words) < self._min_keywords:

@@ -12,12 +12,15 @@ import hashlib
 import importlib.metadata
 import platform
 from collections.abc import Collection, Sequence
+from typing import Final
 
 import regex
 
 from veilog_filters import __version__
 from veilog_filters.detect import prefilter
 from veilog_filters.detect.syntax import shape_of
+
+_NOTHING: Final[frozenset[int]] = frozenset()
 
 
 class Sieve:
@@ -59,8 +62,8 @@ class Sieve:
     def __call__(self, text: str) -> Collection[int]:
         """What could be in a text."""
         hits = self._prefilter(text)
-        could = hits.ends.keys() | hits.whole if hits is not None else frozenset[int]()
-        return could if text.isascii() else could | self._beyond_ascii
+        beyond_ascii = _NOTHING if text.isascii() else self._beyond_ascii
+        return beyond_ascii if hits is None else beyond_ascii.union(hits.ends, hits.whole)
 
 
 def _expression(pattern: str, flags: int) -> prefilter.Expression | None:
