@@ -67,7 +67,8 @@ def filter_command(
 
             limit = load_config(config_path).limits.max_record_bytes
             cutter = parallel.LineCutter() if input_format == "jsonl" else parallel.MsgpackCutter(limit)
-            readable = parallel.run(make, workers, cutter, sys.stdin.buffer, sys.stdout.buffer, progress.update)
+            streams = sys.stdin.buffer, sys.stdout.buffer
+            readable = parallel.run(filtering, make, workers, cutter, *streams, progress.update)
     progress.summarize()
     if not readable:
         click.echo("veilog: the input stopped being msgpack; the rest went to quarantine as one record.", err=True)
