@@ -12,7 +12,6 @@ and what lies behind it does not leave.
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -85,16 +84,25 @@ class Inspection:
     prompt: list[list[Inspected]]
     response: list[list[Inspected]]
 
-    def side(self, messages: list[list[Inspected]]) -> Iterator[Inspected]:
+    def side(self, messages: list[list[Inspected]]) -> list[Inspected]:
         """All texts of one side."""
+        texts: list[Inspected] = []
         for parts in messages:
             for part in parts:
-                yield from part.leaves()
+                if part.tree is None:
+                    texts.append(part)
+                else:
+                    texts += part.leaves()
+        return texts
 
-    def counts(self, messages: list[list[Inspected]]) -> dict[str, int]:
-        """Entity counts of one side, by name."""
-        found = Counter(finding.entity for text in self.side(messages) for finding in text.findings)
-        return dict(sorted(found.items()))
+
+def counts(texts: list[Inspected]) -> dict[str, int]:
+    """How many findings of each entity type there are, by name."""
+    found: dict[str, int] = {}
+    for text in texts:
+        for finding in text.findings:
+            found[finding.entity] = found.get(finding.entity, 0) + 1
+    return dict(sorted(found.items())) if found else found
 
 
 @dataclasses.dataclass(slots=True)
