@@ -47,13 +47,15 @@ class ContextWords:
         words: in lower case.
         are_plain: whether they are in a text if and only if they are in its lower case. That of a sigma depends on
             what is around it.
-        sought: finds any of them in lower case.
     """
 
     def __init__(self, words: Iterable[str]) -> None:
         self.words = [word.lower() for word in words]
         self.are_plain = all(word.strip() and "σ" not in word and "ς" not in word for word in self.words)
-        self.sought = re.compile("|".join(map(re.escape, self.words)))
+
+    def are_in(self, lowered: str) -> bool:
+        """Whether any of them is in a text in lower case. (Seven searches for a word are faster than one for seven.)"""
+        return any(word in lowered for word in self.words)
 
     def __bool__(self) -> bool:
         return bool(self.words)
@@ -93,7 +95,7 @@ class ContextRule:
             if lowered is None:
                 lowered = text.lower()
             if context not in mentioned:
-                mentioned[context] = not context.are_plain or context.sought.search(lowered) is not None
+                mentioned[context] = not context.are_plain or context.are_in(lowered)
             if not mentioned[context]:
                 continue
             supported = self._glance(text, lowered, result.start, context)
@@ -109,26 +111,26 @@ class ContextRule:
         if not self._can_glance or not context.are_plain or len(lowered) != len(text) or text[start].isspace():
             return None
         low = max(0, start - _GLANCE_CHARS)
-        parts = _PIECES.findall(text, low, start)
-        if low > 0 and parts:
-            del parts[0]  # it may be cut
-            if not parts:
-                return None
+        pieces = _pieces(text[low:start])
         # The match may begin inside a piece, whose tokens are not known.
-        head = parts.pop() if parts and not parts[-1].isspace() else ""
+        head = pieces.pop()
+        if low > 0:
+            if not pieces:
+                return None
+            del pieces[0]  # it may be cut
         end = self._end_of_next_keyword(text, start)
         if end is None:
             return None
-        unclear = context.sought.search(lowered, start - len(head), end) is not None
+        # Most of the time no context word is as near as that, and nothing has to be sought in the pieces.
+        is_near = context.are_in(lowered[low:end])
+        unclear = is_near and context.are_in(lowered[start - len(head) : end])
         certain, possible = 0, 1 + len(head)
-        for part in reversed(parts):
-            if part == " ":
-                continue
+        for part in reversed(pieces):
             word = self.tokenizer.plain_word(part)
             keyword = word is not None and not self.tokenizer.is_stop_word(word)
             if word is not None and not keyword and not is_part(word.lower(), lowered):
                 continue
-            if context.sought.search(part.lower()):
+            if is_near and context.are_in(part.lower()):
                 if keyword and possible < self._before:
                     return True
                 unclear = True
@@ -163,6 +165,19 @@ class ContextRule:
                 words.near(result.start, self._before, self._behind), context.words, enhancer.context_matching_mode
             ):
                 result.score = self.best(result.score)
+
+
+def _pieces(text: str) -> list[str]:
+    """The pieces of a text and all white space between them but for single blanks, which are no tokens.
+
+    The last is the piece in which the text ends, or empty behind white space.
+    """
+    if text.isprintable() and "  " not in text:
+        return text.split(" ")
+    pieces = _PIECES.findall(text)
+    if not pieces or pieces[-1].isspace():
+        pieces.append("")
+    return [piece for piece in pieces if piece != " "]
 
 
 def _has_number(piece: str) -> bool:

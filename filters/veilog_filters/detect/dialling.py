@@ -16,11 +16,13 @@ its own example numbers when a plan is made (``agrees``), and on far more digits
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Callable, Iterator
 from functools import cache
 from re import _parser  # type: ignore[attr-defined]  # typeshed leaves it out
 from typing import Any, Final
 
+import regex
 from phonenumbers import phonenumbermatcher as matcher
 from phonenumbers import phonenumberutil as util
 from phonenumbers.phonemetadata import PhoneMetadata
@@ -57,7 +59,7 @@ class Region:
 
     Attributes:
         is_general: whether digits are a national number, of whatever type.
-        has_prefix: whether digits may begin with a national prefix.
+        prefix: what may be taken off as a national prefix.
         leading_digits: numbers that begin so are this region's, where regions share a country code; may be None.
         lengths: how many digits national numbers of any type have.
     """
@@ -71,8 +73,7 @@ class Region:
         self._possible = frozenset(general.possible_length)
         self._local_only = frozenset(general.possible_length_local_only)
         self._longest = max(self._possible)
-        self._prefix = re.compile(metadata.national_prefix_for_parsing or _NO_PREFIX)
-        self.has_prefix = self._prefix.match
+        self.prefix = re.compile(metadata.national_prefix_for_parsing or _NO_PREFIX)
         self._transform: str | None = metadata.national_prefix_transform_rule or None
         kinds = [description for kind in _KINDS if (description := getattr(metadata, kind)) is not None]
         patterns = {length: _patterns(kinds, length) for length in range(_MIN_DIGITS, _MAX_DIGITS + 1)}
@@ -85,9 +86,9 @@ class Region:
         """How many digits may be taken off as a national prefix; None if that is not known."""
         if self._transform is not None:
             return None
-        if self._prefix.pattern == _NO_PREFIX:
+        if self.prefix.pattern == _NO_PREFIX:
             return frozenset((0,))
-        least, most = _parser.parse(self._prefix.pattern).getwidth()
+        least, most = _parser.parse(self.prefix.pattern).getwidth()
         return frozenset((0, *range(least, most + 1)))
 
     def too_long(self, digits: str) -> bool:
@@ -96,13 +97,13 @@ class Region:
 
     def strip_prefix(self, digits: str) -> tuple[str, bool]:
         """Digits without their national prefix, and whether they had one."""
-        match = self._prefix.match(digits) if digits else None
+        match = self.prefix.match(digits) if digits else None
         if match is None:
             return digits, False
         if self._transform is None or match.groups()[-1] is None:
             rest = digits[match.end() :]
         else:
-            rest = self._prefix.sub(self._transform, digits, count=1)
+            rest = self.prefix.sub(self._transform, digits, count=1)
         if self.is_general(digits) and not self.is_general(rest):
             return digits, False
         return rest, True
@@ -144,6 +145,14 @@ def _format(rule: Any) -> tuple[Matches | None, Matches, bool]:
         and not util._formatting_rule_has_first_group_only(prefix)  # noqa: SLF001
     )
     return re.compile(leading[-1]).match if leading else None, re.compile(rule.pattern).fullmatch, needs
+
+
+def _first_digits(pattern: re.Pattern[str]) -> frozenset[str]:
+    """The digits with which a match may begin."""
+    if _parser.parse(pattern.pattern).getwidth()[0] == 0:
+        return frozenset(string.digits)
+    partial = regex.compile(pattern.pattern)
+    return frozenset(digit for digit in string.digits if partial.fullmatch(digit, partial=True))
 
 
 def _patterns(kinds: list[Any], length: int) -> list[str]:
@@ -237,7 +246,9 @@ class Plan:
         self._region = Region(PhoneMetadata.metadata_for_region(name))
         self._country = country(self._region.country_code)
         self._code = str(self._region.country_code)
-        self._is_alone = self._country.is_alone
+        # With which digits something begins that may be taken off.
+        self._first_of_international = _first_digits(self._region.international_prefix)
+        self._first_of_changed = _first_digits(self._region.prefix) | {self._code[0]}
         self._lengths = self._possible_lengths()
 
     def _possible_lengths(self) -> frozenset[int] | None:
@@ -255,20 +266,21 @@ class Plan:
             digits: those that may be dialled, in ASCII.
             written: all digits that stand there, if an extension's come behind.
         """
-        region = self._region
-        prefix = region.international_prefix.match(digits)
-        if prefix is not None and digits[prefix.end() : prefix.end() + 1] != "0":
-            return is_number_with_country_code(digits[prefix.end() :])
+        region, first = self._region, digits[0]
+        if first in self._first_of_international:
+            prefix = region.international_prefix.match(digits)
+            if prefix is not None and digits[prefix.end() : prefix.end() + 1] != "0":
+                return is_number_with_country_code(digits[prefix.end() :])
         if self._lengths is not None and len(digits) not in self._lengths:
             return False
+        if first not in self._first_of_changed and self._country.is_alone:
+            # Most digits that stand in a text end here: there is nothing to take off.
+            return region.has_type(digits) and not region.needs_prefix(digits)
         if digits.startswith(self._code):
             rest, _ = region.strip_prefix(digits[len(self._code) :])
             if (not region.is_general(digits) and region.is_general(rest)) or region.too_long(digits):
                 national = self._country.main.national(rest)
                 return national is not None and self._country.is_valid(national)
-        if self._is_alone and not region.has_prefix(digits):
-            # Most digits that stand in a text, and most of those end here.
-            return region.has_type(digits) and not region.needs_prefix(digits)
         national = region.national(digits)
         if national is None or not self._country.is_valid(national):
             return False

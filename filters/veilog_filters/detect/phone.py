@@ -42,6 +42,8 @@ MAX_SHORT: Final = 100
 _LENIENCY: Final = 1
 _READABLE = re.compile(r"([(\[]?\+)?([0-9\-/ ()\[\].]+)(?:x[0-9]{1,9})?", re.IGNORECASE)
 _PLAIN = re.compile(r"\+?[0-9\-/ ()\[\].]+")
+_MAX_LEAD_CHARS: Final = 2 * (1 + 4)
+"""The matcher's pattern has at most two brackets or pluses before the first digit, each with four marks behind it."""
 _NOT_DIGITS = re.compile(r"[^0-9]+")
 _MAX_PLAIN_DIGITS: Final = 20
 _NO_NEIGHBOURS: Final = frozenset(string.ascii_letters + "%$")
@@ -58,6 +60,11 @@ class Least(NamedTuple):
 
     digits: int
     short: tuple[str, ...]
+
+    @property
+    def fewest(self) -> int:
+        """How many digits a number has at least."""
+        return min((self.digits, *map(len, self.short)))
 
     def allow(self, digits: str) -> bool:
         """Whether a number may have these digits."""
@@ -118,6 +125,19 @@ def _is_number(digits: str, region: str) -> bool:
 
 def _metadata(region: str) -> Any:
     return PhoneMetadata.metadata_for_region(region)
+
+
+_GAP: Final = rf"(?:{matcher._PUNCTUATION}|[- ]++|[ \u00a0\t,-]*+[^\d\s,-]{{1,20}}+[ \u00a0\t,-]*+)"  # noqa: SLF001
+"""What may stand between two digits of a candidate, and more: punctuation, or what announces an extension."""
+
+
+def _viable(fewest: int) -> re.Pattern[str]:
+    """The first digit of a candidate that has enough of them.
+
+    Prose is full of candidates with one digit or two, and this passes them faster than the matcher's pattern does. A
+    digit that it finds is always the first of its candidate: one before it would have been found instead.
+    """
+    return re.compile(rf"\d(?:{_GAP}\d){{{fewest - 1}}}")
 
 
 class _By(Enum):
@@ -181,6 +201,7 @@ class PhoneFinder:
         # Where the library has come to judge otherwise than its plan says, it is asked itself.
         self._plans: list[Plan | None] = [plan if plan.agrees() else None for plan in plans]
         self._least = least
+        self._viable = _viable(least.fewest)
 
     def __call__(self, text: str, deadline: float) -> set[tuple[int, int]]:
         """Spans in characters; some may be missing that lie inside others.
@@ -192,7 +213,7 @@ class PhoneFinder:
         Raises:
             DetectorTimeout: the deadline has passed.
         """
-        candidates = _Candidates(text, self._least)
+        candidates = _Candidates(text, self._least, self._viable)
         spans: set[tuple[int, int]] = set()
         # Where the regions are in the text: most of the time all at the same place.
         places: dict[int, list[int]] = {0: list(range(len(self._names)))}
@@ -225,7 +246,11 @@ class PhoneFinder:
         return spans
 
     def _any_takes(self, candidates: _Candidates, whole: _Part | None, regions: list[int]) -> bool:
-        return whole is not None and any(self._is_number(candidates, whole, region) for region in regions)
+        if whole is not None:
+            for region in regions:
+                if self._is_number(candidates, whole, region):
+                    return True
+        return False
 
     def _is_number(self, candidates: _Candidates, part: _Part, region: int) -> bool:
         plan = self._plans[region]
@@ -251,17 +276,23 @@ class _Candidates:
     Args:
         text: the text.
         least: how small a number can be.
+        viable: finds the first digit of a candidate that has enough.
     """
 
-    def __init__(self, text: str, least: Least) -> None:
+    def __init__(self, text: str, least: Least, viable: re.Pattern[str]) -> None:
         self._text = text
         self._least = least
-        self._after: dict[int, _Candidate | None] = {}
+        self._viable = viable
+        self._after: dict[int, _Candidate] = {}
         self._matchers: dict[str, Any] = {}
 
     def after(self, index: int) -> _Candidate | None:
-        """The first candidate from an index on."""
-        match = matcher._PATTERN.search(self._text, index)  # noqa: SLF001
+        """The first candidate from an index on, but for those with too few digits."""
+        viable = self._viable.search(self._text, index)
+        if viable is None:
+            return None
+        # No more than brackets and pluses are before the first digit of a candidate.
+        match = matcher._PATTERN.search(self._text, max(index, viable.start() - _MAX_LEAD_CHARS))  # noqa: SLF001
         if match is None:
             return None
         start = match.start()
@@ -270,6 +301,11 @@ class _Candidates:
         return self._after[start]
 
     def _candidate(self, start: int, found: str) -> _Candidate:
+        end = start + len(found)
+        is_bare = found.isascii() and found.isdigit()
+        if is_bare and (self._forbidden(start, end, found) or not self._least.allow(found)):
+            # Ends of names, most of the time.
+            return _Candidate(start, end, None, plain=False, parts=[])
         trailing = util._SECOND_NUMBER_START_PATTERN.search(found) if "x" in found.lower() else None  # noqa: SLF001
         text = found[: trailing.start()] if trailing else found
         end = start + len(text)
@@ -329,7 +365,11 @@ class _Candidates:
         """
         if candidate.parts is None:
             text = self._text[candidate.start : candidate.end]
-            parts = (self._part(candidate.start + start, part) for start, part in _inner_parts(text))
+            parts = (
+                ()
+                if text.isdigit()
+                else (self._part(candidate.start + start, part) for start, part in _inner_parts(text))
+            )
             whole = [candidate.whole] if candidate.whole is not None and not candidate.plain else []
             candidate.parts = whole + [part for part in parts if self._may_be_number(part)]
         return candidate.parts
@@ -339,7 +379,7 @@ class _Candidates:
 
     def tries(self) -> int:
         """How many parts a matcher tries at most before it has seen the whole text."""
-        candidates = [candidate for candidate in self._after.values() if candidate is not None]
+        candidates = self._after.values()
         # No more than one for each inner pattern and each character. Seldom must it be known better.
         most = sum(1 + len(matcher._INNER_MATCHES) * (1 + c.end - c.start) for c in candidates)  # noqa: SLF001
         if most <= MAX_TRIES:

@@ -48,6 +48,7 @@ from veilog_filters.detect.finding import DetectorTimeout, Finding
 from veilog_filters.detect.patterns import ADDRESSES, SECRETS, PatternDetector
 
 LANGUAGE: Final = "en"
+_OURS: Final = "veilog:"
 MAX_PUNCTUATION_RUN: Final = 500
 _PUNCTUATION_RUN = re.compile(rf"([^\w\s]{{{MAX_PUNCTUATION_RUN}}})([^\w\s]+)")
 
@@ -241,10 +242,15 @@ def _additional(options: Detect) -> list[EntityRecognizer]:
     return recognizers
 
 
+def is_ours(recognizer: EntityRecognizer) -> bool:
+    """Whether a recognizer was made from one of our own detectors."""
+    return str(recognizer.name).startswith(_OURS)  # type: ignore[has-type]  # Presidio's own hints run in a circle
+
+
 def _ours(detector: PatternDetector) -> PatternRecognizer:
     return PatternRecognizer(
         supported_entity=detector.entity,
-        name=f"veilog:{detector.name}",
+        name=f"{_OURS}{detector.name}",
         patterns=[Pattern(detector.name, detector.pattern, detector.score)],
     )
 

@@ -17,7 +17,8 @@ words, drops what is below the threshold and removes duplicates. Here the same h
 * **Weak patterns.** A pattern whose score cannot reach the threshold even with context, and whose matches no validator
   can raise, is never run. In its recognizer it could have removed only results that are weaker still.
 
-Time is bounded per text, not only per pattern.
+Time is bounded per text, not only per pattern: what is left of it is looked at before each window, and given to the
+search, unless the window is short and the pattern known to be harmless there.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 import regex
-from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult
+from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult, predefined_recognizers
 from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 from presidio_analyzer.predefined_recognizers import IbanRecognizer, PhoneRecognizer
 
@@ -37,11 +38,13 @@ from veilog_filters.detect.context import ContextRule, ContextWords
 from veilog_filters.detect.finding import DetectorTimeout, Finding
 from veilog_filters.detect.phone import Least, PhoneFinder, gate, least_of
 from veilog_filters.detect.prefilter import Expression, Hits, expression_of
-from veilog_filters.detect.presidio import LANGUAGE, BlankNlpEngine, PresidioDetector, lazy_artifacts
+from veilog_filters.detect.presidio import LANGUAGE, BlankNlpEngine, PresidioDetector, is_ours, lazy_artifacts
 from veilog_filters.detect.syntax import WHITESPACE, shape_of
 
 _SPACE = re.compile(f"[{WHITESPACE}]")
 _MAX_WINDOW_CHARS: Final = 1_000
+_UNTIMED_CHARS: Final = 128
+"""On a window of so many characters no known pattern takes longer than 0.1 s, whatever stands there: a test tries."""
 
 
 class UnsupportedError(Exception):
@@ -49,10 +52,18 @@ class UnsupportedError(Exception):
 
 
 class _Pattern:
-    """One pattern of a recognizer, and how to run it on windows of a text."""
+    """One pattern of a recognizer, and how to run it on windows of a text.
 
-    def __init__(self, pattern: str, flags: int, score: float) -> None:
+    Args:
+        pattern: the pattern.
+        flags: its flags.
+        score: of its matches.
+        is_known: whether it is one of Presidio's or ours, which have no exponential run.
+    """
+
+    def __init__(self, pattern: str, flags: int, score: float, is_known: bool) -> None:
         self.score = score
+        self._untimed_chars = _UNTIMED_CHARS if is_known else 0
         self._compiled = regex.compile(pattern, flags=flags)
         shape = shape_of(pattern, flags)
         self.expression = expression_of(shape, flags)
@@ -79,7 +90,10 @@ class _Pattern:
             return
         last = 0
         for first, stop, limit in self._windows(text, ends):
-            for match in self._compiled.finditer(text, max(first, last), limit, timeout=_remaining(deadline)):
+            remaining, first = _remaining(deadline), max(first, last)
+            # The timeout takes thrice the time of the search, and most windows are a word.
+            timeout = None if limit - first <= self._untimed_chars else remaining
+            for match in self._compiled.finditer(text, first, limit, timeout=timeout):
                 if match.start() >= stop:
                     break
                 last = match.end()
@@ -112,11 +126,12 @@ class _Pattern:
 
 def _unbroken(text: str, end: int, low: int) -> tuple[int, int]:
     """The run of characters that are no white space around the one before ``end``, from ``low`` on."""
-    for space in WHITESPACE:
-        # Each search only looks at what the one before has left: mostly a word.
-        low = text.rfind(space, low, end) + 1 or low
-    space_behind = _SPACE.search(text, end)
-    return low, space_behind.start() if space_behind else len(text)
+    low = text.rfind(" ", low, end) + 1 or low
+    # What is left is mostly one word, with no other white space in it.
+    while (space := _SPACE.search(text, low, end)) is not None:
+        low = space.end()
+    behind = _SPACE.search(text, end)
+    return low, behind.start() if behind else len(text)
 
 
 class _Found(NamedTuple):
@@ -172,9 +187,9 @@ class _PatternRecognizer(_Recognizer):
         kind = type(recognizer)
         self._validates = kind.validate_result is not PatternRecognizer.validate_result
         self._invalidates = kind.invalidate_result is not PatternRecognizer.invalidate_result
-        flags = _flags(recognizer)
+        flags, is_known = _flags(recognizer), _is_known(recognizer)
         self._patterns = [
-            _Pattern(pattern.regex, flags, pattern.score)
+            _Pattern(pattern.regex, flags, pattern.score, is_known)
             for pattern in _patterns(recognizer)
             if self._validates or (context_rule.best(pattern.score) if self.context else pattern.score) >= threshold
         ]
@@ -220,7 +235,7 @@ class _Iban(_Recognizer):
     def __init__(self, recognizer: IbanRecognizer) -> None:
         super().__init__(recognizer)
         flags = _flags(recognizer)
-        self._patterns = [_Pattern(pattern.regex, flags, pattern.score) for pattern in _patterns(recognizer)]
+        self._patterns = [_Pattern(p.regex, flags, p.score, is_known=True) for p in _patterns(recognizer)]
         self.expressions = [pattern.expression for pattern in self._patterns]
         self.needed_context = [()] * len(self.expressions)
 
@@ -384,19 +399,27 @@ def _without_duplicates(results: list[RecognizerResult]) -> list[RecognizerResul
     end, entity = -1, ""
     for result in sorted(results, key=_by_place):
         if result.entity_type != entity or result.start > end:
-            kept += EntityRecognizer.remove_duplicates(overlapping) if len(overlapping) > 1 else overlapping
+            kept += overlapping if len(overlapping) < 2 else EntityRecognizer.remove_duplicates(overlapping)
             overlapping, end, entity = [], -1, result.entity_type
+        elif (result.start, result.end) == (overlapping[-1].start, overlapping[-1].end):
+            # The same span once more (two recognizers found an address), with no higher score.
+            continue
         overlapping.append(result)
         end = max(end, result.end)
-    return kept + (EntityRecognizer.remove_duplicates(overlapping) if len(overlapping) > 1 else overlapping)
+    return kept + (overlapping if len(overlapping) < 2 else EntityRecognizer.remove_duplicates(overlapping))
 
 
-def _by_place(result: RecognizerResult) -> tuple[str, int]:
-    return result.entity_type, result.start
+def _by_place(result: RecognizerResult) -> tuple[str, int, int, float]:
+    return result.entity_type, result.start, result.end, -result.score
 
 
 def _flags(recognizer: PatternRecognizer) -> int:
     return int(recognizer.global_regex_flags or 0)
+
+
+def _is_known(recognizer: EntityRecognizer) -> bool:
+    """Whether a recognizer is Presidio's or ours, not one that is written in the configuration."""
+    return type(recognizer).__module__.startswith(f"{predefined_recognizers.__name__}.") or is_ours(recognizer)
 
 
 def _patterns(recognizer: PatternRecognizer) -> list[Pattern]:
