@@ -203,6 +203,41 @@ def test_headers_and_tracebacks_do_not_even_count_as_unmapped() -> None:
         assert "Traceback" not in left
 
 
+def test_a_guardrail_s_verdict_counts_and_the_words_it_quotes_are_dropped() -> None:
+    events = parse(load("error_guardrail"))
+    assert [event.outcome_status for event in events] == [Outcome.CONTENT_FILTERED] * 2
+    left = [json.dumps(event.unmapped.reveal()) if event.unmapped else "" for event in events]  # type: ignore[union-attr]
+    assert "Heron" not in "".join(left)
+    assert "unreleased-products" in left[0]
+    # A guardrail that found nothing did not intervene.
+    verdict = {"sensitive": {"pii": [], "regex": []}, "topic": [], "content": [], "words": []}
+    attributes = [
+        {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}},
+        {"key": "gen_ai.bedrock.guardrail.input_filter", "value": {"stringValue": json.dumps(verdict)}},
+    ]
+    (event,) = parse({"resourceSpans": [{"scopeSpans": [{"spans": [span(attributes)]}]}]})
+    assert event.outcome_status is not Outcome.CONTENT_FILTERED
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ({"input_tokens": 1167, "cache_read.input_tokens": 1163, "output_tokens": 9}, (1167, 9, None)),
+        (
+            {"input_tokens": 4, "cache_read.input_tokens": 18131, "output_tokens": 50, "total_tokens": 54},
+            (18135, 50, 18185),
+        ),
+        ({"input_tokens": 4, "cache_creation_input_tokens": 8, "cache_read_input_tokens": 2}, (14, None, None)),
+        ({"output_tokens": 50, "cache_read.input_tokens": 18131}, (None, 50, None)),
+    ],
+)
+def test_cached_tokens_are_input(counts: dict[str, int], expected: tuple[int | None, ...]) -> None:
+    """OpenTelemetry counts them as input; some instrumentations pass on Bedrock's count, which leaves them out."""
+    attributes = [{"key": f"gen_ai.usage.{name}", "value": {"intValue": str(n)}} for name, n in counts.items()]
+    (event,) = parse({"resourceSpans": [{"scopeSpans": [{"spans": [span(attributes)]}]}]})
+    assert (event.input_tokens, event.output_tokens, event.token_count) == expected
+
+
 def test_wrong_types_are_left() -> None:
     (event,) = parse(load("malformed"))
     assert (event.provider, event.model_name, event.input_tokens, event.outcome_status) == (None,) * 4
