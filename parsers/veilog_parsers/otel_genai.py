@@ -287,7 +287,7 @@ def _add_cached(attributes: Fields, event: AuditEvent) -> None:
 
 
 def _has_guardrail_found(attributes: Fields) -> bool:
-    """Whether a guardrail of Bedrock intervened: Traceloop tells what it found, and quotes the words, which are dropped."""
+    """Whether Bedrock's guardrail intervened. Traceloop tells what it found, and quotes words, which are dropped."""
     found = False
     for name in _GUARDRAILS:
         verdict = open_json(attributes, name) if name in attributes else None

@@ -42,7 +42,7 @@ def response(event: AuditEvent) -> list[str]:
     return [part.reveal() for message in event.response_messages for part in message.parts]
 
 
-def span(attributes: dict[str, Any], **more: Any) -> dict[str, Any]:
+def span(attributes: Any, **more: Any) -> dict[str, Any]:
     return {"traceId": "ab" * 16, "spanId": "cd" * 8, "attributes": attributes, **more}
 
 
@@ -97,7 +97,7 @@ def test_texts_that_span_and_events_both_carry_count_once_and_others_are_kept() 
     said = [{"role": "user", "parts": [{"type": "text", "content": "a"}]}]
     attributes = [{"key": "gen_ai.input.messages", "value": {"stringValue": json.dumps(said)}}]
     document = logs(log("gen_ai.user.message", content="a"), log("gen_ai.user.message", content="only logged"))
-    (event,) = parse({"resourceSpans": [{"scopeSpans": [{"spans": [span(attributes)]}]}], **document})  # type: ignore[arg-type]
+    (event,) = parse({"resourceSpans": [{"scopeSpans": [{"spans": [span(attributes)]}]}], **document})
     assert [text for _, text in prompt(event)] == ["a", "only logged"]
 
 
