@@ -215,7 +215,13 @@ def test_labels_beside_an_exchange_stay_unmapped() -> None:
     assert remainder(fields) == {"_src": {"file": "x"}, "oracle": {"model": "y"}}
 
 
-@pytest.mark.parametrize("body", ["", "not json", '{"messages":[{"role":"user","content":"cut o'])
+def test_body_that_was_cut_is_read_as_far_as_it_goes() -> None:
+    body = '{"model":"gpt-4.1","messages":[{"role":"system","content":"s"},{"role":"user","content":"cut o'
+    event = SOURCE.parse(record(request=body, response='{"choices":[{"message":{"content":"hel'))
+    assert texts(event) == (["s", "cut o"], ["hel"])
+
+
+@pytest.mark.parametrize("body", ["", "not json", '{"messages":[{"role":"user","content":unquoted'])
 def test_body_that_is_no_json_is_no_text(body: str) -> None:
     fields = record(request=body, endpoint="/v1/chat/completions")
     assert texts(SOURCE.parse(fields)) == ([], ["hello"])

@@ -142,7 +142,7 @@ def test_what_is_not_built_like_otlp_is_an_event_or_rejected_alone() -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ('[{"role":"user","parts":[{"type":"text","content":"cut of', '[{"role":"user","parts":[{"type":"text","content":"cut of'),
+        ('[{"role":"user","parts":[{"type":"text","content":"cut of', "cut of"),
         ('{"invoice": 7}', '{"invoice": 7}'),
         ("plain", "plain"),
         ('[{"role":"user","content":"as OpenAI has it"}]', "as OpenAI has it"),
