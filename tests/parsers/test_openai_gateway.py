@@ -282,3 +282,18 @@ VALUES = st.recursive(
 def test_no_record_breaks_the_parser(fields: dict[str, Any]) -> None:
     recognized(fields)
     assert isinstance(SOURCE.parse(fields), AuditEvent)
+
+
+@pytest.mark.parametrize(
+    ("response", "outcome"),
+    [
+        ({"choices": [{"message": {"content": "a"}}]}, Outcome.SUCCESS),
+        ({"data": [{"embedding": [0.1]}], "usage": {"prompt_tokens": 3, "total_tokens": 3}}, None),
+        ({"error": {"code": "server_error"}}, Outcome.FAILURE),
+        (None, None),
+    ],
+)
+def test_who_has_an_answer_was_answered(response: Any, outcome: Outcome | None) -> None:
+    fields = record(response=response)
+    fields.pop("status", None)
+    assert SOURCE.parse(fields).outcome_status is outcome
