@@ -58,7 +58,7 @@ from veilog_parsers.envelopes import (
 )
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, CleanText, Cloud, Kind, SensitiveTree
-from veilog_parsers.otlp import as_one_document, open_fluent_bit
+from veilog_parsers.otlp import as_one_document, join_internal, open_fluent_bit
 from veilog_parsers.record import Fields, RawRecord
 from veilog_parsers.source import Source
 from veilog_parsers.take import remainder
@@ -174,7 +174,7 @@ class Registry:
         """The records inside a decoded value, through at most ``MAX_DEPTH`` envelopes, and what these say of them."""
         if type(value) is list and depth == 0 and self._is_batch(value):
             document = as_one_document(value)
-            for item in [document] if document else join_rows(join_partial_lines(value)):
+            for item in [document] if document else join_rows(join_partial_lines(join_internal(value))):
                 yield from self._open(item, depth + 1, around)
             return
         if type(value) is not dict:

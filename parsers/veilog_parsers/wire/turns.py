@@ -59,6 +59,9 @@ _TEXTS: Final = (
     "output",
     "outputs",
     "results",
+    "logs",
+    "stdout",
+    "stderr",
 )
 _SILENT: Final = known(
     """
