@@ -21,7 +21,7 @@ from veilog_filters.detect.finding import Finding
 from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.framing import JsonLines
 from veilog_filters.pipeline import Pipeline
-from veilog_parsers.event import AuditEvent
+from veilog_parsers.event import AuditEvent, SensitiveText
 from veilog_parsers.record import RawRecord
 from veilog_parsers.registry import Registry
 
@@ -223,40 +223,107 @@ def labels_of(record: dict[str, Any]) -> tuple[list[str], list[str]]:
     return record["_oracle_request_leaves"], record["_oracle_response_leaves"]
 
 
+THOUGHTS = "the label lacks the tokens of thinking, which Google counts apart and bills as output"
+NAIVE: dict[str, tuple[tuple[str, str, tuple[int, ...]], ...]] = {
+    "the label counts each piece of the stream twice: Together has it as delta and as text": (
+        ("together_chat", "response", (2, 4)),
+    ),
+    "the label takes an echo of the prompt for an answer (Cohere's chat_history and prompt, AI21's prompt)": (
+        ("model_invocation_from_cassettes", "response", (12, 21, 45, 51)),
+    ),
+    "the label lacks the tokens of the cache, which Anthropic counts apart and OpenTelemetry as input": (
+        ("anthropic_messages", "input_tokens", (16, 17, 40, 41)),
+    ),
+    "the label lacks the tokens that a tool put into the prompt, which Google counts apart": (
+        ("gemini_generateContent", "input_tokens", (2,)),
+    ),
+    THOUGHTS: (
+        ("gemini_generateContent", "output_tokens", (1, 2, 9, 14, 15, 16, 17, 18, 22)),
+        ("vertex_generateContent", "output_tokens", (1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14)),
+    ),
+    "the label does not know Groq's extension x_groq, where its streams have their usage": (
+        ("groq_chat", "input_tokens", (13,)),
+        ("groq_chat", "output_tokens", (13,)),
+    ),
+    "the label lacks the calls of the provider's own web search": (("openai_responses", "tools", (15, 50)),),
+}
+"""Where a label is naive, by reason: file, field and lines. Each was looked at by hand.
+
+Input and output tokens are those of OpenTelemetry's conventions: ``gen_ai.usage.input_tokens`` includes cached tokens,
+``gen_ai.usage.output_tokens`` those of reasoning. Where a provider's total is known, both add up to it.
+"""
+LISTED = {(file, line, field) for places in NAIVE.values() for file, field, lines_ in places for line in lines_}
+FIELDS = ("prompt", "response", "tools", "input_tokens", "output_tokens")
+
+
 def squeezed(texts: list[str]) -> str:
     return "".join("".join(texts).split())
 
 
-@pytest.mark.parametrize(("folder", "least"), [("exchanges", 0.98), ("bedrock_invocation", 0.93)])
-def test_texts_agree_with_naive_labels(folder: str, least: float) -> None:
-    """Where they differ the label is naive: it takes a text twice that is twice in a chunk, and echoes for answers."""
-    total = same = 0
+def agreements(record: dict[str, Any], event: AuditEvent) -> Iterator[tuple[str, bool]]:
+    """Each field that is labeled, and whether the event says the same."""
+    asked, answered = labels_of(record)
+    for field, labels, messages in (
+        ("prompt", asked, event.prompt_messages),
+        ("response", answered, event.response_messages),
+    ):
+        found = squeezed([part.reveal() for message in messages for part in message.parts])
+        yield field, all(squeezed([label]) in found for label in labels if isinstance(label, str))
+    if "oracle" in record:
+        response = record["oracle"]["response"] or {}
+        names = [call.name.reveal() if isinstance(call.name, SensitiveText) else "" for call in event.tool_calls or ()]
+        yield "tools", [name for name, _ in response.get("tool_calls") or ()] == names
+        counts = {name: response.get(name) for name in ("input_tokens", "output_tokens")}
+    else:
+        log = record["log"]
+        counts = {f"{side}_tokens": log[side].get(f"{side}TokenCount") for side in ("input", "output")}
+    for name, count in counts.items():
+        # The log of a stream may have its count in its last event alone.
+        if "oracle" in record or count is not None:
+            yield name, getattr(event, name) == count
+
+
+@pytest.mark.parametrize("folder", ["exchanges", "bedrock_invocation"])
+def test_what_is_read_agrees_with_naive_labels_but_where_a_reason_is_listed(folder: str) -> None:
+    """A disagreement that is not listed fails, and so does one that is listed and is none (any more).
+
+    ``pytest -rP`` shows the rates.
+    """
+    total, differ = dict.fromkeys(FIELDS, 0), dict.fromkeys(FIELDS, 0)
+    disagreements = set()
+    stems = {path.stem for path in files() if path.parent.name == folder}
     for path in files():
         if path.parent.name == folder:
-            for line in lines(path):
-                record = orjson.loads(line)
+            for number, line in enumerate(lines(path), 1):
                 (event,) = Registry().parse(RawRecord(orjson.loads(line), line))
                 assert isinstance(event, AuditEvent)
-                sides = (event.prompt_messages, event.response_messages)
-                for labels, messages in zip(labels_of(record), sides, strict=True):
-                    found = squeezed([part.reveal() for message in messages for part in message.parts])
-                    total += 1
-                    same += all(squeezed([label]) in found for label in labels if isinstance(label, str))
-    assert same >= least * total > 100
+                for field, agrees in agreements(orjson.loads(line), event):
+                    total[field] += 1
+                    differ[field] += not agrees
+                    if not agrees:
+                        disagreements.add((path.stem, number, field))
+    for field in FIELDS:
+        print(
+            f"{folder}: {field}: {total[field] - differ[field]} of {total[field]} agree, {differ[field]} have a reason"
+        )
+    rate = 1 - sum(differ.values()) / sum(total.values())
+    explained = len(disagreements & LISTED) / max(len(disagreements), 1)
+    print(f"{folder}: {rate:.2%} of all agree; {explained:.0%} of the disagreements have a reason")
+    assert disagreements == {place for place in LISTED if place[0] in stems}
+    assert total["prompt"] > 60
+    assert rate > 0.98
 
 
-def test_tokens_agree_with_naive_labels_but_for_those_the_labels_leave_out() -> None:
-    """Labels lack tokens of a cache and of thinking, and what stands in an extension: never are there fewer."""
-    total = same = 0
+def test_counted_tokens_add_up_to_the_provider_s_total() -> None:
+    """Where thinking, caches and tools are counted apart, what is added is what the provider itself adds."""
+    apart = {(file, line) for file, line, field in LISTED if field.endswith("tokens")}
+    seen = 0
     for path in files():
         if path.parent.name == "exchanges":
-            for line in lines(path):
-                labels = orjson.loads(line)["oracle"]["response"] or {}
+            for number, line in enumerate(lines(path), 1):
                 (event,) = Registry().parse(RawRecord(orjson.loads(line), line))
                 assert isinstance(event, AuditEvent)
-                for name in ("input_tokens", "output_tokens"):
-                    label, found = labels.get(name), getattr(event, name)
-                    total += 1
-                    same += label == found
-                    assert label == found or found > (label or 0), path
-    assert same > 0.96 * total > 800
+                if (path.stem, number) in apart and event.token_count is not None:
+                    seen += 1
+                    assert (event.input_tokens or 0) + (event.output_tokens or 0) == event.token_count, (path, number)
+    assert seen > 20

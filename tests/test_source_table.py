@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from source_table import README, table, updated
+from source_table import README, gives, table, updated
 from veilog_parsers.registry import SOURCES
 from veilog_parsers.source import Source
 
@@ -21,3 +21,9 @@ def test_a_source_says_what_it_is_and_what_it_lacks(source: Source) -> None:
     assert source.never_carries.endswith(".")
     assert source.references
     assert "|" not in source.summary + source.never_carries
+
+
+def test_what_a_source_gives_is_what_its_samples_have() -> None:
+    assert gives("ollama") == "address, latency, outcome"
+    assert gives("aws_cloudtrail") == "(prompt), (response), (model), (tools), who, address, outcome"
+    assert gives("no such source") == ""

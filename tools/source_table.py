@@ -1,33 +1,73 @@
 """Writes the README's table of log sources from the sources themselves. A test keeps it current.
 
-Run it with ``make sources`` after adding or changing a source.
+What a source gives is what the events of its good samples have, so it is as true as the goldens are. Run it with
+``make sources`` after adding or changing a source.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from veilog_parsers.registry import SOURCES
 
-README: Final = Path(__file__).parents[1] / "README.md"
+ROOT: Final = Path(__file__).parents[1]
+README: Final = ROOT / "README.md"
 BEGIN: Final = "<!-- sources: made by `make sources` -->\n"
 END: Final = "<!-- end of sources -->\n"
 _LAST: Final = (
-    "| `mapped` | Any other JSON log, mapped by a few lines of configuration. | What the mapping does not name. | |",
-    "| `other` | Everything else: cleaned, dropped or put into quarantine, as `policy.unrecognized` says. | | |",
+    "| `mapped` | Any other JSON log, mapped by a few lines of configuration. | what the mapping names "
+    "| What the mapping does not name. | |",
+    "| `other` | Everything else: cleaned, dropped or put into quarantine, as `policy.unrecognized` says. | | | |",
 )
+_GIVES: Final = {
+    "prompt": ("prompt_hash",),
+    "response": ("response_hash",),
+    "tokens": ("input_tokens", "output_tokens", "token_count"),
+    "model": ("model_name",),
+    "tools": ("tool_calls",),
+    "who": ("user_id", "user_name"),
+    "address": ("client_ip",),
+    "latency": ("latency_ms",),
+    "outcome": ("outcome_status",),
+}
+"""What a reader looks for, and in which fields of an event it is."""
+
+
+def _events(source: str) -> Iterator[dict[str, object]]:
+    """The events of a source's good samples."""
+    for path in sorted((ROOT / "parsers" / "samples" / source).glob("good_*.out.json")):
+        yield from (event for event in json.loads(path.read_text(encoding="utf-8")) if event["source"] == source)
+
+
+def gives(source: str) -> str:
+    """What a source's events have; in parentheses what less than half of its samples have."""
+    events = list(_events(source))
+    found = []
+    for name, fields in _GIVES.items():
+        count = sum(not event.keys().isdisjoint(fields) for event in events)
+        if count:
+            found.append(name if 2 * count >= len(events) else f"({name})")
+    return ", ".join(found)
 
 
 def table() -> str:
     """The table, by name."""
     rows = [
-        f"| `{source.name}` | {source.summary} | {source.never_carries} | {source.stability} |"
+        f"| `{source.name}` | {source.summary} | {gives(source.name)} | {source.never_carries} | {source.stability} |"
         for source in sorted(SOURCES, key=lambda source: source.name)
     ]
     return "\n".join(
-        ("| source | what it is | what it never carries | stability |", "| --- | --- | --- | --- |", *rows, *_LAST, "")
+        (
+            "| source | what it is | what it gives (in parentheses: sometimes) | what it never carries | stability |",
+            "| --- | --- | --- | --- | --- |",
+            *rows,
+            *_LAST,
+            "",
+        )
     )
 
 

@@ -280,6 +280,8 @@ def _read_gateway(properties: Fields, event: AuditEvent) -> None:
     exchange = read_exchange(bodies["requestBody"], bodies["responseBody"])
     behind = read_exchange(bodies["backendRequestBody"], bodies["backendResponseBody"])
     _add_behind(exchange, behind)
+    # Any model may be behind the gateway: what speaks Anthropic's, Google's or Ollama's own API is theirs.
+    event.provider = exchange.provider or behind.provider or event.provider
     exchange.apply(event)
     _read_gateway_error(properties, event)
     for key in _HEADERS:

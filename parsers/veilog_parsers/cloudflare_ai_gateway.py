@@ -90,7 +90,7 @@ def _read_metadata(fields: Fields, event: AuditEvent) -> None:
 
 
 def _encrypted(value: Any) -> bool:
-    return type(value) is dict and "data" in value and value.keys() <= _ENVELOPE and len(value) > 1
+    return type(value) is dict and "data" in value and len(_ENVELOPE & value.keys()) > 1
 
 
 def _body(fields: Fields, name: str) -> Any:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from typing import Any, Final
+from urllib.parse import unquote
 
 from veilog_parsers.event import CleanText, Operation, SensitiveText
 from veilog_parsers.network import without_query
 from veilog_parsers.record import Fields
-from veilog_parsers.take import peek, take, take_identifier
+from veilog_parsers.take import identifier, peek, take, take_identifier
 
 PROVIDERS: Final = {
     "azure": "azure.ai.openai",
@@ -126,7 +127,7 @@ def provider_at(endpoint: str) -> CleanText | None:
 def model_at(endpoint: str) -> SensitiveText | None:
     """The model that a path names."""
     found = _MODEL_IN_PATH.search(endpoint)
-    return SensitiveText(found[1]) if found else None
+    return identifier(unquote(found[1])) if found else None
 
 
 def take_provider(fields: Fields, *path: str) -> SensitiveText | CleanText | None:

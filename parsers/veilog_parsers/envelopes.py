@@ -149,6 +149,8 @@ def _columns(row: Fields) -> tuple[str, Fields]:
 
 def _number(columns: Fields) -> int:
     value = columns.get("sequenceNumber", columns.get("SequenceNumber"))
+    if type(value) is str and value.isdecimal() and len(value) < 10:
+        value = int(value)
     return value if type(value) is int else 0
 
 

@@ -7,6 +7,7 @@ Verified against payloads of a running LiteLLM (SDK and proxy). What one would n
   shape decides how it is read, not ``call_type``.
 * The system prompt of Anthropic's and OpenAI's newer APIs is lost on the way: the log is not the whole prompt.
 * ``response_time`` is in seconds. A failed call has an empty response, and a traceback that is of no use here.
+* The older of its generic callbacks writes every value as Python does: messages and response are strings of it.
 * With LiteLLM's own redaction on, texts are the words ``redacted-by-litellm``: no text, so no hash of one.
 """
 
@@ -17,6 +18,7 @@ from typing import Any, Final
 from veilog_parsers.event import AuditEvent, CleanText, Kind, Message, Operation, Outcome, SensitiveText, Text, UserType
 from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.outcomes import outcome_of_error
+from veilog_parsers.python_repr import decoded
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.take import (
@@ -29,7 +31,7 @@ from veilog_parsers.take import (
     take_str,
     take_text,
 )
-from veilog_parsers.times import take_time
+from veilog_parsers.times import parse_time, take_time
 from veilog_parsers.wire.read import open_body, read_exchange
 
 _REDACTED: Final = "redacted-by-litellm"
@@ -81,7 +83,10 @@ def _is_payload(fields: Fields) -> bool:
 
 def parse(fields: Fields) -> AuditEvent:
     """Read one payload."""
-    event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=take_time(fields, "startTime"))
+    for key in ("metadata", "error_information"):
+        _open(fields, key)
+    started = take_time(fields, "startTime") or parse_time(take_number(fields, "startTime"))
+    event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=started)
     _read_who(fields, event)
     _read_what(fields, event)
     _read_how(fields, event)
@@ -166,8 +171,8 @@ def _read_how(fields: Fields, event: AuditEvent) -> None:
 
 
 def _read_texts(fields: Fields, event: AuditEvent) -> None:
-    request: Any = {"messages": open_body(fields, "messages")}
-    response = open_body(fields, "response")
+    request: Any = {"messages": _open(fields, "messages")}
+    response = _open(fields, "response")
     if type(request["messages"]) is str:
         request = {"prompt": request["messages"]}
     exchange = read_exchange(request, response)
@@ -181,6 +186,14 @@ def _read_texts(fields: Fields, event: AuditEvent) -> None:
     exchange.prompt = _without_redacted(exchange.prompt)
     exchange.response = _without_redacted(exchange.response)
     exchange.apply(event)
+
+
+def _open(fields: Fields, key: str) -> Any:
+    """Decode what is under a key in place, from JSON or from what Python prints of it."""
+    body = open_body(fields, key)
+    if type(body) is str and (printed := decoded(body)) is not None:
+        body = fields[key] = printed
+    return body
 
 
 def _without_redacted(messages: list[Message]) -> list[Message]:

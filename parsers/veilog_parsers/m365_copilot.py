@@ -2,12 +2,14 @@
 
 An interaction says who, in which app and thread, with which model, and which documents Copilot opened for the answer.
 Prompts and answers are never there, only ids and flags of messages. Interactions are ``ai_access``, since they are a
-use of a model; every other record of the Copilot workload (settings, plugins, prompt books) is ``ai_control_plane``.
+use of a model; every other record of the Copilot workload (settings, plugins, prompt books) is ``ai_control_plane``,
+and so are those about applications that have interactions exported or are notified of them.
 
 What one would not guess: ``CreationTime`` is UTC without saying so; ``ClientIP`` may be an IPv4 address in IPv6's
-clothes, with or without its colons (``::ffff:10.0.0.1``, ``ffff:10.0.0.1``); ``UserKey`` is the object id, or the
-name again. Exports wrap the record as JSON in ``AuditData`` (see ``envelopes``). Documents' names, sensitivity labels
-and the flags of attempted jailbreaks and injections are left: no field is for them.
+clothes, with or without its colons (``::ffff:10.0.0.1``, ``ffff:10.0.0.1``); ``UserKey`` is the object id, or the name
+again; some exports have numbers as strings, and Copilot's data flattened into the record. Exports wrap the record as
+JSON in ``AuditData`` (see ``envelopes``). Documents' names, sensitivity labels and the flags of attempted jailbreaks
+and injections are left: no field is for them.
 """
 
 from __future__ import annotations
@@ -57,6 +59,25 @@ _MAPPED: Final = ("::ffff:", "ffff:")
 _BOOKKEEPING: Final = known("CopilotLogVersion RecordType Version Workload")
 
 
+_LISTENERS: Final = frozenset(
+    (
+        "AIEnterpriseInteractionsExported",
+        "AIInteractionCreatedNotification",
+        "AIInteractionDeletedNotification",
+        "AIInteractionUpdatedNotification",
+        "SubscribedToAIInteractions",
+    )
+)
+"""What tells of applications that read interactions, in whatever workload."""
+_COPILOT_OPERATIONS: Final = tuple(_INTERACTIONS | _LISTENERS)
+
+
+def _is_copilot_operation(fields: Fields) -> bool:
+    operation = fields["Operation"]
+    # An export says the operation again beside the record that it wraps.
+    return "UserId" in fields and "AuditData" not in fields and operation in _COPILOT_OPERATIONS
+
+
 def _is_copilot_event(fields: Fields) -> bool:
     return type(fields.get("Operation")) is str and "UserId" in fields
 
@@ -69,10 +90,11 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
     event.tenant_id = take_identifier(fields, "OrganizationId")
     event.user_name = take_identifier(fields, "UserId")
     event.user_id = take_identifier(fields, "UserKey") or event.user_name
-    number = fields.get("UserType")
-    if type(number) is int and 0 <= number < len(_USER_TYPES):
-        take_int(fields, "UserType")
+    number = take_int(fields, "UserType")
+    if number is not None and 0 <= number < len(_USER_TYPES):
         event.user_type = _USER_TYPES[number]
+    elif number is not None:
+        fields["UserType"] = number
     address = fields.get("ClientIP")
     if type(address) is str and "." in address:
         for prefix in _MAPPED:
@@ -116,8 +138,9 @@ def parse(fields: Fields) -> AuditEvent:
     )
     _read_who(fields, event)
     data = open_json(fields, "CopilotEventData")
-    if type(data) is dict:
-        _read_copilot(data, event)
+    _read_copilot(data if type(data) is dict else fields, event)
+    event.conversation_id = event.conversation_id or take_identifier(fields, "Message", "ThreadId")
+    discard(fields, ("Message", "Id"), ("Message", "SizeInBytes"))
     if used:
         agent = peek(fields, "AgentId") or peek(data, "AgentId")
         event.operation = Operation.INVOKE_AGENT if agent else Operation.CHAT
@@ -136,6 +159,10 @@ SOURCE: Final = Source(
         "https://learn.microsoft.com/en-us/office/office-365-management-api/copilot-schema",
         "https://learn.microsoft.com/en-us/purview/audit-copilot",
     ),
-    markers={"CopilotEventData": _is_copilot_event, "Workload": _is_copilot_workload},
+    markers={
+        "CopilotEventData": _is_copilot_event,
+        "Operation": _is_copilot_operation,
+        "Workload": _is_copilot_workload,
+    },
     parse=parse,
 )

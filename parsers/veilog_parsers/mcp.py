@@ -276,6 +276,9 @@ def _read_result(result: Fields, method: str, event: AuditEvent, exchange: Excha
         exchange.failed = True
         event.error_code = _TOOL_ERROR
     turn = Turn()
+    if method == "elicitation/create":
+        # The fields of a form, whatever they are called.
+        _add_other(result, "content", turn)
     exchange.answered_model = take_identifier(result, "model")
     take_finish(result, exchange, "stopReason")
     if method in _CALLS:
@@ -289,7 +292,7 @@ def _read_result(result: Fields, method: str, event: AuditEvent, exchange: Excha
             turn.take(completion, "values")
             discard_known(completion, _BOOKKEEPING)
         discard(result, "role", "action")
-        # What content no reader knows, and an elicited form, is what the other side said, too.
+        # What content no reader knows is what the other side said, too.
         for key in ("content", "structuredContent", "inputRequests"):
             _add_other(result, key, turn)
     else:

@@ -44,6 +44,7 @@ from veilog_parsers.take import (
     discard_known,
     identifier,
     known,
+    open_json,
     peek,
     take,
     take_count,
@@ -145,6 +146,14 @@ _CONVERSATION: Final = _names(
     "gen_ai.conversation.id gen_ai.openai.thread.id traceloop.association.properties.conversation_id "
     "traceloop.association.properties.thread_id"
 )
+_CACHED: Final = (
+    _names("gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_read_input_tokens"),
+    _names(
+        "gen_ai.usage.cache_write.input_tokens gen_ai.usage.cache_creation.input_tokens "
+        "gen_ai.usage.cache_creation_input_tokens"
+    ),
+)
+_GUARDRAILS: Final = ("gen_ai.bedrock.guardrail.input_filter", "gen_ai.bedrock.guardrail.output_filter")
 _SESSION: Final = _names("session.id traceloop.association.properties.session_id")
 _USER: Final = _names(
     "user.id enduser.id user.email llm.user gen_ai.user gen_ai.openai.request.user "
@@ -261,10 +270,33 @@ def _read_usage(attributes: Fields, event: AuditEvent) -> None:
         count = _first(take_count, attributes, names)
         if getattr(event, field) is None:
             setattr(event, field, count)
+    _add_cached(attributes, event)
     reasons = take_list(attributes, "gen_ai.response.finish_reasons")
     named: list[Text] = [name for item in reasons or [] if (name := identifier(item))]
     reason = _first(take_identifier, attributes, ("llm.finish_reason", "gen_ai.response.finish_reason"))
     event.finish_reasons = event.finish_reasons or named or ([reason] if reason else None)
+
+
+def _add_cached(attributes: Fields, event: AuditEvent) -> None:
+    """The conventions count cached tokens as input. What is less than its own part was counted without them."""
+    cached = sum(_first(take_count, attributes, names) or 0 for names in _CACHED)
+    if event.input_tokens is not None and cached > event.input_tokens:
+        event.input_tokens += cached
+        if event.output_tokens is not None:
+            event.token_count = event.input_tokens + event.output_tokens
+
+
+def _has_guardrail_found(attributes: Fields) -> bool:
+    """Whether Bedrock's guardrail intervened. Traceloop tells what it found, and quotes words, which are dropped."""
+    found = False
+    for name in _GUARDRAILS:
+        verdict = open_json(attributes, name) if name in attributes else None
+        for filters in [verdict] if type(verdict) is dict else dicts(verdict):
+            sensitive = filters.get("sensitive")
+            kinds = [*filters.values(), *(sensitive.values() if type(sensitive) is dict else ())]
+            found |= any(type(kind) is list and bool(kind) for kind in kinds)
+            take(filters, "words")
+    return found
 
 
 def _read_outcome(fields: Fields, holders: list[Fields], event: AuditEvent) -> None:
@@ -293,7 +325,9 @@ def _read_outcome(fields: Fields, holders: list[Fields], event: AuditEvent) -> N
         event.outcome_status = outcome_of_error(" ".join((*told, *(error.reveal() for error in errors))))
         if told and told[0].isdigit():
             event.http_status = int(told[0])
-    if any(reason.reveal() == "content_filter" for reason in event.finish_reasons or [] if not isinstance(reason, str)):
+    filtered = [_has_guardrail_found(attributes) for attributes in holders]
+    reasons = [reason.reveal() for reason in event.finish_reasons or [] if not isinstance(reason, str)]
+    if any(filtered) or "content_filter" in reasons:
         event.outcome_status = Outcome.CONTENT_FILTERED
 
 

@@ -6,7 +6,7 @@ OpenInference's ``llm.input_messages.0.message.content``), and whole bodies (``i
 call often has the same text in two of them: each text counts once, from where it is found first.
 
 What one would not guess: the same attribute is a JSON string on a span and structured on a log record; an SDK's length
-limit may have cut such a string, which then is text like any other; parts keep their text under ``content``.
+limit may have cut such a string, which is read as far as it goes; parts keep their text under ``content``.
 """
 
 from __future__ import annotations

@@ -6,17 +6,21 @@ record's body the record and puts all else into the entry's metadata. Here both 
 JSON and plain attributes: a span, or the log records of one call under ``logs``.
 
 A call's span and its log records name the same trace and span. Where they come in one document they become one record;
-log records about model calls that come without their span become one record per call, as far as their ids tell. What
-is about no model call stays by itself.
+log records about model calls that come without their span become one record per call, as far as their ids tell: those
+of one document, of one array, or of one chunk of entries (see ``Calls``). What is about no model call stays by itself.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Any, Final, Generic, TypeVar
 
-from veilog_parsers.record import Fields
+from veilog_parsers.record import Fields, RawRecord
 from veilog_parsers.take import dicts
+
+T = TypeVar("T")
 
 _CONVENTIONS: Final = ("gen_ai.", "llm.", "openinference.span.kind", "traceloop.entity.", "traceloop.span.kind")
 """How attributes of model calls begin. Traceloop's other attributes are on every span of a workflow."""
@@ -72,8 +76,8 @@ def open_fluent_bit(body: Any, metadata: Fields, group: Any = None) -> Fields | 
         "body": body["log"] if type(body) is dict and body.keys() == {"log"} else body,
         "timeUnixNano": about.get("timestamp"),
         "observedTimeUnixNano": about.get("observed_timestamp"),
-        "traceId": about.get("trace_id"),
-        "spanId": about.get("span_id"),
+        "traceId": _hex(about.get("trace_id")),
+        "spanId": _hex(about.get("span_id")),
     }
     if not is_model_log(log):
         return None
@@ -82,6 +86,11 @@ def open_fluent_bit(body: Any, metadata: Fields, group: Any = None) -> Fields | 
     resource = group.get("resource") if type(group) is dict else None
     resource = resource.get("attributes") if type(resource) is dict else None
     return _call(log, dict(resource) if type(resource) is dict else {})
+
+
+def _hex(value: Any) -> Any:
+    """An id in OTLP JSON's spelling: some releases of Fluent Bit have the bytes themselves."""
+    return value.hex() if type(value) is bytes else value
 
 
 def open_internal(fields: Fields) -> list[Any] | None:
@@ -93,6 +102,73 @@ def open_internal(fields: Fields) -> list[Any] | None:
     body = {key: value for key, value in fields.items() if key not in ("__internal__", "date")}
     call = open_fluent_bit(body, metadata, internal.get("group_attributes"))
     return None if call is None else [call]
+
+
+def join_internal(records: list[Any]) -> list[Any]:
+    """Records in an array: those that Fluent Bit's JSON outputs wrote of one call are put together."""
+    if not any(type(record) is dict and "__internal__" in record for record in records):
+        return records
+    out: list[Any] = []
+    calls: dict[tuple[str, str], Fields] = {}
+    for record in records:
+        opened = open_internal(record) if type(record) is dict and "__internal__" in record else None
+        call = opened[0] if opened else None
+        if call is None or not _append(calls, call):
+            out.append(record if call is None else call)
+    return out
+
+
+@dataclasses.dataclass(slots=True)
+class _Pending(Generic[T]):
+    origin: T
+    record: RawRecord
+    pieces: list[bytes]
+    size: int
+
+
+class Calls(Generic[T]):
+    """Log records that come from Fluent Bit entry by entry, put together call by call.
+
+    Args:
+        max_bytes: how large a call's log records may be together; more than that begin another record.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._pending: list[_Pending[T]] = []
+        self._by_ids: dict[tuple[str, str], _Pending[T]] = {}
+
+    def add(self, origin: T, record: RawRecord) -> int:
+        """Keep a log record of a model call; how many its call has now, or 0: it is none, and was not kept.
+
+        Args:
+            origin: what to give back with the call; of its first log record that of all.
+            record: the entry.
+        """
+        call = open_fluent_bit(record.value, record.metadata, record.group) if "otlp" in record.metadata else None
+        if call is None:
+            return 0
+        ids, (log,) = _ids(call), call["logs"]
+        known = self._by_ids.get(ids) if ids else None
+        if known and known.size + len(record.raw) <= self._max_bytes and not _is_over(known.record.value, log):
+            known.record.value["logs"].append(log)
+            known.pieces.append(record.raw)
+            known.size += len(record.raw)
+            return len(known.pieces)
+        # Its metadata was read, and is not to be read again.
+        record = dataclasses.replace(record, value=call, metadata={})
+        pending = _Pending(origin, record, [record.raw], len(record.raw))
+        self._pending.append(pending)
+        if ids:
+            self._by_ids[ids] = pending
+        return 1
+
+    def take(self) -> Iterator[tuple[T, RawRecord]]:
+        """Give back what was kept, in the order in which the calls began."""
+        pending, self._pending, self._by_ids = self._pending, [], {}
+        for call in pending:
+            call.record.raw = b"".join(call.pieces)
+            yield call.origin, call.record
 
 
 def is_model_call(attributes: Any) -> bool:
@@ -202,6 +278,18 @@ def _join(out: list[Any], logs: list[Fields]) -> None:
                 known.append(log)
             else:
                 out.append(_call(log, {}))
+
+
+def _append(calls: dict[tuple[str, str], Fields], call: Fields) -> bool:
+    """Put a call's log record to what is known of the same call, if it is not over."""
+    ids, (log,) = _ids(call), call["logs"]
+    known = calls.get(ids) if ids else None
+    if known is not None and not _is_over(known, log):
+        known["logs"].append(log)
+        return True
+    if ids:
+        calls[ids] = call
+    return False
 
 
 def _is_over(call: Fields, log: Fields) -> bool:

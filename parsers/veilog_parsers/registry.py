@@ -60,7 +60,7 @@ from veilog_parsers.envelopes import (
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, CleanText, Cloud, Kind, SensitiveTree
 from veilog_parsers.lines import LineTest, head_of
-from veilog_parsers.otlp import as_one_document, open_fluent_bit
+from veilog_parsers.otlp import as_one_document, join_internal, open_fluent_bit
 from veilog_parsers.record import Fields, RawRecord
 from veilog_parsers.shapes import Shapes
 from veilog_parsers.source import KeyedTest, Source
@@ -212,7 +212,7 @@ class Registry:
 
     def _open_batch(self, values: list[Any], around: Around) -> Iterator[Opened]:
         document = as_one_document(values)
-        for item in [document] if document else join_rows(join_partial_lines(values)):
+        for item in [document] if document else join_rows(join_partial_lines(join_internal(values))):
             yield from self._open(item, 1, around)
 
     def _open_all(self, inside: list[Any], depth: int, around: Around) -> Iterator[Opened]:

@@ -4,8 +4,8 @@
 ...``, and with ``--enable-log-outputs`` ``Generated response chatcmpl-2f95 (streaming complete): output: '...',
 output_token_ids: ..., finish_reason: stop``. What one would not guess:
 
-* Texts are Python's ``repr``: in single or in double quotes, with escapes. They are decoded here by hand, never
-  evaluated; a text that was cut off in the middle ends where it ends.
+* Texts are Python's ``repr``: in single or in double quotes, with escapes (see ``python_repr``). A text that was cut
+  off in the middle ends where it ends.
 * The prompt is the chat in the model's template, all roles in one: it counts as one turn of the user.
 * Newer releases print the prompt in a line of its own (``Request ... details:``), at level DEBUG.
 * Lines have no year, no zone, no model and no user. ``request_id`` joins a request with its response.
@@ -22,6 +22,7 @@ from typing import Final
 
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, Role, SensitiveText
 from veilog_parsers.lines import finish, line_of, markers, open_line
+from veilog_parsers.python_repr import unquoted
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.take import discard, identifier, take_identifier, take_str
@@ -35,29 +36,10 @@ LINE: Final = re.compile(
     re.DOTALL,
 )
 _ADAPTER: Final = re.compile(r"lora_name='([^'\s]{1,256})'")
-_ESCAPE: Final = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))", re.DOTALL)
-_PLAIN_ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 def _is_vllms(head: str) -> bool:
     return "Received request " in head or "Generated response " in head or " details: prompt: " in head
-
-
-def unquoted(literal: str) -> str:
-    """The text that a Python string literal (its ``repr``) stands for, whole or cut off; "" for ``None``."""
-    if literal[:1] not in ("'", '"'):
-        return ""
-    text = literal[1:-1] if len(literal) > 1 and literal[-1] == literal[0] else literal[1:]
-    return _ESCAPE.sub(_character, text) if "\\" in text else text
-
-
-def _character(escape: re.Match[str]) -> str:
-    code = escape[1] or escape[2] or escape[3]
-    if code is None:
-        return _PLAIN_ESCAPES.get(escape[4], escape[4])
-    number = int(code, 16)
-    # Half a surrogate pair is no character, and no encoder takes it.
-    return "\ufffd" if number > 0x10FFFF or 0xD800 <= number <= 0xDFFF else chr(number)
 
 
 def parse(fields: Fields) -> AuditEvent:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from parsed import said
 from samples import SAMPLES
 from veilog_parsers.azure_monitor import SOURCE
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, Text, UserType
@@ -230,7 +231,7 @@ def test_llm_rows_in_pascal_case_and_with_cut_messages() -> None:
         }
     )
     assert (event.input_tokens, reveal(event.model_name), reveal(event.request_id)) == (3, "gpt-4o", "c-1")
-    assert [part.reveal() for part in event.prompt_messages[0].parts] == ['[{"role":"user","content":"cu']
+    assert [part.reveal() for part in event.prompt_messages[0].parts] == ["cu"]
 
 
 @pytest.mark.parametrize(
@@ -253,3 +254,29 @@ def test_wrong_types_everywhere_are_left() -> None:
     event = SOURCE.parse(fields)
     assert (event.user_id, event.model_name, event.latency_ms, event.http_status) == (None,) * 4
     assert set(remainder(fields)) == keys
+
+
+def test_rows_with_their_numbers_as_strings_are_put_in_order() -> None:
+    pieces = (("10", '"}]'), ("9", "lo"), ("8", '[{"role":"user","content":"hel'))
+    rows = [
+        {
+            "category": "GatewayLlmLogs",
+            "correlationId": "c",
+            "properties": {"sequenceNumber": n, "requestMessages": text},
+        }
+        for n, text in pieces
+    ]
+    (event,) = Registry().parse(RawRecord({"records": rows}, b""))
+    assert isinstance(event, AuditEvent)
+    assert said(event.prompt_messages) == ["hello"]
+
+
+def test_any_model_may_be_behind_the_gateway() -> None:
+    assert SOURCE.parse(load("good_apim_anthropic")).provider == "anthropic"
+    assert SOURCE.parse(load("good_apim_gateway")).provider == "azure.ai.openai"
+
+
+def test_bodies_that_the_gateway_cut_are_read_as_far_as_they_go() -> None:
+    event = SOURCE.parse(load("good_apim_cut_bodies"))
+    assert said(event.prompt_messages)[1].endswith("The heating in flat 14 has been off sin")
+    assert said(event.response_messages) == ["I am sorry to hear that, Mr. Jans"]

@@ -47,3 +47,11 @@ def test_the_gateway_s_own_blocks() -> None:
 
 def test_other_logpush_datasets_are_not_taken() -> None:
     assert Registry().recognize({"Provider": "x", "ClientIP": "198.51.100.1"}) is None
+
+
+def test_more_beside_an_encrypted_body_makes_it_no_text() -> None:
+    body = {"type": "encrypted", "key": "a2V5", "iv": "aXY=", "data": "c2VjcmV0"}
+    fields = load("good_encrypted") | {"RequestBody": body}
+    event = SOURCE.parse(fields)
+    assert event.prompt_messages == []
+    assert fields["RequestBody"] == "encrypted"

@@ -9,6 +9,7 @@ import pytest
 from parsed import load, reveal, said, turns
 from veilog_parsers.event import Kind, Operation, Outcome, UserType
 from veilog_parsers.github_copilot_audit import SOURCE
+from veilog_parsers.take import remainder
 
 NAME = "github_copilot_audit"
 
@@ -42,12 +43,21 @@ def test_both_halves_of_a_call() -> None:
     assert reveal(asked.request_id) == reveal(answered.request_id)
 
 
-@pytest.mark.parametrize("half", ["request", "response"])
-def test_a_body_that_was_cut_is_still_text(half: str) -> None:
+@pytest.mark.parametrize(
+    ("half", "body", "text"),
+    [
+        ("request", None, "Write to mara.lind@werft-nord.de"),
+        ("response", '{"choices":[{"message":{"content":"I wr', "I wr"),
+        ("request", '{"model":broken}', '{"model":broken}'),
+        ("response", '{"model":broken}', '{"model":broken}'),
+    ],
+)
+def test_a_body_that_was_cut_is_still_text(half: str, body: str | None, text: str) -> None:
     fields = load(NAME, "good_usage_truncated") | {"type": half}
+    fields["body"] = body or fields["body"]
     event = SOURCE.parse(fields)
-    assert "mara.lind@werft-nord.de" in said(event.prompt_messages + event.response_messages)[0]
-    assert "body" not in fields
+    assert said(event.prompt_messages + event.response_messages) == [text]
+    assert not remainder({"body": fields.get("body")})
 
 
 def test_an_error_in_a_response() -> None:

@@ -106,3 +106,14 @@ def test_wrong_types_are_left() -> None:
     assert (event.user_id, event.model_name, event.input_tokens, event.outcome_status) == (None,) * 4
     left = remainder(fields)
     assert {"id", "model", "metadata", "messages", "prompt_tokens", "end_user"} <= set(left)
+
+
+def test_what_python_printed_is_read_like_json() -> None:
+    event = parse("good_printed_by_python")
+    prompt, response = texts(event)
+    assert prompt[0] == "You write for the harbour's newsletter."
+    assert prompt[1].endswith("it's her last day.\nKeep it short.")
+    assert response == ["Dear Birte, thank you for 30 years. It won't be the same without you."]
+    assert (event.input_tokens, event.output_tokens, event.latency_ms) == (48, 19, 1250)
+    assert reveal(event.user_id) == "tjark.ehlers@hafen-post.de"
+    assert event.timestamp == "2026-11-23T07:46:40.25Z"

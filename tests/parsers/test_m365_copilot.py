@@ -64,7 +64,8 @@ def test_without_a_key_the_name_is_the_id() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "user_type"), [(0, UserType.USER), (2, UserType.USER), (5, UserType.SERVICE), (99, None), ("0", None)]
+    ("number", "user_type"),
+    [(0, UserType.USER), (2, UserType.USER), (5, UserType.SERVICE), (99, None), ("0", UserType.USER)],
 )
 def test_user_types(number: Any, user_type: UserType | None) -> None:
     assert parse(UserType=number).user_type is user_type
@@ -104,3 +105,21 @@ def test_exports_hold_the_record_in_a_string() -> None:
 )
 def test_recognition(fields: dict[str, Any], recognized: bool) -> None:
     assert any(test(fields) for key, test in SOURCE.markers.items() if key in fields) is recognized
+
+
+def test_numbers_as_strings_and_flattened_data() -> None:
+    event = SOURCE.parse(load("m365_copilot", "good_flattened"))
+    assert (event.kind, event.user_type) == (Kind.AI_ACCESS, UserType.USER)
+    assert (reveal(event.conversation_id), reveal(event.model_name)) == (
+        "19:k2Vq8YtLw0RzXnB5HsDj@thread.v2",
+        "gpt-5-chat",
+    )
+
+
+def test_notifications_of_interactions_name_their_thread_in_any_workload() -> None:
+    fields = load("m365_copilot", "good_notification")
+    assert Registry().recognize(fields) is SOURCE
+    event = SOURCE.parse(fields)
+    assert event.kind is Kind.AI_CONTROL_PLANE
+    assert reveal(event.conversation_id) == "19:k2Vq8YtLw0RzXnB5HsDj@thread.v2"
+    assert Registry().recognize(load("m365_copilot", "good_notification") | {"Operation": "FileAccessed"}) is None

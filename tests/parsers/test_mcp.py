@@ -127,3 +127,9 @@ def test_wrong_types_are_left() -> None:
     assert (event.timestamp, event.user_id, event.client_ip, event.http_status, event.latency_ms) == (None,) * 5
     left = event.unmapped.reveal()  # type: ignore[union-attr]
     assert {"id", "timestamp", "user_id", "client_ip", "status_code", "duration_ms", "error"} <= set(left)
+
+
+def test_a_form_s_fields_are_texts_whatever_they_are_called() -> None:
+    form = {"name": "Ebba", "url": "x", "status": "s", "data": "d"}
+    event = parse({"jsonrpc": "2.0", "id": 1, "result": {"action": "accept", "content": dict(form)}})
+    assert [json.loads(text) for text in response(event)] == [form]

@@ -215,7 +215,13 @@ def test_labels_beside_an_exchange_stay_unmapped() -> None:
     assert remainder(fields) == {"_src": {"file": "x"}, "oracle": {"model": "y"}}
 
 
-@pytest.mark.parametrize("body", ["", "not json", '{"messages":[{"role":"user","content":"cut o'])
+def test_body_that_was_cut_is_read_as_far_as_it_goes() -> None:
+    body = '{"model":"gpt-4.1","messages":[{"role":"system","content":"s"},{"role":"user","content":"cut o'
+    event = SOURCE.parse(record(request=body, response='{"choices":[{"message":{"content":"hel'))
+    assert texts(event) == (["s", "cut o"], ["hel"])
+
+
+@pytest.mark.parametrize("body", ["", "not json", '{"messages":[{"role":"user","content":unquoted'])
 def test_body_that_is_no_json_is_no_text(body: str) -> None:
     fields = record(request=body, endpoint="/v1/chat/completions")
     assert texts(SOURCE.parse(fields)) == ([], ["hello"])
@@ -276,3 +282,18 @@ VALUES = st.recursive(
 def test_no_record_breaks_the_parser(fields: dict[str, Any]) -> None:
     recognized(fields)
     assert isinstance(SOURCE.parse(fields), AuditEvent)
+
+
+@pytest.mark.parametrize(
+    ("response", "outcome"),
+    [
+        ({"choices": [{"message": {"content": "a"}}]}, Outcome.SUCCESS),
+        ({"data": [{"embedding": [0.1]}], "usage": {"prompt_tokens": 3, "total_tokens": 3}}, None),
+        ({"error": {"code": "server_error"}}, Outcome.FAILURE),
+        (None, None),
+    ],
+)
+def test_who_has_an_answer_was_answered(response: Any, outcome: Outcome | None) -> None:
+    fields = record(response=response)
+    fields.pop("status", None)
+    assert SOURCE.parse(fields).outcome_status is outcome

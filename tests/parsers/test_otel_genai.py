@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from samples import SAMPLES
 from veilog_filters.forward import Chunk, Entry, ServerConnection
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, Role, Text, UserType
+from veilog_parsers.otlp import Calls
 from veilog_parsers.record import RawRecord
 from veilog_parsers.registry import Registry
 
@@ -42,7 +45,7 @@ def response(event: AuditEvent) -> list[str]:
     return [part.reveal() for message in event.response_messages for part in message.parts]
 
 
-def span(attributes: dict[str, Any], **more: Any) -> dict[str, Any]:
+def span(attributes: Any, **more: Any) -> dict[str, Any]:
     return {"traceId": "ab" * 16, "spanId": "cd" * 8, "attributes": attributes, **more}
 
 
@@ -97,7 +100,7 @@ def test_texts_that_span_and_events_both_carry_count_once_and_others_are_kept() 
     said = [{"role": "user", "parts": [{"type": "text", "content": "a"}]}]
     attributes = [{"key": "gen_ai.input.messages", "value": {"stringValue": json.dumps(said)}}]
     document = logs(log("gen_ai.user.message", content="a"), log("gen_ai.user.message", content="only logged"))
-    (event,) = parse({"resourceSpans": [{"scopeSpans": [{"spans": [span(attributes)]}]}], **document})  # type: ignore[arg-type]
+    (event,) = parse({"resourceSpans": [{"scopeSpans": [{"spans": [span(attributes)]}]}], **document})
     assert [text for _, text in prompt(event)] == ["a", "only logged"]
 
 
@@ -142,7 +145,7 @@ def test_what_is_not_built_like_otlp_is_an_event_or_rejected_alone() -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ('[{"role":"user","parts":[{"type":"text","content":"cut of', '[{"role":"user","parts":[{"type":"text","content":"cut of'),
+        ('[{"role":"user","parts":[{"type":"text","content":"cut of', "cut of"),
         ('{"invoice": 7}', '{"invoice": 7}'),
         ("plain", "plain"),
         ('[{"role":"user","content":"as OpenAI has it"}]', "as OpenAI has it"),
@@ -203,6 +206,41 @@ def test_headers_and_tracebacks_do_not_even_count_as_unmapped() -> None:
         assert "Traceback" not in left
 
 
+def test_a_guardrail_s_verdict_counts_and_the_words_it_quotes_are_dropped() -> None:
+    events = parse(load("error_guardrail"))
+    assert [event.outcome_status for event in events] == [Outcome.CONTENT_FILTERED] * 2
+    left = [json.dumps(event.unmapped.reveal()) if event.unmapped else "" for event in events]  # type: ignore[union-attr]
+    assert "Heron" not in "".join(left)
+    assert "unreleased-products" in left[0]
+    # A guardrail that found nothing did not intervene.
+    verdict = {"sensitive": {"pii": [], "regex": []}, "topic": [], "content": [], "words": []}
+    attributes = [
+        {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}},
+        {"key": "gen_ai.bedrock.guardrail.input_filter", "value": {"stringValue": json.dumps(verdict)}},
+    ]
+    (event,) = parse({"resourceSpans": [{"scopeSpans": [{"spans": [span(attributes)]}]}]})
+    assert event.outcome_status is not Outcome.CONTENT_FILTERED
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ({"input_tokens": 1167, "cache_read.input_tokens": 1163, "output_tokens": 9}, (1167, 9, None)),
+        (
+            {"input_tokens": 4, "cache_read.input_tokens": 18131, "output_tokens": 50, "total_tokens": 54},
+            (18135, 50, 18185),
+        ),
+        ({"input_tokens": 4, "cache_creation_input_tokens": 8, "cache_read_input_tokens": 2}, (14, None, None)),
+        ({"output_tokens": 50, "cache_read.input_tokens": 18131}, (None, 50, None)),
+    ],
+)
+def test_cached_tokens_are_input(counts: dict[str, int], expected: tuple[int | None, ...]) -> None:
+    """OpenTelemetry counts them as input; some instrumentations pass on Bedrock's count, which leaves them out."""
+    attributes = [{"key": f"gen_ai.usage.{name}", "value": {"intValue": str(n)}} for name, n in counts.items()]
+    (event,) = parse({"resourceSpans": [{"scopeSpans": [{"spans": [span(attributes)]}]}]})
+    assert (event.input_tokens, event.output_tokens, event.token_count) == expected
+
+
 def test_wrong_types_are_left() -> None:
     (event,) = parse(load("malformed"))
     assert (event.provider, event.model_name, event.input_tokens, event.outcome_status) == (None,) * 4
@@ -226,6 +264,105 @@ def test_what_fluent_bit_sends() -> None:
     # What was read is out of the metadata, which goes on; what tells where it belongs is still there.
     assert all("attributes" not in (entry.metadata or {})["otlp"] for entry in entries)
     assert (entries[0].metadata or {})["otlp"]["trace_id"] == "c09a6267a382a74b424c6eeeda683cd8"
+
+
+def fluent_bit_entry(name: str, body: Any, span_id: str = "cd" * 8) -> RawRecord:
+    about = {"event_name": name, "attributes": {"gen_ai.provider.name": "openai"}, "trace_id": "ab" * 16}
+    return RawRecord(body, b"raw", metadata={"otlp": about | {"span_id": span_id}})
+
+
+def test_entries_of_one_call_are_one_event_and_of_two_calls_two() -> None:
+    calls = Calls[int](1000)
+    entries = [
+        fluent_bit_entry("gen_ai.user.message", {"content": "first"}),
+        fluent_bit_entry("gen_ai.user.message", {"content": "other span"}, "ef" * 8),
+        fluent_bit_entry("gen_ai.choice", {"index": 0, "message": {"content": "a"}}),
+        fluent_bit_entry("gen_ai.choice", {"index": 1, "message": {"content": "b"}}),
+        fluent_bit_entry("gen_ai.user.message", {"content": "second"}),
+        fluent_bit_entry("gen_ai.user.message", {"content": "no span"}, "0" * 16),
+        fluent_bit_entry("gen_ai.user.message", {"content": "no span either"}, "0" * 16),
+    ]
+    assert [calls.add(number, entry) for number, entry in enumerate(entries)] == [1, 1, 2, 3, 1, 1, 1]
+    taken = list(calls.take())
+    assert [(origin, record.raw) for origin, record in taken] == [
+        (0, b"rawrawraw"),
+        *((number, b"raw") for number in (1, 4, 5, 6)),
+    ]
+    events = [event for _, record in taken for event in REGISTRY.parse(record)]
+    assert [[text for _, text in prompt(event)] for event in events if isinstance(event, AuditEvent)] == [
+        ["first"],
+        ["other span"],
+        ["second"],
+        ["no span"],
+        ["no span either"],
+    ]
+    assert isinstance(events[0], AuditEvent)
+    assert response(events[0]) == ["a", "b"]
+    assert list(calls.take()) == []
+
+
+def test_entries_about_no_model_and_more_than_a_record_may_hold_are_not_joined() -> None:
+    calls = Calls[str](7)
+    assert calls.add("", RawRecord({"log": "hello"}, b"raw")) == 0
+    assert calls.add("", RawRecord({"log": "hello"}, b"raw", metadata={"otlp": {"event_name": "started"}})) == 0
+    assert calls.add("", RawRecord({"log": "hello"}, b"raw", metadata={"otlp": 7})) == 0
+    asked = [calls.add("", fluent_bit_entry("gen_ai.user.message", {"content": "q"})) for _ in range(3)]
+    assert asked == [1, 2, 1]
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=4) | st.binary(max_size=4) | st.just("ab" * 8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(("log", "a", "gen_ai.x")), inner),
+    max_leaves=6,
+)
+ABOUT = st.fixed_dictionaries(
+    {},
+    optional={
+        "event_name": ANYTHING | st.sampled_from(("gen_ai.choice", "gen_ai.user.message")),
+        **dict.fromkeys(("attributes", "trace_id", "span_id", "timestamp", "observed_timestamp"), ANYTHING),
+    },
+)
+
+
+@given(st.lists(st.tuples(ANYTHING, ABOUT | ANYTHING, ANYTHING), max_size=5))
+def test_no_entry_breaks_the_joining(entries: list[tuple[Any, Any, Any]]) -> None:
+    """It runs outside of what catches a parser's failures."""
+    calls, left = Calls[None](1000), 0
+    for body, about, group in entries:
+        group = group if isinstance(group, dict) else {}
+        left += not calls.add(None, RawRecord(body, b"raw", metadata={"otlp": about}, group=group))
+    taken = list(calls.take())
+    assert sum(len(record.raw) for _, record in taken) == 3 * (len(entries) - left)
+    for _, record in taken:
+        assert all(isinstance(event, AuditEvent) for event in REGISTRY.parse(record))
+
+
+def test_what_fluent_bit_sends_of_one_call_is_one_event() -> None:
+    connection = ServerConnection()
+    connection.receive_data(CAPTURE.read_bytes())
+    chunk = connection.next_event()
+    assert isinstance(chunk, Chunk)
+    calls = Calls[int](1_000_000)
+    for entry in chunk.entries:
+        if not entry.is_group_marker:
+            calls.add(0, RawRecord(entry.record, b"raw", metadata=entry.metadata or {}))
+    ((_, record),) = calls.take()
+    (event,) = REGISTRY.parse(record)
+    assert isinstance(event, AuditEvent)
+    assert [role for role, _ in prompt(event)] == [Role.SYSTEM, Role.SYSTEM, Role.USER]
+    assert response(event) == ["The solution to the equation \\(3x + 11 = 14\\) is \\(x = 1\\)."]
+
+
+def test_records_of_fluent_bit_s_json_that_are_one_call_s_are_joined_in_an_array() -> None:
+    def line(name: str, **body: Any) -> dict[str, Any]:
+        about = {"event_name": name, "attributes": {"gen_ai.system": "openai"}, "trace_id": "ab" * 16}
+        return {"date": 1.5, **body, "__internal__": {"log_metadata": {"otlp": about | {"span_id": "cd" * 8}}}}
+
+    both = [line("gen_ai.user.message", content="q"), line("gen_ai.choice", message={"content": "a"}, index=0)]
+    other = {"date": 1.5, "log": "hello", "__internal__": {"log_metadata": {"otlp": {"event_name": "started"}}}}
+    event, rest = parse([*both, other])
+    assert ([text for _, text in prompt(event)], response(event)) == (["q"], ["a"])
+    assert rest.source == "other"
 
 
 def test_a_log_record_through_fluent_bit_that_is_about_no_model_is_left_to_others() -> None:

@@ -79,9 +79,9 @@ def test_what_the_payload_repeats_is_not_read_twice() -> None:
 
 
 def test_a_body_that_was_cut_is_still_text() -> None:
-    event = parse(full_request='{"contents":[{"parts":[{"te', full_response='{"cand')
-    assert said(event.prompt_messages) == ['{"contents":[{"parts":[{"te']
-    assert said(event.response_messages) == ['{"cand']
+    event = parse(full_request='{"contents":[{"parts":[{"text":"as', full_response='{"candidates":cut}')
+    assert said(event.prompt_messages) == ["as"]
+    assert said(event.response_messages) == ['{"candidates":cut}']
 
 
 def test_a_blocked_prompt_is_filtered() -> None:

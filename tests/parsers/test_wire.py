@@ -249,6 +249,30 @@ RESPONSES: list[tuple[str, Any, list[list[str]]]] = [
         },
         [["r", "a", "n"]],
     ),
+    (
+        "what code that the model ran has printed",
+        {
+            "object": "response",
+            "output": [
+                {"type": "code_interpreter_call", "code": "f()", "outputs": [{"type": "logs", "logs": "printed"}]}
+            ],
+        },
+        [["f()", "printed"]],
+    ),
+    (
+        "what code that Claude ran has printed",
+        {
+            "type": "message",
+            "content": [
+                {
+                    "type": "code_execution_tool_result",
+                    "tool_use_id": "t",
+                    "content": {"type": "code_execution_result", "stdout": "o", "stderr": "e", "return_code": 0},
+                }
+            ],
+        },
+        [["o", "e"]],
+    ),
     ("image with revised prompt", {"data": [{"b64_json": "iVBO", "revised_prompt": "a tabby cat"}]}, [["a tabby cat"]]),
     (
         "anthropic",

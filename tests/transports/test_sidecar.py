@@ -18,9 +18,10 @@ import orjson
 import pytest
 import yaml
 
+from canary import MARKER, planted_everywhere
 from forward_peers import Collector, Shipper, Sidecar, free_port, in_loop, samples_of, wait_for
 from samples import SAMPLES
-from test_canary import ALL, MARKER, PATTERN, planted_everywhere
+from test_canary import ALL, PATTERN
 from veilog_filters.forward import Entry, EventTime
 from veilog_filters.forward.events import GROUP_START_SECONDS
 from veilog_filters.transports.process import REPORT_SECS

@@ -7,6 +7,7 @@ import gzip
 import resource
 import struct
 import tracemalloc
+from typing import Any
 
 import msgpack
 import pytest
@@ -133,6 +134,39 @@ async def test_prompts_in_metadata_are_read_and_do_not_go_on_with_it() -> None:
         assert inside.metadata == {"otlp": {"trace_id": "ab" * 16, "event_name": about["event_name"]}}
         assert (inside.record["source"], inside.record["prompt_chars"]) == ("otel_genai", 14)
         assert (inside.record["user_name"], "user_name" in outside.record) == ("s7", False)
+    await hop.stop()
+
+
+@in_loop
+async def test_log_records_of_one_call_in_a_chunk_are_one_event() -> None:
+    hop = Collector()
+    await hop.start()
+
+    def about(name: str, trace: bytes = b"\xab") -> dict[str, Any]:
+        attributes = {"gen_ai.system": "openai"}
+        return {"otlp": {"trace_id": trace * 16, "span_id": b"\xcd" * 8, "event_name": name, "attributes": attributes}}
+
+    start, end = EventTime(GROUP_START_SECONDS, 0), EventTime(GROUP_END_SECONDS, 0)
+    entries = [
+        Entry(start, {"schema": "otlp"}, {"resource": {"attributes": {"service.name": "s7"}}}),
+        Entry(EventTime(1_740_994_863, 1), about("gen_ai.user.message"), {"content": "quiet"}),
+        Entry(EventTime(1_740_994_863, 2), about("gen_ai.user.message", b"\xef"), {"content": "another call"}),
+        Entry(EventTime(1_740_994_863, 3), about("gen_ai.choice"), {"message": {"content": "answer"}, "index": 0}),
+        Entry(EventTime(1_740_994_863, 4), {}, RECORD),
+        Entry(end, {}, {}),
+    ]
+    async with running(hop) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send_entries("otlp", entries, "c1")
+        assert await shipper.ack() == "c1"
+        (chunk,) = hop.chunks
+        sizes = [(entry.record.get("prompt_chars"), entry.record.get("response_chars")) for entry in chunk.entries]
+        assert sizes == [(None, None), (5, 6), (12, None), (None, None), (None, None)]
+        first = chunk.entries[1]
+        assert first.time == entries[1].time
+        assert (first.metadata or {})["otlp"]["event_name"] == "gen_ai.user.message"
+        assert "attributes" not in (first.metadata or {})["otlp"]
+        assert sidecar.worker.pipeline.counts.received == 4
     await hop.stop()
 
 

@@ -15,7 +15,7 @@ import contextlib
 import os
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,6 +45,7 @@ from veilog_filters.pipeline import Damaged, Pipeline
 from veilog_filters.transports.addresses import server_tls, split
 from veilog_filters.transports.sender import Sender
 from veilog_parsers.errors import ErrorType
+from veilog_parsers.otlp import Calls
 from veilog_parsers.record import RawRecord
 from veilog_parsers.times import from_epoch_ns
 
@@ -176,19 +177,14 @@ class Worker:
         loop = asyncio.get_running_loop()
         pause_at = loop.time() + _SLICE_SECS
         out: list[Entry] = []
-        group: dict[str, Any] = {}
-        for entry in chunk.entries:
-            if entry.is_group_marker:
-                # The mark of a group's end has no body.
-                group = entry.record if type(entry.record) is dict else {}
-            if entry.is_group_marker and not self._keep_metadata:
+        for entry, record in self._records(chunk, pipeline):
+            if record is None and not self._keep_metadata:
                 continue
-            if entry.is_group_marker:
+            if record is None:
                 # A group's body names a resource and a scope: kept, cleaned, for the shipper that closes the group.
                 body = pipeline.clean(entry.record) if type(entry.record) is dict else {}
                 out.append(Entry(entry.time, self._metadata(entry, pipeline) or {}, body))
             else:
-                record = self._record(entry, chunk.tag, group, pipeline.fingerprinter)
                 events = pipeline(record)
                 # Only now: what a parser reads of the metadata (attributes with prompts) it takes out of it. Of a
                 # record in quarantine nobody knows whether it did.
@@ -199,6 +195,24 @@ class Worker:
                 await asyncio.sleep(0)
                 pause_at = loop.time() + _SLICE_SECS
         return out
+
+    def _records(self, chunk: Chunk, pipeline: Pipeline) -> Iterator[tuple[Entry, RawRecord | Damaged | None]]:
+        """The records of a chunk, log records of one model call as one; None for the marker of a group."""
+        group: dict[str, Any] = {}
+        calls = Calls[Entry](self._max_record_bytes)
+        for entry in chunk.entries:
+            record = None
+            if entry.is_group_marker:
+                # The mark of a group's end has no body.
+                group = entry.record if type(entry.record) is dict else {}
+            else:
+                record = self._record(entry, chunk.tag, group, pipeline.fingerprinter)
+            if isinstance(record, RawRecord) and (count := calls.add(entry, record)):
+                pipeline.counts.received += count > 1
+                continue
+            yield from calls.take()
+            yield entry, record
+        yield from calls.take()
 
     def _metadata(self, entry: Entry, pipeline: Pipeline) -> dict[str, Any] | None:
         """An entry's metadata, cleaned; none if it is empty: released Fluentds skip and acknowledge such entries."""

@@ -84,3 +84,6 @@ class Exchange:
         elif self.failed and event.outcome_status in (None, Outcome.SUCCESS):
             # Some gateways answer 200 with an error in the body: the body is right.
             event.outcome_status = self.error_outcome or Outcome.FAILURE
+        elif event.outcome_status is None and (self.response or self.finish_reasons or self.output_tokens is not None):
+            # Where nobody says how it went: who has an answer was answered.
+            event.outcome_status = Outcome.SUCCESS

@@ -16,6 +16,7 @@ from veilog_parsers.event import CleanText
 from veilog_parsers.record import Fields
 from veilog_parsers.take import dicts, peek
 from veilog_parsers.wire import anthropic, flat, gemini, ollama, openai
+from veilog_parsers.wire.cut import close
 from veilog_parsers.wire.errors import read_error
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.streams import assemble, events_of
@@ -77,7 +78,7 @@ def read_response(body: Any, exchange: Exchange) -> None:
 
 
 def decode(body: Any) -> Any:
-    """The JSON object or array in a string, or the events of a stream; anything else as it is."""
+    """The JSON object or array in a string, also one that was cut, or the events of a stream; all else as it is."""
     if type(body) is not str:
         return body
     text = body.lstrip()
@@ -85,7 +86,9 @@ def decode(body: Any) -> Any:
         try:
             return orjson.loads(text)
         except orjson.JSONDecodeError:
-            pass
+            cut = close(text)
+            if cut is not None:
+                return cut
     elif not text.startswith(("data:", "event:", "id:", ":")):
         return body
     return events_of(text) or body

@@ -58,6 +58,9 @@ _TEXTS: Final = (
     "output",
     "outputs",
     "results",
+    "logs",
+    "stdout",
+    "stderr",
 )
 _CALLS: Final = known("tool_calls executed_tools function_call")
 _ATTACHMENTS: Final = known("source file filename audio transcript")
