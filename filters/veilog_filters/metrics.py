@@ -23,6 +23,9 @@ class Counts:
         stage_events: events that went through a stage.
         cache_hits: texts whose findings were known, so that no detector ran.
         cache_misses: texts that were looked up and not known. Short texts without candidates are not looked up.
+        ner_texts: texts by what NER made of them (``detect.ner.RESULTS``); none without NER.
+        ner_seconds: time the model took, in seconds.
+        ner_recycles: how often the model was loaded anew, since its vocabulary had grown.
     """
 
     received: int = 0
@@ -37,6 +40,9 @@ class Counts:
     stage_events: Counter[str] = dataclasses.field(default_factory=Counter)
     cache_hits: int = 0
     cache_misses: int = 0
+    ner_texts: Counter[str] = dataclasses.field(default_factory=Counter)
+    ner_seconds: float = 0.0
+    ner_recycles: int = 0
 
     def add(self, other: Counts) -> None:
         """Add the counts of another pipeline to these."""

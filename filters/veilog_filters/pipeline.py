@@ -18,6 +18,7 @@ from veilog_filters.classify import ClassificationPolicy, Classifier, Evidence
 from veilog_filters.config import Config, defect_of, load_policy
 from veilog_filters.detect.fast import NamedDetector, detector_for
 from veilog_filters.detect.finding import Detector
+from veilog_filters.detect.ner import NerDetector
 from veilog_filters.encode import ENCODERS
 from veilog_filters.fingerprint import Fingerprinter, fingerprint, load_key
 from veilog_filters.inspect import Inspection, Inspector, counts
@@ -106,6 +107,7 @@ class Pipeline:
             except ValueError as error:
                 raise defect_of(config_path, "detect", error) from None
             names = detector.names
+        self.ner = detector if isinstance(detector, NerDetector) else None
         self.inspect = Inspector(detector, config.detect.max_text_bytes, config.limits.max_depth)
         self._redact = Redactor(config.redact, config.policy, self.inspect, self.fingerprinter)
         self._encode = ENCODERS[schema]
@@ -144,6 +146,8 @@ class Pipeline:
             self.counts.cache_hits += cache.hits - hits
             self.counts.cache_misses += cache.misses - misses
             self._cache_seen = (cache.hits, cache.misses)
+        if self.ner is not None:
+            self.ner.count_into(self.counts)
 
     def _process(self, record: RawRecord | Damaged) -> list[dict[str, Any]]:
         if isinstance(record, Damaged):
@@ -222,7 +226,9 @@ class Pipeline:
     def clean(self, tree: dict[str, Any]) -> dict[str, Any]:
         """A JSON object beside a record (a shipper's metadata), cleaned leaf by leaf; empty if that fails."""
         try:
-            return self._redact.tree(tree, self._tenant_id)
+            if self.ner is not None:
+                self.ner.begin()
+            return self._redact.tree(tree, self._tenant_id, "metadata")
         except Exception:
             self.counts.dropped[DROPPED_METADATA] += 1
             return {}
@@ -283,6 +289,8 @@ class Pipeline:
         coverage = self.inspect.coverage
         proof = Redaction(policy=self._policy_name, detectors=self._detectors)
         proof.truncated_bytes, proof.unmapped_fields = coverage.truncated_bytes, unmapped_fields
+        if self.ner is not None:
+            proof.ner_read_texts, proof.ner_left_out_texts = self.ner.read_texts, self.ner.left_out_texts
         self.counts.unmapped_fields += unmapped_fields
         if coverage.truncated_bytes:
             proof.status = RedactionStatus.TRUNCATED

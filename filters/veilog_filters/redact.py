@@ -214,7 +214,7 @@ class Redactor:
         if call.name is not None:
             cleaned.name = self._name(call.name, Handling.MACHINE, "tool", tenant)
         if self._keep_content and isinstance(call.arguments, SensitiveText):
-            cleaned.arguments = self.text(self._inspect.text(call.arguments.reveal()), tenant)
+            cleaned.arguments = self.text(self._inspect.text(call.arguments.reveal(), "tool_calls"), tenant)
         return cleaned
 
     def _content(self, event: AuditEvent, inspection: Inspection, tenant: str) -> Content | None:
@@ -264,13 +264,13 @@ class Redactor:
             return replaced[:hidden] + span[hidden:]
         return replaced
 
-    def tree(self, value: dict[str, Any], tenant: str) -> dict[str, Any]:
+    def tree(self, value: dict[str, Any], tenant: str, field: str = "unmapped") -> dict[str, Any]:
         """A JSON object with every key, string and card number cleaned.
 
         Raises:
             RecordError: it is nested too deeply.
         """
-        cleaned: dict[str, Any] = self._rebuild(self._inspect.tree(value), tenant)
+        cleaned: dict[str, Any] = self._rebuild(self._inspect.tree(value, field), tenant)
         return cleaned
 
     def _rebuild(self, tree: Any, tenant: str) -> Any:

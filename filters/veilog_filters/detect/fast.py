@@ -8,8 +8,8 @@ Importing Presidio takes seconds and compiling the prefilter too, so neither hap
 very configuration and these very versions is in the cache directory: then Presidio is imported for the first text in
 which something could match. What only Presidio can tell (an unknown recognizer) was told when that file was made.
 
-The prefilter needs Hyperscan, which not every platform has, and NER reads every text: there Presidio's engine runs as
-it is, with the same findings.
+The prefilter needs Hyperscan, which not every platform has: there Presidio's engine runs as it is, with the same
+findings. With NER, this detector serves the texts that no model reads; ``ner`` says which those are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import platform
 from typing import Any, Final, Protocol
 
 from veilog_filters import __version__
-from veilog_filters.config import Detect
+from veilog_filters.config import Detect, Ner
 from veilog_filters.detect import prefilter
 from veilog_filters.detect.cache import FindingsCache
 from veilog_filters.detect.finding import Finding
@@ -64,12 +64,26 @@ def detector_for(options: Detect) -> NamedDetector:
         ValueError: the configuration names a recognizer, entity or model that is not there. The message is fit for
             the person who wrote the configuration.
     """
-    if options.ner is not None or options.prefilter == "off" or not prefilter.available():
+    if options.ner is not None:
+        return _with_ner(options, options.ner)
+    if options.prefilter == "off" or not prefilter.available():
         return ReferenceDetector(options)
     try:
         return FastDetector(options)
     except UnsupportedPresidioError:
         return ReferenceDetector(options)
+
+
+def _with_ner(options: Detect, ner: Ner) -> NamedDetector:
+    from veilog_filters.detect.ner import NerDetector, NoPatterns
+    from veilog_filters.detect.presidio import PresidioDetector
+
+    reader = PresidioDetector(options)
+    # No entity named means all. So the list becomes shorter, but it never becomes empty.
+    named = reader.pattern_entities if options.entities else []
+    if options.entities and not named:
+        return NerDetector(ner, reader, NoPatterns(FindingsCache(options.cache_entries, options.cache_bytes)))
+    return NerDetector(ner, reader, detector_for(options.model_copy(update={"ner": None, "entities": named})))
 
 
 class UnsupportedPresidioError(Exception):
