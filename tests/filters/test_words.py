@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from texts import generated, sample_texts
 from veilog_filters.config import Detect
-from veilog_filters.detect.context import ContextRule
+from veilog_filters.detect.context import ContextRule, ContextWords
 from veilog_filters.detect.presidio import break_punctuation
 from veilog_filters.detect.verify import Verifier
 from veilog_filters.detect.words import Words
@@ -34,8 +34,35 @@ def check(text: str) -> None:
     for position in range(0, len(text), max(1, len(text) // 23)):
         if position >= (ends or [0])[-1]:
             continue
-        for before, behind in ((6, 1), (1, 1), (3, 4), (1000, 1000)):
+        for before, behind in ((6, 1), (3, 400)):
             assert words.near(position, before, behind) == words._near_in_whole(position, before, behind), ascii(text)
+
+
+CONTEXTS = [ContextWords(words) for words in (["card", "passport"], ["number"], ["the", "call", "name"], ["a", "12"])]
+
+
+def check_glance(text: str) -> int:
+    """What is seen at a glance is what tokens tell. Returns how often a glance was enough."""
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        return 0
+    words, lowered, seen = Words(rule().tokenizer, break_punctuation(text)), text.lower(), 0
+    for position in range(0, len(text), max(1, len(text) // 37)):
+        try:
+            near = words.near(position, 6, 1)
+        except ValueError:
+            continue
+        for context in CONTEXTS:
+            glance = rule()._glance(text, lowered, position, context)
+            if glance is not None:
+                seen += 1
+                assert glance == any(word in keyword for word in context.words for keyword in near), ascii(text)
+    return seen
+
+
+def test_what_is_seen_at_a_glance_is_so() -> None:
+    texts = [*sample_texts(), *generated(seed=8, number=200), FILLER * 3, FILLER.replace(" ", "  ")]
+    texts += [text.replace(" ", chance) for text in texts[::7] for chance in ("\n", "\u00a0", " \t")]
+    assert sum(map(check_glance, texts)) > 20_000
 
 
 def test_near_is_enough() -> None:
@@ -86,3 +113,4 @@ def test_pieces_give_the_tokens_of_the_whole_text() -> None:
 )
 def test_near_is_enough_for_any_mixture(parts: list[str]) -> None:
     check("".join(parts))
+    check_glance("".join(parts))

@@ -118,7 +118,7 @@ class ContextRule:
             if not pieces:
                 return None
             del pieces[0]  # it may be cut
-        end = self._end_of_next_keyword(text, start)
+        end = self._end_of_next_keyword(text, start, head)
         if end is None:
             return None
         # Most of the time no context word is as near as that, and nothing has to be sought in the pieces.
@@ -142,11 +142,12 @@ class ContextRule:
             possible += 1 if word is not None else len(part)
         return False if low == 0 and not unclear else None
 
-    def _end_of_next_keyword(self, text: str, start: int) -> int | None:
+    def _end_of_next_keyword(self, text: str, start: int, head: str) -> int | None:
         """A place behind the first token that is a keyword, from the match on; None if that is not plain to see."""
         space = _SPACE.search(text, start)
         end = space.start() if space else len(text)
-        if _has_number(text[start:end]):
+        # The token at the match may begin before it.
+        if ":" not in head and _has_number(text[start:end]):
             return end
         limit = min(len(text), end + _BEHIND_CHARS)
         for piece in _PIECES.finditer(text, end, limit):

@@ -44,6 +44,7 @@ _READABLE = re.compile(r"([(\[]?\+)?([0-9\-/ ()\[\].]+)(?:x[0-9]{1,9})?", re.IGN
 _PLAIN = re.compile(r"\+?[0-9\-/ ()\[\].]+")
 _MAX_LEAD_CHARS: Final = 2 * (1 + 4)
 """The matcher's pattern has at most two brackets or pluses before the first digit, each with four marks behind it."""
+_RUN_OF_DIGITS = re.compile(r"\d+")
 _NOT_DIGITS = re.compile(r"[^0-9]+")
 _MAX_PLAIN_DIGITS: Final = 20
 _NO_NEIGHBOURS: Final = frozenset(string.ascii_letters + "%$")
@@ -380,11 +381,13 @@ class _Candidates:
     def tries(self) -> int:
         """How many parts a matcher tries at most before it has seen the whole text."""
         candidates = self._after.values()
-        # No more than one for each inner pattern and each character. Seldom must it be known better.
-        most = sum(1 + len(matcher._INNER_MATCHES) * (1 + c.end - c.start) for c in candidates)  # noqa: SLF001
+        # No more than one for each character, and in a candidate one for each inner pattern and character. Seldom must
+        # it be known better.
+        most = len(self._text) + sum(1 + len(matcher._INNER_MATCHES) * (1 + c.end - c.start) for c in candidates)  # noqa: SLF001
         if most <= MAX_TRIES:
             return most
-        return sum(1 + sum(1 for _ in _inner_parts(self._text[c.start : c.end])) for c in candidates)
+        inner = sum(1 for c in candidates for _ in _inner_parts(self._text[c.start : c.end]))
+        return len(_RUN_OF_DIGITS.findall(self._text)) + inner
 
     def ask_library(self, part: _Part, region: str) -> bool:
         """Whether the library takes a part for a number."""
