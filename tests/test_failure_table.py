@@ -164,6 +164,7 @@ def test_a_text_that_takes_too_long_counts_as_found() -> None:
     assert event["findings"]["prompt"] == {"TIMED_OUT": 1}
     assert event["prompt_classification"] == "restricted"
     assert event["redaction"]["status"] == "timed_out"
+    assert pipeline.counts.timed_out_texts > 1
 
 
 def test_a_text_that_ner_had_no_time_for_counts_as_found() -> None:

@@ -114,11 +114,11 @@ class Coverage:
 
     Attributes:
         truncated_bytes: how much was cut off behind the scan limit.
-        timed_out: whether a text took too long and so counts as found, whole.
+        timed_out_texts: how many texts took too long and so count as found, whole.
     """
 
     truncated_bytes: int = 0
-    timed_out: bool = False
+    timed_out_texts: int = 0
 
 
 class Inspector:
@@ -196,7 +196,7 @@ class Inspector:
         try:
             return Inspected(text, self._detect_other(text, expected))
         except DetectorTimeout:
-            self.coverage.timed_out = True
+            self.coverage.timed_out_texts += 1
             return Inspected(text, [Finding(0, len(text), TIMED_OUT, 1.0)])
 
     def _findings(self, text: str, field: str) -> list[Finding]:
@@ -205,7 +205,7 @@ class Inspector:
         try:
             return self._detect(text) if self._detect_in_field is None else self._detect_in_field(text, field)
         except DetectorTimeout:
-            self.coverage.timed_out = True
+            self.coverage.timed_out_texts += 1
             return [Finding(0, len(text), TIMED_OUT, 1.0)]
 
     def _long_text(self, text: str, size: int, field: str) -> Inspected:

@@ -17,6 +17,7 @@ class Counts:
         dropped: records that policy or protocol let go, by reason.
         entities: replaced spans by entity type and operator.
         unmapped_fields: fields that no parser consumed.
+        timed_out_texts: texts that took too long and so counted as found, whole.
         bytes_in: bytes of raw records.
         bytes_out: bytes of encoded events.
         stage_seconds: time spent per stage, in seconds.
@@ -34,6 +35,7 @@ class Counts:
     dropped: Counter[str] = dataclasses.field(default_factory=Counter)
     entities: Counter[tuple[str, str]] = dataclasses.field(default_factory=Counter)
     unmapped_fields: int = 0
+    timed_out_texts: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
     stage_seconds: Counter[str] = dataclasses.field(default_factory=Counter)

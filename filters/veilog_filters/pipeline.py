@@ -294,7 +294,8 @@ class Pipeline:
         self.counts.unmapped_fields += unmapped_fields
         if coverage.truncated_bytes:
             proof.status = RedactionStatus.TRUNCATED
-        if coverage.timed_out:
+        self.counts.timed_out_texts += coverage.timed_out_texts
+        if coverage.timed_out_texts:
             proof.status = RedactionStatus.TIMED_OUT
         return proof
 

@@ -102,7 +102,7 @@ def test_a_timeout_counts_as_found_whole() -> None:
 
     inspect = Inspector(slow, 1000, 8)
     assert inspect.text("abc").findings == [Finding(0, 3, TIMED_OUT, 1.0)]
-    assert inspect.coverage.timed_out
+    assert inspect.coverage.timed_out_texts == 1
 
 
 def test_depth_is_bounded(recorder: Recorder) -> None:
