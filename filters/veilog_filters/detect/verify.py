@@ -10,9 +10,9 @@ words, drops what is below the threshold and removes duplicates. Here the same h
   match attempt from inside the window can look at: the longest match or the next white space, plus the reach of
   look-ahead. ``endpos`` is beyond that, so no assertion ever meets the artificial end. Matches that start behind the
   window are not believed. ``finditer`` goes on where the last match ended, so the next window does too.
-* **The rest is Presidio's.** Validation is the recognizer's own, duplicates are removed by Presidio's own function,
-  first per recognizer and then, after the threshold, over all. A recognizer with an ``analyze`` of its own runs as it
-  is.
+* **The rest is Presidio's.** Validation is the recognizer's own, duplicates are removed by Presidio's own function
+  where results overlap, first per recognizer, then after the threshold over all. A recognizer with an ``analyze`` of its
+  own runs as it is.
 * **Context.** Scores are raised by the enhancer's own rules (see ``context``).
 * **Weak patterns.** A pattern whose score cannot reach the threshold even with context, and whose matches no validator
   can raise, is never run. In its recognizer it could have removed only results that are weaker still.
