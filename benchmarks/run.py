@@ -206,7 +206,7 @@ def main() -> None:
         filtering.show()
         conversation(Path(folder))
         big = Path(folder) / "big.jsonl"
-        big.write_bytes(Corpus().lines("mixed", 20 * arguments.records))
+        big.write_bytes(Corpus().lines("mixed", 50 * arguments.records))
         two_workers(big, arguments.rounds)
         cold_start()
 

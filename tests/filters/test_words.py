@@ -59,8 +59,24 @@ def check_glance(text: str) -> int:
     return seen
 
 
+NUMBERS = (
+    "893-82-5257.",
+    "555-123-4567,",
+    "12--34",
+    "1-2-",
+    "-1-2",
+    "1-a-2",
+    "1-2.5",
+    "2024-05-01.",
+    "0-0",
+    "8-)",
+    "1-2-3..",
+)
+
+
 def test_what_is_seen_at_a_glance_is_so() -> None:
     texts = [*sample_texts(), *generated(seed=8, number=200), FILLER * 3, FILLER.replace(" ", "  ")]
+    texts += [f"my number is {n} card from 1-2-3-4-5 to {n}, and 7 more at 1.2.3.4 or a-1 {n}" for n in NUMBERS]
     texts += [text.replace(" ", chance) for text in texts[::7] for chance in ("\n", "\u00a0", " \t")]
     assert sum(map(check_glance, texts)) > 20_000
 

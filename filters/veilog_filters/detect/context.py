@@ -134,12 +134,12 @@ class ContextRule:
                 if keyword and possible < self._before:
                     return True
                 unclear = True
-            if keyword or _has_number(part):
-                certain += 1
-                if certain == self._before:
-                    return None if unclear else False
+            numbers = 0 if word is not None else self.tokenizer.numbers_in(part)
+            certain += numbers or (keyword or _has_number(part))
+            if certain >= self._before:
+                return None if unclear else False
             # White space but for a single blank is a token too, and no stop word.
-            possible += 1 if word is not None else len(part)
+            possible += numbers or (1 if word is not None else len(part))
         return False if low == 0 and not unclear else None
 
     def _end_of_next_keyword(self, text: str, start: int, head: str) -> int | None:

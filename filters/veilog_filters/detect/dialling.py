@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, cached_property
 from re import _parser  # type: ignore[attr-defined]  # typeshed leaves it out
 from typing import Any, Final
 
@@ -58,7 +58,6 @@ class Region:
         metadata: the library's.
 
     Attributes:
-        is_general: whether digits are a national number, of whatever type.
         prefix: what may be taken off as a national prefix.
         leading_digits: numbers that begin so are this region's, where regions share a country code; may be None.
         lengths: how many digits national numbers of any type have.
@@ -66,10 +65,9 @@ class Region:
 
     def __init__(self, metadata: Any) -> None:
         general = metadata.general_desc
+        self._metadata = metadata
         self.country_code: int = metadata.country_code
-        self.international_prefix = re.compile(metadata.international_prefix or _NO_PREFIX)
-        self.is_general = _matches(general.national_number_pattern)
-        self.leading_digits = re.compile(metadata.leading_digits) if metadata.leading_digits is not None else None
+        self.leading_digits: str | None = metadata.leading_digits
         self._possible = frozenset(general.possible_length)
         self._local_only = frozenset(general.possible_length_local_only)
         self._longest = max(self._possible)
@@ -81,6 +79,21 @@ class Region:
         # There are some 250 regions, of which a text has numbers of a few: compiled when first needed.
         self._kinds = cache(lambda length: re.compile("|".join(patterns[length])).fullmatch)
         self._formats = cache(lambda: list(map(_format, metadata.number_format)))
+
+    @cached_property
+    def international_prefix(self) -> re.Pattern[str]:
+        """What is dialled before a country code."""
+        return re.compile(self._metadata.international_prefix or _NO_PREFIX)
+
+    @cached_property
+    def is_general(self) -> Matches:
+        """Whether digits are a national number, of whatever type."""
+        return _matches(self._metadata.general_desc.national_number_pattern)
+
+    @cached_property
+    def is_led(self) -> Matches:
+        """Whether a national number begins with the region's leading digits."""
+        return re.compile(self.leading_digits or _NO_PREFIX).match
 
     def prefix_lengths(self) -> frozenset[int] | None:
         """How many digits may be taken off as a national prefix; None if that is not known."""
@@ -184,7 +197,7 @@ class Country:
         self.is_alone = len(names) == 1
         self.lengths = frozenset[int]().union(*(region.lengths for region in self._regions))
         self._others = [region for region in self._regions if region.leading_digits is None]
-        leading = [region.leading_digits.pattern for region in self._regions if region.leading_digits is not None]
+        leading = [region.leading_digits for region in self._regions if region.leading_digits is not None]
         self._is_led = re.compile("|".join(f"(?:{digits})" for digits in leading) or _NO_PREFIX)
 
     def is_valid(self, national: str) -> bool:
@@ -196,7 +209,7 @@ class Country:
             return any(region.has_type(national) for region in self._others)
         for region in self._regions:
             if region.leading_digits is not None:
-                if region.leading_digits.match(national):
+                if region.is_led(national):
                     return region.has_type(national)
             elif region.has_type(national):
                 return True

@@ -138,6 +138,7 @@ class FastDetector:
         self._verifier: Any = None
         self._least: tuple[int, list[str]] | None = None
         self.cache = FindingsCache(options.cache_entries, options.cache_bytes)
+        self._remembers = options.cache_entries > 0
         directory, key = prefilter.cache_dir(options.cache_dir), _key(options)
         stored = prefilter.load(directory, key)
         self.stored = stored is not None and self._accepts(stored)
@@ -153,7 +154,7 @@ class FastDetector:
             DetectorTimeout: it took too long. Treat the whole text as found.
         """
         # Digesting is faster than scanning, but only a long text is worth a place in the cache for being clean.
-        key = self.cache.key(text) if len(text) > _LONG_CHARS else None
+        key = self.cache.key(text) if self._remembers and len(text) > _LONG_CHARS else None
         if key is not None and (found := self.cache.get(key)) is not None:
             return found
         hits = self._promising(text)
@@ -161,12 +162,13 @@ class FastDetector:
             if key is not None:
                 self.cache.put(key, _NO_FINDINGS)
             return []
-        if key is None:
+        if key is None and self._remembers:
             key = self.cache.key(text)
             if (found := self.cache.get(key)) is not None:
                 return found
         found = self._verify(text, hits or prefilter.NOTHING)
-        self.cache.put(key, found)
+        if key is not None:
+            self.cache.put(key, found)
         return found
 
     def other_than(self, text: str, expected: frozenset[str]) -> list[Finding]:

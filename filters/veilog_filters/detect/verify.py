@@ -11,8 +11,8 @@ words, drops what is below the threshold and removes duplicates. Here the same h
   look-ahead. ``endpos`` is beyond that, so no assertion ever meets the artificial end. Matches that start behind the
   window are not believed. ``finditer`` goes on where the last match ended, so the next window does too.
 * **The rest is Presidio's.** Validation is the recognizer's own, duplicates are removed by Presidio's own function
-  where results overlap, first per recognizer, then after the threshold over all. A recognizer with an ``analyze`` of its
-  own runs as it is.
+  where results overlap, first per recognizer, then after the threshold over all. A recognizer with an ``analyze`` of
+  its own runs as it is.
 * **Context.** Scores are raised by the enhancer's own rules (see ``context``).
 * **Weak patterns.** A pattern whose score cannot reach the threshold even with context, and whose matches no validator
   can raise, is never run. In its recognizer it could have removed only results that are weaker still.

@@ -27,6 +27,7 @@ from spacy.lang.lex_attrs import is_punct
 
 _PIECE = re.compile(r"\S+|\s+")
 _PLAIN = re.compile(r"([A-Za-z]*[a-z]|[0-9]+)([,.]?)")
+_DASHED = re.compile(r"[0-9]+(?:-[0-9]+)+[,.]?")
 _BLANK: Final = " "
 
 Keywords = Callable[["Tokenizer", list[str]], list[str]]
@@ -79,6 +80,7 @@ class Tokenizer:
         cases = list(itertools.chain.from_iterable(self._sought.values()))
         self._neighbours = {pair for words in cases for pair in itertools.pairwise(words)}
         self._second = frozenset(second for _, second in self._neighbours)
+        self._parts_dashes = self._cut("123-45-6789.", {})[0] == ["123", "-", "45", "-", "6789", "."]
         # Words of which no special case takes hold, whatever stands beside them, are none of these.
         self._special = frozenset(itertools.chain(self._rules, *cases))
 
@@ -95,6 +97,10 @@ class Tokenizer:
         if match is None or match[1] in self._special or piece in self._special:
             return None
         return match[1]
+
+    def numbers_in(self, piece: str) -> int:
+        """How many numbers a piece has that is nothing but numbers with dashes between: each is a token. Else 0."""
+        return piece.count("-") + 1 if self._parts_dashes and _DASHED.fullmatch(piece) else 0
 
     def is_stop_word(self, word: str) -> bool:
         """Whether spaCy lists a word as a stop word, in any case."""
