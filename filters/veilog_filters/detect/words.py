@@ -20,6 +20,7 @@ import itertools
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from spacy.attrs import ORTH
@@ -300,8 +301,12 @@ class Words:
             self._parts = frozenset().union(*(self._piece(number).keywords for number in with_colon))
         return self._parts
 
+    @cached_property
+    def _whole(self) -> tuple[list[str], list[int], frozenset[str]]:
+        return self._tokenizer.whole(self._text)
+
     def _near_in_whole(self, position: int, before: int, behind: int) -> list[str]:
-        words, ends, keywords = self._tokenizer.whole(self._text)
+        words, ends, keywords = self._whole
         index = bisect_right(ends, position)
         lowered = list(map(str.lower, words))
         return [
