@@ -35,7 +35,7 @@ from veilog_parsers.event import (
 from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.otel_messages import Texts, read_bodies, read_events, read_messages, read_numbered
 from veilog_parsers.otlp import is_model_call, is_model_log
-from veilog_parsers.outcomes import outcome_of_error
+from veilog_parsers.outcomes import outcome_of_error, outcome_of_status
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.take import (
@@ -153,6 +153,7 @@ _CACHED: Final = (
         "gen_ai.usage.cache_creation_input_tokens"
     ),
 )
+_HTTP_STATUS: Final = ("http.status_code", "http.response.status_code")
 _GUARDRAILS: Final = ("gen_ai.bedrock.guardrail.input_filter", "gen_ai.bedrock.guardrail.output_filter")
 _SESSION: Final = _names("session.id traceloop.association.properties.session_id")
 _USER: Final = _names(
@@ -314,6 +315,9 @@ def _read_outcome(fields: Fields, holders: list[Fields], event: AuditEvent) -> N
             discard(happened, "name", "timeUnixNano")
     code = take(fields, "status", "code")
     ended = "endTimeUnixNano" in fields and "status" not in fields
+    for name in _HTTP_STATUS:
+        status = [take_count(attributes, name) for attributes in holders if name in attributes]
+        event.http_status = next((number for number in status if number and 100 <= number < 600), event.http_status)
     if code not in _FAILED and (ended or type(fields.get("status")) is dict):
         event.outcome_status = Outcome.SUCCESS
     elif code in _FAILED or errors:
@@ -325,6 +329,10 @@ def _read_outcome(fields: Fields, holders: list[Fields], event: AuditEvent) -> N
         event.outcome_status = outcome_of_error(" ".join((*told, *(error.reveal() for error in errors))))
         if told and told[0].isdigit():
             event.http_status = int(told[0])
+        if event.outcome_status is Outcome.FAILURE:
+            event.outcome_status = outcome_of_status(event.http_status) or event.outcome_status
+            if event.outcome_status is Outcome.SUCCESS:
+                event.outcome_status = Outcome.FAILURE
     filtered = [_has_guardrail_found(attributes) for attributes in holders]
     reasons = [reason.reveal() for reason in event.finish_reasons or [] if not isinstance(reason, str)]
     if any(filtered) or "content_filter" in reasons:

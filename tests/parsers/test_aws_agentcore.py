@@ -34,7 +34,7 @@ def parse(resource: str = "runtime/a", **fields: Any) -> AuditEvent:
         ("U", [("user", ["U"])]),
         ('{"prompt": "U"}', [("user", ["U"])]),
         ({"question": "U", "actor_id": "a"}, [("user", ['{"question":"U"}'])]),
-        ({"truncatedPayload": '{"prompt": "cut of'}, [("user", ['{"prompt": "cut of'])]),
+        ({"truncatedPayload": '{"prompt": "cut of'}, [("user", ["cut of"])]),
         ({"prompt": "REDACTED"}, [("user", ["REDACTED"])]),
         ("REDACTED", []),
         (None, []),

@@ -22,7 +22,6 @@ from veilog_parsers.take import (
     discard,
     discard_known,
     known,
-    open_json,
     peek,
     remainder,
     take_count,
@@ -35,6 +34,7 @@ from veilog_parsers.take import (
 from veilog_parsers.wire import anthropic, flat, openai, streams
 from veilog_parsers.wire.errors import read_error
 from veilog_parsers.wire.exchange import Exchange
+from veilog_parsers.wire.read import decode
 from veilog_parsers.wire.turns import MAX_DEPTH, Turn, answer_turn, take_dumped, take_finish, take_role
 
 _CONVERSE_REQUEST: Final = known(
@@ -80,7 +80,12 @@ def open_body(fields: Fields, *path: str) -> Any:
 
     A string that is no JSON is a body of nothing but text.
     """
-    body = open_json(fields, *path)
+    body = peek(fields, *path)
+    if type(body) is str:
+        body = decode(body)
+        if type(body) in (dict, list):
+            holder = peek(fields, *path[:-1]) if len(path) > 1 else fields
+            holder[path[-1]] = body
     if type(body) is list:
         body = assemble(body)
     elif type(body) is str and body:
