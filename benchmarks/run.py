@@ -10,6 +10,7 @@ vector=/path/python`` names another interpreter for one (Vector's needs Python 3
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import statistics
 import subprocess
@@ -124,30 +125,37 @@ def conversation(files: Path) -> None:
 
 
 def two_workers(path: Path, rounds: int) -> None:
-    """``veilog filter`` as a command: two workers beside one."""
-    ratios = []
+    """``veilog filter`` as a command: two workers beside one, and beside two commands that share the lines."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    halves = [path.with_suffix(f".{number}") for number in range(2)]
+    for number, half in enumerate(halves):
+        half.write_bytes(b"".join(lines[number::2]))
+    together, apart = [], []
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:
         config.write("hash_key: {ephemeral: true}\ndetect: {cache_entries: 0}\n")
         config.flush()
         for _ in range(rounds):
-            seconds = []
-            for workers in ("1", "2"):
-                command = [
-                    sys.executable,
-                    "-m",
-                    "veilog_filters",
-                    "filter",
-                    "--config",
-                    config.name,
-                    "--workers",
-                    workers,
-                ]
-                start = time.perf_counter()
-                with path.open("rb") as stdin:
-                    subprocess.run(command, check=True, stdin=stdin, stdout=subprocess.DEVNULL)
-                seconds.append(time.perf_counter() - start)
-            ratios.append(seconds[0] / seconds[1])
-    print(f"veilog filter, whole command: two workers {statistics.median(ratios):.2f} times one")
+            one = run_filters(config.name, 1, [path])
+            together.append(one / run_filters(config.name, 2, [path]))
+            apart.append(one / run_filters(config.name, 1, halves))
+    print(f"veilog filter, whole command: two workers {statistics.median(together):.2f} times one", end="")
+    print(f" (two commands with half the lines each: {statistics.median(apart):.2f} times)")
+
+
+def run_filters(config: str, workers: int, paths: list[Path]) -> float:
+    """How long it takes until as many commands as there are files are done."""
+    command = [sys.executable, "-m", "veilog_filters", "filter", "--config", config, "--workers", str(workers)]
+    start = time.perf_counter()
+    with contextlib.ExitStack() as stack:
+        running = [
+            stack.enter_context(
+                subprocess.Popen(command, stdin=stack.enter_context(path.open("rb")), stdout=subprocess.DEVNULL)
+            )
+            for path in paths
+        ]
+        if any(process.wait() for process in running):
+            raise SystemExit("veilog filter failed")
+    return time.perf_counter() - start
 
 
 def cold_start() -> None:
@@ -198,7 +206,7 @@ def main() -> None:
         filtering.show()
         conversation(Path(folder))
         big = Path(folder) / "big.jsonl"
-        big.write_bytes(Corpus().lines("mixed", 20 * arguments.records))
+        big.write_bytes(Corpus().lines("mixed", 50 * arguments.records))
         two_workers(big, arguments.rounds)
         cold_start()
 

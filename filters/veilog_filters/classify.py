@@ -4,20 +4,21 @@ A rule's conditions look at what detectors found, at words and patterns in the t
 All conditions of a rule must hold; within a list, any entry may. The level is the highest of the matching rules, or
 the policy's default; the categories are their union; the ids of all matching rules are named.
 
-Everything is resolved when the classifier is built. The keywords of all rules become one alternation, so a text is
-searched for words once, however many rules there are. A pattern that runs out of its time counts as a match: who makes
-a pattern hang must not be rewarded with a lower label.
+Everything is resolved when the classifier is built. Where Hyperscan is there, one pass over a text tells which words
+and patterns could be in it, and only those are sought (see ``sieve``). A pattern that runs out of its time counts as a
+match: who makes a pattern hang must not be rewarded with a lower label.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple, Self
 
 import regex
 from pydantic import Field, field_validator, model_validator
 
+from veilog_filters.detect import prefilter
+from veilog_filters.sieve import Sieve
 from veilog_filters.yaml_file import InvalidError, Strict
 from veilog_parsers.event import Level
 
@@ -97,8 +98,7 @@ class ClassificationPolicy(Strict):
         return rules
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What the rules may look at, for one side of an exchange."""
 
     texts: Sequence[str]
@@ -126,9 +126,13 @@ class Classifier:
     Args:
         policy: the rules.
         timeout_secs: time one pattern may take on one text, in seconds.
+        cache_dir: configured directory for compiled patterns; None to seek everything in every text.
+
+    Attributes:
+        sieve: tells what could be in a text; None where everything is sought.
     """
 
-    def __init__(self, policy: ClassificationPolicy, timeout_secs: float = 0.5) -> None:
+    def __init__(self, policy: ClassificationPolicy, timeout_secs: float = 0.5, cache_dir: str | None = None) -> None:
         self._default = _level(policy.default_level)
         self._timeout_secs = timeout_secs
         words = {_folded(word) for rule in policy.rules for word in rule.when.keywords}
@@ -138,18 +142,39 @@ class Classifier:
         self._phrases = [
             (frozenset(_WORD.findall(phrase)), phrase, _pattern_of(phrase)) for phrase in sorted(words - self._single)
         ]
-        self._rules = [_CompiledRule(rule) for rule in policy.rules]
+        patterns = [pattern for rule in policy.rules for pattern in rule.when.patterns]
+        numbers = iter(range(len(patterns)))
+        self._rules = [_CompiledRule(rule, [next(numbers) for _ in rule.when.patterns]) for rule in policy.rules]
+        self._rules_for_nothing = [rule for rule in self._rules if not rule.needs_something]
+        self._keywords = len(patterns)
+        self._everything = range(len(patterns) + 1)
+        self.sieve: Sieve | None = None
+        if cache_dir is not None and prefilter.available():
+            self.sieve = Sieve(patterns, [_spelled(word) for word in words], cache_dir)
 
     def __call__(self, evidence: Evidence) -> Verdict:
         """The label of one side."""
-        words, words_timed_out = self._words(evidence.texts)
-        level, categories, matched = self._default, set[str](), list[str]()
-        for rule in self._rules:
-            if rule.holds(evidence, words, words_timed_out, self._timeout_secs):
+        texts = self._texts(evidence.texts)
+        words, words_timed_out = self._words(texts.get(self._keywords, ()))
+        level = self._default
+        categories: set[str] = set()
+        matched: list[str] = []
+        for rule in self._rules if texts or evidence.entities else self._rules_for_nothing:
+            if rule.holds(evidence, texts, words, words_timed_out, self._timeout_secs):
                 matched.append(rule.id)
                 categories.update(rule.categories)
                 level = rule.level if len(matched) == 1 else max(level, rule.level)
         return Verdict(level, tuple(sorted(categories)), tuple(matched))
+
+    def _texts(self, texts: Sequence[str]) -> Mapping[int, Sequence[str]]:
+        """In which texts each pattern and the keywords are to be sought."""
+        if self.sieve is None:
+            return dict.fromkeys(self._everything, texts)
+        found: dict[int, list[str]] = {}
+        for text in texts:
+            for number in self.sieve(text):
+                found.setdefault(number, []).append(text)
+        return found
 
     def _words(self, texts: Sequence[str]) -> tuple[set[str], bool]:
         """The keywords in the texts, and whether the search ran out of time."""
@@ -171,9 +196,14 @@ class Classifier:
 
 
 class _CompiledRule:
-    """A rule with its lists as sets and its patterns compiled."""
+    """A rule with its lists as sets and its patterns compiled.
 
-    def __init__(self, rule: Rule) -> None:
+    Args:
+        rule: the rule.
+        numbers: the places of its patterns among those of all rules.
+    """
+
+    def __init__(self, rule: Rule, numbers: Sequence[int]) -> None:
         when = rule.when
         self.id = rule.id
         self.level = _level(rule.level)
@@ -181,7 +211,9 @@ class _CompiledRule:
         self._entities = when.entities
         self._keywords = {_folded(word) for word in when.keywords}
         self._min_keywords = when.min_keywords
-        self._patterns = [regex.compile(pattern) for pattern in when.patterns]
+        self._patterns = [
+            (number, regex.compile(pattern)) for number, pattern in zip(numbers, when.patterns, strict=True)
+        ]
         self._closed = [
             (field, frozenset(names))
             for field, names in (
@@ -193,19 +225,37 @@ class _CompiledRule:
             if names
         ]
 
-    def holds(self, evidence: Evidence, words: set[str], words_timed_out: bool, timeout_secs: float) -> bool:
+    @property
+    def needs_something(self) -> bool:
+        """Whether it can only hold where something was found or could be in the texts."""
+        found = bool(self._entities) and min(self._entities.values()) > 0  # of a type, 0 or more are always there
+        return bool(found or self._keywords or self._patterns)
+
+    def holds(
+        self,
+        evidence: Evidence,
+        texts: Mapping[int, Sequence[str]],
+        words: set[str],
+        words_timed_out: bool,
+        timeout_secs: float,
+    ) -> bool:
         """Whether all conditions hold, the cheap ones asked first."""
-        if any(getattr(evidence, field) not in names for field, names in self._closed):
-            return False
+        for field, names in self._closed:
+            if getattr(evidence, field) not in names:
+                return False
         if self._entities and not any(evidence.entities.get(name, 0) >= n for name, n in self._entities.items()):
             return False
         if self._keywords and not words_timed_out and len(self._keywords & words) < self._min_keywords:
             return False
-        return not self._patterns or self._pattern_matches(evidence.texts, timeout_secs)
+        return not self._patterns or self._pattern_matches(texts, timeout_secs)
 
-    def _pattern_matches(self, texts: Sequence[str], timeout_secs: float) -> bool:
+    def _pattern_matches(self, texts: Mapping[int, Sequence[str]], timeout_secs: float) -> bool:
         try:
-            return any(pattern.search(text, timeout=timeout_secs) for pattern in self._patterns for text in texts)
+            return any(
+                pattern.search(text, timeout=timeout_secs)
+                for number, pattern in self._patterns
+                for text in texts.get(number, ())
+            )
         except TimeoutError:
             return True
 
@@ -220,5 +270,8 @@ def _folded(text: str) -> str:
 
 def _pattern_of(phrase: str) -> regex.Pattern[str]:
     """A phrase in any case, between word boundaries of its own, any white space where it has a blank."""
-    words = r"\s+".join(map(regex.escape, phrase.split()))
-    return regex.compile(rf"(?<!\w){words}(?!\w)", regex.IGNORECASE)
+    return regex.compile(rf"(?<!\w){_spelled(phrase)}(?!\w)", regex.IGNORECASE)
+
+
+def _spelled(phrase: str) -> str:
+    return r"\s+".join(map(regex.escape, phrase.split()))

@@ -14,14 +14,15 @@ from typing import Any, Final, NoReturn
 import click
 
 from veilog_filters import __version__
-from veilog_filters.config import Config, defect_of, load_config
+from veilog_filters.config import Config, defect_of, load_config, load_policy
 from veilog_filters.detect.prefilter import cache_dir
 from veilog_filters.encode import ENCODERS, native
 from veilog_filters.errors import ConfigError
 from veilog_filters.fingerprint import new_key
 from veilog_filters.framing import FRAMERS, WRITERS
 from veilog_filters.metrics import Counts
-from veilog_filters.pipeline import Pipeline
+from veilog_filters.pipeline import Pipeline, classifier_for
+from veilog_filters.sieve import Sieve
 from veilog_filters.transports import stdio
 
 EXIT_FAILED: Final = 1
@@ -66,7 +67,8 @@ def filter_command(
 
             limit = load_config(config_path).limits.max_record_bytes
             cutter = parallel.LineCutter() if input_format == "jsonl" else parallel.MsgpackCutter(limit)
-            readable = parallel.run(make, workers, cutter, sys.stdin.buffer, sys.stdout.buffer, progress.update)
+            streams = sys.stdin.buffer, sys.stdout.buffer
+            readable = parallel.run(filtering, make, workers, cutter, *streams, progress.update)
     progress.summarize()
     if not readable:
         click.echo("veilog: the input stopped being msgpack; the rest went to quarantine as one record.", err=True)
@@ -124,9 +126,11 @@ def warm(config_path: str | None) -> None:
         detector = detector_for(config.detect)
     except ValueError as error:
         raise defect_of(config_path, "detect", error) from None
-    if not isinstance(detector, FastDetector):
+    sieve = classifier_for(config, load_policy(config)).sieve
+    stored = [made.stored for made in (detector, sieve) if isinstance(made, FastDetector | Sieve)]
+    if not stored:
         click.echo("veilog: nothing to compile: this configuration or platform goes without the prefilter.", err=True)
-    elif not detector.stored:
+    elif not all(stored):
         click.echo(f"veilog: cannot write to {cache_dir(config.detect.cache_dir)}.", err=True)
         sys.exit(EXIT_FAILED)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import regex
 from pydantic import BaseModel, Field, field_validator, model_validator
@@ -110,13 +110,41 @@ class NerModel(Strict):
     """Name of an installed spaCy model package, for example en_core_web_sm. It is never downloaded."""
 
 
+NerField = Literal["system", "prompt", "response", "tool_calls", "unmapped", "metadata"]
+
+
 class Ner(Strict):
-    """Presidio's NlpEngine configuration. NER costs about a thousand times what patterns cost."""
+    """Presidio's NlpEngine configuration, and which texts the model reads. It costs a thousand times what patterns do.
+
+    What the options leave out is searched for patterns alone, by choice: events and metrics count it.
+    """
 
     nlp_engine_name: Literal["spacy"] = "spacy"
     """The engine; spacy is the one that is supported."""
     models: Annotated[list[NerModel], Field(min_length=1, max_length=1)]
     """The model to use."""
+    fields: Annotated[list[NerField], Field(min_length=1)] = list(get_args(NerField))
+    """Fields whose texts are read; all by default. unmapped is also all of unrecognized records; names never are."""
+    min_chars: int = Field(default=3, ge=1, le=16_777_216)
+    """Shortest text to read, in characters, from 1."""
+    max_chars: int = Field(default=16_777_216, ge=1, le=16_777_216)
+    """Longest text to read, in characters, up to 16777216: by default none is too long, but budget_secs may run out."""
+    budget_secs: float = Field(default=5.0, gt=0, le=600)
+    """Time for one record, in seconds, up to 600; what was not read when it is used up counts as found, whole."""
+    chunk_chars: int = Field(default=10_000, ge=200, le=1_000_000)
+    """Most characters read in one call, 200 to 1000000: a call is never interrupted, budget_secs or not."""
+    overlap_chars: int = Field(default=200, ge=20, le=100_000)
+    """How far the chunks of a longer text overlap, in characters, from 20 to a quarter of chunk_chars."""
+    recycle_after_words: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000)
+    """New words after which the model is loaded anew, 1000 to 1000000000: spaCy keeps some 32 bytes of each."""
+
+    @model_validator(mode="after")
+    def _can_admit(self) -> Self:
+        if self.min_chars > self.max_chars:
+            raise InvalidError("no text is that long and that short", "make max_chars at least min_chars", "max_chars")
+        if 4 * self.overlap_chars > self.chunk_chars:
+            raise InvalidError("chunks overlap too far", "write at most a quarter of chunk_chars", "overlap_chars")
+        return self
 
 
 class Detect(Strict):

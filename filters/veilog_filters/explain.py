@@ -9,7 +9,7 @@ import orjson
 
 from veilog_filters.inspect import Inspected
 from veilog_filters.pipeline import Damaged, Pipeline
-from veilog_parsers.event import AuditEvent
+from veilog_parsers.event import AuditEvent, Role
 from veilog_parsers.record import RawRecord
 from veilog_parsers.registry import Rejected
 
@@ -39,7 +39,7 @@ def _findings(pipeline: Pipeline, event: AuditEvent) -> dict[str, Any]:
     inspection = pipeline.inspect(event)
     return {
         f"{side}_texts": [
-            _text(role, leaf)
+            _text(role, leaf) | _ner(pipeline, "system" if role is Role.SYSTEM and side == "prompt" else side, leaf)
             for role, parts in zip((message.role for message in messages), inspected, strict=True)
             for part in parts
             for leaf in part.leaves()
@@ -60,6 +60,11 @@ def _text(role: str, text: Inspected) -> dict[str, Any]:
             {"entity": f.entity, "start": f.start, "end": f.end, "score": round(f.score, 4)} for f in text.findings
         ],
     }
+
+
+def _ner(pipeline: Pipeline, field: str, text: Inspected) -> dict[str, str]:
+    """What a model did with the text, if there is a model."""
+    return {} if pipeline.ner is None or not text.text else {"ner": pipeline.ner.verdict(text.text, field)}
 
 
 def _document(value: dict[str, Any]) -> str:

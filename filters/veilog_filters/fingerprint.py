@@ -19,7 +19,6 @@ import hmac
 import os
 import secrets
 import unicodedata
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +28,7 @@ from veilog_parsers.event import AuditEvent, CleanText, Message, PreviousHashes,
 
 MIN_KEY_BYTES: Final = 32
 _DOMAIN_CACHE: Final = 1024
+_FOLDED: Final = bytes(code for code in range(128) if chr(code).isspace() and chr(code) != " ")
 _EPHEMERAL_KEY: Final = "VEILOG_EPHEMERAL_KEY"
 _HOW_TO_MAKE_ONE: Final = "run: export VEILOG_HASH_KEY=$(veilog key)"
 
@@ -73,7 +73,12 @@ def load_key(option: HashKey, where: str = "hash_key", file: str = "configuratio
 
 def canonical(text: str) -> bytes:
     """The form in which texts are hashed: NFKC, runs of white space as one blank, none at the ends, UTF-8."""
-    if not text.isascii():
+    if text.isascii():
+        data = text.encode("ascii")
+        # Most texts have it already, which is seen in a quarter of the time that splitting takes.
+        if b"  " not in data and data.strip() is data and len(data.translate(None, _FOLDED)) == len(data):
+            return data
+    else:
         text = unicodedata.normalize("NFKC", text)
     return " ".join(text.split()).encode("utf-8", "replace")
 
@@ -115,24 +120,23 @@ class Fingerprinter:
 def fingerprint(event: AuditEvent, current: Fingerprinter, previous: Fingerprinter | None, tenant: str) -> None:
     """Fill the hashes and lengths of an event's prompt, system prompt and response."""
     user = newest_user_turn(event.prompt_messages)
-    system = _joined(part for m in event.prompt_messages if m.role is Role.SYSTEM for part in _parts(m))
-    response = _joined(part for message in event.response_messages for part in _parts(message))
-    texts = {"prompt": user, "system_prompt": system, "response": response}
-    event.prompt_hash, event.system_prompt_hash, event.response_hash = (
-        current.text(domain, tenant, text) for domain, text in texts.items()
-    )
+    system = _joined([m for m in event.prompt_messages if m.role is Role.SYSTEM])
+    response = _joined(event.response_messages)
+    event.prompt_hash = current.text("prompt", tenant, user)
+    event.system_prompt_hash = current.text("system_prompt", tenant, system)
+    event.response_hash = current.text("response", tenant, response)
     if event.prompt_messages:
-        event.prompt_chars = sum(
-            len(part) for m in event.prompt_messages if m.role is not Role.SYSTEM for part in m.parts
-        )
+        event.prompt_chars = _chars([m for m in event.prompt_messages if m.role is not Role.SYSTEM])
     if event.response_messages:
-        event.response_chars = sum(len(part) for message in event.response_messages for part in message.parts)
+        event.response_chars = _chars(event.response_messages)
     if event.prompt_hash or event.system_prompt_hash or event.response_hash:
         event.hash_key_id = current.key_id
         if previous is not None:
             event.previous_hashes = PreviousHashes(
                 hash_key_id=previous.key_id,
-                **{f"{domain}_hash": previous.text(domain, tenant, text) for domain, text in texts.items()},
+                prompt_hash=previous.text("prompt", tenant, user),
+                system_prompt_hash=previous.text("system_prompt", tenant, system),
+                response_hash=previous.text("response", tenant, response),
             )
 
 
@@ -140,13 +144,13 @@ def newest_user_turn(messages: list[Message]) -> str:
     """The text of the last turn a user wrote: what a repeat offender repeats, whatever history is sent along."""
     for message in reversed(messages):
         if message.role is Role.USER:
-            return _joined(_parts(message))
+            return _joined([message])
     return ""
 
 
-def _parts(message: Message) -> Iterable[str]:
-    return (part.reveal() for part in message.parts)
+def _joined(messages: list[Message]) -> str:
+    return "\n".join([part.reveal() for message in messages for part in message.parts])
 
 
-def _joined(texts: Iterable[str]) -> str:
-    return "\n".join(texts)
+def _chars(messages: list[Message]) -> int:
+    return sum([len(part) for message in messages for part in message.parts])

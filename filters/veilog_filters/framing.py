@@ -65,10 +65,15 @@ class JsonLines:
         """See ``Framer``."""
         start = 0
         while (end := data.find(b"\n", start)) >= 0:
-            self._extend(data[start:end])
-            yield from self._complete()
+            piece = data[start:end]
+            if self._length or len(piece) > self._limit:
+                self._extend(piece)
+                yield from self._complete()
+            elif piece and not piece.isspace():
+                yield self._decode(piece)
             start = end + 1
-        self._extend(data[start:])
+        if start < len(data):
+            self._extend(data[start:])
 
     def finish(self) -> Iterator[RawRecord | Damaged]:
         """See ``Framer``."""
@@ -136,13 +141,20 @@ def _mend(match: re.Match[str]) -> str:
     return "\\ufffd" if match["lone"] else match[0]
 
 
-class MsgpackStream:
-    """Msgpack objects one after the other. Arguments as for ``JsonLines``."""
+class MsgpackObjects:
+    """Msgpack objects and their lengths, up to the first bytes that are none.
 
-    def __init__(self, fingerprinter: Fingerprinter, tenant: str, max_record_bytes: int) -> None:
-        self.broken = False
-        self._fingerprinter = fingerprinter
-        self._tenant = tenant
+    Args:
+        max_record_bytes: longest object.
+
+    Attributes:
+        begun_bytes: how much of an object that is not complete has been read.
+        broken: why nothing more is read; None while it is.
+    """
+
+    def __init__(self, max_record_bytes: int) -> None:
+        self.begun_bytes = 0
+        self.broken: ErrorType | None = None
         self._limit = max_record_bytes
         self._unpacker = msgpack.Unpacker(
             raw=False,
@@ -151,38 +163,60 @@ class MsgpackStream:
             max_buffer_size=2 * max_record_bytes,
             timestamp=3,
         )
+        self._end = 0
+
+    def feed(self, data: bytes) -> Iterator[tuple[Any, int]]:
+        """The objects that ``data`` completes."""
+        # The unpacker's buffer is bounded, so it is fed in portions that leave room for a record that was begun.
+        for start in range(0, len(data), self._limit):
+            if self.broken is None:
+                yield from self._feed(data[start : start + self._limit])
+
+    def _feed(self, data: bytes) -> Iterator[tuple[Any, int]]:
+        self.begun_bytes += len(data)
+        try:
+            self._unpacker.feed(data)
+            while True:
+                value = self._unpacker.unpack()
+                size = self._unpacker.tell() - self._end
+                if size > self._limit:
+                    self.broken = ErrorType.RECORD_TOO_LARGE
+                    return
+                self._end += size
+                self.begun_bytes -= size
+                yield value, size
+        except msgpack.OutOfData:
+            if self.begun_bytes > self._limit:
+                self.broken = ErrorType.RECORD_TOO_LARGE
+        except (msgpack.UnpackException, ValueError, TypeError) as error:  # TypeError: a list or map as a key
+            self.broken = _reason(error)
+
+
+class MsgpackStream:
+    """Msgpack objects one after the other. Arguments as for ``JsonLines``."""
+
+    def __init__(self, fingerprinter: Fingerprinter, tenant: str, max_record_bytes: int) -> None:
+        self.broken = False
+        self._fingerprinter = fingerprinter
+        self._tenant = tenant
+        self._objects = MsgpackObjects(max_record_bytes)
         self._pending = bytearray()
-        self._consumed = 0
         self._rest: hmac.HMAC | None = None
         self._rest_bytes = 0
         self._reason = ErrorType.MALFORMED_MSGPACK
 
     def feed(self, data: bytes) -> Iterator[RawRecord | Damaged]:
         """See ``Framer``."""
-        # The unpacker's buffer is bounded, so it is fed in portions that leave room for a record that was begun.
-        for start in range(0, len(data), self._limit):
-            yield from self._feed(data[start : start + self._limit])
-
-    def _feed(self, data: bytes) -> Iterator[RawRecord | Damaged]:
         if self.broken:
             self._skip(data)
             return
         self._pending += data
-        try:
-            self._unpacker.feed(data)
-            while True:
-                value = self._unpacker.unpack()
-                end = self._unpacker.tell()
-                size = end - self._consumed
-                raw = bytes(self._pending[:size])
-                del self._pending[:size]
-                self._consumed = end
-                yield self._record(value, raw)
-        except msgpack.OutOfData:
-            if len(self._pending) > self._limit:
-                self._break(ErrorType.RECORD_TOO_LARGE)
-        except (msgpack.UnpackException, ValueError, TypeError) as error:  # TypeError: a list or map as a key
-            self._break(_reason(error))
+        for value, size in self._objects.feed(data):
+            raw = bytes(self._pending[:size])
+            del self._pending[:size]
+            yield self._record(value, raw)
+        if self._objects.broken is not None:
+            self._break(self._objects.broken)
 
     def _record(self, value: Any, raw: bytes) -> RawRecord | Damaged:
         try:

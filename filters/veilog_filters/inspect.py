@@ -5,6 +5,9 @@ decoded and inspected leaf by leaf, since escapes such as ``\\u0040`` hide an ad
 a card number; a key of a map can be a name. ``Inspected`` keeps what was found in the shape in which it was found, so
 that redaction can put the same shape together again.
 
+A detector may want to know where a text stands (NER reads some fields alone) and what else will come (it reads a
+record's texts together). One that has ``in_field``, ``begin`` and ``read_ahead`` is told so.
+
 A text longer than the scan limit is scanned a little beyond it and cut at it: what straddles the cut is found whole,
 and what lies behind it does not leave.
 """
@@ -12,15 +15,14 @@ and what lies behind it does not leave.
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import orjson
 
-from veilog_filters.detect.finding import Detector, DetectorTimeout, Finding
+from veilog_filters.detect.finding import ANY, NAME, Detector, DetectorTimeout, Finding
 from veilog_parsers.errors import ErrorType, RecordError
-from veilog_parsers.event import AuditEvent, Message
+from veilog_parsers.event import AuditEvent, Message, Role
 from veilog_parsers.times import parse_time
 
 TIMED_OUT: Final = "TIMED_OUT"
@@ -85,16 +87,25 @@ class Inspection:
     prompt: list[list[Inspected]]
     response: list[list[Inspected]]
 
-    def side(self, messages: list[list[Inspected]]) -> Iterator[Inspected]:
+    def side(self, messages: list[list[Inspected]]) -> list[Inspected]:
         """All texts of one side."""
+        texts: list[Inspected] = []
         for parts in messages:
             for part in parts:
-                yield from part.leaves()
+                if part.tree is None:
+                    texts.append(part)
+                else:
+                    texts += part.leaves()
+        return texts
 
-    def counts(self, messages: list[list[Inspected]]) -> dict[str, int]:
-        """Entity counts of one side, by name."""
-        found = Counter(finding.entity for text in self.side(messages) for finding in text.findings)
-        return dict(sorted(found.items()))
+
+def counts(texts: list[Inspected]) -> dict[str, int]:
+    """How many findings of each entity type there are, by name."""
+    found: dict[str, int] = {}
+    for text in texts:
+        for finding in text.findings:
+            found[finding.entity] = found.get(finding.entity, 0) + 1
+    return dict(sorted(found.items())) if found else found
 
 
 @dataclasses.dataclass(slots=True)
@@ -103,11 +114,11 @@ class Coverage:
 
     Attributes:
         truncated_bytes: how much was cut off behind the scan limit.
-        timed_out: whether a text took too long and so counts as found, whole.
+        timed_out_texts: how many texts took too long and so count as found, whole.
     """
 
     truncated_bytes: int = 0
-    timed_out: bool = False
+    timed_out_texts: int = 0
 
 
 class Inspector:
@@ -124,78 +135,113 @@ class Inspector:
         self._detect = detector
         self._detect_other: Callable[[str, frozenset[str]], list[Finding]] | None
         self._detect_other = getattr(detector, "other_than", None)
+        self._detect_in_field: Callable[[str, str], list[Finding]] | None = getattr(detector, "in_field", None)
+        self._begin: Callable[[], None] | None = getattr(detector, "begin", None)
+        self._read_ahead: Callable[[list[tuple[str, str]]], None] | None = getattr(detector, "read_ahead", None)
         self._max_text_bytes = max_text_bytes
         self._max_depth = max_depth
 
     def __call__(self, event: AuditEvent) -> Inspection:
         """Inspect every message part of an event. ``coverage`` starts anew and goes on over texts inspected later."""
         self.coverage = Coverage()
-        return Inspection(self._messages(event.prompt_messages), self._messages(event.response_messages))
+        if self._begin is not None:
+            self._begin()
+        self._announce(lambda inspector: inspector(event))
+        return self._event(event)
 
-    def _messages(self, messages: list[Message]) -> list[list[Inspected]]:
-        return [[self.text(part.reveal()) for part in message.parts] for message in messages]
+    def _announce(self, walk: Callable[[Inspector], object]) -> None:
+        """Tell the detector, if it wants to know, which texts a walk over them will ask about."""
+        if self._read_ahead is not None:
+            gathering = _Gathering()
+            walk(Inspector(gathering, self._max_text_bytes, self._max_depth))
+            self._read_ahead(gathering.texts)
 
-    def text(self, text: str, json_levels: int = MAX_JSON_IN_JSON) -> Inspected:
+    def _event(self, event: AuditEvent) -> Inspection:
+        return Inspection(
+            self._messages(event.prompt_messages, "prompt"), self._messages(event.response_messages, "response")
+        )
+
+    def _messages(self, messages: list[Message], side: str) -> list[list[Inspected]]:
+        return [
+            [
+                self._text(part.reveal(), "system" if message.role is Role.SYSTEM and side == "prompt" else side)
+                for part in message.parts
+            ]
+            for message in messages
+        ]
+
+    def text(self, text: str, field: str = ANY) -> Inspected:
         """Inspect one text; where it holds JSON, leaf by leaf."""
+        self._announce(lambda inspector: inspector.text(text, field))
+        return self._text(text, field)
+
+    def _text(self, text: str, field: str, json_levels: int = MAX_JSON_IN_JSON) -> Inspected:
         size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
         if size > self._max_text_bytes:
-            return self._long_text(text, size)
+            return self._long_text(text, size, field)
         if json_levels and text.lstrip()[:1] in ("{", "["):
             try:
                 decoded = orjson.loads(text)
             except orjson.JSONDecodeError:
-                return Inspected(text, self._findings(text))
-            return Inspected(text, [], self.tree(decoded, json_levels=json_levels - 1))
-        return Inspected(text, self._findings(text))
+                return Inspected(text, self._findings(text, field))
+            return Inspected(text, [], self._tree(decoded, field, json_levels=json_levels - 1))
+        return Inspected(text, self._findings(text, field))
 
     def name(self, text: str, expected: frozenset[str]) -> Inspected:
         """Inspect a short text in which some entity types are nothing to be found: a name, an id, a version."""
         if self._detect_other is None or len(text) > MAX_SHORT_CHARS:
-            inspected = self.text(text, json_levels=0)
+            inspected = self._text(text, NAME, json_levels=0)
             inspected.findings = [finding for finding in inspected.findings if finding.entity not in expected]
             return inspected
         try:
             return Inspected(text, self._detect_other(text, expected))
         except DetectorTimeout:
-            self.coverage.timed_out = True
+            self.coverage.timed_out_texts += 1
             return Inspected(text, [Finding(0, len(text), TIMED_OUT, 1.0)])
 
-    def _findings(self, text: str) -> list[Finding]:
+    def _findings(self, text: str, field: str) -> list[Finding]:
         if not text:
             return []
         try:
-            return self._detect(text)
+            return self._detect(text) if self._detect_in_field is None else self._detect_in_field(text, field)
         except DetectorTimeout:
-            self.coverage.timed_out = True
+            self.coverage.timed_out_texts += 1
             return [Finding(0, len(text), TIMED_OUT, 1.0)]
 
-    def _long_text(self, text: str, size: int) -> Inspected:
+    def _long_text(self, text: str, size: int, field: str) -> Inspected:
         kept = text.encode("utf-8", "replace")[: self._max_text_bytes].decode("utf-8", "ignore")
         cut = len(kept)
-        found = self._findings(text[: cut + OVERLAP_CHARS])
+        found = self._findings(text[: cut + OVERLAP_CHARS], field)
         findings = [f._replace(end=min(f.end, cut)) for f in found if f.start < cut]
         truncated_bytes = size - len(kept.encode("utf-8", "replace"))
         self.coverage.truncated_bytes += truncated_bytes
         return Inspected(kept, findings, truncated_bytes=truncated_bytes)
 
-    def tree(self, value: Any, depth: int = 0, json_levels: int = MAX_JSON_IN_JSON) -> Any:
+    def tree(self, value: Any, field: str = ANY) -> Any:
         """A JSON value with its strings, keys and card-like numbers ``Inspected`` and its objects ``InspectedObject``.
 
         Raises:
             RecordError: it is nested deeper than the limit.
         """
+        self._announce(lambda inspector: inspector.tree(value, field))
+        return self._tree(value, field)
+
+    def _tree(self, value: Any, field: str, depth: int = 0, json_levels: int = MAX_JSON_IN_JSON) -> Any:
         kind = type(value)
         if kind is str:
             # A time is a time by its grammar; as a text, Presidio would take it for a date.
-            return Inspected(value, []) if parse_time(value) else self.text(value, json_levels)
+            return Inspected(value, []) if parse_time(value) else self._text(value, field, json_levels)
         if kind is dict:
             self._check_depth(depth)
             return InspectedObject(
-                [(self.text(key, 0), self.tree(item, depth + 1, json_levels)) for key, item in value.items()]
+                [
+                    (self._text(key, field, 0), self._tree(item, field, depth + 1, json_levels))
+                    for key, item in value.items()
+                ]
             )
         if kind is list:
             self._check_depth(depth)
-            return [self.tree(item, depth + 1, json_levels) for item in value]
+            return [self._tree(item, field, depth + 1, json_levels) for item in value]
         if kind is int or kind is float:
             return self._number(value)
         return value
@@ -207,7 +253,21 @@ class Inspector:
     def _number(self, value: float) -> Any:
         digits = str(int(value)) if float(value).is_integer() else ""
         if len(digits) in _CARD_DIGITS:
-            cards = [finding for finding in self._findings(digits) if finding.entity == _CARD]
+            cards = [finding for finding in self._findings(digits, NAME) if finding.entity == _CARD]
             if cards:
                 return Inspected(digits, cards)
         return value
+
+
+class _Gathering:
+    """A detector that finds nothing and remembers what it was asked about."""
+
+    def __init__(self) -> None:
+        self.texts: list[tuple[str, str]] = []
+
+    def __call__(self, text: str) -> list[Finding]:
+        return self.in_field(text, ANY)
+
+    def in_field(self, text: str, field: str) -> list[Finding]:
+        self.texts.append((text, field))
+        return []

@@ -17,12 +17,16 @@ class Counts:
         dropped: records that policy or protocol let go, by reason.
         entities: replaced spans by entity type and operator.
         unmapped_fields: fields that no parser consumed.
+        timed_out_texts: texts that took too long and so counted as found, whole.
         bytes_in: bytes of raw records.
         bytes_out: bytes of encoded events.
         stage_seconds: time spent per stage, in seconds.
         stage_events: events that went through a stage.
         cache_hits: texts whose findings were known, so that no detector ran.
         cache_misses: texts that were looked up and not known. Short texts without candidates are not looked up.
+        ner_texts: texts by what NER made of them (``detect.ner.RESULTS``); none without NER.
+        ner_seconds: time the model took, in seconds.
+        ner_recycles: how often the model was loaded anew, since its vocabulary had grown.
     """
 
     received: int = 0
@@ -31,12 +35,16 @@ class Counts:
     dropped: Counter[str] = dataclasses.field(default_factory=Counter)
     entities: Counter[tuple[str, str]] = dataclasses.field(default_factory=Counter)
     unmapped_fields: int = 0
+    timed_out_texts: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
     stage_seconds: Counter[str] = dataclasses.field(default_factory=Counter)
     stage_events: Counter[str] = dataclasses.field(default_factory=Counter)
     cache_hits: int = 0
     cache_misses: int = 0
+    ner_texts: Counter[str] = dataclasses.field(default_factory=Counter)
+    ner_seconds: float = 0.0
+    ner_recycles: int = 0
 
     def add(self, other: Counts) -> None:
         """Add the counts of another pipeline to these."""

@@ -14,13 +14,14 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from veilog_filters.classify import Classifier, Evidence
+from veilog_filters.classify import ClassificationPolicy, Classifier, Evidence
 from veilog_filters.config import Config, defect_of, load_policy
 from veilog_filters.detect.fast import NamedDetector, detector_for
 from veilog_filters.detect.finding import Detector
+from veilog_filters.detect.ner import NerDetector
 from veilog_filters.encode import ENCODERS
 from veilog_filters.fingerprint import Fingerprinter, fingerprint, load_key
-from veilog_filters.inspect import Inspection, Inspector
+from veilog_filters.inspect import Inspection, Inspector, counts
 from veilog_filters.lookup import Departments
 from veilog_filters.metrics import Counts
 from veilog_filters.redact import Redactor
@@ -31,7 +32,6 @@ from veilog_parsers.event import (
     CleanText,
     Findings,
     Kind,
-    Level,
     Redaction,
     RedactionStatus,
     SensitiveText,
@@ -94,7 +94,7 @@ class Pipeline:
             else None
         )
         policy = load_policy(config)
-        self._classify = Classifier(policy)
+        self._classify = classifier_for(config, policy)
         departments = config.lookup.departments_file
         self._departments = Departments.load(departments) if departments else None
         self.registry = Registry(config.sources(), "" if config.source == "auto" else config.source)
@@ -107,6 +107,7 @@ class Pipeline:
             except ValueError as error:
                 raise defect_of(config_path, "detect", error) from None
             names = detector.names
+        self.ner = detector if isinstance(detector, NerDetector) else None
         self.inspect = Inspector(detector, config.detect.max_text_bytes, config.limits.max_depth)
         self._redact = Redactor(config.redact, config.policy, self.inspect, self.fingerprinter)
         self._encode = ENCODERS[schema]
@@ -145,6 +146,8 @@ class Pipeline:
             self.counts.cache_hits += cache.hits - hits
             self.counts.cache_misses += cache.misses - misses
             self._cache_seen = (cache.hits, cache.misses)
+        if self.ner is not None:
+            self.ner.count_into(self.counts)
 
     def _process(self, record: RawRecord | Damaged) -> list[dict[str, Any]]:
         if isinstance(record, Damaged):
@@ -208,13 +211,14 @@ class Pipeline:
 
     def _stopwatch(self) -> Callable[[str], None]:
         """Adds the time since its last call to a stage. Two dictionary updates per stage: noise beside the stages."""
-        counts, last = self.counts, time.perf_counter()
+        clock, seconds, events = time.perf_counter, self.counts.stage_seconds, self.counts.stage_events
+        last = clock()
 
         def lap(stage: str) -> None:
             nonlocal last
-            now = time.perf_counter()
-            counts.stage_seconds[stage] += now - last  # type: ignore[assignment]  # typeshed counts in int
-            counts.stage_events[stage] += 1
+            now = clock()
+            seconds[stage] += now - last  # type: ignore[assignment]  # typeshed counts in int
+            events[stage] += 1
             last = now
 
         return lap
@@ -222,7 +226,9 @@ class Pipeline:
     def clean(self, tree: dict[str, Any]) -> dict[str, Any]:
         """A JSON object beside a record (a shipper's metadata), cleaned leaf by leaf; empty if that fails."""
         try:
-            return self._redact.tree(tree, self._tenant_id)
+            if self.ner is not None:
+                self.ner.begin()
+            return self._redact.tree(tree, self._tenant_id, "metadata")
         except Exception:
             self.counts.dropped[DROPPED_METADATA] += 1
             return {}
@@ -254,24 +260,26 @@ class Pipeline:
     def _label(self, event: AuditEvent, inspection: Inspection) -> None:
         if event.kind is not Kind.AI_ACCESS:
             return
-        findings, rules, categories = Findings(), ClassificationRules(), set[str]()
+        findings, rules = Findings(), ClassificationRules()
+        categories: set[str] = set()
         for side, messages in (("prompt", inspection.prompt), ("response", inspection.response)):
             if not messages:
                 continue
-            counts = inspection.counts(messages)
+            texts = inspection.side(messages)
+            found = counts(texts)
             verdict = self._classify(
                 Evidence(
-                    texts=[text.text for text in inspection.side(messages)],
-                    entities=counts,
-                    side=side,  # type: ignore[arg-type]
-                    source=str(event.source),
-                    user_department=event.user_department or "",
-                    model_department=event.model_department or "",
+                    [text.text for text in texts],
+                    found,
+                    side,  # type: ignore[arg-type]
+                    event.source or "",
+                    event.user_department or "",
+                    event.model_department or "",
                 )
             )
-            setattr(findings, side, counts)
+            setattr(findings, side, found)
             setattr(rules, side, [CleanText(rule) for rule in verdict.rules])
-            setattr(event, f"{side}_classification", Level(verdict.level))
+            setattr(event, f"{side}_classification", verdict.level)
             categories.update(verdict.categories)
         if inspection.prompt or inspection.response:
             event.findings, event.classification_rules = findings, rules
@@ -281,10 +289,13 @@ class Pipeline:
         coverage = self.inspect.coverage
         proof = Redaction(policy=self._policy_name, detectors=self._detectors)
         proof.truncated_bytes, proof.unmapped_fields = coverage.truncated_bytes, unmapped_fields
+        if self.ner is not None:
+            proof.ner_read_texts, proof.ner_left_out_texts = self.ner.read_texts, self.ner.left_out_texts
         self.counts.unmapped_fields += unmapped_fields
         if coverage.truncated_bytes:
             proof.status = RedactionStatus.TRUNCATED
-        if coverage.timed_out:
+        self.counts.timed_out_texts += coverage.timed_out_texts
+        if coverage.timed_out_texts:
             proof.status = RedactionStatus.TIMED_OUT
         return proof
 
@@ -306,6 +317,11 @@ class Pipeline:
         event.event_id = self._event_id("quarantine", damaged.raw_hash, damaged.time or "", b"", index)
         self.counts.quarantined[damaged.error_type] += 1
         return self._encode(event)
+
+
+def classifier_for(config: Config, policy: ClassificationPolicy) -> Classifier:
+    """The classifier, with a sieve where the detector may have a prefilter."""
+    return Classifier(policy, cache_dir=config.detect.cache_dir if config.detect.prefilter == "auto" else None)
 
 
 def _reveal(text: Text | None) -> str:

@@ -22,7 +22,7 @@ like, see ``EXPECTED_IN_NAMES``.
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ import orjson
 from veilog_filters.config import Policy, Redact
 from veilog_filters.detect.finding import Finding
 from veilog_filters.fingerprint import Fingerprinter
-from veilog_filters.inspect import TIMED_OUT, Inspected, InspectedObject, Inspection, Inspector
+from veilog_filters.inspect import MAX_SHORT_CHARS, TIMED_OUT, Inspected, InspectedObject, Inspection, Inspector
 from veilog_parsers.event import (
     AuditEvent,
     CleanText,
@@ -48,6 +48,10 @@ from veilog_parsers.event import (
 
 MAX_NAME_CHARS: Final = 512
 """Names of things and people are cut here: whatever is longer is no name."""
+
+MAX_CLEAN_NAMES: Final = 4096
+"""The same models, endpoints and callers come again and again, so short names in which nothing was found are
+remembered, as many of people and as many of things. Names that do not leave as they are, are not."""
 
 EXPECTED_IN_NAMES: Final = {
     # Versions look like dates and addresses, hosts like URLs, ids like phone or licence numbers.
@@ -149,6 +153,7 @@ class Redactor:
         self._keep_content = policy.content == "redacted"
         self._keep_unmapped = policy.unmapped == "redact"
         self._pseudonymize = policy.identity == "pseudonymize"
+        self._clean: dict[Handling, OrderedDict[str, CleanText]] = {h: OrderedDict() for h in EXPECTED_IN_NAMES}
         self.entities: Counter[tuple[str, str]] = Counter()
 
     def _hash(self, text: str, entity: str, tenant: str) -> str:
@@ -186,11 +191,21 @@ class Redactor:
         if isinstance(value, CleanText):
             return value
         text = value.reveal()
+        clean = self._clean[handling]
+        known = clean.get(text)
+        if known is not None:
+            clean.move_to_end(text)
+            return known
         if self._pseudonymize and handling is Handling.IDENTITY:
             return CleanText(
                 "p_" + self._fingerprinter.digest(f"identity:{field}", tenant, text.encode("utf-8", "replace"))[:32]
             )
         inspected = self._inspect.name(text, EXPECTED_IN_NAMES[handling])
+        if not inspected.findings and len(text) <= MAX_SHORT_CHARS:
+            known = clean[text] = CleanText(text)
+            if len(clean) > MAX_CLEAN_NAMES:
+                clean.popitem(last=False)
+            return known
         # Cut after redaction, so that nothing is cut into a shape that no detector knows.
         return CleanText(self.text(inspected, tenant)[:MAX_NAME_CHARS])
 
@@ -199,7 +214,7 @@ class Redactor:
         if call.name is not None:
             cleaned.name = self._name(call.name, Handling.MACHINE, "tool", tenant)
         if self._keep_content and isinstance(call.arguments, SensitiveText):
-            cleaned.arguments = self.text(self._inspect.text(call.arguments.reveal()), tenant)
+            cleaned.arguments = self.text(self._inspect.text(call.arguments.reveal(), "tool_calls"), tenant)
         return cleaned
 
     def _content(self, event: AuditEvent, inspection: Inspection, tenant: str) -> Content | None:
@@ -249,13 +264,13 @@ class Redactor:
             return replaced[:hidden] + span[hidden:]
         return replaced
 
-    def tree(self, value: dict[str, Any], tenant: str) -> dict[str, Any]:
+    def tree(self, value: dict[str, Any], tenant: str, field: str = "unmapped") -> dict[str, Any]:
         """A JSON object with every key, string and card number cleaned.
 
         Raises:
             RecordError: it is nested too deeply.
         """
-        cleaned: dict[str, Any] = self._rebuild(self._inspect.tree(value), tenant)
+        cleaned: dict[str, Any] = self._rebuild(self._inspect.tree(value, field), tenant)
         return cleaned
 
     def _rebuild(self, tree: Any, tenant: str) -> Any:

@@ -96,7 +96,9 @@ def _ending(endpoint: Any) -> tuple[str, Operation | None] | None:
     if type(endpoint) is str:
         path = without_query(endpoint).rstrip("/")
         if _VERSIONED.search(path):
-            return next((known for known in _ENDPOINTS if path.endswith(known[0])), None)
+            for known in _ENDPOINTS:
+                if path.endswith(known[0]):
+                    return known
     return None
 
 
@@ -114,6 +116,8 @@ def operation_at(endpoint: Any) -> Operation | None:
 def provider_at(endpoint: str) -> CleanText | None:
     """Who answers at a URL, as far as its host tells."""
     authority = endpoint.partition("://")[2].partition("/")[0].partition(":")[0]
+    if not authority:
+        return None
     for host, provider in _HOSTS:
         if authority.endswith(host):
             return CleanText(provider)

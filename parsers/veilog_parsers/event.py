@@ -231,6 +231,8 @@ class Redaction:
     status: RedactionStatus = RedactionStatus.COMPLETE
     truncated_bytes: int = 0
     unmapped_fields: int = 0
+    ner_read_texts: int | None = None
+    ner_left_out_texts: int | None = None
 
 
 class Handling(StrEnum):

@@ -11,6 +11,7 @@ hostile line costs time in proportion to its length.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from typing import Final
@@ -41,6 +42,26 @@ def line_of(fields: Fields) -> tuple[str, str]:
     return "", ""
 
 
+def head_of(fields: Fields) -> str:
+    """The beginning of a record's line, in which its kind must show."""
+    return line_of(fields)[1][:HEAD_CHARS]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LineTest:
+    """Whether a record's line is one of a source's.
+
+    Attributes:
+        is_line: is given the beginning of the line; the registry cuts it once for all sources of lines.
+    """
+
+    is_line: Callable[[str], bool]
+
+    def __call__(self, fields: Fields) -> bool:
+        """The test of a record, as of any marker."""
+        return self.is_line(head_of(fields))
+
+
 def markers(is_line: Callable[[str], bool], *keys: str) -> dict[str, Callable[[Fields], bool]]:
     """Markers of a source of lines: lines that the test confirms, and the fields that a shipper made of them.
 
@@ -49,13 +70,10 @@ def markers(is_line: Callable[[str], bool], *keys: str) -> dict[str, Callable[[F
         keys: fields that records have whose line was parsed already.
     """
 
-    def has_line(fields: Fields) -> bool:
-        return is_line(line_of(fields)[1][:HEAD_CHARS])
-
     def was_parsed(fields: Fields) -> bool:
         return any(type(fields.get(key)) is str for key in keys)
 
-    return {**dict.fromkeys(LINE_KEYS, has_line), **dict.fromkeys(keys, was_parsed)}
+    return {**dict.fromkeys(LINE_KEYS, LineTest(is_line)), **dict.fromkeys(keys, was_parsed)}
 
 
 def open_line(fields: Fields, *patterns: re.Pattern[str]) -> bool:

@@ -28,7 +28,7 @@ from veilog_parsers.event import (
 from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.outcomes import outcome_of_status
 from veilog_parsers.record import Fields
-from veilog_parsers.source import Source, Stability
+from veilog_parsers.source import KeyedTest, Source, Stability, Test
 from veilog_parsers.take import (
     dicts,
     discard,
@@ -54,6 +54,7 @@ _CLIENT: Final = "io.modelcontextprotocol/clientInfo"
 
 _REQUESTS: Final = ("request", "mcp_request", "request_body")
 _RESPONSES: Final = ("response", "mcp_response", "response_body")
+_BODIES: Final = (*_REQUESTS, *_RESPONSES)
 
 _CALLS: Final = {
     "tools/call": Operation.EXECUTE_TOOL,
@@ -113,14 +114,21 @@ def _is_message(body: Any) -> bool:
     return "error" in body or (type(result) is dict and (not result or not _ANSWERS.isdisjoint(result)))
 
 
-def _is_call(fields: Fields) -> bool:
-    for key in (*_REQUESTS, *_RESPONSES):
-        body = fields.get(key)
-        if type(body) is str and '"jsonrpc"' in body[:4096]:
-            body = decode(body)
-        if _is_message(body):
-            return True
-    return False
+def _test_of_calls(keys: frozenset[str]) -> Test:
+    present = [key for key in _BODIES if key in keys]
+
+    def is_call(fields: Fields) -> bool:
+        for key in present:
+            body = fields[key]
+            if type(body) is dict:
+                # Most bodies under these names are other APIs': they are not worth a call.
+                if "jsonrpc" in body and _is_message(body):
+                    return True
+            elif type(body) is str and '"jsonrpc"' in body[:4096] and _is_message(decode(body)):
+                return True
+        return False
+
+    return is_call
 
 
 def parse(fields: Fields) -> AuditEvent:
@@ -329,7 +337,7 @@ SOURCE: Final = Source(
     ),
     markers={
         "jsonrpc": _is_message,
-        **dict.fromkeys((*_REQUESTS, *_RESPONSES), _is_call),
+        **dict.fromkeys(_BODIES, KeyedTest(_test_of_calls)),
     },
     parse=parse,
 )

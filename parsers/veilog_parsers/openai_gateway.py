@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from veilog_parsers.endpoints import is_model_api, model_at, operation_at, provider_at, take_provider
 from veilog_parsers.event import AuditEvent, Kind, Outcome, SensitiveText, UserType
 from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.outcomes import outcome_of_status
 from veilog_parsers.record import Fields
-from veilog_parsers.source import Source, Stability
+from veilog_parsers.shapes import Shapes
+from veilog_parsers.source import KeyedTest, Source, Stability, Test
 from veilog_parsers.take import (
-    discard,
     discard_known,
     known,
     peek,
@@ -37,77 +37,101 @@ from veilog_parsers.wire.read import open_body, read_exchange
 T = TypeVar("T")
 Path = tuple[str, ...]
 
-_REQUEST_KEYS: Final = ("request", "req", "input")
-_RESPONSE_KEYS: Final = ("response", "resp", "res", "output")
-_REQUEST_BODIES: Final[tuple[Path, ...]] = (
-    ("request_body",),
-    ("requestBody",),
-    ("request", "body"),
-    ("req", "body"),
-    *((key,) for key in _REQUEST_KEYS),
-)
-_RESPONSE_BODIES: Final[tuple[Path, ...]] = (
-    ("response_body",),
-    ("responseBody",),
-    ("response", "body"),
-    ("resp", "body"),
-    ("res", "body"),
-    *((key,) for key in _RESPONSE_KEYS),
-)
-
 
 def _paths(names: str) -> tuple[Path, ...]:
     return tuple(tuple(name.split("/")) for name in names.split())
 
 
-_TIME: Final = _paths("time timestamp ts @timestamp datetime created_at start_time startTime date")
-_REQUEST_ID: Final = _paths(
-    "request_id requestId req_id x_request_id x-request-id correlation_id correlationId trace_id traceId"
+class _Names(NamedTuple):
+    """Paths of what is known by several names, each in order of preference."""
+
+    request_body: tuple[Path, ...]
+    response_body: tuple[Path, ...]
+    time: tuple[Path, ...]
+    request_id: tuple[Path, ...]
+    user_id: tuple[Path, ...]
+    user_name: tuple[Path, ...]
+    tenant: tuple[Path, ...]
+    session: tuple[Path, ...]
+    conversation: tuple[Path, ...]
+    client_ip: tuple[Path, ...]
+    user_agent: tuple[Path, ...]
+    model: tuple[Path, ...]
+    endpoint: tuple[Path, ...]
+    api_operation: tuple[Path, ...]
+    status: tuple[Path, ...]
+    milliseconds: tuple[Path, ...]
+    seconds: tuple[Path, ...]
+    input_tokens: tuple[Path, ...]
+    output_tokens: tuple[Path, ...]
+    total_tokens: tuple[Path, ...]
+    headers: tuple[Path, ...]
+    method: tuple[Path, ...]
+
+
+_USUAL: Final = _Names(
+    request_body=_paths("request_body requestBody request/body req/body request req input"),
+    response_body=_paths("response_body responseBody response/body resp/body res/body response resp res output"),
+    time=_paths("time timestamp ts @timestamp datetime created_at start_time startTime date"),
+    request_id=_paths(
+        "request_id requestId req_id x_request_id x-request-id correlation_id correlationId trace_id traceId"
+    ),
+    user_id=_paths("user_id userId user user/id uid"),
+    user_name=_paths("user_name userName username user/name user_email userEmail email user/email"),
+    tenant=_paths("tenant_id tenantId tenant organization_id org_id organization org"),
+    session=_paths("session_id sessionId session"),
+    conversation=_paths("conversation_id conversationId thread_id threadId chat_id chatId"),
+    client_ip=_paths(
+        """
+        client_ip clientIp clientIP source_ip remote_addr remoteAddr remote_ip ip_address ip x_forwarded_for
+        x-forwarded-for request/remote_addr req/remoteAddress request/ip
+        """
+    ),
+    user_agent=_paths("user_agent userAgent user-agent"),
+    model=_paths("model model_name modelName model_id modelId"),
+    endpoint=_paths(
+        """
+        endpoint url uri path route request_path requestPath request_uri requestUri request_url requestUrl
+        request/url request/uri request/path req/url req/path
+        """
+    ),
+    api_operation=_paths("api_operation operation_name operationName operation call_type kind"),
+    status=_paths(
+        """
+        status_code statusCode http_status httpStatus response_status response_code status
+        response/status_code response/statusCode response/status resp/status res/statusCode res/status
+        """
+    ),
+    milliseconds=_paths(
+        """
+        latency_ms latencyMs duration_ms durationMs response_time_ms responseTimeMs elapsed_ms elapsedMs took_ms
+        processing_ms total_time_ms
+        """
+    ),
+    seconds=_paths("latency_s latency_seconds duration_s duration_seconds response_time_seconds elapsed_seconds"),
+    input_tokens=_paths("input_tokens prompt_tokens inputTokens promptTokens"),
+    output_tokens=_paths("output_tokens completion_tokens outputTokens completionTokens"),
+    total_tokens=_paths("total_tokens totalTokens"),
+    headers=_paths(
+        """
+        request_headers requestHeaders headers request/headers req/headers
+        response_headers responseHeaders response/headers resp/headers res/headers
+        """
+    ),
+    method=_paths("method http_method request/method req/method"),
 )
-_USER_ID: Final = _paths("user_id userId user user/id uid")
-_USER_NAME: Final = _paths("user_name userName username user/name user_email userEmail email user/email")
-_TENANT: Final = _paths("tenant_id tenantId tenant organization_id org_id organization org")
-_SESSION: Final = _paths("session_id sessionId session")
-_CONVERSATION: Final = _paths("conversation_id conversationId thread_id threadId chat_id chatId")
-_CLIENT_IP: Final = _paths(
-    """
-    client_ip clientIp clientIP source_ip remote_addr remoteAddr remote_ip ip_address ip x_forwarded_for x-forwarded-for
-    request/remote_addr req/remoteAddress request/ip
-    """
-)
-_USER_AGENT: Final = _paths("user_agent userAgent user-agent")
-_MODEL: Final = _paths("model model_name modelName model_id modelId")
-_ENDPOINT: Final = _paths(
-    """
-    endpoint url uri path route request_path requestPath request_uri requestUri request_url requestUrl
-    request/url request/uri request/path req/url req/path
-    """
-)
-_API_OPERATION: Final = _paths("api_operation operation_name operationName operation call_type kind")
-_STATUS: Final = _paths(
-    """
-    status_code statusCode http_status httpStatus response_status response_code status
-    response/status_code response/statusCode response/status resp/status res/statusCode res/status
-    """
-)
-_MILLISECONDS: Final = _paths(
-    """
-    latency_ms latencyMs duration_ms durationMs response_time_ms responseTimeMs elapsed_ms elapsedMs took_ms
-    processing_ms total_time_ms
-    """
-)
-_SECONDS: Final = _paths("latency_s latency_seconds duration_s duration_seconds response_time_seconds elapsed_seconds")
-_INPUT_TOKENS: Final = _paths("input_tokens prompt_tokens inputTokens promptTokens")
-_OUTPUT_TOKENS: Final = _paths("output_tokens completion_tokens outputTokens completionTokens")
-_TOTAL_TOKENS: Final = _paths("total_tokens totalTokens")
-_HEADERS: Final = _paths(
-    """
-    request_headers requestHeaders headers request/headers req/headers
-    response_headers responseHeaders response/headers resp/headers res/headers
-    """
-)
+_REQUEST_ID_HEADERS: Final = _paths("x-request-id request-id apim-request-id")
+
+
+def _present(keys: frozenset[str]) -> _Names:
+    """Of all usual names those that a record with these keys can have."""
+    return _Names(*(tuple(path for path in paths if path[0] in keys) for paths in _USUAL))
+
+
+_NAMES: Final = Shapes((path[0] for paths in _USUAL for path in paths), _present)
+
 _CREDENTIALS: Final = known("authorization Authorization api_key apiKey api-key x-api-key cookie cookies access_token")
-_TRANSPORT: Final = known("method http_method stream streaming")
+_NOT_WANTED: Final = _CREDENTIALS | known("stream streaming")
 
 _STATUS_WORDS: Final = {
     "success": Outcome.SUCCESS,
@@ -175,43 +199,49 @@ def _is_a_models(body: Any) -> bool:
     )
 
 
-def _is_exchange(fields: Fields) -> bool:
+def _test_of_exchanges(keys: frozenset[str]) -> Test:
     """Ordinary web logs have requests and responses too: only a model's body, or a model API's path, makes it ours."""
-    return (
-        any(_asks_a_model(peek(fields, *path)) for path in _REQUEST_BODIES)
-        or any(_is_a_models(peek(fields, *path)) for path in _RESPONSE_BODIES)
-        or any(is_model_api(peek(fields, *path)) for path in _ENDPOINT)
-    )
+    bodies = _present(keys)
+    # Bodies themselves before what is in them: most requests settle it.
+    tests = [(path, _asks_a_model) for path in sorted(bodies.request_body, key=len)]
+    tests += [(path, _is_a_models) for path in sorted(bodies.response_body, key=len)]
+
+    def is_exchange(fields: Fields) -> bool:
+        for path, is_models in tests:
+            if is_models(peek(fields, *path)):
+                return True
+        return any(is_model_api(peek(fields, *path)) for path in _NAMES.of(fields).endpoint)
+
+    return is_exchange
 
 
 def _first(taker: Callable[..., T | None], fields: Fields, paths: tuple[Path, ...]) -> T | None:
     """The first of several usual names that gives a value."""
     for path in paths:
-        if path[0] in fields:
-            value = taker(fields, *path)
-            if value is not None:
-                return value
+        value = taker(fields, *path)
+        if value is not None:
+            return value
     return None
 
 
 def _open_first(fields: Fields, paths: tuple[Path, ...]) -> Any:
     """The first body there is, decoded in place."""
     for path in paths:
-        if path[0] not in fields:
-            continue
         body = peek(fields, *path)
-        if type(body) in (dict, list) or (type(body) is str and body.lstrip().startswith(_BODY_STARTS)):
+        if type(body) is dict:
+            return body
+        if type(body) is list or (type(body) is str and body.lstrip().startswith(_BODY_STARTS)):
             return open_body(fields, *path)
         if body == "":
             take(fields, *path)
     return None
 
 
-def _take_headers(fields: Fields) -> dict[str, Any]:
+def _take_headers(fields: Fields, paths: tuple[Path, ...]) -> dict[str, Any]:
     """All headers, of request and response, lower-cased and out of the record."""
     headers: dict[str, Any] = {}
-    for path in _HEADERS:
-        found = take(fields, *path) if path[0] in fields else None
+    for path in paths:
+        found = take(fields, *path)
         if type(found) is dict:
             for name, value in found.items():
                 headers[name.lower()] = value[0] if type(value) is list and value else value
@@ -232,64 +262,70 @@ def _take_duration(fields: Fields, *path: str) -> float | None:
     return number if number is not None and 0 <= number < _MAX_DURATION else None
 
 
-def _read_who(fields: Fields, headers: Fields, event: AuditEvent) -> None:
-    event.tenant_id = _first(take_identifier, fields, _TENANT) or take_identifier(headers, "openai-organization")
-    event.user_id = _first(take_identifier, fields, _USER_ID)
-    event.user_name = _first(take_identifier, fields, _USER_NAME)
+def _read_who(fields: Fields, names: _Names, event: AuditEvent) -> None:
+    event.tenant_id = _first(take_identifier, fields, names.tenant)
+    event.user_id = _first(take_identifier, fields, names.user_id)
+    event.user_name = _first(take_identifier, fields, names.user_name)
     if event.user_id is None:
         event.user_id, event.user_name = event.user_name, None
-    event.session_id = _first(take_identifier, fields, _SESSION)
-    event.conversation_id = _first(take_identifier, fields, _CONVERSATION)
-    event.client_ip = (
-        _first(take_address, fields, _CLIENT_IP)
-        or take_address(headers, "x-forwarded-for")
-        or take_address(headers, "x-real-ip")
-    )
-    event.user_agent = _first(take_text, fields, _USER_AGENT) or take_text(headers, "user-agent")
+    event.session_id = _first(take_identifier, fields, names.session)
+    event.conversation_id = _first(take_identifier, fields, names.conversation)
+    event.client_ip = _first(take_address, fields, names.client_ip)
+    event.user_agent = _first(take_text, fields, names.user_agent)
 
 
-def _read_what(fields: Fields, headers: Fields, event: AuditEvent) -> None:
-    endpoint = _first(take_endpoint, fields, _ENDPOINT)
+def _read_what(fields: Fields, names: _Names, event: AuditEvent) -> None:
+    endpoint = _first(take_endpoint, fields, names.endpoint)
     event.provider = take_provider(fields, "provider")
-    event.model_name = _first(take_identifier, fields, _MODEL)
+    event.model_name = _first(take_identifier, fields, names.model)
     if endpoint is not None:
         event.endpoint = SensitiveText(endpoint)
         event.operation = operation_at(endpoint)
         event.provider = event.provider or provider_at(endpoint)
         event.model_name = event.model_name or model_at(endpoint)
-    event.api_operation = _first(take_identifier, fields, _API_OPERATION)
-    event.request_id = _first(take_identifier, fields, _REQUEST_ID) or _first(
-        take_identifier, headers, _paths("x-request-id request-id apim-request-id")
-    )
+    event.api_operation = _first(take_identifier, fields, names.api_operation)
+    event.request_id = _first(take_identifier, fields, names.request_id)
 
 
-def _read_how(fields: Fields, headers: Fields, event: AuditEvent) -> None:
-    event.http_status = _first(_take_status, fields, _STATUS)
+def _read_how(fields: Fields, names: _Names, event: AuditEvent) -> None:
+    event.http_status = _first(_take_status, fields, names.status)
     event.outcome_status = outcome_of_status(event.http_status)
     word = fields.get("status")
     if type(word) is str and word.lower() in _STATUS_WORDS:
         del fields["status"]
         event.outcome_status = event.outcome_status or _STATUS_WORDS[word.lower()]
-    event.latency_ms = _first(_take_duration, fields, _MILLISECONDS)
-    if event.latency_ms is None and (seconds := _first(_take_duration, fields, _SECONDS)) is not None:
+    event.latency_ms = _first(_take_duration, fields, names.milliseconds)
+    if event.latency_ms is None and (seconds := _first(_take_duration, fields, names.seconds)) is not None:
         event.latency_ms = seconds * 1000
+    event.input_tokens = _first(take_count, fields, names.input_tokens)
+    event.output_tokens = _first(take_count, fields, names.output_tokens)
+    event.token_count = _first(take_count, fields, names.total_tokens)
+
+
+def _read_headers(headers: Fields, event: AuditEvent) -> None:
+    """What the record itself did not say."""
+    event.tenant_id = event.tenant_id or take_identifier(headers, "openai-organization")
+    event.client_ip = event.client_ip or take_address(headers, "x-forwarded-for") or take_address(headers, "x-real-ip")
+    event.user_agent = event.user_agent or take_text(headers, "user-agent")
+    event.request_id = event.request_id or _first(take_identifier, headers, _REQUEST_ID_HEADERS)
     if event.latency_ms is None:
         event.latency_ms = _take_duration(headers, "openai-processing-ms")
-    event.input_tokens = _first(take_count, fields, _INPUT_TOKENS)
-    event.output_tokens = _first(take_count, fields, _OUTPUT_TOKENS)
-    event.token_count = _first(take_count, fields, _TOTAL_TOKENS)
 
 
 def parse(fields: Fields) -> AuditEvent:
     """Read one record."""
-    request, response = _open_first(fields, _REQUEST_BODIES), _open_first(fields, _RESPONSE_BODIES)
-    event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=_first(take_time, fields, _TIME))
-    headers = _take_headers(fields)
-    _read_who(fields, headers, event)
-    _read_what(fields, headers, event)
-    _read_how(fields, headers, event)
-    discard_known(fields, _CREDENTIALS | _TRANSPORT)
-    discard(fields, ("request", "method"), ("req", "method"))
+    names = _NAMES.of(fields)
+    request, response = _open_first(fields, names.request_body), _open_first(fields, names.response_body)
+    event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=_first(take_time, fields, names.time))
+    headers = _take_headers(fields, names.headers)
+    _read_who(fields, names, event)
+    _read_what(fields, names, event)
+    _read_how(fields, names, event)
+    if headers:
+        _read_headers(headers, event)
+    discard_known(fields, _NOT_WANTED)
+    for path in names.method:
+        take(fields, *path)
     read_exchange(request, response).apply(event)
     if event.user_id is not None:
         event.user_type = UserType.USER
@@ -308,7 +344,7 @@ SOURCE: Final = Source(
         "https://github.com/ollama/ollama/blob/main/docs/api.md",
     ),
     markers=dict.fromkeys(
-        (*_REQUEST_KEYS, *_RESPONSE_KEYS, "request_body", "requestBody", "response_body", "responseBody"), _is_exchange
+        (path[0] for path in (*_USUAL.request_body, *_USUAL.response_body)), KeyedTest(_test_of_exchanges)
     ),
     parse=parse,
 )

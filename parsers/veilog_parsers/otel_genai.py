@@ -329,10 +329,9 @@ def _read_outcome(fields: Fields, holders: list[Fields], event: AuditEvent) -> N
         event.outcome_status = outcome_of_error(" ".join((*told, *(error.reveal() for error in errors))))
         if told and told[0].isdigit():
             event.http_status = int(told[0])
-        if event.outcome_status is Outcome.FAILURE:
-            event.outcome_status = outcome_of_status(event.http_status) or event.outcome_status
-            if event.outcome_status is Outcome.SUCCESS:
-                event.outcome_status = Outcome.FAILURE
+        by_status = outcome_of_status(event.http_status)
+        if event.outcome_status is Outcome.FAILURE and by_status not in (None, Outcome.SUCCESS):
+            event.outcome_status = by_status
     filtered = [_has_guardrail_found(attributes) for attributes in holders]
     reasons = [reason.reveal() for reason in event.finish_reasons or [] if not isinstance(reason, str)]
     if any(filtered) or "content_filter" in reasons:

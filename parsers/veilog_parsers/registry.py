@@ -1,8 +1,9 @@
 """Which parser reads a record: one cheap decision, then one parse.
 
-Every source names *markers*: top-level keys its records have, each with a test. The registry turns them round into
-one index from key to tests, so recognizing a record is one set intersection of its keys with the index and a test or
-two, however many sources there are. No parser is ever tried on a record to see whether it fails.
+Every source names *markers*: top-level keys its records have, each with a test. Which of all sources' markers a record
+has tells whom to ask and in which order (see ``shapes``): recognizing a record is one look-up and a test or two,
+however many sources there are (``benchmarks/bench_parse.py`` shows it). No parser is ever tried on a record to see
+whether it fails.
 
 Adding a source is a module with a ``SOURCE`` and a line in ``SOURCES``. Their order settles the rare record that
 carries the markers of two.
@@ -11,8 +12,8 @@ carries the markers of two.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 from veilog_parsers import (
     access_log,
@@ -58,9 +59,11 @@ from veilog_parsers.envelopes import (
 )
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, CleanText, Cloud, Kind, SensitiveTree
+from veilog_parsers.lines import LineTest, head_of
 from veilog_parsers.otlp import as_one_document, join_internal, open_fluent_bit
 from veilog_parsers.record import Fields, RawRecord
-from veilog_parsers.source import Source
+from veilog_parsers.shapes import Shapes
+from veilog_parsers.source import KeyedTest, Source
 from veilog_parsers.take import remainder
 
 SOURCES: Final[tuple[Source, ...]] = (
@@ -102,6 +105,25 @@ class Rejected:
     source: str
 
 
+class Shape(NamedTuple):
+    """What the keys of a record that mean something, whatever their values, leave to be asked.
+
+    Attributes:
+        tests: the tests of sources whose markers the record has, in order of precedence; True for those that are
+            given the beginning of the record's line instead of the record.
+        has_line: whether there are such tests.
+        containers: the keys of ``CONTAINERS`` that the record has.
+    """
+
+    tests: tuple[tuple[Callable[[Any], bool], bool, Source], ...]
+    has_line: bool
+    containers: tuple[str, ...]
+
+
+Opened = tuple[Fields | RecordError, Source | None, Around]
+"""A record out of its envelopes, its source if it has one, and what the envelopes say of it."""
+
+
 class Registry:
     """Recognizes and parses records.
 
@@ -114,23 +136,25 @@ class Registry:
     """
 
     def __init__(self, sources: Sequence[Source] = SOURCES, fixed: str = "") -> None:
-        self._index: dict[str, list[tuple[int, Source]]] = {}
-        for rank, source in enumerate(sources):
-            for key in source.markers:
-                self._index.setdefault(key, []).append((rank, source))
-        self._keys = frozenset(self._index)
-        self._container_keys = frozenset(CONTAINERS)
+        self._sources = tuple(sources)
+        self._shapes = Shapes(frozenset(CONTAINERS).union(*(source.markers for source in sources)), self._shape)
         self._fixed = {source.name: source for source in sources}[fixed] if fixed else None
 
     def recognize(self, fields: Fields) -> Source | None:
         """The source of a record, or None."""
-        best: tuple[int, Source] | None = None
-        # Walks the record's keys, not the index: the cost does not grow with the number of sources.
-        for key in self._keys.intersection(fields):
-            for rank, source in self._index[key]:
-                if (best is None or rank < best[0]) and source.markers[key](fields):
-                    best = (rank, source)
-        return best[1] if best else None
+        return _confirmed(self._shapes.of(fields), fields)
+
+    def _shape(self, keys: frozenset[str]) -> Shape:
+        tests: list[tuple[Callable[[Any], bool], bool, Source]] = []
+        for source in self._sources:
+            # Most sources confirm all their markers by one test: it is asked once.
+            for test in dict.fromkeys(test for key, test in source.markers.items() if key in keys):
+                if isinstance(test, LineTest):
+                    tests.append((test.is_line, True, source))
+                else:
+                    tests.append((test.make(keys) if isinstance(test, KeyedTest) else test, False, source))
+        has_line = any(of_line for _, of_line, _ in tests)
+        return Shape(tuple(tests), has_line, tuple(key for key in CONTAINERS if key in keys))
 
     def parse(self, record: RawRecord) -> Iterator[AuditEvent | Rejected]:
         """Every event of a raw record, in order; a record in an envelope that cannot be read is rejected alone.
@@ -141,15 +165,14 @@ class Registry:
         value = record.value
         if "otlp" in record.metadata:
             value = open_fluent_bit(value, record.metadata, record.group) or value
-        for count, (inner, around) in enumerate(self._open(value, 0, NOTHING)):
+        for count, (inner, source, around) in enumerate(self._open(value, 0, NOTHING)):
             if count >= MAX_EVENTS:
                 raise RecordError(ErrorType.TOO_MANY_EVENTS, f"more than {MAX_EVENTS} in one record")
-            yield self._parse_one(inner, around)
+            yield self._parse_one(inner, self._fixed or source, around)
 
-    def _parse_one(self, inner: Fields | RecordError, around: Around) -> AuditEvent | Rejected:
+    def _parse_one(self, inner: Fields | RecordError, source: Source | None, around: Around) -> AuditEvent | Rejected:
         if isinstance(inner, RecordError):
             return Rejected(inner.error_type, OTHER)
-        source = self._fixed or self.recognize(inner)
         if source is None:
             event = AuditEvent(source=CleanText(OTHER), kind=Kind.OTHER)
             event.unmapped = SensitiveTree(inner)
@@ -170,32 +193,34 @@ class Registry:
         event.unmapped = SensitiveTree(left) if left else None
         return event
 
-    def _open(self, value: Any, depth: int, around: Around) -> Iterator[tuple[Fields | RecordError, Around]]:
+    def _open(self, value: Any, depth: int, around: Around) -> Iterable[Opened]:
         """The records inside a decoded value, through at most ``MAX_DEPTH`` envelopes, and what these say of them."""
         if type(value) is list and depth == 0 and self._is_batch(value):
-            document = as_one_document(value)
-            for item in [document] if document else join_rows(join_partial_lines(join_internal(value))):
-                yield from self._open(item, depth + 1, around)
-            return
+            return self._open_batch(value, around)
         if type(value) is not dict:
             raise RecordError(ErrorType.NOT_AN_OBJECT, "the record is a list or a scalar")
+        shape = self._shapes.of(value)
         if depth < MAX_DEPTH:
-            for key in self._container_keys.intersection(value):
+            for key in shape.containers:
                 inside = CONTAINERS[key](value)
                 if inside is not None:
-                    for item in inside:
-                        yield from self._open_inner(item, depth + 1, around)
-                    return
-            if self.recognize(value) is None and (found := self._unwrap(value, depth, around)) is not None:
-                yield from self._open(*found)
-                return
-        yield value, around
+                    return self._open_all(inside, depth + 1, around)
+        source = _confirmed(shape, value)
+        if source is None and depth < MAX_DEPTH and (found := self._unwrap(value, depth, around)) is not None:
+            return self._open(*found)
+        return ((value, source, around),)
 
-    def _open_inner(self, item: Any, depth: int, around: Around) -> Iterator[tuple[Fields | RecordError, Around]]:
-        try:
-            yield from self._open(decode_inner(item), depth, around)
-        except RecordError as error:
-            yield error, around
+    def _open_batch(self, values: list[Any], around: Around) -> Iterator[Opened]:
+        document = as_one_document(values)
+        for item in [document] if document else join_rows(join_partial_lines(join_internal(values))):
+            yield from self._open(item, 1, around)
+
+    def _open_all(self, inside: list[Any], depth: int, around: Around) -> Iterator[Opened]:
+        for item in inside:
+            try:
+                yield from self._open(decode_inner(item), depth, around)
+            except RecordError as error:
+                yield error, None, around
 
     def _unwrap(self, value: Fields, depth: int, around: Around) -> tuple[Fields, int, Around] | None:
         """The source's record that shippers wrapped, if there is one. Each text is decoded once."""
@@ -210,10 +235,10 @@ class Registry:
         return None
 
     def _is_record(self, value: Any) -> bool:
-        return type(value) is dict and (
-            self.recognize(value) is not None
-            or any(is_container(key, value) for key in self._container_keys.intersection(value))
-        )
+        if type(value) is not dict:
+            return False
+        shape = self._shapes.of(value)
+        return _confirmed(shape, value) is not None or any(is_container(key, value) for key in shape.containers)
 
     def _is_batch(self, values: list[Any]) -> bool:
         """A JSON array of records or lines, as gateways and shippers POST them: all objects, the first one tells."""
@@ -222,3 +247,12 @@ class Registry:
             and all(type(item) is dict for item in values)
             and (self._is_record(values[0]) or is_line(values[0]))
         )
+
+
+def _confirmed(shape: Shape, fields: Fields) -> Source | None:
+    """The first source whose test says that the record is its own."""
+    head = head_of(fields) if shape.has_line else ""
+    for test, of_line, source in shape.tests:
+        if test(head if of_line else fields):
+            return source
+    return None

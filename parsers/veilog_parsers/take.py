@@ -22,6 +22,7 @@ MAX_IDENTIFIER_CHARS: Final = 512
 _IDENTIFIER = re.compile(rf"[^\s\x00-\x1f\x7f]{{1,{MAX_IDENTIFIER_CHARS}}}")
 _DECIMAL = re.compile(r"-?[0-9]{1,18}")
 _INT64: Final = 2**63
+_CONTAINERS: Final = frozenset((dict, list))
 
 
 def _parent(fields: Any, path: tuple[str, ...]) -> Fields | None:
@@ -35,8 +36,11 @@ def _parent(fields: Any, path: tuple[str, ...]) -> Fields | None:
 
 def peek(fields: Any, *path: str) -> Any:
     """The value at a path, left in place; None where there is none."""
-    parent = _parent(fields, path)
-    return None if parent is None else parent.get(path[-1])
+    for key in path:
+        if type(fields) is not dict:
+            return None
+        fields = fields.get(key)
+    return fields
 
 
 def take(fields: Fields, *path: str) -> Any:
@@ -58,7 +62,7 @@ def known(names: str) -> frozenset[str]:
 
 def discard_known(fields: Fields, keys: frozenset[str]) -> None:
     """``discard`` for a long list of top-level keys, of which a record has a few."""
-    for key in keys & fields.keys():
+    for key in keys.intersection(fields):
         del fields[key]
 
 
@@ -96,6 +100,8 @@ def take_identifier(fields: Fields, *path: str) -> SensitiveText | None:
 
 def identifier(value: Any) -> SensitiveText | None:
     """The value as a text if it looks like a name of a thing (see ``take_identifier``)."""
+    if value is None:
+        return None
     if type(value) is int:
         value = str(value) if -_INT64 <= value < 2 * _INT64 else None
     if type(value) is str and _IDENTIFIER.fullmatch(value):
@@ -119,10 +125,16 @@ def take_int(fields: Fields, *path: str) -> int | None:
 
 def take_count(fields: Fields, *path: str) -> int | None:
     """Pop an integer of zero or more (tokens, statuses); a negative one is not taken."""
-    value = peek(fields, *path)
+    parent = _parent(fields, path)
+    value = None if parent is None else parent.get(path[-1])
+    if parent is None or value is None:
+        return None
+    if type(value) is int and 0 <= value < _INT64:
+        del parent[path[-1]]
+        return value
     if (type(value) in (int, float) and value < 0) or (type(value) is str and value.startswith("-")):
         return None
-    return take_int(fields, *path)
+    return take_int(parent, path[-1])
 
 
 def take_sum(fields: Fields, *keys: str) -> int | None:
@@ -190,17 +202,20 @@ def dicts(value: Any) -> list[Fields]:
 
 def remainder(fields: Fields, max_depth: int = 64) -> Fields:
     """What is left of a consumed record, with emptied containers and nulls pruned (below ``max_depth``, as it is)."""
+    return _pruned(fields, max_depth) or {}
 
-    def prune(value: Any, depth: int) -> Any:
-        if depth >= max_depth:
-            return value
-        if type(value) is dict:
-            kept = {key: inner for key, item in value.items() if (inner := prune(item, depth + 1)) is not None}
-            return kept or None
-        if type(value) is list:
-            # An item that was consumed leaves a null, so that the others keep their places.
-            items = [prune(item, depth + 1) for item in value]
-            return items if any(item is not None for item in items) else None
+
+def _pruned(value: Any, levels: int) -> Any:
+    """An object or array without what is empty; None if all is."""
+    if levels == 0:
         return value
-
-    return prune(fields, 0) or {}
+    if type(value) is dict:
+        kept = {}
+        for key, item in value.items():
+            inner = _pruned(item, levels - 1) if type(item) in _CONTAINERS else item
+            if inner is not None:
+                kept[key] = inner
+        return kept or None
+    # An item that was consumed leaves a null, so that the others keep their places.
+    items = [_pruned(item, levels - 1) if type(item) in _CONTAINERS else item for item in value]
+    return items if items.count(None) < len(items) else None

@@ -17,7 +17,9 @@ from veilog_parsers.event import CleanText
 from veilog_parsers.record import Fields
 from veilog_parsers.take import peek, take
 
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s?(Z|z|UTC|[+-]\d\d:?\d\d)?", re.ASCII)
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ]((?:[01]\d|2[0-3]):\d\d:\d\d)(?:[.,](\d{1,9}))?\s?(Z|z|UTC|[+-]\d\d:?\d\d)?", re.ASCII
+)
 _CLF = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d:\d\d:\d\d) ([+-]\d{4})", re.ASCII)
 _GIN = re.compile(r"(\d{4})/(\d\d)/(\d\d) - (\d\d:\d\d:\d\d)", re.ASCII)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -56,22 +58,25 @@ def from_epoch_ns(nanoseconds: int) -> CleanText | None:
         moment = _EPOCH + timedelta(seconds=seconds)
     except OverflowError:
         return None
-    return _format(moment, f"{fraction:09d}")
+    return _format(_stem(moment.replace(tzinfo=None)), f"{fraction:09d}")
 
 
 def _from_string(value: str) -> CleanText | None:
-    match = _TIME.fullmatch(_respelled(value.strip())) if len(value) < 64 else None
+    if len(value) >= 64:
+        return None
+    match = _TIME.fullmatch(value) or _TIME.fullmatch(_respelled(value.strip()))
     if match is None:
         return None
     date, clock, fraction, zone = match.groups()
+    stem = f"{date}T{clock}"
     try:
-        moment = datetime.fromisoformat(f"{date}T{clock}+00:00")
+        moment = datetime.fromisoformat(stem)
         if zone and zone[0] in "+-":
             offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
-            moment = moment - offset if zone[0] == "+" else moment + offset
+            stem = _stem(moment - offset if zone[0] == "+" else moment + offset)
     except (ValueError, OverflowError):
         return None
-    return _format(moment, fraction or "")
+    return _format(stem, fraction or "")
 
 
 def _respelled(value: str) -> str:
@@ -83,15 +88,19 @@ def _respelled(value: str) -> str:
     return value
 
 
-def _format(moment: datetime, fraction: str) -> CleanText:
+def _stem(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def _format(stem: str, fraction: str) -> CleanText:
     fraction = fraction.rstrip("0")
-    stem = moment.replace(tzinfo=None).isoformat(timespec="seconds")
     return CleanText(f"{stem}.{fraction}Z" if fraction else f"{stem}Z")
 
 
 def take_time(fields: Fields, *path: str) -> CleanText | None:
     """Pop a time from a record; what is not recognized as one stays."""
-    time = parse_time(peek(fields, *path))
+    value = peek(fields, *path)
+    time = None if value is None else parse_time(value)
     if time is not None:
         take(fields, *path)
     return time

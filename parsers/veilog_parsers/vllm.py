@@ -36,11 +36,10 @@ LINE: Final = re.compile(
     re.DOTALL,
 )
 _ADAPTER: Final = re.compile(r"lora_name='([^'\s]{1,256})'")
-_KINDS: Final = ("Received request ", "Generated response ", " details: prompt: ")
 
 
 def _is_vllms(head: str) -> bool:
-    return any(kind in head for kind in _KINDS)
+    return "Received request " in head or "Generated response " in head or " details: prompt: " in head
 
 
 def parse(fields: Fields) -> AuditEvent:

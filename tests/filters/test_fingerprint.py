@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from veilog_filters.config import HashKey
 from veilog_filters.errors import ConfigError
@@ -44,6 +47,11 @@ def test_domain_tenant_and_key_separate_hashes() -> None:
 )
 def test_trivial_edits_do_not_change_the_hash(text: str, same: str) -> None:
     assert canonical(text) == canonical(same)
+
+
+@given(st.text(st.sampled_from("ab \t\n\r\v\f\x1c\x1d\x1e\x1f\x00\x7f\x85\u00a0é")))
+def test_white_space_is_folded_in_any_text(text: str) -> None:
+    assert canonical(text).decode() == " ".join(unicodedata.normalize("NFKC", text).split())
 
 
 def test_case_and_words_do() -> None:

@@ -67,6 +67,12 @@ def test_a_line_over_the_limit_is_hashed_not_held() -> None:
     assert held._pieces == []
 
 
+def test_whole_lines_leave_nothing_behind() -> None:
+    framer = json_lines(10)
+    assert [len(list(framer.feed(b"1\n2\n"))) for _ in range(3)] == [2, 2, 2]
+    assert framer._pieces == []
+
+
 @pytest.mark.parametrize(
     ("line", "value"),
     [

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from veilog_filters.detect.finding import DetectorTimeout, Finding
-from veilog_filters.inspect import TIMED_OUT, Inspected, Inspector
+from veilog_filters.inspect import TIMED_OUT, Inspected, Inspector, counts
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, Message, Role, SensitiveText
 
@@ -39,8 +39,8 @@ def test_each_text_is_inspected_once(recorder: Recorder) -> None:
     )
     inspection = inspector(recorder)(event)
     assert recorder.texts == ["s", "aXX", "r", "X"]
-    assert inspection.counts(inspection.prompt) == {"X": 2}
-    assert inspection.counts(inspection.response) == {"X": 1}
+    assert counts(inspection.side(inspection.prompt)) == {"X": 2}
+    assert counts(inspection.side(inspection.response)) == {"X": 1}
 
 
 def test_strings_that_hold_json_are_inspected_by_leaf_and_key(recorder: Recorder) -> None:
@@ -102,7 +102,7 @@ def test_a_timeout_counts_as_found_whole() -> None:
 
     inspect = Inspector(slow, 1000, 8)
     assert inspect.text("abc").findings == [Finding(0, 3, TIMED_OUT, 1.0)]
-    assert inspect.coverage.timed_out
+    assert inspect.coverage.timed_out_texts == 1
 
 
 def test_depth_is_bounded(recorder: Recorder) -> None:

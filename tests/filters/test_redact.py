@@ -190,3 +190,32 @@ def test_a_recognizer_of_the_user_s_own_sees_addresses_of_clients_too() -> None:
     record = {"client_ip": "10.20.30.40", "request": {"model": "m", "messages": []}, "response": {}}
     (event,) = pipeline(RawRecord(record, b"{}"))
     assert event["client_ip"] == "<INTERNAL_HOST>"
+
+
+def test_clean_names_are_remembered_some_of_them_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("veilog_filters.redact.MAX_CLEAN_NAMES", 2)
+    seen: list[str] = []
+
+    def detect(text: str) -> list[Finding]:
+        seen.append(text)
+        return words(text)
+
+    config = config_with()
+    ours = Redactor(config.redact, config.policy, Inspector(detect, 4096, 16), FINGERPRINTER)
+
+    def model(name: str) -> str:
+        event = AuditEvent(model_name=SensitiveText(name))
+        ours(event, Inspection([], []), "")
+        return str(event.model_name)
+
+    for name in ("a", "b", "a", "c", "a", "b", "CARD", "CARD", "x" * 65, "x" * 65):
+        assert model(name) == name.replace("CARD", "<CREDIT_CARD>")
+    assert seen == ["a", "b", "c", "b", "CARD", "CARD", "x" * 65, "x" * 65]
+    assert ours.entities["CREDIT_CARD", "replace"] == 2
+
+
+def test_a_name_that_is_clean_of_a_person_is_not_so_of_a_thing() -> None:
+    ours = redactor()
+    event = AuditEvent(user_id=SensitiveText("EMAIL"), model_name=SensitiveText("EMAIL"))
+    ours(event, Inspection([], []), "")
+    assert (event.user_id, event.model_name) == ("EMAIL", "<EMAIL_ADDRESS>")

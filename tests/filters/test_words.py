@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from texts import generated, sample_texts
 from veilog_filters.config import Detect
-from veilog_filters.detect import words
+from veilog_filters.detect.context import ContextRule, ContextWords
 from veilog_filters.detect.presidio import break_punctuation
 from veilog_filters.detect.verify import Verifier
 from veilog_filters.detect.words import Words
@@ -21,51 +20,96 @@ FILLER = (
 
 
 @cache
-def verifier() -> Verifier:
-    return Verifier(Detect())
-
-
-def around(found: Words, position: int) -> list[str]:
-    return verifier()._around(found, position)
+def rule() -> ContextRule:
+    return Verifier(Detect())._context_rule
 
 
 def check(text: str) -> None:
     """Words around every place of the text where a match could start."""
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         return  # spaCy takes no lone surrogates
-    tokenize = verifier()._tokenize
     text = break_punctuation(text)
-    whole = tokenize(text)
-    enhancer = verifier()._enhancer
+    words = Words(rule().tokenizer, text)
+    _, ends, _ = rule().tokenizer.whole(text)
     for position in range(0, len(text), max(1, len(text) // 23)):
-        if text[position].isspace() or position >= (whole.ends or [0])[-1]:
+        if position >= (ends or [0])[-1]:
             continue
-        near = tokenize.near(text, position, enhancer.context_prefix_count + 1, enhancer.context_suffix_count + 1)
-        assert around(near, position) == around(whole, position), ascii(text)
+        for before, behind in ((6, 1), (3, 400)):
+            assert words.near(position, before, behind) == words._near_in_whole(position, before, behind), ascii(text)
 
 
-@pytest.mark.parametrize(("before", "behind"), [(80, 24), (1, 1), (7, 3)])
-def test_near_is_enough(before: int, behind: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(words, "_BEFORE_CHARS", before)
-    monkeypatch.setattr(words, "_BEHIND_CHARS", behind)
+CONTEXTS = [ContextWords(words) for words in (["card", "passport"], ["number"], ["the", "call", "name"], ["a", "12"])]
+
+
+def check_glance(text: str) -> int:
+    """What is seen at a glance is what tokens tell. Returns how often a glance was enough."""
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        return 0
+    words, lowered, seen = Words(rule().tokenizer, break_punctuation(text)), text.lower(), 0
+    for position in range(0, len(text), max(1, len(text) // 37)):
+        try:
+            near = words.near(position, 6, 1)
+        except ValueError:
+            continue
+        for context in CONTEXTS:
+            glance = rule()._glance(text, lowered, position, context)
+            if glance is not None:
+                seen += 1
+                assert glance == any(word in keyword for word in context.words for keyword in near), ascii(text)
+    return seen
+
+
+NUMBERS = (
+    "893-82-5257.",
+    "555-123-4567,",
+    "12--34",
+    "1-2-",
+    "-1-2",
+    "1-a-2",
+    "1-2.5",
+    "2024-05-01.",
+    "0-0",
+    "8-)",
+    "1-2-3..",
+)
+
+
+def test_what_is_seen_at_a_glance_is_so() -> None:
+    texts = [*sample_texts(), *generated(seed=8, number=200), FILLER * 3, FILLER.replace(" ", "  ")]
+    texts += [f"my number is {n} card from 1-2-3-4-5 to {n}, and 7 more at 1.2.3.4 or a-1 {n}" for n in NUMBERS]
+    texts += [text.replace(" ", chance) for text in texts[::7] for chance in ("\n", "\u00a0", " \t")]
+    assert sum(map(check_glance, texts)) > 20_000
+
+
+def test_near_is_enough() -> None:
     for text in [*sample_texts(), *generated(seed=5, number=150), FILLER * 3, " ".join(sample_texts()[:20])]:
         check(text)
 
 
 def test_pieces_give_the_tokens_of_the_whole_text() -> None:
     """Every word of the texts, as it is and with marks around it, and everything that spaCy has a rule for."""
-    tokenize = verifier()._tokenize
+    tokenizer = rule().tokenizer
     texts = [*sample_texts(), *generated(seed=6, number=300)]
-    known = {word for text in texts for word in text.split()} | set(tokenize._rules)
+    known = {word for text in texts for word in text.split()} | set(tokenizer._rules)
     known |= {form for word in list(known) for form in (word.lower(), word.upper(), word.title())}
-    known |= {form for word in list(known) for form in (f"{word},", f"{word}.", word.strip(".,"))}
-    compared = 0
-    for text in [*texts, *known]:
-        if any("\ud800" <= letter <= "\udfff" for letter in text):
+    known |= {form for word in list(known) for form in (f"{word},", f"{word}.", f"({word})", word.strip(".,"))}
+    compared = plain = 0
+    for text in known:
+        if not text or any("\ud800" <= letter <= "\udfff" for letter in text):
             continue
         compared += 1
-        assert tokenize(text) == tokenize._whole(text), ascii(text)
+        words, ends, keywords = tokenizer.whole(text)
+        piece = tokenizer.piece(text) if not any(map(str.isspace, text)) else None
+        if piece is not None:
+            assert (list(piece.words), list(piece.ends), piece.keywords) == (words, ends, keywords), ascii(text)
+            assert tokenizer._cut(text, {})[0][-1] in piece.last
+        word = tokenizer.plain_word(text)
+        if word is not None:
+            plain += 1
+            assert words == [word, *text[len(word) :]]
+            assert keywords == (frozenset() if tokenizer.is_stop_word(word) else {word.lower()})
     assert compared > 5000
+    assert plain > 1000
 
 
 @settings(deadline=None, max_examples=200)
@@ -85,3 +129,4 @@ def test_pieces_give_the_tokens_of_the_whole_text() -> None:
 )
 def test_near_is_enough_for_any_mixture(parts: list[str]) -> None:
     check("".join(parts))
+    check_glance("".join(parts))

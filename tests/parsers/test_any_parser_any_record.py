@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -18,9 +19,10 @@ from samples import Sample, config_with, samples
 from veilog_filters.framing import JsonLines, write_json
 from veilog_filters.pipeline import Damaged, Pipeline
 from veilog_parsers.errors import ErrorType
-from veilog_parsers.event import Kind
+from veilog_parsers.event import AuditEvent, Kind
 from veilog_parsers.record import RawRecord
-from veilog_parsers.registry import SOURCES
+from veilog_parsers.registry import SOURCES, Registry
+from veilog_parsers.source import Source
 
 SOAK = bool(os.environ.get("VEILOG_SOAK"))
 ALL = list(samples())
@@ -124,6 +126,82 @@ def test_an_event_or_a_quarantine_event(source: str) -> None:
         total += 1
         events += len(checked(pipeline, RawRecord(orjson.loads(line), line), line))
     assert events >= 0.95 * total
+
+
+def objects(value: Any) -> Iterator[dict[str, Any]]:
+    """A value and what is inside it, as far as it is an object."""
+    if isinstance(value, dict):
+        yield value
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from objects(item)
+
+
+def asking_in_turn(sources: Sequence[Source], fields: dict[str, Any]) -> Source | None:
+    """What recognizing a record means, as slow and plain as can be."""
+    for source in sources:
+        if any(key in fields and test(fields) for key, test in source.markers.items()):
+            return source
+    return None
+
+
+@pytest.mark.parametrize("sources", [SOURCES, SOURCES[::-1], SOURCES[::4]], ids=["all", "reversed", "some"])
+def test_recognized_as_by_asking_every_source_in_turn(sources: Sequence[Source]) -> None:
+    registry, chance = Registry(sources), random.Random(7)
+    lines = [*(sample.line for sample in ALL), *records(seed=1)]
+    found = [fields for line in lines for fields in objects(orjson.loads(line))]
+    both = [one | other for one, other in zip(found, chance.sample(found, len(found)), strict=True)]
+    recognized = set()
+    for fields in found + both:
+        source = registry.recognize(fields)
+        assert source is asking_in_turn(sources, fields), fields
+        recognized.add(source.name if source else "")
+    assert recognized == {"", *(source.name for source in sources)}
+
+
+MANY = 100_000
+KEYS = {f"k{number}": number for number in range(MANY)}
+SAID = {"role": "user", "content": "x"}
+ASKED = {"request": {"model": "m", "messages": [SAID]}}
+
+
+def chunks(*deltas: dict[str, Any]) -> list[dict[str, Any]]:
+    """A streamed answer of many chunks."""
+    return [
+        {"object": "chat.completion.chunk", "model": "m", "choices": [{"index": 0, "delta": delta}]}
+        for delta in deltas * (MANY // len(deltas))
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "record",
+    [
+        ASKED | KEYS,
+        {"request": {"model": "m", "messages": [SAID], **KEYS}},
+        {"request": {"model": "m", "messages": [SAID | KEYS]}},
+        {"request": {"model": "m", "messages": [SAID] * MANY}},
+        {"request": {"model": "m", "messages": [{"role": "user", "content": [{"type": "text", "text": "x"}] * MANY}]}},
+        {"request": {"model": "m", "input": ["x"] * MANY}},
+        {"request": {"model": "m", "prompt": {"id": "p", "variables": dict.fromkeys(KEYS, "x")}}},
+        ASKED | {"headers": KEYS},
+        ASKED | {"response": {"model": "m", "choices": [{"message": SAID}] * MANY}},
+        ASKED | {"response": {"model": "m", "output": [{"type": "message", **SAID}] * MANY}},
+        ASKED | {"response": chunks({"content": "x"})},
+        ASKED | {"response": chunks({"tool_calls": [{"index": 7, "function": {"name": "f", "arguments": "x"}}]})},
+        ASKED | {"x": [{}] * MANY},
+    ],
+    ids=lambda record: "+".join(record)[:40],
+)
+def test_many_of_anything_cost_in_proportion(record: dict[str, Any]) -> None:
+    """A hundred thousand of them take a second or two; by the square it would be hours."""
+    line = orjson.dumps(record)
+    fields = orjson.loads(line)
+    start = time.process_time()
+    (event,) = Registry().parse(RawRecord(fields, line))
+    assert time.process_time() - start < 20
+    assert isinstance(event, AuditEvent)
+    assert event.source == "openai_gateway"
 
 
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import ipaddress
 import pickle
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -47,6 +49,11 @@ def plain(value: Any) -> Any:
         (take.take_count, 0, 0),
         (take.take_count, -1, None),
         (take.take_count, "-1", None),
+        (take.take_count, "-0", None),
+        (take.take_count, "7", 7),
+        (take.take_count, 7.0, 7),
+        (take.take_count, True, None),
+        (take.take_count, 2**63, None),
         (take.take_count, -1.0, None),
         (take.take_number, "1.5", 1.5),
         (take.take_number, 3, 3.0),
@@ -65,6 +72,11 @@ def plain(value: Any) -> Any:
         (take_address, "2001:DB8::1", "2001:db8::1"),
         (take_address, "203.0.113.5, 10.0.0.1", "203.0.113.5"),
         (take_address, "203.0.113.***", None),
+        (take_address, "203.0.113.256", None),
+        (take_address, "203.0.113.05", None),
+        (take_address, "203.0.113.5\n", "203.0.113.5"),
+        (take_address, "fe80::1%eth0", "fe80::1%eth0"),
+        (take_address, "fe80::1%" + "x" * 200, None),
         (take_address, "Ann Bee", None),
         (take_endpoint, "/v1/chat?key=secret#x", "/v1/chat"),
         (take_endpoint, "POST /v1/chat HTTP/1.1", "/v1/chat"),
@@ -107,6 +119,26 @@ def test_remainder_prunes_what_was_emptied() -> None:
     }
 
 
+@given(st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){3}", fullmatch=True))
+def test_addresses_are_those_of_the_standard_library(text: str) -> None:
+    try:
+        address: str | None = str(ipaddress.ip_address(text))
+    except ValueError:
+        address = None
+    assert plain(take_address({"k": text}, "k")) == address
+
+
+@pytest.mark.parametrize("piece", [".", ":", "1.", "1:"])
+def test_what_is_too_long_for_an_address_costs_no_memory(piece: str) -> None:
+    fields = {"k": piece * 1_000_000}
+    tracemalloc.start()
+    try:
+        assert take_address(fields, "k") is None
+        assert tracemalloc.get_traced_memory()[1] < 3_000_000
+    finally:
+        tracemalloc.stop()
+
+
 def test_sums() -> None:
     fields = {"a": 1, "b": "2", "c": "x"}
     assert take.take_sum(fields, "a", "b", "c") == 3
@@ -128,7 +160,10 @@ def test_sums() -> None:
         (1740994863250001, "2025-03-03T09:41:03.250001Z"),
         (1740994863250001002, "2025-03-03T09:41:03.250001002Z"),
         (1740994863.25, "2025-03-03T09:41:03.25Z"),
+        (" 2025-03-03T09:41:03Z\n", "2025-03-03T09:41:03Z"),
         ("2025-13-03T09:41:03Z", None),
+        ("2025-03-03T24:00:00Z", None),
+        ("2025-03-03T09:60:03Z", None),
         ("2025-02-30T09:41:03Z", None),
         ("0001-01-01T00:00:00+14:00", None),
         ("2025-03-03", None),

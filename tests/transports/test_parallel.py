@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import signal
 import subprocess
 import sys
+import time
+from functools import partial
 from pathlib import Path
 
 import msgpack
@@ -17,12 +20,16 @@ from hypothesis import strategies as st
 
 from conftest import Run
 from samples import samples
+from veilog_filters.cli import _make_filter
+from veilog_filters.transports import parallel
 from veilog_filters.transports.parallel import LineCutter, MsgpackCutter
 
 LINES = [sample.line for sample in samples()]
 JSON = b"\n".join([*LINES, b"{broken", b"", b'{"a":"' + b"x" * 3_000_000 + b'"}', *LINES * 3])
 PROMPT = b'{"request":{"model":"m","messages":[{"role":"user","content":"Good morning"}]},"response":{}}\n'
 PACKED = b"".join(msgpack.packb(orjson.loads(line)) for line in LINES * 4)
+NO_KEY = b"\x81\x91\x01\x02"
+"""A map with a list for a key: msgpack by its form, but no record."""
 
 
 @pytest.mark.parametrize(
@@ -32,8 +39,9 @@ PACKED = b"".join(msgpack.packb(orjson.loads(line)) for line in LINES * 4)
         ("jsonl", b""),
         ("msgpack", PACKED + b"\xc1" + PACKED),
         ("msgpack", PACKED[:-3]),
+        ("msgpack", PACKED * 2 + NO_KEY + PACKED * 2),
     ],
-    ids=["lines", "nothing", "broken msgpack", "cut msgpack"],
+    ids=["lines", "nothing", "broken msgpack", "cut msgpack", "msgpack with a wrong key"],
 )
 def test_the_output_is_that_of_one_process(form: str, data: bytes, veilog: Run) -> None:
     one = veilog("filter", "--input", form, stdin=data)
@@ -61,6 +69,11 @@ def command() -> subprocess.Popen[bytes]:
     )
 
 
+def children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
 def test_a_line_is_answered_before_the_next_one_comes() -> None:
     with command() as filtering:
         assert filtering.stdin is not None
@@ -81,16 +94,60 @@ def test_a_worker_that_dies_ends_it_with_one() -> None:
         filtering.stdin.write(b'{"n":1}\n')
         filtering.stdin.flush()
         assert filtering.stdout.readline()
-        tasks = Path(f"/proc/{filtering.pid}/task").glob("*/children")
-        children = [int(pid) for task in tasks for pid in task.read_text().split()]
-        for child in children:
-            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
-                os.kill(child, signal.SIGKILL)
+        for child in children(filtering.pid):
+            os.kill(child, signal.SIGKILL)
         out, error = filtering.communicate(b'{"secret":"ann.smith@example.com"}\n' * 10, timeout=60)
         assert filtering.returncode == 1
         assert out == b""
         assert b"WorkerDiedError" in error
         assert b"ann.smith" not in error
+
+
+def test_an_object_over_the_limit_breaks_the_stream_for_all_workers(veilog: Run, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("limits: {max_record_bytes: 200000}\n")
+    for size in (199_990, 200_010, 300_000):
+        data = PACKED * 2 + msgpack.packb({"a": "x" * size}) + PACKED * 3
+        arguments = ("filter", "--config", "c.yaml", "--input", "msgpack", "--workers")
+        one, two = (veilog(*arguments, workers, stdin=data) for workers in ("1", "3"))
+        assert (two.stdout, two.stderr, two.returncode) == (one.stdout, one.stderr, one.returncode)
+        assert one.returncode == (size > 200_000)
+
+
+def test_workers_end_when_the_command_is_killed() -> None:
+    with command() as filtering:
+        assert filtering.stdin is not None
+        assert filtering.stdout is not None
+        filtering.stdin.write(b'{"n":1}\n')
+        filtering.stdin.flush()
+        assert filtering.stdout.readline()
+        workers = children(filtering.pid)
+        assert len(workers) >= 2
+        filtering.kill()
+        filtering.wait()
+        deadline = time.monotonic() + 30
+        while any(map(runs, workers)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not any(map(runs, workers))
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_workers_that_cannot_be_forked_do_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(parallel, "_FORKS", False)
+    make = partial(_make_filter, None, "jsonl", "jsonl", "native", "", "")
+    filtering = make()
+    (tmp_path / "in").write_bytes(JSON)
+    sink = io.BytesIO()
+    with (tmp_path / "in").open("rb") as source:
+        assert parallel.run(filtering, make, 2, LineCutter(), source, sink)
+    one = make()
+    assert sink.getvalue() == one.feed(JSON) + one.finish()
+    assert filtering.counts.received == 0
 
 
 @given(st.lists(st.binary(max_size=9)), st.randoms(use_true_random=False))

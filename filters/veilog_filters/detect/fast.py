@@ -8,8 +8,8 @@ Importing Presidio takes seconds and compiling the prefilter too, so neither hap
 very configuration and these very versions is in the cache directory: then Presidio is imported for the first text in
 which something could match. What only Presidio can tell (an unknown recognizer) was told when that file was made.
 
-The prefilter needs Hyperscan, which not every platform has, and NER reads every text: there Presidio's engine runs as
-it is, with the same findings.
+The prefilter needs Hyperscan, which not every platform has: there Presidio's engine runs as it is, with the same
+findings. With NER, this detector serves the texts that no model reads; ``ner`` says which those are.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import platform
 from typing import Any, Final, Protocol
 
 from veilog_filters import __version__
-from veilog_filters.config import Detect
+from veilog_filters.config import Detect, Ner
 from veilog_filters.detect import prefilter
 from veilog_filters.detect.cache import FindingsCache
 from veilog_filters.detect.finding import Finding
 from veilog_filters.detect.patterns import ADDRESSES, SECRETS
 
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 """Raise it when expressions are made differently from the same patterns."""
 
 _LIBRARIES: Final = ("hyperscan", "presidio-analyzer", "phonenumbers", "regex")
@@ -64,12 +64,26 @@ def detector_for(options: Detect) -> NamedDetector:
         ValueError: the configuration names a recognizer, entity or model that is not there. The message is fit for
             the person who wrote the configuration.
     """
-    if options.ner is not None or options.prefilter == "off" or not prefilter.available():
+    if options.ner is not None:
+        return _with_ner(options, options.ner)
+    if options.prefilter == "off" or not prefilter.available():
         return ReferenceDetector(options)
     try:
         return FastDetector(options)
     except UnsupportedPresidioError:
         return ReferenceDetector(options)
+
+
+def _with_ner(options: Detect, ner: Ner) -> NamedDetector:
+    from veilog_filters.detect.ner import NerDetector, NoPatterns
+    from veilog_filters.detect.presidio import PresidioDetector
+
+    reader = PresidioDetector(options)
+    # No entity named means all. So the list becomes shorter, but it never becomes empty.
+    named = reader.pattern_entities if options.entities else []
+    if options.entities and not named:
+        return NerDetector(ner, reader, NoPatterns(FindingsCache(options.cache_entries, options.cache_bytes)))
+    return NerDetector(ner, reader, detector_for(options.model_copy(update={"ner": None, "entities": named})))
 
 
 class UnsupportedPresidioError(Exception):
@@ -124,6 +138,7 @@ class FastDetector:
         self._verifier: Any = None
         self._least: tuple[int, list[str]] | None = None
         self.cache = FindingsCache(options.cache_entries, options.cache_bytes)
+        self._remembers = options.cache_entries > 0
         directory, key = prefilter.cache_dir(options.cache_dir), _key(options)
         stored = prefilter.load(directory, key)
         self.stored = stored is not None and self._accepts(stored)
@@ -139,7 +154,7 @@ class FastDetector:
             DetectorTimeout: it took too long. Treat the whole text as found.
         """
         # Digesting is faster than scanning, but only a long text is worth a place in the cache for being clean.
-        key = self.cache.key(text) if len(text) > _LONG_CHARS else None
+        key = self.cache.key(text) if self._remembers and len(text) > _LONG_CHARS else None
         if key is not None and (found := self.cache.get(key)) is not None:
             return found
         hits = self._promising(text)
@@ -147,12 +162,13 @@ class FastDetector:
             if key is not None:
                 self.cache.put(key, _NO_FINDINGS)
             return []
-        if key is None:
+        if key is None and self._remembers:
             key = self.cache.key(text)
             if (found := self.cache.get(key)) is not None:
                 return found
         found = self._verify(text, hits or prefilter.NOTHING)
-        self.cache.put(key, found)
+        if key is not None:
+            self.cache.put(key, found)
         return found
 
     def other_than(self, text: str, expected: frozenset[str]) -> list[Finding]:

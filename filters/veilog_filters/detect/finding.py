@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Finding(NamedTuple):
@@ -14,6 +14,12 @@ class Finding(NamedTuple):
     entity: str
     score: float
 
+
+NAME: Final = "name"
+"""The field of names, ids and lone numbers, which NER never reads: what it finds is what is expected there."""
+
+ANY: Final = ""
+"""The field of a text that comes from nowhere in particular: NER reads it."""
 
 Detector = Callable[[str], list[Finding]]
 """What the inspect stage calls: a text in, its findings out."""

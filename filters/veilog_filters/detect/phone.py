@@ -1,31 +1,30 @@
 """Phone numbers as Presidio's recognizer finds them, without doing the same work once per region.
 
-Theory of operation. Presidio's recognizer runs ``PhoneNumberMatcher`` over the text once for each of eight regions,
-and the matcher parses and validates every run of digits that looks like a number, then every part of it. Almost all of
-that work fails. Four observations save it; none changes a result:
+Theory of operation. Presidio's recognizer runs ``PhoneNumberMatcher`` over the text once for each of eight regions. The
+matcher looks for *candidates*, runs of digits and punctuation, and tries each: first the whole candidate, then, if that
+is no number, parts of it, in a certain order, until one is. Then it goes on behind the number, or behind the candidate.
+Here the same happens with less work:
 
-* Which candidates there are does not depend on the region. They are found once.
-* A number has at least five digits, but for a few short ones, which are listed by trying them all (in Germany 1640 is
-  a number, 1740 is not). And the national number that parsing makes of a plain
-  candidate (digits, ASCII punctuation, no plus) is what is left of its digits after a prefix was taken off: no
-  international prefix at its start, and no ending that one of the country's number plans knows, no number.
-  Expressions per region, made from the library's own metadata, say so.
-* A number with a plus and a country code is parsed alike for every region.
-* Where one region takes a plain candidate whole, the others can only find the same or parts of it, which Presidio
-  removes as duplicates.
+* Which candidates there are, which parts of them would be tried, and whether their surroundings forbid a number does
+  not depend on the region. It is found out once.
+* Nearly all parts are digits with ASCII punctuation, perhaps a plus in front and an extension behind. Whether these are
+  a number is a question about the digits (see ``dialling``). All others go to the library's own ``_parse_and_verify``.
+* Digits with a plus and a country code are a number for every region, or for none.
+* Where one region takes a *plain* candidate whole, the others can only find the same or parts of it, which Presidio
+  removes as duplicates. So the regions go through a text side by side.
 
-What passes goes to the library's own ``_extract_match``. A text with so many candidates that the matcher would give up
-on it goes to the matcher.
+A text with so many candidates that the matcher would give up on it goes to the matcher.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
+import string
 import time
 from collections.abc import Iterable, Iterator
-from re import _constants as sre  # type: ignore[attr-defined]  # typeshed leaves it out
-from re import _parser  # type: ignore[attr-defined]
+from enum import Enum
 from typing import Any, Final, NamedTuple
 
 import phonenumbers
@@ -33,6 +32,7 @@ from phonenumbers import phonenumbermatcher as matcher
 from phonenumbers import phonenumberutil as util
 from phonenumbers.phonemetadata import PhoneMetadata
 
+from veilog_filters.detect.dialling import Plan, has_country_code, is_number_with_country_code
 from veilog_filters.detect.finding import DetectorTimeout
 
 GATE_ANY_DIGIT: Final = (r"\d", r"[\d\x82]")
@@ -40,12 +40,15 @@ MAX_TRIES: Final = 60_000
 """The matcher gives up on a text after 65,535 failures."""
 MAX_SHORT: Final = 100
 _LENIENCY: Final = 1
-_PLAIN = re.compile(r"[0-9\-/ ()\[\].]+")
-_EXTENDED = re.compile(r"([0-9\-/ ()\[\].]+)x[0-9]{1,9}", re.IGNORECASE)
-_WITH_COUNTRY = re.compile(rf"\+(?:{'|'.join(map(str, sorted(util.COUNTRY_CODE_TO_REGION_CODE)))})[0-9\-/ ()\[\].]*")
-_PLAIN_OR_PLUS = re.compile(r"\+?[0-9\-/ ()\[\].]+")
+_READABLE = re.compile(r"([(\[]?\+)?([0-9\-/ ()\[\].]+)(?:x[0-9]{1,9})?", re.IGNORECASE)
+_PLAIN = re.compile(r"\+?[0-9\-/ ()\[\].]+")
+_MAX_LEAD_CHARS: Final = 2 * (1 + 4)
+"""The matcher's pattern has at most two brackets or pluses before the first digit, each with four marks behind it."""
+_RUN_OF_DIGITS = re.compile(r"\d+")
 _NOT_DIGITS = re.compile(r"[^0-9]+")
 _MAX_PLAIN_DIGITS: Final = 20
+_NO_NEIGHBOURS: Final = frozenset(string.ascii_letters + "%$")
+"""Of ASCII, what must not stand directly before or behind a number."""
 
 
 class Least(NamedTuple):
@@ -58,6 +61,11 @@ class Least(NamedTuple):
 
     digits: int
     short: tuple[str, ...]
+
+    @property
+    def fewest(self) -> int:
+        """How many digits a number has at least."""
+        return min((self.digits, *map(len, self.short)))
 
     def allow(self, digits: str) -> bool:
         """Whether a number may have these digits."""
@@ -120,19 +128,64 @@ def _metadata(region: str) -> Any:
     return PhoneMetadata.metadata_for_region(region)
 
 
-class Candidate(NamedTuple):
-    """A run of digits that looks like a phone number.
+_GAP: Final = rf"(?:{matcher._PUNCTUATION}|[- ]++|[ \u00a0\t,-]*+[^\d\s,-]{{1,20}}+[ \u00a0\t,-]*+)"  # noqa: SLF001
+"""What may stand between two digits of a candidate, and more: punctuation, or what announces an extension."""
+
+
+def _viable(fewest: int) -> re.Pattern[str]:
+    """The first digit of a candidate that has enough of them.
+
+    Prose is full of candidates with one digit or two, and this passes them faster than the matcher's pattern does. A
+    digit that it finds is always the first of its candidate: one before it would have been found instead.
+    """
+    return re.compile(rf"\d(?:{_GAP}\d){{{fewest - 1}}}")
+
+
+class _By(Enum):
+    """Who knows whether a part of a candidate is a number."""
+
+    NOBODY = "its surroundings or brackets forbid it, whatever the digits"
+    PLAN = "the region's numbering plan"
+    ANYWHERE = "the same for all regions: it begins with a country code"
+    LIBRARY = "the library"
+
+
+class _Part(NamedTuple):
+    """A candidate or a part of one: where it is, and how to tell whether it is a number.
 
     Attributes:
-        start: where it is in the text.
-        text: what it is.
-        plain: whether the candidates inside it end where it ends: it is made of few digits, common punctuation and
-            perhaps a plus, and nothing was cut off behind it.
+        start: its first character.
+        end: behind its last.
+        by: who knows.
+        digits: without those of an extension.
+        written: with them.
     """
 
     start: int
-    text: str
+    end: int
+    by: _By
+    digits: str
+    written: str
+
+
+@dataclasses.dataclass(slots=True)
+class _Candidate:
+    """A run of digits that looks like a phone number.
+
+    Attributes:
+        start: its first character.
+        end: behind its last.
+        whole: the candidate as one part; None if that is no number for certain.
+        plain: whether the candidates inside it end where it ends: it is made of few digits, common punctuation and
+            perhaps a plus, and nothing was cut off behind it.
+        parts: those that may be a number; none in what looks like a date. Made when first needed.
+    """
+
+    start: int
+    end: int
+    whole: _Part | None
     plain: bool
+    parts: list[_Part] | None = None
 
 
 class PhoneFinder:
@@ -144,8 +197,12 @@ class PhoneFinder:
     """
 
     def __init__(self, regions: Iterable[str], least: Least) -> None:
-        self._regions = [_Region(region) for region in regions]
+        self._names = tuple(regions)
+        plans = map(Plan, self._names)
+        # Where the library has come to judge otherwise than its plan says, it is asked itself.
+        self._plans: list[Plan | None] = [plan if plan.agrees() else None for plan in plans]
         self._least = least
+        self._viable = _viable(least.fewest)
 
     def __call__(self, text: str, deadline: float) -> set[tuple[int, int]]:
         """Spans in characters; some may be missing that lie inside others.
@@ -157,231 +214,215 @@ class PhoneFinder:
         Raises:
             DetectorTimeout: the deadline has passed.
         """
-        candidates = _Candidates(text, self._least)
+        candidates = _Candidates(text, self._least, self._viable)
         spans: set[tuple[int, int]] = set()
-        whole: set[int] = set()
-        nowhere: set[str] = set()
-        for region in self._regions:
-            finder = _Matcher(text, region, self._least, nowhere)
-            index = 0
-            while (candidate := candidates.after(index)) is not None:
-                start = candidate.start
-                index = start + len(candidate.text)
-                if start in whole or not candidates.may_be_number(candidate, region):
-                    continue
-                if time.monotonic() > deadline:
-                    raise DetectorTimeout
-                match = finder._extract_match(candidate.text, start)  # noqa: SLF001
-                if match is None:
-                    continue
-                spans.add((match.start, match.end))
-                if candidate.plain and (match.start, match.end) == (start, index):
-                    whole.add(start)
-                index = match.end
-            if candidates.tries > MAX_TRIES:
-                # The matcher would give up somewhere in this text: only itself knows where.
-                return self._by_the_book(text, deadline)
+        # Where the regions are in the text: most of the time all at the same place.
+        places: dict[int, list[int]] = {0: list(range(len(self._names)))}
+        while places:
+            index = min(places)
+            regions = places.pop(index)
+            candidate = candidates.after(index)
+            if candidate is None:
+                continue
+            if time.monotonic() > deadline:
+                raise DetectorTimeout
+            taken = candidate.plain and self._any_takes(candidates, candidate.whole, regions)
+            if taken:
+                spans.add((candidate.start, candidate.end))
+            parts = [] if taken else candidates.parts(candidate)
+            if not parts:
+                places.setdefault(candidate.end, []).extend(regions)
+                continue
+            for region in regions:
+                end = candidate.end
+                for part in parts:
+                    if self._is_number(candidates, part, region):
+                        spans.add((part.start, part.end))
+                        end = part.end
+                        break
+                places.setdefault(end, []).append(region)
+        if candidates.tries() > MAX_TRIES:
+            # The matcher would give up somewhere in this text: only itself knows where.
+            return self._by_the_book(text, deadline)
         return spans
+
+    def _any_takes(self, candidates: _Candidates, whole: _Part | None, regions: list[int]) -> bool:
+        if whole is not None:
+            for region in regions:
+                if self._is_number(candidates, whole, region):
+                    return True
+        return False
+
+    def _is_number(self, candidates: _Candidates, part: _Part, region: int) -> bool:
+        plan = self._plans[region]
+        if part.by is _By.PLAN and plan is not None:
+            return plan(part.digits, part.written)
+        if part.by is _By.ANYWHERE and plan is not None:
+            return is_number_with_country_code(part.digits)
+        return candidates.ask_library(part, self._names[region])
 
     def _by_the_book(self, text: str, deadline: float) -> set[tuple[int, int]]:
         spans = set()
-        for region in self._regions:
-            for match in matcher.PhoneNumberMatcher(text, region.name, leniency=_LENIENCY):
+        for name in self._names:
+            for match in matcher.PhoneNumberMatcher(text, name, leniency=_LENIENCY):
                 spans.add((match.start, match.end))
                 if time.monotonic() > deadline:
                     raise DetectorTimeout
         return spans
-
-
-class _Region:
-    """What the digits of a plain number look like in a region.
-
-    Parsing takes off, at most, the country code with a national prefix behind it and a national prefix; or it takes
-    off an international prefix, and then anything may follow. What is left must be a number of some type of one of
-    the regions that share the country code. Digits from which nothing can be taken off are a number only if the
-    region's format for them does not ask for the national prefix.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        metadata = _metadata(name)
-        sharing = [_metadata(other) for other in util.COUNTRY_CODE_TO_REGION_CODE[metadata.country_code]]
-        self._main = sharing[0]
-        prefixes = {_dropped(metadata), _dropped(self._main)}
-        self._known = None not in prefixes
-        prefix = f"(?:{'|'.join(sorted(filter(None, prefixes)))})"
-        kinds = {
-            description.national_number_pattern
-            for plan in sharing
-            for kind in _KINDS
-            if (description := getattr(plan, kind)) is not None and description.national_number_pattern
-        }
-        numbers = f"(?:{'|'.join(sorted(kinds))})"
-        self._prefixed = re.compile(
-            rf"(?:{metadata.international_prefix})[0-9]*"
-            rf"|{metadata.country_code}{prefix}?{prefix}?{numbers}|{prefix}{numbers}"
-        )
-        self._numbers = re.compile(numbers)
-
-    def allows(self, digits: str) -> bool:
-        """Whether a plain candidate with these digits can be a number."""
-        if not self._known or self._prefixed.fullmatch(digits):
-            return True
-        return self._numbers.fullmatch(digits) is not None and not self._needs_prefix(digits)
-
-    def _needs_prefix(self, digits: str) -> bool:
-        """As ``_is_national_prefix_present_if_required`` finds for a number without one."""
-        main = self._main
-        rule = util._choose_formatting_pattern_for_number(main.number_format, digits)  # noqa: SLF001
-        if rule is None or not rule.national_prefix_formatting_rule or rule.national_prefix_optional_when_formatting:
-            return False
-        if util._formatting_rule_has_first_group_only(rule.national_prefix_formatting_rule):  # noqa: SLF001
-            return False
-        prefix = main.national_prefix_for_parsing
-        return not (prefix and re.match(prefix, digits))
-
-
-class _Matcher(matcher.PhoneNumberMatcher):
-    """The library's matcher, which is spared the parsing of parts that can be no number.
-
-    Args:
-        text: the text.
-        region: the region to assume.
-        least: how small a number can be.
-        nowhere: numbers with a plus that the matcher for another region has found to be none. Added to.
-    """
-
-    def __init__(self, text: str, region: _Region, least: Least, nowhere: set[str]) -> None:
-        super().__init__(text, region.name, leniency=_LENIENCY)
-        self._region = region
-        self._least = least
-        self._nowhere = nowhere
-
-    def _parse_and_verify(self, candidate: str, offset: int) -> Any:
-        digits = _digits_of(candidate)
-        if digits is not None and not any(self._least.allow(part) and self._region.allows(part) for part in digits):
-            return None
-        if not _WITH_COUNTRY.fullmatch(candidate):
-            return super()._parse_and_verify(candidate, offset)
-        # A plus and a country code that exists: the region plays no part. Where it stands in the text may.
-        key = f"{offset} {candidate}"
-        if key in self._nowhere:
-            return None
-        match = super()._parse_and_verify(candidate, offset)
-        if match is None:
-            self._nowhere.add(key)
-        return match
-
-
-def _digits_of(candidate: str) -> tuple[str, ...] | None:
-    """The digits that parsing may see in a candidate without a plus; None if that is not known.
-
-    An extension is taken off if what is before it can be a number.
-    """
-    if _PLAIN.fullmatch(candidate):
-        return (_NOT_DIGITS.sub("", candidate),)
-    extended = _EXTENDED.fullmatch(candidate)
-    return (_NOT_DIGITS.sub("", extended[1]), _NOT_DIGITS.sub("", candidate)) if extended else None
 
 
 class _Candidates:
     """The candidates of a text, found once for all regions.
 
-    Attributes:
-        tries: how many parts of candidates a matcher tries at most before it has seen the whole text.
+    Args:
+        text: the text.
+        least: how small a number can be.
+        viable: finds the first digit of a candidate that has enough.
     """
 
-    def __init__(self, text: str, least: Least) -> None:
-        self.tries = 0
+    def __init__(self, text: str, least: Least, viable: re.Pattern[str]) -> None:
         self._text = text
         self._least = least
-        self._after: dict[int, Candidate | None] = {}
-        self._parts: dict[Candidate, list[str] | None] = {}
+        self._viable = viable
+        self._after: dict[int, _Candidate] = {}
+        self._matchers: dict[str, Any] = {}
 
-    def after(self, index: int) -> Candidate | None:
-        """The first candidate from an index on."""
-        if index in self._after:
-            return self._after[index]
-        match = matcher._PATTERN.search(self._text, index)  # noqa: SLF001
-        self._after[index] = candidate = None if match is None else _trimmed(match)
-        return candidate
-
-    def may_be_number(self, candidate: Candidate, region: _Region) -> bool:
-        """Whether the candidate or a part of it can be a number of a region."""
-        if candidate not in self._parts:
-            self._parts[candidate] = self._digits_of_parts(candidate.text)
-        parts = self._parts[candidate]
-        return parts is None or any(region.allows(part) for part in parts)
-
-    def _digits_of_parts(self, candidate: str) -> list[str] | None:
-        """Digits of the candidate and of all parts that ``_extract_inner_match`` tries; None if that is not known.
-
-        Those that are too few for a number are left out.
-        """
-        if not _PLAIN.fullmatch(candidate) and not _EXTENDED.fullmatch(candidate):
-            self.tries += 1 + len(candidate) * (1 + len(matcher._INNER_MATCHES))  # noqa: SLF001
+    def after(self, index: int) -> _Candidate | None:
+        """The first candidate from an index on, but for those with too few digits."""
+        viable = self._viable.search(self._text, index)
+        if viable is None:
             return None
-        self.tries += 1
-        texts = {candidate: None}
-        for pattern in matcher._INNER_MATCHES:  # noqa: SLF001
-            match = pattern.search(candidate)
-            if match:
-                self.tries += 1
-                texts[candidate[: match.start()]] = None
-            while match:
-                self.tries += 1
-                texts[match[1]] = None
-                match = pattern.search(candidate, match.start() + 1)
-        parts: dict[str, None] = {}
-        for text in filter(None, texts):
-            digits = _digits_of(text)
-            if digits is None:
-                return None
-            parts.update(dict.fromkeys(digits))
-        return [part for part in parts if self._least.allow(part)]
+        # No more than brackets and pluses are before the first digit of a candidate.
+        match = matcher._PATTERN.search(self._text, max(index, viable.start() - _MAX_LEAD_CHARS))  # noqa: SLF001
+        if match is None:
+            return None
+        start = match.start()
+        if start not in self._after:
+            self._after[start] = self._candidate(start, match[0])
+        return self._after[start]
+
+    def _candidate(self, start: int, found: str) -> _Candidate:
+        end = start + len(found)
+        is_bare = found.isascii() and found.isdigit()
+        if is_bare and (self._forbidden(start, end, found) or not self._least.allow(found)):
+            # Ends of names, most of the time.
+            return _Candidate(start, end, None, plain=False, parts=[])
+        trailing = util._SECOND_NUMBER_START_PATTERN.search(found) if "x" in found.lower() else None  # noqa: SLF001
+        text = found[: trailing.start()] if trailing else found
+        end = start + len(text)
+        if self._is_date_or_time(text, end):
+            return _Candidate(start, end, None, plain=False, parts=[])
+        whole = self._part(start, text)
+        plain = trailing is None and _PLAIN.fullmatch(text) is not None and len(whole.written) <= _MAX_PLAIN_DIGITS
+        return _Candidate(start, end, whole if self._may_be_number(whole) else None, plain)
+
+    def _is_date_or_time(self, candidate: str, end: int) -> bool:
+        if "/" in candidate and matcher._SLASH_SEPARATED_DATES.search(candidate):  # noqa: SLF001
+            return True
+        return (
+            " " in candidate
+            and matcher._TIME_STAMPS.search(candidate) is not None  # noqa: SLF001
+            and matcher._TIME_STAMPS_SUFFIX.match(self._text[end : end + 3]) is not None  # noqa: SLF001
+        )
+
+    def _part(self, start: int, part: str) -> _Part:
+        end = start + len(part)
+        readable = _READABLE.fullmatch(part)
+        if readable is None:
+            return _Part(start, end, _By.LIBRARY, "", "")
+        plus, base = readable.groups()
+        digits = written = _NOT_DIGITS.sub("", base)
+        if len(base) + len(plus or "") < len(part):
+            # Behind a slash an "x" begins a second number; behind less than two digits no extension.
+            if base.rstrip(" ").endswith("/") or len(digits) < util._MIN_LENGTH_FOR_NSN:  # noqa: SLF001
+                return _Part(start, end, _By.LIBRARY, "", "")
+            written = _NOT_DIGITS.sub("", part)
+        if self._forbidden(start, end, part):
+            by = _By.NOBODY
+        elif not plus:
+            by = _By.PLAN
+        elif has_country_code(digits):
+            by = _By.ANYWHERE
+        else:
+            by = _By.LIBRARY
+        return _Part(start, end, by, digits, written)
+
+    def _forbidden(self, start: int, end: int, part: str) -> bool:
+        """Whether the brackets in a part or the characters around it say that it is no number."""
+        if ("(" in part or ")" in part or "[" in part or "]" in part) and (
+            not matcher._MATCHING_BRACKETS.fullmatch(part) or matcher._PUB_PAGES.search(part)  # noqa: SLF001
+        ):
+            return True
+        text = self._text
+        # A bracket or a plus in front may follow anything.
+        return (start > 0 and part[0] not in "([+" and _no_neighbour(text[start - 1])) or (
+            end < len(text) and _no_neighbour(text[end])
+        )
+
+    def parts(self, candidate: _Candidate) -> list[_Part]:
+        """Those parts of a candidate that may be a number, in the order in which they are tried.
+
+        The whole of a plain candidate is not among them: it was tried before.
+        """
+        if candidate.parts is None:
+            text = self._text[candidate.start : candidate.end]
+            parts = (
+                ()
+                if text.isdigit()
+                else (self._part(candidate.start + start, part) for start, part in _inner_parts(text))
+            )
+            whole = [candidate.whole] if candidate.whole is not None and not candidate.plain else []
+            candidate.parts = whole + [part for part in parts if self._may_be_number(part)]
+        return candidate.parts
+
+    def _may_be_number(self, part: _Part) -> bool:
+        return part.by is not _By.NOBODY and (part.by is not _By.PLAN or self._least.allow(part.digits))
+
+    def tries(self) -> int:
+        """How many parts a matcher tries at most before it has seen the whole text."""
+        candidates = self._after.values()
+        # No more than one for each character, and in a candidate one for each inner pattern and character. Seldom must
+        # it be known better.
+        most = len(self._text) + sum(1 + len(matcher._INNER_MATCHES) * (1 + c.end - c.start) for c in candidates)  # noqa: SLF001
+        if most <= MAX_TRIES:
+            return most
+        inner = sum(1 for c in candidates for _ in _inner_parts(self._text[c.start : c.end]))
+        return len(_RUN_OF_DIGITS.findall(self._text)) + inner
+
+    def ask_library(self, part: _Part, region: str) -> bool:
+        """Whether the library takes a part for a number."""
+        asked = self._matchers.get(region)
+        if asked is None:
+            asked = self._matchers[region] = matcher.PhoneNumberMatcher(self._text, region, leniency=_LENIENCY)
+        return asked._parse_and_verify(self._text[part.start : part.end], part.start) is not None  # noqa: SLF001
 
 
-def _trimmed(match: re.Match[str]) -> Candidate:
-    found = match[0]
-    trailing = util._SECOND_NUMBER_START_PATTERN.search(found)  # noqa: SLF001
-    if trailing:
-        return Candidate(match.start(), found[: trailing.start()], plain=False)
-    plain = _PLAIN_OR_PLUS.fullmatch(found) is not None and len(_NOT_DIGITS.sub("", found)) <= _MAX_PLAIN_DIGITS
-    return Candidate(match.start(), found, plain)
+_NEEDED: Final = ("/", "(", "-", None, ".", None)
+"""By inner pattern, a character without which it does not match; None where there are several."""
 
 
-_KINDS: Final = (
-    "fixed_line",
-    "mobile",
-    "toll_free",
-    "premium_rate",
-    "shared_cost",
-    "personal_number",
-    "voip",
-    "pager",
-    "uan",
-    "voicemail",
-)
+def _inner_parts(candidate: str) -> Iterator[tuple[int, str]]:
+    """The parts that ``_extract_inner_match`` tries, with their places, in its order."""
+    for number, pattern in enumerate(matcher._INNER_MATCHES):  # noqa: SLF001
+        needed = _NEEDED[number] if len(_NEEDED) == len(matcher._INNER_MATCHES) else None  # noqa: SLF001
+        if needed is not None and needed not in candidate:
+            continue
+        match = pattern.search(candidate)
+        if match:
+            yield 0, _without_ending(candidate[: match.start()])
+        while match:
+            yield match.start(1), _without_ending(match[1])
+            match = pattern.search(candidate, match.start() + 1)
 
 
-def _dropped(metadata: Any) -> str | None:
-    """Matches what may be taken off as a national prefix; None if that is not known."""
-    prefix, rule = metadata.national_prefix_for_parsing or "", metadata.national_prefix_transform_rule
-    if rule is None:
-        return f"(?:{prefix})"
-    if rule != r"\2":
-        return None
-    # The pattern takes in the number behind the prefix too, as its second group, and puts it back.
-    tree = _parser.parse(prefix)
-    kept = [part[1][3] for part in _groups(tree) if part[1][0] == int(rule[1])]
-    return f"[0-9]{{1,{tree.getwidth()[1] - kept[0].getwidth()[1]}}}" if len(kept) == 1 else None
+def _without_ending(part: str) -> str:
+    ending = util._UNWANTED_END_CHAR_PATTERN.search(part)  # noqa: SLF001
+    return part[: ending.start()] if ending else part
 
 
-def _groups(tree: Any) -> Iterator[Any]:
-    for part in tree:
-        operator, argument = part
-        if operator is sre.SUBPATTERN:
-            yield part
-            yield from _groups(argument[3])
-        elif operator in (sre.MAX_REPEAT, sre.MIN_REPEAT):
-            yield from _groups(argument[2])
+def _no_neighbour(char: str) -> bool:
+    """Whether a character must not stand directly before or behind a number: a Latin letter, a percent sign, money."""
+    if char.isascii():
+        return char in _NO_NEIGHBOURS
+    book = matcher.PhoneNumberMatcher
+    return bool(book._is_invalid_punctuation_symbol(char) or book._is_latin_letter(char))  # noqa: SLF001

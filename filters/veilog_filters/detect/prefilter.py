@@ -37,11 +37,19 @@ _SUFFIX: Final = ".hsdb"
 
 
 class Expression(NamedTuple):
-    """What Hyperscan is given for one pattern: the same flags, and a way to say it per database."""
+    """What Hyperscan is given for one pattern.
+
+    Attributes:
+        narrow: how to say it for ASCII text.
+        wide: how to say it for folded text.
+        flags: as the pattern has them.
+        once: whether nobody asks where it could match, but only whether: then its first end is reported alone.
+    """
 
     narrow: str
     wide: str
     flags: int
+    once: bool = False
 
 
 class Hits(NamedTuple):
@@ -93,12 +101,18 @@ def compile_all(expressions: Sequence[Expression | None]) -> Compiled:
     Args:
         expressions: by number; None for those that must always be tried.
     """
-    narrow, narrow_always = _compile([e and (e.narrow, e.flags) for e in expressions])
-    wide, wide_always = _compile([e and (e.wide, e.flags) for e in expressions])
+    narrow, narrow_always = _compile([e and _Entry(e.narrow, e.flags, e.once) for e in expressions])
+    wide, wide_always = _compile([e and _Entry(e.wide, e.flags, e.once) for e in expressions])
     return Compiled(narrow, wide, narrow_always, wide_always)
 
 
-def _compile(expressions: Sequence[tuple[str, int] | None]) -> tuple[bytes, frozenset[int]]:
+class _Entry(NamedTuple):
+    expression: str
+    flags: int
+    once: bool
+
+
+def _compile(expressions: Sequence[_Entry | None]) -> tuple[bytes, frozenset[int]]:
     entries = {number: entry for number, entry in enumerate(expressions) if entry is not None}
     try:
         database = _database(entries) if entries else b""
@@ -113,7 +127,7 @@ def _compile(expressions: Sequence[tuple[str, int] | None]) -> tuple[bytes, froz
     return database, frozenset(range(len(expressions))) - entries.keys()
 
 
-def _compiles(number: int, entry: tuple[str, int]) -> bool:
+def _compiles(number: int, entry: _Entry) -> bool:
     try:
         _database({number: entry})
     except hyperscan.error:
@@ -121,25 +135,27 @@ def _compiles(number: int, entry: tuple[str, int]) -> bool:
     return True
 
 
-def _database(entries: dict[int, tuple[str, int]]) -> bytes:
+def _database(entries: dict[int, _Entry]) -> bytes:
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(
-        expressions=[expression.encode("ascii") for expression, _ in entries.values()],
+        expressions=[entry.expression.encode("ascii") for entry in entries.values()],
         ids=list(entries),
         elements=len(entries),
-        flags=[_flags(flags) for _, flags in entries.values()],
+        flags=[_flags(entry) for entry in entries.values()],
     )
     return bytes(hyperscan.dumpb(database))
 
 
-def _flags(flags: int) -> int:
+def _flags(entry: _Entry) -> int:
     ours = hyperscan.HS_FLAG_PREFILTER
+    if entry.once:
+        ours |= hyperscan.HS_FLAG_SINGLEMATCH
     for python, theirs in (
         (regex.IGNORECASE, hyperscan.HS_FLAG_CASELESS),
         (regex.MULTILINE, hyperscan.HS_FLAG_MULTILINE),
         (regex.DOTALL, hyperscan.HS_FLAG_DOTALL),
     ):
-        if flags & python:
+        if entry.flags & python:
             ours |= theirs
     return int(ours)
 

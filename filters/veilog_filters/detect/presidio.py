@@ -13,11 +13,17 @@ and Presidio does not have:
 * **No tokens without need.** Presidio tokenizes every text before it looks for anything. Tokens serve only to find
   context words around hits, so they are made when a hit asks for them. spaCy's tokenizer takes quadratic time on long
   runs of punctuation; such runs are broken up for it.
-* **Flat memory.** spaCy's vocabulary keeps every word it ever saw; each text gets a memory zone of its own.
+* **Flat memory.** spaCy's vocabulary keeps every word it ever saw; each call gets a memory zone of its own, which
+  frees the words but not their places in an index, some 32 bytes each. So after very many words it is made anew.
+
+With NER, a model reads the texts. Its tokenizer is quadratic in what white space does not part, so there long words are
+broken up too; texts without such runs are read exactly as Presidio reads them.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib.metadata
 import logging
 import re
@@ -36,6 +42,7 @@ from presidio_analyzer import (
     Pattern,
     PatternRecognizer,
     RecognizerRegistry,
+    RecognizerResult,
 )
 from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine, NlpEngineProvider
 from presidio_analyzer.predefined_recognizers.generic import iban_recognizer
@@ -48,7 +55,12 @@ from veilog_filters.detect.finding import DetectorTimeout, Finding
 from veilog_filters.detect.patterns import ADDRESSES, SECRETS, PatternDetector
 
 LANGUAGE: Final = "en"
+_OURS: Final = "veilog:"
 MAX_PUNCTUATION_RUN: Final = 500
+MAX_WORD_CHARS: Final = 500
+RENEW_AFTER_WORDS: Final = 1_000_000
+"""New words after which the tokenizer for context words is made anew; a model says for itself."""
+_LONG_WORD = re.compile(rf"\S{{{MAX_WORD_CHARS + 1},}}")
 _PUNCTUATION_RUN = re.compile(rf"([^\w\s]{{{MAX_PUNCTUATION_RUN}}})([^\w\s]+)")
 
 
@@ -89,6 +101,25 @@ class _LazyArtifacts(NlpArtifacts):
 def break_punctuation(text: str) -> str:
     """The text with the tails of very long runs of punctuation blanked out; every character stays in its place."""
     return _PUNCTUATION_RUN.sub(lambda run: run[1] + " " * len(run[2]), text)
+
+
+def break_long_words(text: str) -> str:
+    """The text with a character blanked out at least every ``MAX_WORD_CHARS`` of what white space does not part.
+
+    That is punctuation, if there is any; every other character stays what and where it is.
+    """
+    return _LONG_WORD.sub(lambda word: _broken(word[0]), text)
+
+
+def _broken(word: str) -> str:
+    pieces, start = [], 0
+    while len(word) - start > MAX_WORD_CHARS:
+        end = start + MAX_WORD_CHARS
+        at = next((at for at in range(end - 1, start + MAX_WORD_CHARS // 2, -1) if not word[at].isalnum()), end - 1)
+        pieces.append(word[start:at])
+        start = at + 1
+    pieces.append(word[start:])
+    return " ".join(pieces)
 
 
 class BlankNlpEngine(NlpEngine):
@@ -162,15 +193,18 @@ class PresidioDetector:
     Attributes:
         engine: Presidio's engine with all configured recognizers.
         entities: entity types to look for.
+        pattern_entities: those among them that patterns can find.
         blank: the tokenizer for context words.
         names: what detects, with versions.
+        renewals: how often spaCy's vocabulary was made anew, since it had seen too many words.
     """
 
     def __init__(self, options: Detect) -> None:
         _go_offline()
         _raise_on_timeout(options.timeout_secs)
+        self._options = options
         self.blank = BlankNlpEngine()
-        engine: NlpEngine = self.blank if options.ner is None else _ner_engine(options)
+        engine = self._new_engine()
         registry = RecognizerRegistryProvider(
             registry_configuration={"supported_languages": [LANGUAGE]}
         ).create_recognizer_registry()
@@ -178,20 +212,65 @@ class PresidioDetector:
         registry.recognizers = [
             r for r in registry.recognizers if isinstance(r, PatternRecognizer | predefined.PhoneRecognizer)
         ]
-        if options.ner is not None:
-            registry.add_nlp_recognizer(engine)
         for recognizer in _additional(options):
             registry.add_recognizer(recognizer)
+        by_patterns = {entity for r in registry.recognizers for entity in r.supported_entities}
+        readers = RecognizerRegistry(recognizers=[], supported_languages=[LANGUAGE])
+        if options.ner is not None:
+            readers.add_nlp_recognizer(engine)
+            registry.recognizers += readers.recognizers
         self.engine = AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=[LANGUAGE])
         self.entities = _selected(registry, options.entities)
+        self.pattern_entities = [entity for entity in self.entities if entity in by_patterns]
         self._threshold = options.threshold
-        self._vocabulary: Language = self.blank.nlp if options.ner is None else engine.get_nlp(LANGUAGE)  # type: ignore[attr-defined]
         version = importlib.metadata.version("presidio-analyzer")
         self.names: list[str] = [f"presidio-analyzer/{version}", "veilog-addresses/1"]
         if options.secrets:
             self.names.append("veilog-secrets/1")
         if options.ner is not None:
-            self.names.append(f"spacy:{options.ner.models[0].model_name}")
+            self._use_readers(readers, options.ner.models[0].model_name)
+        self.renewals = 0
+        self._renew_after = RENEW_AFTER_WORDS if options.ner is None else options.ner.recycle_after_words
+        self._words = len(self._language.vocab)
+
+    def _use_readers(self, readers: RecognizerRegistry, model_name: str) -> None:
+        """Prepare to read parts of texts with the model's recognizer alone."""
+        known = {entity for r in readers.recognizers for entity in r.supported_entities}
+        self._read_entities = [entity for entity in self.entities if entity in known]
+        if not self._read_entities:
+            raise ValueError(f"detect.ner is for nothing: {model_name} finds none of detect.entities")
+        self._readers = AnalyzerEngine(
+            registry=readers, nlp_engine=self.engine.nlp_engine, supported_languages=[LANGUAGE]
+        )
+        self.names.append(f"spacy:{model_name}/{self._language.meta.get('version', '')}")
+
+    def _new_engine(self) -> NlpEngine:
+        if self._options.ner is not None:
+            return _ner_engine(self._options)
+        self.blank.nlp = spacy.blank(LANGUAGE)
+        return self.blank
+
+    @property
+    def _language(self) -> Language:
+        language: Language = self.blank.nlp
+        if self._options.ner is not None:
+            language = self.engine.nlp_engine.get_nlp(LANGUAGE)  # type: ignore[attr-defined]
+        return language
+
+    @contextlib.contextmanager
+    def _zone(self) -> Iterator[NlpEngine]:
+        """A memory zone of a vocabulary that has not seen too many words yet. Nothing of spaCy's may outlive it.
+
+        ``len(vocab)`` counts all words that were ever new, also those that earlier zones have freed.
+        """
+        if len(self._language.vocab) - self._words > self._renew_after:
+            # The new one is made first: if that fails, this text fails, and the next one tries again.
+            self.engine.nlp_engine = self._new_engine()
+            self._words = len(self._language.vocab)
+            self.renewals += 1
+            gc.collect()  # models are full of cycles, and two of them are a lot of memory
+        with self._language.memory_zone():
+            yield self.engine.nlp_engine
 
     def __call__(self, text: str) -> list[Finding]:
         """The findings of a text, in the order of their start.
@@ -199,11 +278,56 @@ class PresidioDetector:
         Raises:
             DetectorTimeout: a pattern ran out of its time. Treat the whole text as found.
         """
-        with self._vocabulary.memory_zone():
-            results = self.engine.analyze(
-                text, language=LANGUAGE, entities=self.entities, score_threshold=self._threshold
+        with self._zone() as nlp:
+            return self._analyze(text, nlp.process_text(self._readable(text), LANGUAGE))
+
+    def whole(self, texts: Sequence[str]) -> list[list[Finding] | None]:
+        """The findings of each text, read in one batch; None for a text on which a pattern ran out of its time."""
+        with self._zone() as nlp:
+            batch = nlp.process_batch(map(self._readable, texts), LANGUAGE, batch_size=len(texts))
+            return [self._analyze_or_none(text, artifacts) for text, (_, artifacts) in zip(texts, batch, strict=True)]
+
+    def names_in(self, text: str) -> list[Finding]:
+        """What the model alone finds in a text (in a part of one: patterns need to see it whole)."""
+        with self._zone() as nlp:
+            results = self._readers.analyze(
+                text,
+                language=LANGUAGE,
+                entities=self._read_entities,
+                score_threshold=self._threshold,
+                nlp_artifacts=nlp.process_text(self._readable(text), LANGUAGE),
             )
-            return sorted(Finding(r.start, r.end, r.entity_type, r.score) for r in results)
+            return _findings(results)
+
+    @staticmethod
+    def merged(findings: Iterable[Finding]) -> list[Finding]:
+        """Findings of several detectors as one list, without what Presidio calls duplicates."""
+        results = [RecognizerResult(f.entity, f.start, f.end, f.score) for f in findings]
+        return _findings(EntityRecognizer.remove_duplicates(results))
+
+    def _readable(self, text: str) -> str:
+        """The text as spaCy can read it in linear time. (The blank engine does so itself, when tokens are needed.)"""
+        return text if self._options.ner is None else break_long_words(break_punctuation(text))
+
+    def _analyze(self, text: str, artifacts: NlpArtifacts) -> list[Finding]:
+        results = self.engine.analyze(
+            text,
+            language=LANGUAGE,
+            entities=self.entities,
+            score_threshold=self._threshold,
+            nlp_artifacts=artifacts,
+        )
+        return _findings(results)
+
+    def _analyze_or_none(self, text: str, artifacts: NlpArtifacts) -> list[Finding] | None:
+        try:
+            return self._analyze(text, artifacts)
+        except DetectorTimeout:
+            return None
+
+
+def _findings(results: Iterable[RecognizerResult]) -> list[Finding]:
+    return sorted(Finding(r.start, r.end, r.entity_type, r.score) for r in results)
 
 
 def _go_offline() -> None:
@@ -225,7 +349,8 @@ def _ner_engine(options: Detect) -> NlpEngine:
     for model in options.ner.models:
         if not spacy.util.is_package(model.model_name):
             raise ValueError(f"the spaCy model {model.model_name} is not installed, and veilog downloads nothing")
-    return NlpEngineProvider(nlp_configuration=options.ner.model_dump(exclude_defaults=False)).create_engine()
+    configuration = options.ner.model_dump(include={"nlp_engine_name", "models"})
+    return NlpEngineProvider(nlp_configuration=configuration).create_engine()
 
 
 def _additional(options: Detect) -> list[EntityRecognizer]:
@@ -241,10 +366,15 @@ def _additional(options: Detect) -> list[EntityRecognizer]:
     return recognizers
 
 
+def is_ours(recognizer: EntityRecognizer) -> bool:
+    """Whether a recognizer was made from one of our own detectors."""
+    return str(recognizer.name).startswith(_OURS)  # type: ignore[has-type]  # Presidio's own hints run in a circle
+
+
 def _ours(detector: PatternDetector) -> PatternRecognizer:
     return PatternRecognizer(
         supported_entity=detector.entity,
-        name=f"veilog:{detector.name}",
+        name=f"{_OURS}{detector.name}",
         patterns=[Pattern(detector.name, detector.pattern, detector.score)],
     )
 

@@ -10,42 +10,41 @@ words, drops what is below the threshold and removes duplicates. Here the same h
   match attempt from inside the window can look at: the longest match or the next white space, plus the reach of
   look-ahead. ``endpos`` is beyond that, so no assertion ever meets the artificial end. Matches that start behind the
   window are not believed. ``finditer`` goes on where the last match ended, so the next window does too.
-* **The rest is Presidio's.** Validation is the recognizer's own, duplicates are removed by Presidio's own function,
-  first per recognizer and then, after the threshold, over all. A recognizer with an ``analyze`` of its own runs as it
-  is.
-* **Context.** Scores are raised by the enhancer's own rules. Tokens are made only if a word of the recognizer's context
-  occurs in the text at all, and from pieces of text that came before (see ``words``).
+* **The rest is Presidio's.** Validation is the recognizer's own, duplicates are removed by Presidio's own function
+  where results overlap, first per recognizer, then after the threshold over all. A recognizer with an ``analyze`` of
+  its own runs as it is.
+* **Context.** Scores are raised by the enhancer's own rules (see ``context``).
 * **Weak patterns.** A pattern whose score cannot reach the threshold even with context, and whose matches no validator
   can raise, is never run. In its recognizer it could have removed only results that are weaker still.
 
-Time is bounded per text, not only per pattern.
+Time is bounded per text, not only per pattern: what is left of it is looked at before each window, and given to the
+search, unless the window is short and the pattern known to be harmless there.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 import regex
-from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult
+from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult, predefined_recognizers
 from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 from presidio_analyzer.predefined_recognizers import IbanRecognizer, PhoneRecognizer
 
 from veilog_filters.config import Detect
+from veilog_filters.detect.context import ContextRule, ContextWords
 from veilog_filters.detect.finding import DetectorTimeout, Finding
 from veilog_filters.detect.phone import Least, PhoneFinder, gate, least_of
 from veilog_filters.detect.prefilter import Expression, Hits, expression_of
-from veilog_filters.detect.presidio import LANGUAGE, BlankNlpEngine, PresidioDetector, break_punctuation, lazy_artifacts
+from veilog_filters.detect.presidio import LANGUAGE, BlankNlpEngine, PresidioDetector, is_ours, lazy_artifacts
 from veilog_filters.detect.syntax import WHITESPACE, shape_of
-from veilog_filters.detect.words import Tokenizer, Words
 
 _SPACE = re.compile(f"[{WHITESPACE}]")
 _MAX_WINDOW_CHARS: Final = 1_000
-_FEW: Final = 6
-"""With more matches than this, the words of the whole text are made once, not those around each match."""
+_UNTIMED_CHARS: Final = 128
+"""On a window of so many characters no known pattern takes longer than 0.1 s, whatever stands there: a test tries."""
 
 
 class UnsupportedError(Exception):
@@ -53,10 +52,18 @@ class UnsupportedError(Exception):
 
 
 class _Pattern:
-    """One pattern of a recognizer, and how to run it on windows of a text."""
+    """One pattern of a recognizer, and how to run it on windows of a text.
 
-    def __init__(self, pattern: str, flags: int, score: float) -> None:
+    Args:
+        pattern: the pattern.
+        flags: its flags.
+        score: of its matches.
+        is_known: whether it is one of Presidio's or ours, which have no exponential run.
+    """
+
+    def __init__(self, pattern: str, flags: int, score: float, is_known: bool) -> None:
         self.score = score
+        self._untimed_chars = _UNTIMED_CHARS if is_known else 0
         self._compiled = regex.compile(pattern, flags=flags)
         shape = shape_of(pattern, flags)
         self.expression = expression_of(shape, flags)
@@ -67,8 +74,8 @@ class _Pattern:
         bounded = not self._crosses or 0 < self._most <= _MAX_WINDOW_CHARS
         self._has_windows = self._behind > 0 and bounded
 
-    def spans(self, text: str, ends: list[int] | None, deadline: float) -> Iterator[tuple[int, int]]:
-        """Exactly the spans of ``finditer`` over the whole text.
+    def matches(self, text: str, ends: list[int] | None, deadline: float) -> Iterator[regex.Match[str]]:
+        """Exactly the matches of ``finditer`` over the whole text.
 
         Args:
             text: the text.
@@ -79,17 +86,18 @@ class _Pattern:
             TimeoutError: the deadline has passed.
         """
         if ends is None or not self._has_windows:
-            for match in self._compiled.finditer(text, timeout=_remaining(deadline)):
-                yield match.span()
+            yield from self._compiled.finditer(text, timeout=_remaining(deadline))
             return
         last = 0
         for first, stop, limit in self._windows(text, ends):
-            for match in self._compiled.finditer(text, max(first, last), limit, timeout=_remaining(deadline)):
-                span = match.span()
-                if span[0] >= stop:
+            remaining, first = _remaining(deadline), max(first, last)
+            # The timeout takes thrice the time of the search, and most windows are a word.
+            timeout = None if limit - first <= self._untimed_chars else remaining
+            for match in self._compiled.finditer(text, first, limit, timeout=timeout):
+                if match.start() >= stop:
                     break
-                last = span[1]
-                yield span
+                last = match.end()
+                yield match
 
     def _windows(self, text: str, ends: list[int]) -> Iterator[tuple[int, int, int]]:
         """Where matches can start (from, to) and how far attempts from there can look, without overlap."""
@@ -103,10 +111,7 @@ class _Pattern:
                 if end > right:
                     if text[end - 1] in WHITESPACE:
                         continue
-                    left = max(text.rfind(space, max(right, 0), end) for space in WHITESPACE) + 1
-                    left = max(left, right, 0)
-                    space = _SPACE.search(text, end)
-                    right = space.start() if space else len(text)
+                    left, right = _unbroken(text, end, max(right, 0))
                 start, new_limit = left, right
                 if self._most:
                     start, new_limit = max(start, end - self._most), min(new_limit, end + self._most)
@@ -117,6 +122,16 @@ class _Pattern:
             stop, limit = end, new_limit
         if stop > 0:
             yield max(first, 0), stop, limit + self._behind
+
+
+def _unbroken(text: str, end: int, low: int) -> tuple[int, int]:
+    """The run of characters that are no white space around the one before ``end``, from ``low`` on."""
+    low = text.rfind(" ", low, end) + 1 or low
+    # What is left is mostly one word, with no other white space in it.
+    while (space := _SPACE.search(text, low, end)) is not None:
+        low = space.end()
+    behind = _SPACE.search(text, end)
+    return low, behind.start() if behind else len(text)
 
 
 class _Found(NamedTuple):
@@ -131,10 +146,7 @@ class _Recognizer:
 
     def __init__(self, recognizer: EntityRecognizer) -> None:
         self.recognizer = recognizer
-        context = recognizer.context or []
-        self.context = [word.lower() for word in context]
-        # Lower case of a sigma depends on what is around it, so a word with one may be in the text unseen.
-        self.context_is_plain = all(word.strip() and "σ" not in word and "ς" not in word for word in self.context)
+        self.context = ContextWords(recognizer.context or [])
         self.expressions: list[Expression | None] = []
         self.needed_context: list[tuple[str, ...]] = []
         self.metadata = {
@@ -165,36 +177,25 @@ class _Recognizer:
         return RecognizerResult(entity, start, end, score, recognition_metadata=self.metadata)
 
 
-class _Gated(_Recognizer):
-    """A recognizer that analyzes as it is, but only texts in which one of its patterns could match."""
-
-    def __init__(self, recognizer: PatternRecognizer) -> None:
-        super().__init__(recognizer)
-        self.expressions = [
-            expression_of(shape_of(p.regex, _flags(recognizer)), _flags(recognizer)) for p in _patterns(recognizer)
-        ]
-        self.needed_context = [()] * len(self.expressions)
-
-
 class _PatternRecognizer(_Recognizer):
     """A recognizer that does what ``PatternRecognizer`` does, pattern by pattern."""
 
     recognizer: PatternRecognizer
 
-    def __init__(self, recognizer: PatternRecognizer, threshold: float, enhancer: LemmaContextAwareEnhancer) -> None:
+    def __init__(self, recognizer: PatternRecognizer, threshold: float, context_rule: ContextRule) -> None:
         super().__init__(recognizer)
         kind = type(recognizer)
         self._validates = kind.validate_result is not PatternRecognizer.validate_result
         self._invalidates = kind.invalidate_result is not PatternRecognizer.invalidate_result
-        flags = _flags(recognizer)
+        flags, is_known = _flags(recognizer), _is_known(recognizer)
         self._patterns = [
-            _Pattern(pattern.regex, flags, pattern.score)
+            _Pattern(pattern.regex, flags, pattern.score, is_known)
             for pattern in _patterns(recognizer)
-            if self._validates or _best(pattern.score, self.context, enhancer) >= threshold
+            if self._validates or (context_rule.best(pattern.score) if self.context else pattern.score) >= threshold
         ]
         self.expressions = [pattern.expression for pattern in self._patterns]
         # A weak match removes only weaker ones in its recognizer, which need the same words.
-        needs = tuple(self.context) if self.context_is_plain and not self._validates else ()
+        needs = tuple(self.context.words) if self.context.are_plain and not self._validates else ()
         self.needed_context = [needs if pattern.score < threshold else () for pattern in self._patterns]
 
     def find(
@@ -208,11 +209,13 @@ class _PatternRecognizer(_Recognizer):
         results = []
         for number, ends in places:
             pattern = self._patterns[number]
-            for start, end in pattern.spans(text, ends, deadline):
-                score = self._score(text[start:end], pattern.score) if start < end else EntityRecognizer.MIN_SCORE
+            for match in pattern.matches(text, ends, deadline):
+                start, end = match.span()
+                score = self._score(match[0], pattern.score) if start < end else EntityRecognizer.MIN_SCORE
                 if score > EntityRecognizer.MIN_SCORE:
                     results.append(self._result(start, end, score))
-        return EntityRecognizer.remove_duplicates(results) if len(results) > 1 else results
+        # The matches of one pattern do not overlap.
+        return _without_duplicates(results) if len(places) > 1 else results
 
     def _score(self, found: str, score: float) -> float:
         if self._validates:
@@ -224,6 +227,43 @@ class _PatternRecognizer(_Recognizer):
         return score
 
 
+class _Iban(_Recognizer):
+    """Presidio's IBAN recognizer, which takes the longest part of a match, by the pattern's groups, that is valid."""
+
+    recognizer: IbanRecognizer
+
+    def __init__(self, recognizer: IbanRecognizer) -> None:
+        super().__init__(recognizer)
+        flags = _flags(recognizer)
+        self._patterns = [_Pattern(p.regex, flags, p.score, is_known=True) for p in _patterns(recognizer)]
+        self.expressions = [pattern.expression for pattern in self._patterns]
+        self.needed_context = [()] * len(self.expressions)
+
+    def find(
+        self,
+        text: str,
+        places: list[tuple[int, list[int] | None]],
+        engine: BlankNlpEngine,  # noqa: ARG002
+        deadline: float,
+    ) -> list[RecognizerResult]:
+        """As ``IbanRecognizer.analyze``, which removes no duplicates."""
+        return [
+            result
+            for number, ends in places
+            for match in self._patterns[number].matches(text, ends, deadline)
+            if (result := self._longest(match, self._patterns[number].score)) is not None
+        ]
+
+    def _longest(self, match: regex.Match[str], score: float) -> RecognizerResult | None:
+        start = match.start()
+        for group in range(len(match.groups()), 0, -1):
+            end = match.end(group) if match.end(group) > 0 else match.end()
+            valid = self.recognizer.validate_result(match.string[start:end]) if start < end else False
+            if valid is None or valid:
+                return self._result(start, end, EntityRecognizer.MAX_SCORE if valid else score)
+        return None
+
+
 class _Phone(_Recognizer):
     """Presidio's phone recognizer."""
 
@@ -232,7 +272,7 @@ class _Phone(_Recognizer):
     def __init__(self, recognizer: PhoneRecognizer, least: Least) -> None:
         super().__init__(recognizer)
         self._find = PhoneFinder(recognizer.supported_regions, least)
-        self.expressions = [Expression(*gate(least), int(regex.IGNORECASE))]
+        self.expressions = [Expression(*gate(least), int(regex.IGNORECASE), once=True)]
         self.needed_context = [()]
 
     def find(
@@ -244,7 +284,7 @@ class _Phone(_Recognizer):
     ) -> list[RecognizerResult]:
         """As ``PhoneRecognizer.analyze``."""
         results = [self._result(start, end, self.recognizer.SCORE) for start, end in self._find(text, deadline)]
-        return EntityRecognizer.remove_duplicates(results) if len(results) > 1 else results
+        return _without_duplicates(results)
 
 
 class Verifier:
@@ -274,11 +314,10 @@ class Verifier:
             raise UnsupportedError
         self.names = reference.names
         self.least = least
-        self._enhancer: LemmaContextAwareEnhancer = enhancer
+        self._context_rule = ContextRule(enhancer, reference.blank)
         self._threshold = options.threshold
         self._timeout_secs = options.timeout_secs
         self._blank = reference.blank
-        self._tokenize = Tokenizer(self._blank.nlp, self._keywords)
         wanted = set(reference.engine.registry.get_recognizers(language=LANGUAGE, entities=reference.entities))
         self._recognizers = [self._known(r) for r in reference.engine.registry.recognizers if r in wanted]
         self.expressions: list[Expression | None] = []
@@ -308,9 +347,9 @@ class Verifier:
             return _Phone(recognizer, self.least)
         if isinstance(recognizer, PatternRecognizer):
             if kind.analyze is PatternRecognizer.analyze:
-                return _PatternRecognizer(recognizer, self._threshold, self._enhancer)
-            if kind is IbanRecognizer:
-                return _Gated(recognizer)
+                return _PatternRecognizer(recognizer, self._threshold, self._context_rule)
+            if isinstance(recognizer, IbanRecognizer) and kind is IbanRecognizer:
+                return _Iban(recognizer)
         return _Recognizer(recognizer)
 
     def __call__(self, text: str, hits: Hits | None) -> list[Finding]:
@@ -332,10 +371,9 @@ class Verifier:
             ]
         except TimeoutError:
             raise DetectorTimeout from None
-        self._enhance(text, found)
-        results = [result for result, _ in found if result.score >= self._threshold]
-        if len(results) > 1:
-            results = EntityRecognizer.remove_duplicates(results)
+        self._context_rule(text, [(result, recognizer.context) for result, recognizer in found])
+        results = [result for result, _ in found if result.score and result.score >= self._threshold]
+        results = _without_duplicates(results)
         return sorted(Finding(r.start, r.end, r.entity_type, r.score) for r in results)
 
     def _places(self, hits: Hits | None) -> dict[int, list[tuple[int, list[int] | None]]]:
@@ -351,76 +389,37 @@ class Verifier:
                 places.setdefault(index, []).append((number, ends))
         return places
 
-    def _enhance(self, text: str, found: list[_Found]) -> None:
-        """Raise scores by context words, as ``LemmaContextAwareEnhancer`` does."""
-        words: Words | None = None
-        broken: str | None = None
-        lowered: str | None = None
-        mentioned: dict[int, bool] = {}
-        for result, recognizer in found:
-            if not recognizer.context or result.score >= LemmaContextAwareEnhancer.MAX_SCORE:
-                continue
-            if lowered is None:
-                lowered = text.lower()
-            if id(recognizer) not in mentioned:
-                mentioned[id(recognizer)] = not recognizer.context_is_plain or any(
-                    word in lowered for word in recognizer.context
-                )
-            if not mentioned[id(recognizer)]:
-                continue
-            enhancer = self._enhancer
-            broken = broken or break_punctuation(text)
-            if len(found) > _FEW:
-                words = words or self._tokenize(broken)
-            else:
-                # One keyword more than the count says, on each side: see ``_add_n_words``.
-                words = self._tokenize.near(
-                    broken, result.start, enhancer.context_prefix_count + 1, enhancer.context_suffix_count + 1
-                )
-            around = self._around(words, result.start)
-            if enhancer._find_supportive_word_in_context(  # noqa: SLF001
-                around, recognizer.context, enhancer.context_matching_mode
-            ):
-                result.score = _enhanced(result.score, enhancer)
 
-    def _keywords(self, words: Sequence[str]) -> list[str]:
-        """Those of some tokens that count, as Presidio's ``NlpArtifacts`` picks them."""
-        return lazy_artifacts(self._blank, "").set_keywords(self._blank, list(words), LANGUAGE)
-
-    def _around(self, words: Words, start: int) -> list[str]:
-        """The words around a position that count, as ``_extract_surrounding_words`` picks them."""
-        if not words.words:
-            return [""]
-        index = bisect_right(words.ends, start)
-        if index == len(words.words):
-            raise ValueError("a match starts behind the last word")
-        enhancer, keywords = self._enhancer, words.keywords
-        before: list[str] = enhancer._add_n_words_backward(  # noqa: SLF001
-            index,
-            enhancer.context_prefix_count,
-            words.words,
-            keywords,  # type: ignore[arg-type]  # a set is looked up faster than Presidio's list
-        )
-        behind: list[str] = enhancer._add_n_words_forward(  # noqa: SLF001
-            index,
-            enhancer.context_suffix_count,
-            words.words,
-            keywords,  # type: ignore[arg-type]
-        )
-        return before + behind
+def _without_duplicates(results: list[RecognizerResult]) -> list[RecognizerResult]:
+    """As Presidio's ``remove_duplicates``, in any order. Only results that overlap another of their type are asked."""
+    if len(results) < 2:
+        return results
+    kept: list[RecognizerResult] = []
+    overlapping: list[RecognizerResult] = []
+    end, entity = -1, ""
+    for result in sorted(results, key=_by_place):
+        if result.entity_type != entity or result.start > end:
+            kept += overlapping if len(overlapping) < 2 else EntityRecognizer.remove_duplicates(overlapping)
+            overlapping, end, entity = [], -1, result.entity_type
+        elif (result.start, result.end) == (overlapping[-1].start, overlapping[-1].end):
+            # The same span once more (two recognizers found an address), with no higher score.
+            continue
+        overlapping.append(result)
+        end = max(end, result.end)
+    return kept + (overlapping if len(overlapping) < 2 else EntityRecognizer.remove_duplicates(overlapping))
 
 
-def _enhanced(score: float, enhancer: LemmaContextAwareEnhancer) -> float:
-    raised: float = max(score + enhancer.context_similarity_factor, enhancer.min_score_with_context_similarity)
-    return min(raised, LemmaContextAwareEnhancer.MAX_SCORE)
-
-
-def _best(score: float, context: list[str], enhancer: LemmaContextAwareEnhancer) -> float:
-    return _enhanced(score, enhancer) if context else score
+def _by_place(result: RecognizerResult) -> tuple[str, int, int, float]:
+    return result.entity_type, result.start, result.end, -result.score
 
 
 def _flags(recognizer: PatternRecognizer) -> int:
     return int(recognizer.global_regex_flags or 0)
+
+
+def _is_known(recognizer: EntityRecognizer) -> bool:
+    """Whether a recognizer is Presidio's or ours, not one that is written in the configuration."""
+    return type(recognizer).__module__.startswith(f"{predefined_recognizers.__name__}.") or is_ours(recognizer)
 
 
 def _patterns(recognizer: PatternRecognizer) -> list[Pattern]:

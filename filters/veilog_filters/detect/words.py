@@ -1,220 +1,325 @@
-"""The words of a text as Presidio's context rule sees them: spaCy's tokens, remembered piece by piece.
+"""The words around a place of a text as Presidio's context rule sees them: spaCy's tokens, made only where they count.
 
-spaCy splits a text at white space and then each piece by rules, which is slow, and most pieces have come before. Its
-own memory of pieces does not work inside a memory zone, and outside of one its vocabulary grows for ever. So pieces
-are remembered here, in bounded number; their tokens are made in a memory zone.
+Theory of operation. spaCy parts a text at white space, then each *piece* by rules: marks are taken off at both ends,
+the rest is parted inside. Its tokenizer makes an entry in its vocabulary for each token, which takes most of its time,
+and which is what makes Presidio's memory grow. Only the texts of tokens are needed here, so the same steps are done
+with spaCy's own patterns and nothing else, piece by piece, from the match backward and forward until enough is seen.
 
-One rule of spaCy's looks across white space, or could: special cases of several tokens (``don't``, ``:-)``) are sought
-in the whole text. If two tokens that stand next to each other in some special case meet at the edge of two pieces,
-the text is tokenized as a whole.
+One rule looks across white space, or could: special cases of several tokens (``don't``, ``:-)``) are sought in the
+whole text. A piece that has a token of any of them is given to spaCy itself; and if two tokens that stand next to each
+other in some special case meet at the edge of two pieces, so is the whole text.
 
-Nor are all pieces needed: the rule looks at a few words that count, before and behind a match. So the pieces around a
-match are enough, with one more at each side, whose tokens a special case across the edge could change. What counts as a
-keyword is decided word by word, with one exception: a token with a colon in it gives its parts as keywords to the whole
-text ("the:x" makes every "the" count), so the pieces with colons are always asked.
+What counts as a keyword is decided word by word, with one exception: a token with a colon in it gives its parts as
+keywords to the whole text ("the:x" makes every "the" count), so for words that do not count otherwise, the pieces with
+colons are asked.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-import sys
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-MAX_PIECES: Final = 50_000
-MAX_PIECE_CHARS: Final = 64
+from spacy.attrs import ORTH
+from spacy.lang.lex_attrs import is_punct
 
-_PIECES = re.compile(r"\S+|\s+")
+_PIECE = re.compile(r"\S+|\s+")
 _PLAIN = re.compile(r"([A-Za-z]*[a-z]|[0-9]+)([,.]?)")
-_WITH_COLON = re.compile(r"\S*:\S*")
-_BEFORE_CHARS: Final = 80
-_BEHIND_CHARS: Final = 24
-"""How far around a match to look first, in characters; twice as far each time that is not enough."""
-_SPECIAL_CHARS: Final = 80
-"""More than the tokens of any special case have characters, with a blank between any two."""
+_DASHED = re.compile(r"[0-9]+(?:-[0-9]+)+[,.]?")
+_BLANK: Final = " "
+
+Keywords = Callable[["Tokenizer", list[str]], list[str]]
+"""Which of some words count, in lower case, given who knows stop words and punctuation."""
 
 
-class Words(NamedTuple):
-    """A text as the context rule sees it.
+class AcrossPiecesError(Exception):
+    """A special case could stand across two pieces, so that each alone does not tell its tokens."""
+
+
+class Piece(NamedTuple):
+    """A run of white space, or of anything else.
 
     Attributes:
         words: its tokens.
-        ends: where each ends, in characters.
-        keywords: those that count, in lower case.
+        ends: where each ends, in characters from the start of the piece.
+        keywords: those that count, in lower case, and what is on both sides of their colons.
+        first: what its first token may be before special cases are sought.
+        last: likewise.
     """
 
-    words: list[str]
-    ends: list[int]
+    words: Sequence[str]
+    ends: Sequence[int]
     keywords: frozenset[str]
-
-
-class _Piece(NamedTuple):
-    words: tuple[str, ...]
-    ends: tuple[int, ...]
-    keywords: frozenset[str]
-    counting: int
-    length: int
     first: frozenset[str]
     last: frozenset[str]
 
 
 class Tokenizer:
-    """Tokens of texts.
+    """spaCy's tokens of pieces.
 
     Args:
         nlp: a blank spaCy pipeline.
-        keywords: the words of some tokens that count, in lower case.
+        keywords: picks those words that count.
     """
 
-    def __init__(self, nlp: Any, keywords: Any) -> None:
+    def __init__(self, nlp: Any, keywords: Keywords) -> None:
         self._nlp = nlp
         self._keywords = keywords
-        self._pieces: dict[str, _Piece] = {}
         full = nlp.tokenizer
-        self._rules = frozenset(full.rules)
+        self._prefix, self._suffix, self._infixes = full.prefix_search, full.suffix_search, full.infix_finditer
+        self._is_token, self._is_url = full.token_match, full.url_match
         self._stop_words = frozenset(nlp.Defaults.stop_words)
-        self._without_special_cases = type(full)(
-            nlp.vocab,
-            rules={},
-            prefix_search=full.prefix_search,
-            suffix_search=full.suffix_search,
-            infix_finditer=full.infix_finditer,
-            token_match=full.token_match,
-            url_match=full.url_match,
-        )
-        self._neighbours: set[tuple[str, str]] = set()
-        with nlp.memory_zone():
-            for case in full.rules:
-                tokens = [token.text for token in self._without_special_cases(case)]
-                self._neighbours.update(itertools.pairwise(tokens))
+        self._rules = {case: tuple(part[ORTH] for part in parts) for case, parts in full.rules.items()}
+        # Special cases that are sought among the tokens of a text, as tokens, by the first of them.
+        self._sought: dict[str, list[list[str]]] = {}
+        for case in filter(self._is_sought, self._rules):
+            words = list(self._cut(case, {})[0])
+            self._sought.setdefault(words[0], []).append(words)
+        cases = list(itertools.chain.from_iterable(self._sought.values()))
+        self._neighbours = {pair for words in cases for pair in itertools.pairwise(words)}
+        self._second = frozenset(second for _, second in self._neighbours)
+        self._parts_dashes = self._cut("123-45-6789.", {})[0] == ["123", "-", "45", "-", "6789", "."]
+        # Words of which no special case takes hold, whatever stands beside them, are none of these.
+        self._special = frozenset(itertools.chain(self._rules, *cases))
 
-    def __call__(self, text: str) -> Words:
-        """The words of a text."""
-        return self._joined(self._split(text)) or self._whole(text)
+    def _is_sought(self, case: str) -> bool:
+        return bool(self._prefix(case) or self._suffix(case) or list(self._infixes(case)) or _BLANK in case)
 
-    def _joined(self, pieces: Iterable[tuple[int, _Piece]]) -> Words | None:
-        """The words of adjacent pieces; None if a special case could stand across two of them."""
-        words: list[str] = []
-        ends: list[int] = []
-        keywords: set[str] = set()
-        before: frozenset[str] = frozenset()
-        for start, piece in pieces:
-            for last in before:
-                for first in piece.first:
-                    if (last, first) in self._neighbours:
-                        return None
-            words += piece.words
-            ends += [start + end for end in piece.ends]
-            keywords |= piece.keywords
-            before = piece.last
-        return Words(words, ends, frozenset(keywords))
+    def plain_word(self, piece: str) -> str | None:
+        """The word of a piece that is one word or number, perhaps with a comma or full stop behind it; else None.
 
-    def near(self, text: str, position: int, before: int, behind: int) -> Words:
-        """The words around a position: enough of them that the last ``before`` and next ``behind`` keywords are there.
-
-        Where they begin and end nobody should care: counting from the position, they are those of the whole text.
-        """
-        before_chars, behind_chars = _BEFORE_CHARS, _BEHIND_CHARS
-        while True:
-            low = self._edge_before(text, max(0, position - before_chars))
-            high = self._edge_behind(text, min(len(text), position + behind_chars))
-            if low == 0 and high == len(text):
-                return self(text)
-            pieces = self._split(text, low, high)
-            words = self._joined(pieces) or self._around(text, low, high)
-            # The outermost pieces do not count, and neither does the one at the position.
-            inner = pieces[(low > 0) : len(pieces) - (high < len(text))]
-            left = sum(piece.counting for start, piece in inner if start + piece.length <= position)
-            right = sum(piece.counting for start, piece in inner if start > position)
-            if (low == 0 or left >= before) and (high == len(text) or right >= behind):
-                return words._replace(keywords=words.keywords | self._of_colons(text))
-            before_chars, behind_chars = 2 * before_chars, 2 * behind_chars
-
-    def _around(self, text: str, low: int, high: int) -> Words:
-        """The words of a part of a text, and of so much around it that no special case reaches into it from outside."""
-        low = self._edge_before(text, max(0, low - _SPECIAL_CHARS))
-        high = self._edge_behind(text, min(len(text), high + _SPECIAL_CHARS))
-        return self._whole(text[low:high], low)
-
-    @staticmethod
-    def _edge_before(text: str, low: int) -> int:
-        """Where a piece that is not white space begins, at a place or before it; or the text does."""
-        while low > 0 and (text[low].isspace() or not text[low - 1].isspace()):
-            low -= 1
-        return low
-
-    @staticmethod
-    def _edge_behind(text: str, high: int) -> int:
-        """Where a piece that is not white space ends, at a place or behind it; or the text does."""
-        while high < len(text) and (text[high - 1].isspace() or not text[high].isspace()):
-            high += 1
-        return high
-
-    def _of_colons(self, text: str) -> frozenset[str]:
-        """The keywords of all pieces that have a colon in them."""
-        if ":" not in text:
-            return frozenset()
-        pieces = (piece for match in _WITH_COLON.finditer(text) for _, piece in self._split(text, *match.span()))
-        return frozenset().union(*(piece.keywords for piece in pieces))
-
-    def _split(self, text: str, low: int = 0, high: int = sys.maxsize) -> list[tuple[int, _Piece]]:
-        """The pieces of a part of a text and where they start. A space behind a piece belongs to it and is no token."""
-        split = []
-        for match in _PIECES.finditer(text, low, high):
-            start, piece = match.start(), match[0]
-            if start > low and piece[0] == " ":
-                start, piece = start + 1, piece[1:]
-            if piece:
-                split.append((start, piece))
-        known = self._pieces
-        missing = {piece for _, piece in split if piece not in known}
-        if not missing:
-            return [(start, known[piece]) for start, piece in split]
-        with self._nlp.memory_zone():
-            made = {piece: self._piece(piece) for piece in missing}
-        found = [(start, known.get(piece) or made[piece]) for start, piece in split]
-        if len(known) > MAX_PIECES:
-            known.clear()
-        known.update((piece, tokens) for piece, tokens in made.items() if len(piece) <= MAX_PIECE_CHARS)
-        return found
-
-    def _piece(self, piece: str) -> _Piece:
-        return self._plain_piece(piece) or self._any_piece(piece)
-
-    def _plain_piece(self, piece: str) -> _Piece | None:
-        """A word or a number, perhaps with a comma or a full stop behind it, by spaCy's rules without spaCy.
-
-        No rule but a special case parts letters or digits alone, and either mark is parted from them. Most pieces are
-        like that, and this takes a fiftieth of the time.
+        No rule but a special case parts letters or digits alone, and either mark is parted from them. So the word is a
+        token, whatever stands beside the piece.
         """
         match = _PLAIN.fullmatch(piece)
-        if match is None or piece in self._rules or (word := match[1]) in self._rules:
+        if match is None or match[1] in self._special or piece in self._special:
             return None
-        lower = word.lower()
-        keywords = frozenset() if lower in self._stop_words else frozenset((lower,))
-        words, ends = ((word, match[2]), (len(word), len(piece))) if match[2] else ((word,), (len(piece),))
-        return _Piece(words, ends, keywords, len(keywords), len(piece), frozenset((word,)), frozenset((words[-1],)))
+        return match[1]
 
-    def _any_piece(self, piece: str) -> _Piece:
-        doc = self._nlp.tokenizer(piece)
-        words = tuple(token.text for token in doc)
-        bare = [token.text for token in self._without_special_cases(piece)]
-        keywords = frozenset(self._keywords(words))
-        return _Piece(
-            words,
-            tuple(token.idx + len(token) for token in doc),
-            keywords,
-            sum(word.lower() in keywords for word in words),
-            len(piece),
-            frozenset((words[0], bare[0])),
-            frozenset((words[-1], bare[-1])),
-        )
+    def numbers_in(self, piece: str) -> int:
+        """How many numbers a piece has that is nothing but numbers with dashes between: each is a token. Else 0."""
+        return piece.count("-") + 1 if self._parts_dashes and _DASHED.fullmatch(piece) else 0
 
-    def _whole(self, text: str, start: int = 0) -> Words:
-        """The words of a text, or of a part of one that starts at ``start``."""
+    def is_stop_word(self, word: str) -> bool:
+        """Whether spaCy lists a word as a stop word, in any case."""
+        return word.lower() in self._stop_words
+
+    def is_stopword(self, word: str, language: str) -> bool:  # noqa: ARG002
+        """As Presidio's ``NlpEngine.is_stopword``."""
+        return word.lower() in self._stop_words
+
+    def is_punct(self, word: str, language: str) -> bool:  # noqa: ARG002
+        """As Presidio's ``NlpEngine.is_punct``."""
+        return bool(is_punct(word))
+
+    def piece(self, piece: str) -> Piece:
+        """The tokens of a piece."""
+        word = self.plain_word(piece)
+        if word is not None:
+            # Most pieces are like that, and this takes a thirtieth of the time.
+            lower, edge = word.lower(), frozenset((word,))
+            keywords = frozenset() if lower in self._stop_words else frozenset((lower,))
+            mark = piece[len(word) :]
+            if not mark:
+                return Piece((word,), (len(word),), keywords, edge, edge)
+            return Piece((word, mark), (len(word), len(piece)), keywords, edge, frozenset((mark,)))
+        words, is_special = self._cut(piece, self._rules)
+        bare = self._cut(piece, {})[0] if is_special else words
+        if self._has_special_case(words):
+            words = self._by_spacy(piece)
+        ends = list(itertools.accumulate(map(len, words)))
+        keywords = frozenset(self._keywords(self, list(words)))
+        return Piece(words, ends, keywords, frozenset((words[0], bare[0])), frozenset((words[-1], bare[-1])))
+
+    def _has_special_case(self, words: Sequence[str]) -> bool:
+        for start, word in enumerate(words):
+            for case in self._sought.get(word, ()):
+                if list(words[start : start + len(case)]) == case:
+                    return True
+        return False
+
+    def _cut(self, piece: str, rules: dict[str, tuple[str, ...]]) -> tuple[Sequence[str], bool]:
+        """The tokens of a piece by spaCy's steps, and whether a special case was among them.
+
+        ``_tokenize``, ``_split_affixes`` and ``_attach_tokens`` of spaCy's tokenizer, in one.
+        """
+        if piece in rules:
+            return rules[piece], True
+        prefixes, suffixes, rest = list[str](), list[str](), piece
+        before = 0
+        while rest and len(rest) != before and rest not in rules and not (self._is_token and self._is_token(rest)):
+            before = len(rest)
+            prefix, suffix, rest = self._affixes(rest, rules)
+            prefixes += filter(None, (prefix,))
+            suffixes += filter(None, (suffix,))
+        is_special = rest in rules
+        middle = rules[rest] if is_special else self._parts(rest)
+        return [*prefixes, *middle, *reversed(suffixes)], is_special
+
+    def _affixes(self, text: str, rules: dict[str, tuple[str, ...]]) -> tuple[str, str, str]:
+        """What is taken off at the start of a text and at its end, and what is left."""
+        match = self._prefix(text)
+        prefix = text[: match.end() - match.start()] if match else ""
+        behind = text[len(prefix) :]
+        if prefix and behind in rules:
+            return prefix, "", behind
+        match = self._suffix(behind)
+        size = match.end() - match.start() if match else 0
+        suffix, without = (text[-size:], text[:-size]) if size else ("", text)
+        if suffix and without in rules:
+            return "", suffix, without
+        if prefix and suffix and len(prefix) + size <= len(text):
+            return prefix, suffix, text[len(prefix) : -size]
+        return (prefix, "", behind) if prefix else ("", suffix, without)
+
+    def _parts(self, text: str) -> list[str]:
+        """The tokens of what has no more marks at its ends."""
+        if not text:
+            return []
+        if (self._is_token and self._is_token(text)) or (self._is_url and self._is_url(text)):
+            return [text]
+        parts, start = list[str](), 0
+        for match in self._infixes(text):
+            if match.start() == 0:
+                continue
+            parts += filter(None, (text[start : match.start()], match[0]))
+            start = match.end()
+        return [*parts, text[start:]] if start < len(text) else parts
+
+    def _by_spacy(self, text: str) -> list[str]:
+        with self._nlp.memory_zone():
+            return [token.text for token in self._nlp.tokenizer(text)]
+
+    def meet(self, before: Callable[[], Piece], behind: Piece) -> None:
+        """Two pieces stand side by side. The first is only made if it matters.
+
+        Raises:
+            AcrossPiecesError: a special case could stand across them.
+        """
+        if not self._second.isdisjoint(behind.first) and not self._neighbours.isdisjoint(
+            itertools.product(before().last, behind.first)
+        ):
+            raise AcrossPiecesError
+
+    def whole(self, text: str) -> tuple[list[str], list[int], frozenset[str]]:
+        """The tokens of a text, where each ends, and those that count, by spaCy."""
         with self._nlp.memory_zone():
             doc = self._nlp.tokenizer(text)
             words = [token.text for token in doc]
-            ends = [start + token.idx + len(token) for token in doc]
-            return Words(words, ends, frozenset(self._keywords(words)))
+            return words, [token.idx + len(token) for token in doc], frozenset(self._keywords(self, words))
+
+
+class Words:
+    """The words of one text.
+
+    Args:
+        tokenizer: makes them.
+        text: the text.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, text: str) -> None:
+        self._tokenizer = tokenizer
+        self._text = text
+        self._lowered = text.lower()
+        self._spans = list(_spans(text))
+        self._starts = [start for start, _ in self._spans]
+        self._pieces: dict[int, Piece] = {}
+        self._parts: frozenset[str] | None = None
+
+    def near(self, position: int, before: int, behind: int) -> list[str]:
+        """The words at a position and around it that count, in lower case.
+
+        Args:
+            position: where a match starts.
+            before: how many to take at most, from the token at the position backward.
+            behind: how many from it forward.
+
+        Raises:
+            ValueError: there is no token at the position or behind it. Presidio's enhancer raises it too.
+        """
+        if not self._spans:
+            return [""]
+        # The single blank behind a piece is no token: the next one is taken.
+        number = bisect_right(self._starts, position) - 1
+        if number < 0 or position >= self._spans[number][1]:
+            number += 1
+        if number == len(self._spans):
+            raise ValueError("a match starts behind the last word")
+        try:
+            index = bisect_right(self._piece(number).ends, max(0, position - self._starts[number]))
+            return [
+                *itertools.islice(self._backward(number, index), before),
+                *itertools.islice(self._forward(number, index), behind),
+            ]
+        except AcrossPiecesError:
+            return self._near_in_whole(position, before, behind)
+
+    def _backward(self, number: int, index: int) -> Iterator[str]:
+        """Words that count, from a token of a piece backward."""
+        piece = self._piece(number)
+        words: Sequence[str] = piece.words[: index + 1]
+        while True:
+            if number > 0:
+                self._tokenizer.meet(lambda number=number: self._piece(number - 1), piece)  # type: ignore[misc]
+            yield from (word for word in map(str.lower, reversed(words)) if self._counts(word, piece))
+            if number == 0:
+                return
+            number -= 1
+            piece = self._piece(number)
+            words = piece.words
+
+    def _forward(self, number: int, index: int) -> Iterator[str]:
+        """Words that count, from a token of a piece forward."""
+        words: Sequence[str] = self._piece(number).words[index:]
+        while True:
+            piece = self._piece(number)
+            if number + 1 < len(self._spans):
+                self._tokenizer.meet(lambda piece=piece: piece, self._piece(number + 1))  # type: ignore[misc]
+            yield from (word for word in map(str.lower, words) if self._counts(word, piece))
+            number += 1
+            if number == len(self._spans):
+                return
+            words = self._piece(number).words
+
+    def _piece(self, number: int) -> Piece:
+        piece = self._pieces.get(number)
+        if piece is None:
+            start, end = self._spans[number]
+            piece = self._pieces[number] = self._tokenizer.piece(self._text[start:end])
+        return piece
+
+    def _counts(self, word: str, piece: Piece) -> bool:
+        return word in piece.keywords or (is_part(word, self._lowered) and word in self._parts_at_colons())
+
+    def _parts_at_colons(self) -> frozenset[str]:
+        """The keywords of all pieces that have a colon in them."""
+        if self._parts is None:
+            with_colon = (n for n, span in enumerate(self._spans) if self._text.find(":", *span) >= 0)
+            self._parts = frozenset().union(*(self._piece(number).keywords for number in with_colon))
+        return self._parts
+
+    def _near_in_whole(self, position: int, before: int, behind: int) -> list[str]:
+        words, ends, keywords = self._tokenizer.whole(self._text)
+        index = bisect_right(ends, position)
+        lowered = list(map(str.lower, words))
+        return [
+            *itertools.islice(filter(keywords.__contains__, lowered[index::-1]), before),
+            *itertools.islice(filter(keywords.__contains__, lowered[index:]), behind),
+        ]
+
+
+def _spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where pieces are. A blank directly behind a piece belongs to it and is no token."""
+    for match in _PIECE.finditer(text):
+        start, end = match.span()
+        if start > 0 and text[start] == _BLANK:
+            start += 1
+        if start < end:
+            yield start, end
+
+
+def is_part(word: str, lowered: str) -> bool:
+    """Whether a word may stand beside a colon in a text in lower case. Then it may be a keyword wherever it stands."""
+    return ":" in lowered and (f":{word}" in lowered or f"{word}:" in lowered)

@@ -8,9 +8,11 @@ The JSON Schema of this encoding is generated from the same declarations that th
 from __future__ import annotations
 
 import dataclasses
+import functools
+import operator
 import types
 import typing
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Any, Final
 
 from veilog_parsers.event import (
@@ -33,6 +35,10 @@ _ENCODED: Final = tuple(
     field.name for field in dataclasses.fields(AuditEvent) if field.metadata["handling"] is not Handling.WORKING
 )
 
+_values_of: Final = operator.attrgetter(*_ENCODED)
+_PLAIN: Final = frozenset((CleanText, int, float, bool))
+"""Exactly these types, not what derives from them, may leave as they are."""
+
 
 def encode(event: AuditEvent) -> dict[str, Any]:
     """The event as a JSON-serializable object.
@@ -41,17 +47,18 @@ def encode(event: AuditEvent) -> dict[str, Any]:
         EncodingError: a field holds something that no stage has cleaned.
     """
     encoded: dict[str, Any] = {}
-    for name in _ENCODED:
-        value = getattr(event, name)
+    for name, value in zip(_ENCODED, _values_of(event), strict=True):
         if value is not None:
-            encoded[name] = _value(value, name)
+            encoded[name] = value if type(value) in _PLAIN else _value(value, name)
     return encoded
 
 
 def _value(value: Any, path: str) -> Any:
     kind = type(value)
-    if kind is CleanText or kind is int or kind is float or kind is bool or value is None:
+    if kind in _PLAIN or value is None or (path == "schema" and value == SCHEMA_ID):
         return value
+    if isinstance(value, StrEnum):
+        return str(value)
     if kind is Level:
         return value.label
     if isinstance(value, Enum):
@@ -60,13 +67,15 @@ def _value(value: Any, path: str) -> Any:
         return [_value(item, path) for item in value]
     if kind is dict:
         return {_key(key, path): _value(item, path) for key, item in value.items()}
-    if dataclasses.is_dataclass(value):
-        return without_nones(
-            {f.name: _value(getattr(value, f.name), f"{path}.{f.name}") for f in dataclasses.fields(value)}
-        )
-    if path == "schema" and value == SCHEMA_ID:
-        return value
+    if dataclasses.is_dataclass(kind):
+        return without_nones({name: _value(getattr(value, name), f"{path}.{name}") for name in _names_of(kind)})
     raise EncodingError(f"{path} holds a {kind.__name__} that no stage has cleaned")
+
+
+@functools.cache
+def _names_of(kind: type[Any]) -> tuple[str, ...]:
+    """The fields of one of the schema's objects."""
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 def _key(key: Any, path: str) -> str:

@@ -83,8 +83,17 @@ def _of_counts(counts: Counts) -> Iterator[Metric]:
         seconds.add_metric([stage], number, counts.stage_seconds[stage])
     yield seconds
     yield CounterMetricFamily("veilog_unmapped_fields", "Fields that no parser consumed.", counts.unmapped_fields)
+    yield CounterMetricFamily(
+        "veilog_timed_out_texts", "Texts that took too long and so counted as found.", counts.timed_out_texts
+    )
     yield CounterMetricFamily("veilog_cache_hits", "Texts whose findings were known.", counts.cache_hits)
     yield CounterMetricFamily("veilog_cache_misses", "Texts that were looked up and not known.", counts.cache_misses)
+    texts = CounterMetricFamily("veilog_ner_texts", "Texts by what NER made of them.", labels=["result"])
+    for result, number in counts.ner_texts.items():
+        texts.add_metric([result], number)
+    yield texts
+    yield CounterMetricFamily("veilog_ner_seconds", "Time the NER model took, in seconds.", counts.ner_seconds)
+    yield CounterMetricFamily("veilog_ner_recycles", "How often the NER model was loaded anew.", counts.ner_recycles)
     yield CounterMetricFamily("veilog_bytes_received", "Bytes of raw records.", counts.bytes_in)
 
 

@@ -1,12 +1,17 @@
 """``veilog filter --workers N``: standard input to standard output through several processes, order kept.
 
-Theory of operation. This process cuts the input at ends of records and deals batches to the workers in turn; each
-worker is a whole filter and gives back what it would have written. Results are collected in the order in which batches
-were dealt, so the output is the same as that of one process. A worker has one batch at a time: it is sent nothing
-before its last result was taken, so neither end ever waits for the other to read while it writes itself.
+Theory of operation. This process cuts the input at ends of records and gives each batch to a worker that has nothing to
+do; each worker is a whole filter and gives back what it would have written. Results are written in the order in which
+batches were given out, so the output is the same as that of one process. A worker has one batch at a time: it is sent
+nothing before its last result was taken, so neither end ever waits for the other to read while it writes itself. A
+worker that is done before its predecessors goes on with the next batch; its results wait here, a few at most.
 
 A batch is what one read gave, up to its last whole record: a typed line is answered at once, a file goes through in
-large pieces. A record that is longer than a read is passed to its worker piece by piece and never held here.
+pieces that are large beside what it costs to pass them on, and small beside the file, so that no worker works alone at
+the end. A record that is longer than a read is passed to its worker piece by piece and never held here.
+
+On Linux workers are forked from this process, before it reads anything and while it has one thread: they start with
+what it has imported and loaded. Elsewhere each builds a filter of its own.
 
 When a worker dies nothing more leaves, and the exit code says so: what it held is lost, as it is when a single process
 dies.
@@ -14,20 +19,26 @@ dies.
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 import os
 import select
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
 from multiprocessing.connection import Connection
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
-import msgpack
-
+from veilog_filters.framing import MsgpackObjects
 from veilog_filters.metrics import Counts
-from veilog_filters.transports.stdio import CHUNK_BYTES, Filter
+from veilog_filters.transports.stdio import Filter
+
+READ_BYTES: Final = 131_072
+MAX_WAITING_PER_WORKER: Final = 4
+"""Batches that are given out and not yet written."""
+_FORKS: Final = sys.platform == "linux"
 
 
 class _Word(Enum):
@@ -50,36 +61,23 @@ class LineCutter:
 
 
 class MsgpackCutter:
-    """Where whole msgpack objects end. In a stream that is broken nothing ends any more.
+    """Where whole msgpack objects end. In a stream that is broken nothing ends any more: the rest is one worker's.
 
     Args:
         max_record_bytes: longest object.
     """
 
     def __init__(self, max_record_bytes: int) -> None:
-        self._scanner = msgpack.Unpacker(max_buffer_size=2 * max_record_bytes + CHUNK_BYTES)
-        self._fed = 0
-        self._broken = False
+        self._objects = MsgpackObjects(max_record_bytes)
 
     def feed(self, data: bytes) -> int:
         """As ``LineCutter.feed``."""
-        if self._broken:
-            return 0
-        before, self._fed = self._fed, self._fed + len(data)
-        end = 0
-        try:
-            self._scanner.feed(data)
-            while True:
-                self._scanner.skip()
-                end = self._scanner.tell()
-        except msgpack.OutOfData:
-            return max(0, end - before)
-        except (msgpack.UnpackException, ValueError):
-            self._broken = True
-            return max(0, end - before)
+        before = self._objects.begun_bytes
+        return max(0, sum(size for _, size in self._objects.feed(data)) - before)
 
 
 def run(
+    filtering: Filter,
     make_filter: Callable[[], Filter],
     workers: int,
     cutter: LineCutter | MsgpackCutter,
@@ -90,7 +88,8 @@ def run(
     """Filter everything from ``source`` to ``sink``.
 
     Args:
-        make_filter: called in each worker's process; must be picklable.
+        filtering: a filter that has read nothing: what forked workers start with.
+        make_filter: makes another one, in the process of a worker that is not forked; must be picklable.
         workers: how many processes.
         cutter: finds the ends of records.
         source: a binary stream with a file descriptor.
@@ -103,10 +102,11 @@ def run(
     Raises:
         WorkerDiedError: a worker has died. Nothing more was written.
     """
-    context = multiprocessing.get_context("spawn")
-    pool = [_Process(context, make_filter) for _ in range(workers)]
+    pool: list[_Process] = []
     try:
-        _deal(pool, cutter, source, sink, lambda: progress(_sum(pool)))
+        for _ in range(workers):
+            pool.append(_Process((lambda: filtering) if _FORKS else make_filter, pool))
+        _deal(_Dealer(pool, sink, lambda: progress(_sum(pool))), cutter, source.fileno())
     except (EOFError, OSError) as error:
         if isinstance(error, BrokenPipeError) and all(process.alive for process in pool):
             raise  # it is the sink that is gone
@@ -117,52 +117,96 @@ def run(
     return not any(process.broken for process in pool)
 
 
-def _deal(
-    pool: list[_Process],
-    cutter: LineCutter | MsgpackCutter,
-    source: BinaryIO,
-    sink: BinaryIO,
-    progress: Callable[[], None],
-) -> None:
-    """Deal batches in turn and collect results in the same order."""
-    dealt: deque[_Process] = deque()
-
-    def collect() -> None:
-        sink.write(dealt.popleft().result())
-        sink.flush()
-        progress()
-
-    turn = 0
-    descriptor = source.fileno()
+def _deal(dealer: _Dealer, cutter: LineCutter | MsgpackCutter, source: int) -> None:
+    """Give out all batches, and then the word that there are no more."""
+    current: _Process | None = None
     while True:
-        # Nothing to read yet: give out what is ready instead of waiting for more.
-        while dealt and not select.select([descriptor], [], [], 0)[0]:
-            collect()
-        data = os.read(descriptor, CHUNK_BYTES)
+        while not dealer.collect(source):
+            pass
+        data = os.read(source, READ_BYTES)
         if not data:
             break
-        process = pool[turn % len(pool)]
-        while process in dealt:
-            collect()
         end = cutter.feed(data)
-        if not end:
-            process.send(data)
-            continue
-        process.send(data[:end])
-        process.end_batch()
-        dealt.append(process)
-        turn += 1
+        if end:
+            current = current or dealer.idle()
+            current.send(data[:end])
+            dealer.give(current, _Word.END_OF_BATCH)
+            current = None
         if end < len(data):
-            process = pool[turn % len(pool)]
-            while process in dealt:
-                collect()
-            process.send(data[end:])
-    while dealt:
-        collect()
-    for process in pool[turn % len(pool) :] + pool[: turn % len(pool)]:
-        process.finish()
-        dealt.append(process)
-        collect()
+            current = current or dealer.idle()
+            current.send(data[end:])
+    # What is left of the input is where a record was begun; it comes first.
+    if current is not None:
+        dealer.give(current, _Word.END_OF_INPUT)
+    dealer.finish()
+
+
+class _Dealer:
+    """Knows which worker has what.
+
+    Args:
+        pool: the workers.
+        sink: where results are written.
+        progress: called after each.
+    """
+
+    def __init__(self, pool: list[_Process], sink: BinaryIO, progress: Callable[[], None]) -> None:
+        self._idle = deque(pool)
+        self._busy: dict[_Process, _Batch] = {}
+        self._given: deque[_Batch] = deque()
+        self._most = MAX_WAITING_PER_WORKER * len(pool)
+        self._sink = sink
+        self._progress = progress
+
+    def idle(self) -> _Process:
+        """A worker that has nothing to do. Blocks until there is one."""
+        while not self._idle or len(self._given) >= self._most:
+            self.collect()
+        return self._idle.popleft()
+
+    def give(self, process: _Process, word: _Word) -> None:
+        """Let a worker give back what it makes of what it was sent; that comes after all that was given before."""
+        batch = _Batch()
+        process.tell(word)
+        self._busy[process] = batch
+        self._given.append(batch)
+
+    def collect(self, source: int | None = None) -> bool:
+        """Take results and write those whose turn it is. Blocks until there is one.
+
+        Args:
+            source: a file descriptor; if it can be read nothing is waited for.
+
+        Returns:
+            Whether it can be read.
+        """
+        others: list[Any] = [] if source is None else [source]
+        ready, _, _ = select.select([*others, *self._busy], [], [])
+        for process in ready:
+            if process in self._busy:
+                self._busy.pop(process).result = process.result()
+                self._idle.append(process)
+        while self._given and self._given[0].result is not None:
+            self._sink.write(self._given.popleft().result or b"")
+            self._sink.flush()
+            self._progress()
+        return source in ready
+
+    def finish(self) -> None:
+        """Collect everything and let all workers give back what is left."""
+        while self._given:
+            self.collect()
+        for process in self._idle:
+            self.give(process, _Word.END_OF_INPUT)
+        while self._given:
+            self.collect()
+
+
+@dataclasses.dataclass(slots=True)
+class _Batch:
+    """What a worker was given, and what came of it."""
+
+    result: bytes | None = None
 
 
 def _sum(pool: list[_Process]) -> Counts:
@@ -173,11 +217,20 @@ def _sum(pool: list[_Process]) -> Counts:
 
 
 class _Process:
-    """One worker as the dealer sees it."""
+    """One worker as the dealer sees it.
 
-    def __init__(self, context: Any, make_filter: Callable[[], Filter]) -> None:
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(make_filter, theirs), daemon=True)
+    Args:
+        make_filter: called in the worker.
+        others: workers that were started before.
+    """
+
+    def __init__(self, make_filter: Callable[[], Filter], others: list[_Process]) -> None:
+        context: Any = multiprocessing.get_context("fork" if _FORKS else "spawn")
+        self.pipe: Connection
+        self.pipe, theirs = context.Pipe()
+        # A fork has this process's ends of all pipes too, and would keep a worker waiting when this process is gone.
+        inherited = [self.pipe, *(other.pipe for other in others)] if _FORKS else []
+        self._process = context.Process(target=_serve, args=(make_filter, theirs, inherited), daemon=True)
         self._process.start()
         theirs.close()
         self.counts = Counts()
@@ -187,41 +240,49 @@ class _Process:
     def alive(self) -> bool:
         return bool(self._process.is_alive())
 
+    def fileno(self) -> int:
+        """For ``select``: readable when there is a result."""
+        return self.pipe.fileno()
+
     def send(self, data: bytes) -> None:
-        self._pipe.send(data)
+        self.pipe.send(data)
 
-    def end_batch(self) -> None:
-        self._pipe.send(_Word.END_OF_BATCH)
-
-    def finish(self) -> None:
-        self._pipe.send(_Word.END_OF_INPUT)
+    def tell(self, word: _Word) -> None:
+        self.pipe.send(word)
 
     def result(self) -> bytes:
         """What the batch gave. Blocks."""
         out: bytes
-        out, self.counts, self.broken = self._pipe.recv()
+        out, self.counts, self.broken = self.pipe.recv()
         return out
 
     def stop(self) -> None:
-        self._pipe.close()
+        self.pipe.close()
         self._process.join(5)
         self._process.kill()
 
 
-def _serve(make_filter: Callable[[], Filter], pipe: Connection) -> None:
+def _serve(make_filter: Callable[[], Filter], pipe: Connection, inherited: list[Connection]) -> None:
     """A worker's process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    filtering = make_filter()
-    out: list[bytes] = []
+    for end in inherited:
+        end.close()
     try:
-        while True:
-            data = pipe.recv()
-            if type(data) is bytes:
-                out.append(filtering.feed(data))
-                continue
-            if data is _Word.END_OF_INPUT:
-                out.append(filtering.finish())
-            pipe.send((b"".join(out), filtering.counts, filtering.broken))
-            out.clear()
+        _work(make_filter(), pipe)
     except (EOFError, OSError):
         return  # the dealer has closed the pipe, or is gone
+    except Exception:
+        sys.exit(1)  # without a traceback, which may quote the text
+
+
+def _work(filtering: Filter, pipe: Connection) -> None:
+    out: list[bytes] = []
+    while True:
+        data = pipe.recv()
+        if type(data) is bytes:
+            out.append(filtering.feed(data))
+            continue
+        if data is _Word.END_OF_INPUT:
+            out.append(filtering.finish())
+        pipe.send((b"".join(out), filtering.counts, filtering.broken))
+        out.clear()

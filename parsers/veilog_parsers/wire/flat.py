@@ -212,7 +212,7 @@ def read_response(body: Fields, exchange: Exchange) -> None:
 
 def read_counts(counts: Any, exchange: Exchange) -> None:
     """Consume what Cohere counted: ``meta`` in its first version, ``usage`` in its second."""
-    if type(counts) is not dict or not {"tokens", "billed_units"} & counts.keys():
+    if type(counts) is not dict or ("tokens" not in counts and "billed_units" not in counts):
         return
     for name in ("tokens", "billed_units"):
         units = counts.get(name)

@@ -62,6 +62,7 @@ _USAGE_DETAILS: Final = known(
     queue_time reasoning_tokens search_context_size seconds total_time type
     """
 )
+_IDS: Final = known("user safety_identifier user_security_context conversation previous_response_id")
 _DATUM_BOOKKEEPING: Final = known("b64_json embedding index object url")
 _VERDICT: Final = known("categories category_applied_input_types category_scores flagged")
 
@@ -164,6 +165,8 @@ def _operation(body: Fields) -> Operation | None:
 
 def _read_ids(body: Fields, exchange: Exchange) -> None:
     """Who asked, and in which conversation; a Responses answer repeats both."""
+    if _IDS.isdisjoint(body):
+        return
     user, safety_identifier = take_identifier(body, "user"), take_identifier(body, "safety_identifier")
     exchange.user = (
         exchange.user or user or safety_identifier or take_identifier(body, "user_security_context", "end_user_id")

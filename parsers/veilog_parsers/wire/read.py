@@ -110,14 +110,14 @@ def _request_reader(body: Fields) -> tuple[Reader, CleanText | None]:
     keys = body.keys()
     if not keys.isdisjoint(_GEMINI_REQUEST):
         return gemini.read_request, _GEMINI
-    if "requests" in body or peek(body, "content", "parts"):
+    if "requests" in body or ("content" in body and peek(body, "content", "parts")):
         return gemini.read_request, _GEMINI
     # Anthropic has a system beside messages, Ollama also beside a prompt.
     if not keys.isdisjoint(_OLLAMA_REQUEST) or ("system" in body and "prompt" in body and "messages" not in body):
         return ollama.read_request, _OLLAMA
     if flat.is_request(body):
         return flat.read_request, None
-    if not keys.isdisjoint(_ANTHROPIC_REQUEST) or peek(body, "metadata", "user_id"):
+    if not keys.isdisjoint(_ANTHROPIC_REQUEST) or ("metadata" in body and peek(body, "metadata", "user_id")):
         return anthropic.read_request, _ANTHROPIC
     return openai.read_request, None
 

@@ -9,7 +9,6 @@ Media (images, audio, files as base64) carry no text and are discarded, as are i
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, Final
 
 import orjson
@@ -63,6 +62,8 @@ _TEXTS: Final = (
     "stdout",
     "stderr",
 )
+_CALLS: Final = known("tool_calls executed_tools function_call")
+_ATTACHMENTS: Final = known("source file filename audio transcript")
 _SILENT: Final = known(
     """
     annotations audio cache_control call_id caller citation citations container_id created_by data detail document_url
@@ -73,20 +74,26 @@ _SILENT: Final = known(
 )
 
 
-@dataclasses.dataclass(slots=True)
 class Turn:
     """What one turn holds: what was said, what tools handed in, and which tools were asked for.
 
     The arguments of tool calls count as said: the model wrote them.
     """
 
-    said: list[SensitiveText] = dataclasses.field(default_factory=list)
-    results: list[SensitiveText] = dataclasses.field(default_factory=list)
-    calls: list[ToolCall] = dataclasses.field(default_factory=list)
+    __slots__ = ("calls", "results", "said")
+
+    def __init__(self) -> None:
+        self.said: list[SensitiveText] = []
+        self.results: list[SensitiveText] = []
+        self.calls: list[ToolCall] = []
 
     def read(self, block: Fields) -> None:
         """Consume a message, a content block or an output item."""
-        self._read_block(block, self.said, 0)
+        if len(block) == 1 and type(block.get("content")) is str:
+            # Most turns are nothing but a text, once their role is taken (``benchmarks/bench_parse.py``).
+            self._take_texts(block, "content", self.said, 0)
+        else:
+            self._read_block(block, self.said, 0)
 
     def take(self, fields: Fields, key: str) -> None:
         """Consume the content under ``key``: a string, a block, or a list of both."""
@@ -123,8 +130,10 @@ class Turn:
         for key in _TEXTS:
             if key in block:
                 self._take_texts(block, key, texts, depth)
-        self._read_calls(block)
-        self._read_attachments(block, texts, depth)
+        if not _CALLS.isdisjoint(block):
+            self._read_calls(block)
+        if not _ATTACHMENTS.isdisjoint(block):
+            self._read_attachments(block, texts, depth)
         discard_known(block, _SILENT)
         if type(kind) is str and len(block) == 1:
             # Only what was understood may lose its type: drift is easier to see with it.
@@ -246,6 +255,8 @@ def ask_turns(turns: Any, exchange: Exchange) -> None:
 
 def ask_content(fields: Fields, key: str, role: Role, exchange: Exchange) -> None:
     """Read a string, a block or a list of them as one turn of the request side."""
+    if key not in fields:
+        return
     turn = Turn()
     turn.take(fields, key)
     exchange.ask(role, turn.said + turn.results)
@@ -253,6 +264,8 @@ def ask_content(fields: Fields, key: str, role: Role, exchange: Exchange) -> Non
 
 def ask_documents(fields: Fields, exchange: Exchange) -> None:
     """Read the documents and tool results that a request hands to the model beside its messages (Cohere, vLLM)."""
+    if "documents" not in fields and "tool_results" not in fields:
+        return
     turn = Turn()
     for document in dicts(fields.get("documents")):
         data = document.get("data")

@@ -1,0 +1,189 @@
+"""Presidio's context rule: a word near a match raises its score. The same scores, most often without tokens.
+
+Theory of operation. ``LemmaContextAwareEnhancer`` tokenizes the text, goes from the token at the match backward until
+it has six tokens that are keywords (no stop word, no punctuation), forward until it has one, and looks in these for
+the context words of the recognizer. spaCy's tokenizer takes longer than everything else that is done for a match.
+
+But the answer is mostly plain to see. A *plain* piece of text, a word or a number between spaces, perhaps with a comma
+or full stop behind it, is one token, and a keyword unless it is a stop word. (Presidio makes keywords of what is on
+both sides of a colon, so "the:x" makes one of every "the".) What is not plain (an address, a bracket, an abbreviation)
+has at most as many keywords as it has characters, and at least one if it has a digit, else perhaps none. So a glance at
+the pieces before the match often tells for certain
+
+* that a context word is in reach: it is in a plain piece, and what is between has less than six tokens at most;
+* or that none is: there is none up to six plain keywords back.
+
+Only if neither is certain, tokens are made, of the pieces around the match (see ``words``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from presidio_analyzer import RecognizerResult
+from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
+from presidio_analyzer.nlp_engine import NlpArtifacts
+
+from veilog_filters.detect.presidio import LANGUAGE, BlankNlpEngine, break_punctuation
+from veilog_filters.detect.words import Tokenizer, Words, is_part
+
+_GLANCE_CHARS: Final = 160
+"""How far back a glance goes."""
+_BEHIND_CHARS: Final = 80
+_PIECES = re.compile(r"\S+|\s+")
+_SPACE = re.compile(r"\s")
+_DIGIT = re.compile(r"[0-9]")
+
+
+class ContextWords:
+    """The context words of a recognizer.
+
+    Args:
+        words: as Presidio has them.
+
+    Attributes:
+        words: in lower case.
+        are_plain: whether they are in a text if and only if they are in its lower case. That of a sigma depends on
+            what is around it.
+    """
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self.words = [word.lower() for word in words]
+        self.are_plain = all(word.strip() and "σ" not in word and "ς" not in word for word in self.words)
+
+    def are_in(self, lowered: str) -> bool:
+        """Whether any of them is in a text in lower case. (Seven searches for a word are faster than one for seven.)"""
+        return any(word in lowered for word in self.words)
+
+    def __bool__(self) -> bool:
+        return bool(self.words)
+
+
+class ContextRule:
+    """Raises scores as Presidio's enhancer does.
+
+    Args:
+        enhancer: Presidio's.
+        blank: makes tokens.
+    """
+
+    def __init__(self, enhancer: LemmaContextAwareEnhancer, blank: BlankNlpEngine) -> None:
+        self._enhancer = enhancer
+        # Presidio's own choice of the words that count, without looking each up in spaCy's vocabulary.
+        self.tokenizer = Tokenizer(blank.nlp, lambda engine, words: NlpArtifacts.set_keywords(engine, words, LANGUAGE))
+        # One keyword more than the count says, on each side: see ``_add_n_words``.
+        self._before: int = enhancer.context_prefix_count + 1
+        self._behind: int = enhancer.context_suffix_count + 1
+        self._can_glance = enhancer.context_matching_mode == "substring" and self._behind == 1
+
+    def best(self, score: float) -> float:
+        """What becomes of a score with a context word near."""
+        enhancer = self._enhancer
+        raised: float = max(score + enhancer.context_similarity_factor, enhancer.min_score_with_context_similarity)
+        return min(raised, LemmaContextAwareEnhancer.MAX_SCORE)
+
+    def __call__(self, text: str, found: Sequence[tuple[RecognizerResult, ContextWords]]) -> None:
+        """Raise the scores of results that have a context word of their recognizer near them."""
+        unclear = []
+        lowered: str | None = None
+        mentioned: dict[ContextWords, bool] = {}
+        for result, context in found:
+            if not context or result.score >= LemmaContextAwareEnhancer.MAX_SCORE:
+                continue
+            if lowered is None:
+                lowered = text.lower()
+            if context not in mentioned:
+                mentioned[context] = not context.are_plain or context.are_in(lowered)
+            if not mentioned[context]:
+                continue
+            supported = self._glance(text, lowered, result.start, context)
+            if supported is None:
+                unclear.append((result, context))
+            elif supported:
+                result.score = self.best(result.score)
+        if unclear:
+            self._read(break_punctuation(text), unclear)
+
+    def _glance(self, text: str, lowered: str, start: int, context: ContextWords) -> bool | None:
+        """Whether a context word is near a place; None if tokens must tell."""
+        if not self._can_glance or not context.are_plain or len(lowered) != len(text) or text[start].isspace():
+            return None
+        low = max(0, start - _GLANCE_CHARS)
+        pieces = _pieces(text[low:start])
+        # The match may begin inside a piece, whose tokens are not known.
+        head = pieces.pop()
+        if low > 0:
+            if not pieces:
+                return None
+            del pieces[0]  # it may be cut
+        end = self._end_of_next_keyword(text, start, head)
+        if end is None:
+            return None
+        # Most of the time no context word is as near as that, and nothing has to be sought in the pieces.
+        is_near = context.are_in(lowered[low:end])
+        unclear = is_near and context.are_in(lowered[start - len(head) : end])
+        certain, possible = 0, 1 + len(head)
+        for part in reversed(pieces):
+            word = self.tokenizer.plain_word(part)
+            keyword = word is not None and not self.tokenizer.is_stop_word(word)
+            if word is not None and not keyword and not is_part(word.lower(), lowered):
+                continue
+            if is_near and context.are_in(part.lower()):
+                if keyword and possible < self._before:
+                    return True
+                unclear = True
+            numbers = 0 if word is not None else self.tokenizer.numbers_in(part)
+            certain += numbers or (keyword or _has_number(part))
+            if certain >= self._before:
+                return None if unclear else False
+            # White space but for a single blank is a token too, and no stop word.
+            possible += numbers or (1 if word is not None else len(part))
+        return False if low == 0 and not unclear else None
+
+    def _end_of_next_keyword(self, text: str, start: int, head: str) -> int | None:
+        """A place behind the first token that is a keyword, from the match on; None if that is not plain to see."""
+        space = _SPACE.search(text, start)
+        end = space.start() if space else len(text)
+        # The token at the match may begin before it.
+        if ":" not in head and _has_number(text[start:end]):
+            return end
+        limit = min(len(text), end + _BEHIND_CHARS)
+        for piece in _PIECES.finditer(text, end, limit):
+            if piece.end() == limit < len(text):
+                return None
+            word = self.tokenizer.plain_word(piece[0])
+            if word is not None and not self.tokenizer.is_stop_word(word):
+                return piece.end()
+        return len(text) if limit == len(text) else None
+
+    def _read(self, text: str, unclear: list[tuple[RecognizerResult, ContextWords]]) -> None:
+        """Raise scores by the tokens around matches."""
+        words, enhancer = Words(self.tokenizer, text), self._enhancer
+        for result, context in unclear:
+            if enhancer._find_supportive_word_in_context(  # noqa: SLF001
+                words.near(result.start, self._before, self._behind), context.words, enhancer.context_matching_mode
+            ):
+                result.score = self.best(result.score)
+
+
+def _pieces(text: str) -> list[str]:
+    """The pieces of a text and all white space between them but for single blanks, which are no tokens.
+
+    The last is the piece in which the text ends, or empty behind white space.
+    """
+    if text.isprintable() and "  " not in text:
+        return text.split(" ")
+    pieces = _PIECES.findall(text)
+    if not pieces or pieces[-1].isspace():
+        pieces.append("")
+    return [piece for piece in pieces if piece != " "]
+
+
+def _has_number(piece: str) -> bool:
+    """Whether a token in a piece has a digit: then it is no stop word and no punctuation.
+
+    A token with a colon may be no keyword, but its parts are.
+    """
+    return ":" not in piece and _DIGIT.search(piece) is not None

@@ -1,0 +1,76 @@
+"""Which keywords and patterns of a policy could be in a text: one pass of Hyperscan for all of them.
+
+Most texts have none, so most of classification is over when this pass is. What it names is sought again by the exact
+means of ``classify``: a sieve lets through more than there is, never less, so no verdict depends on it. Patterns go
+the way of the detectors' (see ``detect.syntax`` and ``detect.prefilter``). Keywords are sought in casefolded text, and
+casefolding makes ASCII letters of other characters (``ﬁ`` is ``fi``), so in a text beyond ASCII any keyword could be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+from collections.abc import Collection, Sequence
+from typing import Final
+
+import regex
+
+from veilog_filters import __version__
+from veilog_filters.detect import prefilter
+from veilog_filters.detect.syntax import shape_of
+
+_NOTHING: Final[frozenset[int]] = frozenset()
+
+
+class Sieve:
+    """One policy's sieve. Not for several threads at a time.
+
+    Args:
+        patterns: the policy's patterns; a sieve calls each by its place here.
+        keywords: patterns of its keywords, without their boundaries: compared without case, as whole words.
+        cache_dir: configured directory for compiled patterns.
+
+    Attributes:
+        keywords: what a sieve calls all keywords together.
+        stored: whether the compiled patterns are in the cache directory.
+    """
+
+    def __init__(self, patterns: Sequence[str], keywords: Sequence[str], cache_dir: str) -> None:
+        self.keywords = len(patterns)
+        self._beyond_ascii = frozenset({self.keywords} if keywords else ())
+        expressions = [_expression(pattern, 0) for pattern in patterns]
+        # A keyword beyond ASCII is in no ASCII text.
+        ascii_keywords = sorted(filter(str.isascii, keywords))
+        if ascii_keywords:
+            expressions.append(_expression(rf"(?<!\w)(?:{'|'.join(ascii_keywords)})(?!\w)", regex.IGNORECASE))
+        directory, key = prefilter.cache_dir(cache_dir), _key(expressions)
+        stored = prefilter.load(directory, key)
+        self.stored = stored is not None and self._accepts(stored.compiled, len(expressions))
+        if not self.stored:
+            compiled = prefilter.compile_all(expressions)
+            self.stored = prefilter.store(directory, key, prefilter.Stored(compiled, {}))
+            self._prefilter = prefilter.Prefilter(compiled, len(expressions))
+
+    def _accepts(self, compiled: prefilter.Compiled, size: int) -> bool:
+        try:
+            self._prefilter = prefilter.Prefilter(compiled, size)
+        except prefilter.RefusedError:
+            return False
+        return True
+
+    def __call__(self, text: str) -> Collection[int]:
+        """What could be in a text."""
+        hits = self._prefilter(text)
+        beyond_ascii = _NOTHING if text.isascii() else self._beyond_ascii
+        return beyond_ascii if hits is None else beyond_ascii.union(hits.ends, hits.whole)
+
+
+def _expression(pattern: str, flags: int) -> prefilter.Expression | None:
+    return prefilter.expression_of(shape_of(pattern, flags), flags)
+
+
+def _key(expressions: Sequence[prefilter.Expression | None]) -> str:
+    """Names everything that the databases depend on."""
+    versions = (__version__, importlib.metadata.version("hyperscan"), platform.system(), platform.machine())
+    return hashlib.sha256(repr((versions, expressions)).encode()).hexdigest()[:32]
