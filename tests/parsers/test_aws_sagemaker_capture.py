@@ -57,6 +57,12 @@ def test_prompts(sent: str, encoding: Any, expected: list[str]) -> None:
         ('[{"generated_text": "A"}]', "JSON", ["A"]),
         ('{"predictions": [0.8]}', "JSON", ['{"predictions":[0.8]}']),
         ("0.8", "CSV", ["0.8"]),
+        (
+            'data: {"choices":[{"delta":{"content":"A"}}]}\n\ndata: {"choices":[{"delta":{"content":"B"}}]}\n\n',
+            "JSON",
+            ["AB"],
+        ),
+        ('{"generated_text": "cut o', "JSON", ["cut o"]),
         (coded('{"generated_text": "A"}'), "BASE64", ["A"]),
     ],
 )

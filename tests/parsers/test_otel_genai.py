@@ -180,6 +180,23 @@ def test_failures(message: Any, error: str, outcome: Outcome, code: str) -> None
     assert (event.outcome_status, reveal(event.error_code)) == (outcome, code)
 
 
+@pytest.mark.parametrize(
+    ("attributes", "code", "outcome", "status"),
+    [
+        ({"http.response.status_code": 429}, 2, Outcome.THROTTLED, 429),
+        ({"http.status_code": 403}, 2, Outcome.DENIED, 403),
+        ({"http.response.status_code": 200}, 2, Outcome.FAILURE, 200),
+        ({"http.response.status_code": 200}, 1, Outcome.SUCCESS, 200),
+        ({"http.response.status_code": 7}, 1, Outcome.SUCCESS, None),
+    ],
+)
+def test_the_status_of_the_answer_tells_more_than_that_it_failed(
+    attributes: dict[str, Any], code: int, outcome: Outcome, status: int | None
+) -> None:
+    (event,) = parse(span({"gen_ai.system": "openai", **attributes}, status={"code": code}))
+    assert (event.outcome_status, event.http_status) == (outcome, status)
+
+
 def test_the_service_called_where_no_user_is_named() -> None:
     (event,) = parse(load("good_tools"))[:1]
     assert (event.user_type, reveal(event.user_name)) == (UserType.SERVICE, "claims-assistant")
