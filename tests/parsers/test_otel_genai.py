@@ -388,17 +388,3 @@ def test_a_log_record_through_fluent_bit_that_is_about_no_model_is_left_to_other
     assert (event.source, metadata["otlp"]["attributes"]) == ("other", {"a": 1})
     (event,) = parse({"log": "hello"}, metadata={"otlp": {"event_name": "gen_ai.user.message"}})
     assert prompt(event) == [(Role.USER, "hello")]
-
-
-@pytest.mark.parametrize(
-    ("status", "outcome"),
-    [(429, Outcome.THROTTLED), (403, Outcome.DENIED), (500, Outcome.FAILURE), (200, Outcome.FAILURE)],
-)
-def test_an_http_status_tells_how_a_span_failed(status: int, outcome: Outcome) -> None:
-    attributes = [
-        {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}},
-        {"key": "http.response.status_code", "value": {"intValue": str(status)}},
-    ]
-    failed = span(attributes, status={"code": 2})
-    (event,) = parse({"resourceSpans": [{"scopeSpans": [{"spans": [failed]}]}]})
-    assert (event.http_status, event.outcome_status) == (status, outcome)
