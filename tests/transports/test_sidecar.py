@@ -225,6 +225,12 @@ def test_a_bad_configuration_ends_it_with_two(tmp_path: Path, sidecar: dict[str,
     assert "Traceback" not in done.stderr.decode()
 
 
+def log_of_call(name: str) -> dict[str, Any]:
+    """What Fluent Bit says of a log record beside its body."""
+    attributes = {"gen_ai.system": "openai", "gen_ai.input.messages": "zq00bb01zq", "zq00bb02zq": "zq00bb03zq"}
+    return {"otlp": {"trace_id": "ab" * 16, "span_id": "cd" * 8, "event_name": name, "attributes": attributes}}
+
+
 @in_loop
 async def test_no_marker_gets_through_a_sidecar(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Markers in records, metadata, groups' names and broken messages; none in events, log or metrics."""
@@ -248,6 +254,10 @@ async def test_no_marker_gets_through_a_sidecar(tmp_path_factory: pytest.TempPat
         entries = [Entry(EventTime(GROUP_START_SECONDS, 0), marks, {"resource": marks})]
         entries += [Entry(at, marks, record) for record in records]
         entries += [Entry(at, marks, "zq00fadezq"), Entry(at, {}, ["zq00fadezq"])]
+        entries += [
+            Entry(at, log_of_call("gen_ai.user.message"), {"content": "ask zq00aa01zq", "zq00aa02zq": "zq00aa03zq"}),
+            Entry(at, log_of_call("gen_ai.choice"), {"message": {"content": "answer zq00aa04zq"}, "index": 0}),
+        ]
         shipper.send_entries("raw.canary", entries, "c1")
         assert await shipper.ack() == "c1"
         broken = await Shipper.connect(sidecar.port)
@@ -256,6 +266,8 @@ async def test_no_marker_gets_through_a_sidecar(tmp_path_factory: pytest.TempPat
         page = (await asyncio.to_thread(sidecar.get, "/metrics"))[1]
         out = repr([(c.tag, c.entries) for c in hop.chunks])
         assert len(hop.events) > len(records)
+        sizes = [(event.get("prompt_chars"), event.get("response_chars")) for event in hop.events]
+        assert (24, 17) in sizes, "the log records of a call are one event"
         assert "key" in out
         assert MARKER.findall(out + page + sidecar.log.read_text()) == []
     finally:
