@@ -107,7 +107,7 @@ def test_pieces_give_the_tokens_of_the_whole_text() -> None:
         if word is not None:
             plain += 1
             assert words == [word, *text[len(word) :]]
-            assert keywords == (frozenset() if tokenizer.is_stop_word(word) else {word.lower()})
+            assert keywords == (frozenset() if tokenizer.is_stopword(word) else {word.lower()})
     assert compared > 5000
     assert plain > 1000
 
@@ -130,3 +130,14 @@ def test_pieces_give_the_tokens_of_the_whole_text() -> None:
 def test_near_is_enough_for_any_mixture(parts: list[str]) -> None:
     check("".join(parts))
     check_glance("".join(parts))
+
+
+def test_words_are_the_same_when_the_vocabulary_was_made_anew() -> None:
+    """What no piece tells is given to spaCy, whose vocabulary keeps something of every word."""
+    fresh = Verifier(Detect())._context_rule
+    presidio = fresh.tokenizer._zone.__self__  # type: ignore[attr-defined]
+    presidio._renew_after = 200
+    for number in range(60):
+        text = " ".join(f"w{number}x{place} don't" for place in range(10))
+        assert fresh.tokenizer.whole(text) == rule().tokenizer.whole(text)
+    assert presidio.renewals > 1

@@ -26,13 +26,12 @@ from presidio_analyzer import RecognizerResult
 from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 from presidio_analyzer.nlp_engine import NlpArtifacts
 
-from veilog_filters.detect.presidio import LANGUAGE, BlankNlpEngine, break_punctuation
-from veilog_filters.detect.words import Tokenizer, Words, is_part
+from veilog_filters.detect.presidio import LANGUAGE, PresidioDetector, break_punctuation
+from veilog_filters.detect.words import PIECE, Tokenizer, Words, is_part
 
 _GLANCE_CHARS: Final = 160
 """How far back a glance goes."""
 _BEHIND_CHARS: Final = 80
-_PIECES = re.compile(r"\S+|\s+")
 _SPACE = re.compile(r"\s")
 _DIGIT = re.compile(r"[0-9]")
 
@@ -66,13 +65,17 @@ class ContextRule:
 
     Args:
         enhancer: Presidio's.
-        blank: makes tokens.
+        presidio: has the tokenizer, without a model, and keeps its vocabulary small.
     """
 
-    def __init__(self, enhancer: LemmaContextAwareEnhancer, blank: BlankNlpEngine) -> None:
+    def __init__(self, enhancer: LemmaContextAwareEnhancer, presidio: PresidioDetector) -> None:
         self._enhancer = enhancer
         # Presidio's own choice of the words that count, without looking each up in spaCy's vocabulary.
-        self.tokenizer = Tokenizer(blank.nlp, lambda engine, words: NlpArtifacts.set_keywords(engine, words, LANGUAGE))
+        self.tokenizer = Tokenizer(
+            presidio.blank.nlp,
+            presidio.zone,
+            lambda engine, words: NlpArtifacts.set_keywords(engine, words, LANGUAGE),
+        )
         # One keyword more than the count says, on each side: see ``_add_n_words``.
         self._before: int = enhancer.context_prefix_count + 1
         self._behind: int = enhancer.context_suffix_count + 1
@@ -127,7 +130,7 @@ class ContextRule:
         certain, possible = 0, 1 + len(head)
         for part in reversed(pieces):
             word = self.tokenizer.plain_word(part)
-            keyword = word is not None and not self.tokenizer.is_stop_word(word)
+            keyword = word is not None and not self.tokenizer.is_stopword(word)
             if word is not None and not keyword and not is_part(word.lower(), lowered):
                 continue
             if is_near and context.are_in(part.lower()):
@@ -150,11 +153,11 @@ class ContextRule:
         if ":" not in head and _has_number(text[start:end]):
             return end
         limit = min(len(text), end + _BEHIND_CHARS)
-        for piece in _PIECES.finditer(text, end, limit):
+        for piece in PIECE.finditer(text, end, limit):
             if piece.end() == limit < len(text):
                 return None
             word = self.tokenizer.plain_word(piece[0])
-            if word is not None and not self.tokenizer.is_stop_word(word):
+            if word is not None and not self.tokenizer.is_stopword(word):
                 return piece.end()
         return len(text) if limit == len(text) else None
 
@@ -175,7 +178,7 @@ def _pieces(text: str) -> list[str]:
     """
     if text.isprintable() and "  " not in text:
         return text.split(" ")
-    pieces = _PIECES.findall(text)
+    pieces = PIECE.findall(text)
     if not pieces or pieces[-1].isspace():
         pieces.append("")
     return [piece for piece in pieces if piece != " "]

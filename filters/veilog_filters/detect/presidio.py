@@ -258,7 +258,7 @@ class PresidioDetector:
         return language
 
     @contextlib.contextmanager
-    def _zone(self) -> Iterator[NlpEngine]:
+    def zone(self) -> Iterator[NlpEngine]:
         """A memory zone of a vocabulary that has not seen too many words yet. Nothing of spaCy's may outlive it.
 
         ``len(vocab)`` counts all words that were ever new, also those that earlier zones have freed.
@@ -278,18 +278,18 @@ class PresidioDetector:
         Raises:
             DetectorTimeout: a pattern ran out of its time. Treat the whole text as found.
         """
-        with self._zone() as nlp:
+        with self.zone() as nlp:
             return self._analyze(text, nlp.process_text(self._readable(text), LANGUAGE))
 
     def whole(self, texts: Sequence[str]) -> list[list[Finding] | None]:
         """The findings of each text, read in one batch; None for a text on which a pattern ran out of its time."""
-        with self._zone() as nlp:
+        with self.zone() as nlp:
             batch = nlp.process_batch(map(self._readable, texts), LANGUAGE, batch_size=len(texts))
             return [self._analyze_or_none(text, artifacts) for text, (_, artifacts) in zip(texts, batch, strict=True)]
 
     def names_in(self, text: str) -> list[Finding]:
         """What the model alone finds in a text (in a part of one: patterns need to see it whole)."""
-        with self._zone() as nlp:
+        with self.zone() as nlp:
             results = self._readers.analyze(
                 text,
                 language=LANGUAGE,

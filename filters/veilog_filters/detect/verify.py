@@ -210,12 +210,16 @@ class _PatternRecognizer(_Recognizer):
         for number, ends in places:
             pattern = self._patterns[number]
             for match in pattern.matches(text, ends, deadline):
-                start, end = match.span()
-                score = self._score(match[0], pattern.score) if start < end else EntityRecognizer.MIN_SCORE
-                if score > EntityRecognizer.MIN_SCORE:
-                    results.append(self._result(start, end, score))
+                result = self._result_of(match, pattern.score)
+                if result is not None:
+                    results.append(result)
         # The matches of one pattern do not overlap.
         return _without_duplicates(results) if len(places) > 1 else results
+
+    def _result_of(self, match: regex.Match[str], score: float) -> RecognizerResult | None:
+        start, end = match.span()
+        score = self._score(match[0], score) if start < end else EntityRecognizer.MIN_SCORE
+        return self._result(start, end, score) if score > EntityRecognizer.MIN_SCORE else None
 
     def _score(self, found: str, score: float) -> float:
         if self._validates:
@@ -227,34 +231,10 @@ class _PatternRecognizer(_Recognizer):
         return score
 
 
-class _Iban(_Recognizer):
+class _Iban(_PatternRecognizer):
     """Presidio's IBAN recognizer, which takes the longest part of a match, by the pattern's groups, that is valid."""
 
-    recognizer: IbanRecognizer
-
-    def __init__(self, recognizer: IbanRecognizer) -> None:
-        super().__init__(recognizer)
-        flags = _flags(recognizer)
-        self._patterns = [_Pattern(p.regex, flags, p.score, is_known=True) for p in _patterns(recognizer)]
-        self.expressions = [pattern.expression for pattern in self._patterns]
-        self.needed_context = [()] * len(self.expressions)
-
-    def find(
-        self,
-        text: str,
-        places: list[tuple[int, list[int] | None]],
-        engine: BlankNlpEngine,  # noqa: ARG002
-        deadline: float,
-    ) -> list[RecognizerResult]:
-        """As ``IbanRecognizer.analyze``, which removes no duplicates."""
-        return [
-            result
-            for number, ends in places
-            for match in self._patterns[number].matches(text, ends, deadline)
-            if (result := self._longest(match, self._patterns[number].score)) is not None
-        ]
-
-    def _longest(self, match: regex.Match[str], score: float) -> RecognizerResult | None:
+    def _result_of(self, match: regex.Match[str], score: float) -> RecognizerResult | None:
         start = match.start()
         for group in range(len(match.groups()), 0, -1):
             end = match.end(group) if match.end(group) > 0 else match.end()
@@ -314,7 +294,7 @@ class Verifier:
             raise UnsupportedError
         self.names = reference.names
         self.least = least
-        self._context_rule = ContextRule(enhancer, reference.blank)
+        self._context_rule = ContextRule(enhancer, reference)
         self._threshold = options.threshold
         self._timeout_secs = options.timeout_secs
         self._blank = reference.blank
@@ -348,8 +328,8 @@ class Verifier:
         if isinstance(recognizer, PatternRecognizer):
             if kind.analyze is PatternRecognizer.analyze:
                 return _PatternRecognizer(recognizer, self._threshold, self._context_rule)
-            if isinstance(recognizer, IbanRecognizer) and kind is IbanRecognizer:
-                return _Iban(recognizer)
+            if kind is IbanRecognizer:
+                return _Iban(recognizer, self._threshold, self._context_rule)
         return _Recognizer(recognizer)
 
     def __call__(self, text: str, hits: Hits | None) -> list[Finding]:

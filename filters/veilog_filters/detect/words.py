@@ -20,13 +20,14 @@ import itertools
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from spacy.attrs import ORTH
 from spacy.lang.lex_attrs import is_punct
 
-_PIECE = re.compile(r"\S+|\s+")
+PIECE = re.compile(r"\S+|\s+")
 _PLAIN = re.compile(r"([A-Za-z]*[a-z]|[0-9]+)([,.]?)")
 _DASHED = re.compile(r"[0-9]+(?:-[0-9]+)+[,.]?")
 _BLANK: Final = " "
@@ -62,11 +63,12 @@ class Tokenizer:
 
     Args:
         nlp: a blank spaCy pipeline.
+        zone: gives the engine of such a pipeline whose vocabulary has not seen too many words yet.
         keywords: picks those words that count.
     """
 
-    def __init__(self, nlp: Any, keywords: Keywords) -> None:
-        self._nlp = nlp
+    def __init__(self, nlp: Any, zone: Callable[[], AbstractContextManager[Any]], keywords: Keywords) -> None:
+        self._zone = zone
         self._keywords = keywords
         full = nlp.tokenizer
         self._prefix, self._suffix, self._infixes = full.prefix_search, full.suffix_search, full.infix_finditer
@@ -103,12 +105,8 @@ class Tokenizer:
         """How many numbers a piece has that is nothing but numbers with dashes between: each is a token. Else 0."""
         return piece.count("-") + 1 if self._parts_dashes and _DASHED.fullmatch(piece) else 0
 
-    def is_stop_word(self, word: str) -> bool:
-        """Whether spaCy lists a word as a stop word, in any case."""
-        return word.lower() in self._stop_words
-
-    def is_stopword(self, word: str, language: str) -> bool:  # noqa: ARG002
-        """As Presidio's ``NlpEngine.is_stopword``."""
+    def is_stopword(self, word: str, language: str = "") -> bool:  # noqa: ARG002
+        """Whether spaCy lists a word as a stop word, in any case; as Presidio's ``NlpEngine.is_stopword``."""
         return word.lower() in self._stop_words
 
     def is_punct(self, word: str, language: str) -> bool:  # noqa: ARG002
@@ -129,9 +127,10 @@ class Tokenizer:
         words, is_special = self._cut(piece, self._rules)
         bare = self._cut(piece, {})[0] if is_special else words
         if self._has_special_case(words):
-            words = self._by_spacy(piece)
-        ends = list(itertools.accumulate(map(len, words)))
-        keywords = frozenset(self._keywords(self, list(words)))
+            words, ends, keywords = self.whole(piece)
+        else:
+            ends = list(itertools.accumulate(map(len, words)))
+            keywords = frozenset(self._keywords(self, list(words)))
         return Piece(words, ends, keywords, frozenset((words[0], bare[0])), frozenset((words[-1], bare[-1])))
 
     def _has_special_case(self, words: Sequence[str]) -> bool:
@@ -189,10 +188,6 @@ class Tokenizer:
             start = match.end()
         return [*parts, text[start:]] if start < len(text) else parts
 
-    def _by_spacy(self, text: str) -> list[str]:
-        with self._nlp.memory_zone():
-            return [token.text for token in self._nlp.tokenizer(text)]
-
     def meet(self, before: Callable[[], Piece], behind: Piece) -> None:
         """Two pieces stand side by side. The first is only made if it matters.
 
@@ -206,8 +201,8 @@ class Tokenizer:
 
     def whole(self, text: str) -> tuple[list[str], list[int], frozenset[str]]:
         """The tokens of a text, where each ends, and those that count, by spaCy."""
-        with self._nlp.memory_zone():
-            doc = self._nlp.tokenizer(text)
+        with self._zone() as engine:
+            doc = engine.nlp.tokenizer(text)
             words = [token.text for token in doc]
             return words, [token.idx + len(token) for token in doc], frozenset(self._keywords(self, words))
 
@@ -317,7 +312,7 @@ class Words:
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
     """Where pieces are. A blank directly behind a piece belongs to it and is no token."""
-    for match in _PIECE.finditer(text):
+    for match in PIECE.finditer(text):
         start, end = match.span()
         if start > 0 and text[start] == _BLANK:
             start += 1
