@@ -20,6 +20,9 @@ from veilog_filters import __version__
 from veilog_filters.detect import prefilter
 from veilog_filters.detect.syntax import shape_of
 
+_FORMAT: Final = 2
+"""Raise it when expressions are made or stored differently from the same patterns."""
+
 _NOTHING: Final[frozenset[int]] = frozenset()
 
 
@@ -45,19 +48,11 @@ class Sieve:
         if ascii_keywords:
             expressions.append(_expression(rf"(?<!\w)(?:{'|'.join(ascii_keywords)})(?!\w)", regex.IGNORECASE))
         directory, key = prefilter.cache_dir(cache_dir), _key(expressions)
-        stored = prefilter.load(directory, key)
-        self.stored = stored is not None and self._accepts(stored.compiled, len(expressions))
-        if not self.stored:
-            compiled = prefilter.compile_all(expressions)
-            self.stored = prefilter.store(directory, key, prefilter.Stored(compiled, {}))
-            self._prefilter = prefilter.Prefilter(compiled, len(expressions))
-
-    def _accepts(self, compiled: prefilter.Compiled, size: int) -> bool:
-        try:
-            self._prefilter = prefilter.Prefilter(compiled, size)
-        except prefilter.RefusedError:
-            return False
-        return True
+        _, self._prefilter, self.stored = prefilter.load_or_make(
+            directory,
+            key,
+            lambda: prefilter.Stored(prefilter.compile_all(expressions), {"size": len(expressions)}),
+        )
 
     def __call__(self, text: str) -> Collection[int]:
         """What could be in a text."""
@@ -72,5 +67,5 @@ def _expression(pattern: str, flags: int) -> prefilter.Expression | None:
 
 def _key(expressions: Sequence[prefilter.Expression | None]) -> str:
     """Names everything that the databases depend on."""
-    versions = (__version__, importlib.metadata.version("hyperscan"), platform.system(), platform.machine())
+    versions = (_FORMAT, __version__, importlib.metadata.version("hyperscan"), platform.system(), platform.machine())
     return hashlib.sha256(repr((versions, expressions)).encode()).hexdigest()[:32]

@@ -262,17 +262,13 @@ def _join(out: list[Any], logs: list[Fields]) -> None:
             out.append(log)
             continue
         ids = _ids(log)
-        call = spans.get(ids) if ids else None
-        if call is None and ids in calls and not _is_over(calls[ids], log):
-            call = calls[ids]
-        if call is None:
-            resource = log.pop("resource", {})
-            call = _call(log, resource)
-            out.append(call)
-            if ids:
-                calls[ids] = call
+        span = spans.get(ids) if ids else None
+        if span is None:
+            call = _call(log, log.get("resource", {}))
+            if not _append(calls, call):
+                out.append(call)
         else:
-            known = call.setdefault("logs", [])
+            known = span.setdefault("logs", [])
             if type(known) is list:
                 _strip(log)
                 known.append(log)

@@ -157,7 +157,7 @@ def test_what_is_compiled_is_stored_and_loaded(tmp_path: Path, monkeypatch: pyte
     stored = prefilter.load(tmp_path, file.stem)
     assert stored is not None
     refused = prefilter.Compiled(b"of another processor", b"", frozenset(), frozenset())
-    assert prefilter.store(tmp_path, file.stem, prefilter.Stored(refused, {}))
+    assert prefilter.store(tmp_path, file.stem, prefilter.Stored(refused, stored.manifest))
     assert Sieve(["a+"], ["b"], str(tmp_path))("b") == {1}
     assert prefilter.load(tmp_path, file.stem) == stored
 

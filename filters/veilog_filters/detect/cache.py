@@ -11,12 +11,30 @@ import hashlib
 import os
 import sys
 from collections import OrderedDict
-from typing import Final
+from typing import Final, Protocol
 
 from veilog_filters.detect.finding import Finding
 
 _ENTRY_BYTES: Final = sys.getsizeof(b"") + 16 + 200  # digest, tuple, place in the dictionary
 _FINDING_BYTES: Final = sys.getsizeof(Finding(0, 0, "", 0.0)) + 3 * 28  # its numbers; entity names are shared
+
+
+class CachingDetector(Protocol):
+    """A detector that remembers.
+
+    Attributes:
+        cache: findings of texts that were seen before.
+    """
+
+    cache: FindingsCache
+
+    def __call__(self, text: str) -> list[Finding]:
+        """The findings of a text, in the order of their start."""
+        ...
+
+    def prepare(self) -> None:
+        """Import and build now what would be built for the first text that needs it."""
+        ...
 
 
 class FindingsCache:

@@ -27,7 +27,8 @@ from phonenumbers import phonenumbermatcher as matcher
 from phonenumbers import phonenumberutil as util
 from phonenumbers.phonemetadata import PhoneMetadata
 
-_LENIENCY: Final = 1
+LENIENCY: Final = 1
+"""That of Presidio's recognizer: a number is valid."""
 _MIN_DIGITS: Final = util._MIN_LENGTH_FOR_NSN  # noqa: SLF001
 _MAX_DIGITS: Final = util._MAX_LENGTH_FOR_NSN  # noqa: SLF001
 _MAX_COUNTRY_CODE_DIGITS: Final = util._MAX_LENGTH_COUNTRY_CODE  # noqa: SLF001
@@ -316,5 +317,5 @@ class Plan:
 
 def by_the_library(digits: str, region: str) -> bool:
     """Whether the library's matcher takes digits for a phone number as a whole."""
-    whole = matcher.PhoneNumberMatcher(digits, region, leniency=_LENIENCY)._parse_and_verify(digits, 0)  # noqa: SLF001
+    whole = matcher.PhoneNumberMatcher(digits, region, leniency=LENIENCY)._parse_and_verify(digits, 0)  # noqa: SLF001
     return whole is not None

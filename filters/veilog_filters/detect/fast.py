@@ -22,7 +22,7 @@ from typing import Any, Final, Protocol
 from veilog_filters import __version__
 from veilog_filters.config import Detect, Ner
 from veilog_filters.detect import prefilter
-from veilog_filters.detect.cache import FindingsCache
+from veilog_filters.detect.cache import CachingDetector, FindingsCache
 from veilog_filters.detect.finding import Finding
 from veilog_filters.detect.patterns import ADDRESSES, SECRETS
 
@@ -34,24 +34,14 @@ _LONG_CHARS: Final = 2048
 _NO_FINDINGS: Final[list[Finding]] = []
 
 
-class NamedDetector(Protocol):
+class NamedDetector(CachingDetector, Protocol):
     """A detector that the pipeline can build.
 
     Attributes:
         names: what detects, with versions.
-        cache: findings of texts that were seen before.
     """
 
     names: list[str]
-    cache: FindingsCache
-
-    def __call__(self, text: str) -> list[Finding]:
-        """The findings of a text, in the order of their start."""
-        ...
-
-    def prepare(self) -> None:
-        """Import and build now what would be built for the first text that needs it."""
-        ...
 
 
 def detector_for(options: Detect) -> NamedDetector:
@@ -140,12 +130,8 @@ class FastDetector:
         self.cache = FindingsCache(options.cache_entries, options.cache_bytes)
         self._remembers = options.cache_entries > 0
         directory, key = prefilter.cache_dir(options.cache_dir), _key(options)
-        stored = prefilter.load(directory, key)
-        self.stored = stored is not None and self._accepts(stored)
-        if not self.stored:
-            stored = self._compile()
-            self.stored = prefilter.store(directory, key, stored)
-            self._use(stored)
+        stored, scan, self.stored = prefilter.load_or_make(directory, key, self._compile)
+        self._use(stored, scan)
 
     def __call__(self, text: str) -> list[Finding]:
         """The findings of a text, in the order of their start.
@@ -190,7 +176,8 @@ class FastDetector:
             self._verifier = self._build_verifier()
             if _digest(self._verifier.expressions) != self._digest:
                 # The cache file is of another Presidio that has the same version: somebody works on it.
-                self._use(self._compile())
+                stored = self._compile()
+                self._use(stored, prefilter.prefilter_of(stored))
 
     def _promising(self, text: str) -> prefilter.Hits | None:
         """What could match and reach the threshold; None if nothing can.
@@ -250,14 +237,7 @@ class FastDetector:
             },
         )
 
-    def _accepts(self, stored: prefilter.Stored) -> bool:
-        try:
-            self._use(stored)
-        except prefilter.RefusedError:
-            return False
-        return True
-
-    def _use(self, stored: prefilter.Stored) -> None:
+    def _use(self, stored: prefilter.Stored, scan: prefilter.Prefilter) -> None:
         manifest = stored.manifest
         self.names: list[str] = manifest["names"]
         self._always: bool = manifest["always"]
@@ -267,7 +247,7 @@ class FastDetector:
         self._group: list[int] = manifest["group"]
         self._least = manifest["least"]
         self._digest: str = manifest["digest"]
-        self._prefilter = prefilter.Prefilter(stored.compiled, manifest["size"])
+        self._prefilter = scan
 
 
 def _digest(expressions: list[prefilter.Expression | None]) -> str:

@@ -41,7 +41,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Protocol, TypeVar
 
 from veilog_filters.config import Ner
-from veilog_filters.detect.cache import FindingsCache
+from veilog_filters.detect.cache import CachingDetector, FindingsCache
 from veilog_filters.detect.finding import ANY, NAME, DetectorTimeout, Finding
 from veilog_filters.metrics import Counts
 
@@ -85,20 +85,6 @@ class Reader(Protocol):
         ...
 
 
-class Patterns(Protocol):
-    """What searches for patterns alone: a detector of ``fast``, or ``NoPatterns``."""
-
-    cache: FindingsCache
-
-    def __call__(self, text: str) -> list[Finding]:
-        """The findings of a text, in the order of their start."""
-        ...
-
-    def prepare(self) -> None:
-        """Import and build now what would be built for the first text that needs it."""
-        ...
-
-
 class NoPatterns:
     """No patterns, for a configuration that looks for nothing but what the model finds."""
 
@@ -138,7 +124,7 @@ class NerDetector:
     """
 
     def __init__(
-        self, options: Ner, reader: Reader, patterns: Patterns, clock: Callable[[], float] = time.perf_counter
+        self, options: Ner, reader: Reader, patterns: CachingDetector, clock: Callable[[], float] = time.perf_counter
     ) -> None:
         self.names = reader.names
         self.cache = patterns.cache

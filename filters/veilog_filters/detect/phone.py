@@ -32,14 +32,13 @@ from phonenumbers import phonenumbermatcher as matcher
 from phonenumbers import phonenumberutil as util
 from phonenumbers.phonemetadata import PhoneMetadata
 
-from veilog_filters.detect.dialling import Plan, has_country_code, is_number_with_country_code
+from veilog_filters.detect.dialling import LENIENCY, Plan, by_the_library, has_country_code, is_number_with_country_code
 from veilog_filters.detect.finding import DetectorTimeout
 
 GATE_ANY_DIGIT: Final = (r"\d", r"[\d\x82]")
 MAX_TRIES: Final = 60_000
 """The matcher gives up on a text after 65,535 failures."""
 MAX_SHORT: Final = 100
-_LENIENCY: Final = 1
 _READABLE = re.compile(r"([(\[]?\+)?([0-9\-/ ()\[\].]+)(?:x[0-9]{1,9})?", re.IGNORECASE)
 _PLAIN = re.compile(r"\+?[0-9\-/ ()\[\].]+")
 _MAX_LEAD_CHARS: Final = 2 * (1 + 4)
@@ -113,15 +112,11 @@ def least_of(regions: Iterable[str]) -> Least:
     digits, short = min(national, international), list[str]()
     while digits < min(international, 5):
         numbers = (f"{number:0{digits}}" for number in range(10**digits))
-        short += [number for number in numbers if any(_is_number(number, region) for region in regions)]
+        short += [number for number in numbers if any(by_the_library(number, region) for region in regions)]
         digits += 1
     if len(short) > MAX_SHORT:
         return Least(min(map(len, short)), ())
     return Least(digits, tuple(short))
-
-
-def _is_number(digits: str, region: str) -> bool:
-    return matcher.PhoneNumberMatcher(digits, region, leniency=_LENIENCY)._parse_and_verify(digits, 0) is not None  # noqa: SLF001
 
 
 def _metadata(region: str) -> Any:
@@ -264,7 +259,7 @@ class PhoneFinder:
     def _by_the_book(self, text: str, deadline: float) -> set[tuple[int, int]]:
         spans = set()
         for name in self._names:
-            for match in matcher.PhoneNumberMatcher(text, name, leniency=_LENIENCY):
+            for match in matcher.PhoneNumberMatcher(text, name, leniency=LENIENCY):
                 spans.add((match.start, match.end))
                 if time.monotonic() > deadline:
                     raise DetectorTimeout
@@ -393,7 +388,7 @@ class _Candidates:
         """Whether the library takes a part for a number."""
         asked = self._matchers.get(region)
         if asked is None:
-            asked = self._matchers[region] = matcher.PhoneNumberMatcher(self._text, region, leniency=_LENIENCY)
+            asked = self._matchers[region] = matcher.PhoneNumberMatcher(self._text, region, leniency=LENIENCY)
         return asked._parse_and_verify(self._text[part.start : part.end], part.start) is not None  # noqa: SLF001
 
 

@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -101,18 +101,12 @@ def compile_all(expressions: Sequence[Expression | None]) -> Compiled:
     Args:
         expressions: by number; None for those that must always be tried.
     """
-    narrow, narrow_always = _compile([e and _Entry(e.narrow, e.flags, e.once) for e in expressions])
-    wide, wide_always = _compile([e and _Entry(e.wide, e.flags, e.once) for e in expressions])
+    narrow, narrow_always = _compile([e and (e.narrow, _flags(e)) for e in expressions])
+    wide, wide_always = _compile([e and (e.wide, _flags(e)) for e in expressions])
     return Compiled(narrow, wide, narrow_always, wide_always)
 
 
-class _Entry(NamedTuple):
-    expression: str
-    flags: int
-    once: bool
-
-
-def _compile(expressions: Sequence[_Entry | None]) -> tuple[bytes, frozenset[int]]:
+def _compile(expressions: Sequence[tuple[str, int] | None]) -> tuple[bytes, frozenset[int]]:
     entries = {number: entry for number, entry in enumerate(expressions) if entry is not None}
     try:
         database = _database(entries) if entries else b""
@@ -127,7 +121,7 @@ def _compile(expressions: Sequence[_Entry | None]) -> tuple[bytes, frozenset[int
     return database, frozenset(range(len(expressions))) - entries.keys()
 
 
-def _compiles(number: int, entry: _Entry) -> bool:
+def _compiles(number: int, entry: tuple[str, int]) -> bool:
     try:
         _database({number: entry})
     except hyperscan.error:
@@ -135,27 +129,27 @@ def _compiles(number: int, entry: _Entry) -> bool:
     return True
 
 
-def _database(entries: dict[int, _Entry]) -> bytes:
+def _database(entries: dict[int, tuple[str, int]]) -> bytes:
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(
-        expressions=[entry.expression.encode("ascii") for entry in entries.values()],
+        expressions=[expression.encode("ascii") for expression, _ in entries.values()],
         ids=list(entries),
         elements=len(entries),
-        flags=[_flags(entry) for entry in entries.values()],
+        flags=[flags for _, flags in entries.values()],
     )
     return bytes(hyperscan.dumpb(database))
 
 
-def _flags(entry: _Entry) -> int:
+def _flags(expression: Expression) -> int:
     ours = hyperscan.HS_FLAG_PREFILTER
-    if entry.once:
+    if expression.once:
         ours |= hyperscan.HS_FLAG_SINGLEMATCH
     for python, theirs in (
         (regex.IGNORECASE, hyperscan.HS_FLAG_CASELESS),
         (regex.MULTILINE, hyperscan.HS_FLAG_MULTILINE),
         (regex.DOTALL, hyperscan.HS_FLAG_DOTALL),
     ):
-        if entry.flags & python:
+        if expression.flags & python:
             ours |= theirs
     return int(ours)
 
@@ -253,6 +247,31 @@ def cache_dir(configured: str) -> Path:
     except RuntimeError:
         # A container's arbitrary user has no home; a shared directory would let others plant databases.
         return Path(os.devnull) / "veilog"
+
+
+def load_or_make(directory: Path, key: str, make: Callable[[], Stored]) -> tuple[Stored, Prefilter, bool]:
+    """What is stored under a key, or else is made now and stored; ready to scan; whether it is in the directory.
+
+    Args:
+        directory: the directory for cache files.
+        key: names everything that what is made depends on.
+        make: makes it; the manifest has the number of expressions as ``size``.
+    """
+    stored = load(directory, key)
+    if stored is not None:
+        with contextlib.suppress(RefusedError):
+            return stored, prefilter_of(stored), True
+    stored = make()
+    return stored, prefilter_of(stored), store(directory, key, stored)
+
+
+def prefilter_of(stored: Stored) -> Prefilter:
+    """What is stored, ready to scan.
+
+    Raises:
+        RefusedError: a database is not one of this library and processor.
+    """
+    return Prefilter(stored.compiled, stored.manifest["size"])
 
 
 def load(directory: Path, key: str) -> Stored | None:

@@ -80,19 +80,17 @@ def open_body(fields: Fields, *path: str) -> Any:
 
     A string that is no JSON is a body of nothing but text.
     """
-    body = peek(fields, *path)
-    if type(body) is str:
-        body = decode(body)
-        if type(body) in (dict, list):
-            holder = peek(fields, *path[:-1]) if len(path) > 1 else fields
-            holder[path[-1]] = body
+    parent = peek(fields, *path[:-1]) if len(path) > 1 else fields
+    if type(parent) is not dict or path[-1] not in parent:
+        return None
+    body = decode(parent[path[-1]])
     if type(body) is list:
+        parent[path[-1]] = body
         body = assemble(body)
     elif type(body) is str and body:
         body = {"text": body}
     if type(body) is not dict:
         return None
-    parent = peek(fields, *path[:-1]) if len(path) > 1 else fields
     parent[path[-1]] = body
     return body
 
