@@ -1,4 +1,4 @@
-"""Detection against Presidio's own engine, on clean, mixed and dense texts, and its stages one by one.
+"""Detection against Presidio's own engine, on four kinds of texts, and its stages one by one.
 
 ``make bench`` runs the cases; ``python benchmarks/bench_detect.py`` prints the ratios to Presidio's engine, which is
 what can be compared between machines. Texts are all different, so that no cache helps.

@@ -26,7 +26,7 @@ from typing import Any
 import msgpack
 import yaml
 
-from corpora import Corpus
+from corpora import KINDS, Corpus
 from veilog_filters.fingerprint import new_key
 
 CONNECTIONS = 12
@@ -198,7 +198,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--records", type=int, default=10_000, help="records per run")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each, in turn")
-    parser.add_argument("--corpus", default="mixed", choices=["clean", "mixed", "dense"])
+    parser.add_argument("--corpus", default="mixed", choices=KINDS)
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(measure(parser.parse_args(), Path(folder)))
 

@@ -1,9 +1,10 @@
-"""Texts and records to measure with: four kinds of AI traffic, the same for the same seed, no two texts alike.
+"""Texts and records to measure with: kinds of AI traffic, the same for the same seed, no two texts alike.
 
 * ``clean``: prose, numbers and code without PII.
-* ``mixed``: three of ten texts have one to three sentences with PII.
+* ``mixed``: three of ten records have one to three sentences with PII.
+* ``busy``: three of ten texts have them, so two of three records.
 * ``dense``: PII in every sentence.
-* ``conversation``: each request repeats the system prompt and all turns before it, as chat clients do.
+* ``conversation``: each request repeats the system prompt and all turns before it, as chat clients do; busy texts.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Final
 import orjson
 from faker import Faker
 
-KINDS: Final = ("clean", "mixed", "dense")
+KINDS: Final = ("clean", "mixed", "busy", "dense")
 SENTENCES: Final = 8
 """Sentences of a text: about 600 characters."""
 
@@ -46,26 +47,42 @@ class Corpus:
         self._faker = Faker("en_US")
         self._faker.seed_instance(seed)
 
-    def text(self, kind: str) -> str:
-        """One text of a kind."""
+    def texts(self, kind: str) -> list[str]:
+        """The texts of one record: a system prompt, a question and an answer."""
         if kind == "dense":
-            return " ".join(self._pii() for _ in range(SENTENCES + 2))
-        sentences = [self._plain() for _ in range(SENTENCES)]
+            return [" ".join(self._pii() for _ in range(SENTENCES + 2)) for _ in range(3)]
+        if kind == "busy":
+            return [self._busy() for _ in range(3)]
+        texts = [self._plain_sentences() for _ in range(3)]
         if kind == "mixed" and self._random.random() < 0.3:
-            for _ in range(self._random.randint(1, 3)):
-                sentences.insert(self._random.randrange(len(sentences)), self._pii())
+            self._insert_pii(*texts)
+        return list(map(" ".join, texts))
+
+    def _busy(self) -> str:
+        sentences = self._plain_sentences()
+        if self._random.random() < 0.3:
+            self._insert_pii(sentences)
         return " ".join(sentences)
+
+    def _plain_sentences(self) -> list[str]:
+        return [self._plain() for _ in range(SENTENCES)]
+
+    def _insert_pii(self, *texts: list[str]) -> None:
+        for _ in range(self._random.randint(1, 3)):
+            sentences = self._random.choice(texts)
+            sentences.insert(self._random.randrange(len(sentences)), self._pii())
 
     def record(self, kind: str) -> dict[str, Any]:
         """A gateway's record with a system prompt, a question and an answer of a kind: about 2.5 KB."""
-        return self._record([self._message("system", kind), self._message("user", kind)], kind)
+        system, question, answer = self.texts(kind)
+        return self._record([_message("system", system), _message("user", question)], answer)
 
-    def conversation(self, turns: int, kind: str = "mixed") -> Iterator[dict[str, Any]]:
+    def conversation(self, turns: int) -> Iterator[dict[str, Any]]:
         """The records of one conversation, each with the whole history."""
-        history = [self._message("system", kind)]
+        history = [_message("system", self._busy())]
         for _ in range(turns):
-            history.append(self._message("user", kind))
-            record = self._record(list(history), kind)
+            history.append(_message("user", self._busy()))
+            record = self._record(list(history), self._busy())
             yield record
             history.append(record["response"]["choices"][0]["message"])
 
@@ -76,7 +93,7 @@ class Corpus:
         records = [record for _ in range(count // 20) for record in self.conversation(20)]
         return b"".join(orjson.dumps(record) + b"\n" for record in records)
 
-    def _record(self, messages: list[dict[str, str]], kind: str) -> dict[str, Any]:
+    def _record(self, messages: list[dict[str, str]], answer: str) -> dict[str, Any]:
         number = self._random.randrange(10**6)
         return {
             "time": f"2025-03-03T{number % 24:02}:{number % 60:02}:03.250Z",
@@ -91,13 +108,10 @@ class Corpus:
                 "id": f"chatcmpl-{number:06x}",
                 "object": "chat.completion",
                 "model": "gpt-4o-mini-2024-07-18",
-                "choices": [{"index": 0, "message": self._message("assistant", kind), "finish_reason": "stop"}],
+                "choices": [{"index": 0, "message": _message("assistant", answer), "finish_reason": "stop"}],
                 "usage": {"prompt_tokens": 196, "completion_tokens": 121, "total_tokens": 317},
             },
         }
-
-    def _message(self, role: str, kind: str) -> dict[str, str]:
-        return {"role": role, "content": self.text(kind)}
 
     def _plain(self) -> str:
         if self._random.random() < 0.15:
@@ -120,7 +134,11 @@ class Corpus:
         )
 
 
-def texts(kind: str, number: int = 200) -> list[str]:
-    """Texts of a kind."""
+def _message(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
+
+
+def texts(kind: str, records: int = 70) -> list[str]:
+    """Texts of records of a kind, three of each."""
     corpus = Corpus()
-    return [corpus.text(kind) for _ in range(number)]
+    return [text for _ in range(records) for text in corpus.texts(kind)]

@@ -22,11 +22,11 @@ from typing import Any
 
 import orjson
 
-from corpora import Corpus
+from corpora import KINDS, Corpus
 from veilog_filters.fingerprint import new_key
 
 HERE = Path(__file__).parent
-CORPORA = ("clean", "mixed", "dense", "conversation")
+CORPORA = (*KINDS, "conversation")
 DETECTORS = ("veilog", "veilog, cache on", "presidio", "datafog", "presidio-rs", "scrubadub")
 FILTERS = ("veilog", "presidio", "vector")
 
@@ -201,7 +201,7 @@ def main() -> None:
         detection.check()
         detection.show()
         print()
-        filtering = Table("filter", FILTERS, {name: files[name] for name in ("clean", "mixed", "dense")}, interpreters)
+        filtering = Table("filter", FILTERS, {name: files[name] for name in KINDS}, interpreters)
         filtering.run(arguments.rounds)
         filtering.show()
         conversation(Path(folder))

@@ -17,7 +17,6 @@ A field that a parser filled and no stage cleaned is therefore an error when it 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 from typing import Any, Final, NoReturn
 
@@ -334,8 +333,3 @@ class AuditEvent:
 
     prompt_messages: list[Message] = _working("Request side of the exchange, in order.")
     response_messages: list[Message] = _working("Response side of the exchange, in order.")
-
-
-def without_nones(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop the keys whose value is None: in this schema absent means unknown."""
-    return {key: value for key, value in mapping.items() if value is not None}
