@@ -25,13 +25,13 @@ _INT64: Final = 2**63
 _CONTAINERS: Final = frozenset((dict, list))
 
 
-def _parent(fields: Any, path: tuple[str, ...]) -> Fields | None:
-    if len(path) > 1:
-        for key in path[:-1]:
-            if type(fields) is not dict:
-                return None
-            fields = fields.get(key)
-    return fields if type(fields) is dict else None
+def _inside(fields: Any, path: tuple[str, ...]) -> Any:
+    """What holds the last key of a path of several. Most paths are one key, so who asks sees to that one himself."""
+    for key in path[:-1]:
+        if type(fields) is not dict:
+            return None
+        fields = fields.get(key)
+    return fields
 
 
 def peek(fields: Any, *path: str) -> Any:
@@ -45,8 +45,8 @@ def peek(fields: Any, *path: str) -> Any:
 
 def take(fields: Fields, *path: str) -> Any:
     """Pop the value at a path, whatever its type; None where there is none."""
-    parent = _parent(fields, path)
-    return None if parent is None else parent.pop(path[-1], None)
+    holder = _inside(fields, path) if len(path) > 1 else fields
+    return holder.pop(path[-1], None) if type(holder) is dict else None
 
 
 def discard(fields: Fields, *paths: tuple[str, ...] | str) -> None:
@@ -68,13 +68,11 @@ def discard_known(fields: Fields, keys: frozenset[str]) -> None:
 
 def take_str(fields: Fields, *path: str) -> str | None:
     """Pop a non-empty string as a bare ``str``, for decisions inside a parser. What goes into an event is a text."""
-    parent = _parent(fields, path)
-    if parent is None:
-        return None
-    value = parent.get(path[-1])
+    holder = _inside(fields, path) if len(path) > 1 else fields
+    value = holder.get(path[-1]) if type(holder) is dict else None
     if type(value) is not str or not value:
         return None
-    del parent[path[-1]]
+    del holder[path[-1]]
     return value
 
 
@@ -89,19 +87,16 @@ def take_identifier(fields: Fields, *path: str) -> SensitiveText | None:
 
     Prose in a field for names is not taken, so it can only leave through the redaction of ``unmapped``.
     """
-    parent = _parent(fields, path)
-    if parent is None:
-        return None
-    text = identifier(parent.get(path[-1]))
+    holder = _inside(fields, path) if len(path) > 1 else fields
+    value = holder.get(path[-1]) if type(holder) is dict else None
+    text = None if value is None else identifier(value)
     if text is not None:
-        del parent[path[-1]]
+        del holder[path[-1]]
     return text
 
 
 def identifier(value: Any) -> SensitiveText | None:
     """The value as a text if it looks like a name of a thing (see ``take_identifier``)."""
-    if value is None:
-        return None
     if type(value) is int:
         value = str(value) if -_INT64 <= value < 2 * _INT64 else None
     if type(value) is str and _IDENTIFIER.fullmatch(value):
@@ -111,30 +106,28 @@ def identifier(value: Any) -> SensitiveText | None:
 
 def take_int(fields: Fields, *path: str) -> int | None:
     """Pop a 64-bit integer; integral floats and decimal strings count, booleans do not."""
-    parent = _parent(fields, path)
-    if parent is None:
-        return None
-    value = parent.get(path[-1])
+    holder = _inside(fields, path) if len(path) > 1 else fields
+    value = holder.get(path[-1]) if type(holder) is dict else None
     if (type(value) is float and value.is_integer()) or (type(value) is str and _DECIMAL.fullmatch(value)):
         value = int(value)
     if type(value) is not int or not -_INT64 <= value < _INT64:
         return None
-    del parent[path[-1]]
+    del holder[path[-1]]
     return value
 
 
 def take_count(fields: Fields, *path: str) -> int | None:
     """Pop an integer of zero or more (tokens, statuses); a negative one is not taken."""
-    parent = _parent(fields, path)
-    value = None if parent is None else parent.get(path[-1])
-    if parent is None or value is None:
+    holder = _inside(fields, path) if len(path) > 1 else fields
+    value = holder.get(path[-1]) if type(holder) is dict else None
+    if value is None:
         return None
     if type(value) is int and 0 <= value < _INT64:
-        del parent[path[-1]]
+        del holder[path[-1]]
         return value
     if (type(value) in (int, float) and value < 0) or (type(value) is str and value.startswith("-")):
         return None
-    return take_int(parent, path[-1])
+    return take_int(holder, path[-1])
 
 
 def take_sum(fields: Fields, *keys: str) -> int | None:
@@ -145,10 +138,8 @@ def take_sum(fields: Fields, *keys: str) -> int | None:
 
 def take_number(fields: Fields, *path: str) -> float | None:
     """Pop a finite number; decimal strings count, booleans do not."""
-    parent = _parent(fields, path)
-    if parent is None:
-        return None
-    value: Any = parent.get(path[-1])
+    holder = _inside(fields, path) if len(path) > 1 else fields
+    value: Any = holder.get(path[-1]) if type(holder) is dict else None
     if type(value) is str:
         try:
             value = float(value)
@@ -156,25 +147,25 @@ def take_number(fields: Fields, *path: str) -> float | None:
             return None
     if type(value) not in (int, float) or not math.isfinite(value):
         return None
-    del parent[path[-1]]
+    del holder[path[-1]]
     return float(value)
 
 
 def take_dict(fields: Fields, *path: str) -> Fields | None:
     """Pop an object."""
-    parent = _parent(fields, path)
-    if parent is None or type(parent.get(path[-1])) is not dict:
+    holder = _inside(fields, path) if len(path) > 1 else fields
+    if type(holder) is not dict or type(holder.get(path[-1])) is not dict:
         return None
-    value: Fields = parent.pop(path[-1])
+    value: Fields = holder.pop(path[-1])
     return value
 
 
 def take_list(fields: Fields, *path: str) -> list[Any] | None:
     """Pop an array."""
-    parent = _parent(fields, path)
-    if parent is None or type(parent.get(path[-1])) is not list:
+    holder = _inside(fields, path) if len(path) > 1 else fields
+    if type(holder) is not dict or type(holder.get(path[-1])) is not list:
         return None
-    value: list[Any] = parent.pop(path[-1])
+    value: list[Any] = holder.pop(path[-1])
     return value
 
 
@@ -183,13 +174,11 @@ def open_json(fields: Fields, *path: str) -> Any:
 
     A string that is no such JSON, and any other value, is left and returned as it is.
     """
-    parent = _parent(fields, path)
-    if parent is None:
-        return None
-    value = parent.get(path[-1])
+    holder = _inside(fields, path) if len(path) > 1 else fields
+    value = holder.get(path[-1]) if type(holder) is dict else None
     if type(value) is str and value[:1] in "{[" and value:
         try:
-            value = parent[path[-1]] = orjson.loads(value)
+            value = holder[path[-1]] = orjson.loads(value)
         except orjson.JSONDecodeError:
             return value
     return value
@@ -207,6 +196,8 @@ def remainder(fields: Fields, max_depth: int = 64) -> Fields:
 
 def _pruned(value: Any, levels: int) -> Any:
     """An object or array without what is empty; None if all is."""
+    if not value:
+        return None
     if levels == 0:
         return value
     if type(value) is dict:
