@@ -42,7 +42,7 @@ def test_detect(kind: str, fast: FastDetector, benchmark: BenchmarkFixture) -> N
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_prefilter(kind: str, fast: FastDetector, benchmark: BenchmarkFixture) -> None:
-    benchmark(run, fast._prefilter, texts(kind))  # noqa: SLF001
+    benchmark(run, fast._scan, texts(kind))  # noqa: SLF001
 
 
 def test_phone_numbers(benchmark: BenchmarkFixture) -> None:

@@ -48,7 +48,7 @@ class Sieve:
         if ascii_keywords:
             expressions.append(_expression(rf"(?<!\w)(?:{'|'.join(ascii_keywords)})(?!\w)", regex.IGNORECASE))
         directory, key = prefilter.cache_dir(cache_dir), _key(expressions)
-        _, self._prefilter, self.stored = prefilter.load_or_make(
+        _, self._scan, self.stored = prefilter.load_or_make(
             directory,
             key,
             lambda: prefilter.Stored(prefilter.compile_all(expressions), {"size": len(expressions)}),
@@ -56,7 +56,7 @@ class Sieve:
 
     def __call__(self, text: str) -> Collection[int]:
         """What could be in a text."""
-        hits = self._prefilter(text)
+        hits = self._scan(text)
         beyond_ascii = _NOTHING if text.isascii() else self._beyond_ascii
         return beyond_ascii if hits is None else beyond_ascii.union(hits.ends, hits.whole)
 

@@ -143,11 +143,40 @@ class FastDetector:
         key = self.cache.key(text) if self._remembers and len(text) > _LONG_CHARS else None
         if key is not None and (found := self.cache.get(key)) is not None:
             return found
-        hits = self._promising(text)
-        if hits is None and not self._always:
-            if key is not None:
-                self.cache.put(key, _NO_FINDINGS)
+        hits = self._scan(text)
+        if hits is not None:
+            hits = self._promising(text, hits)
+        if hits is not None or self._always:
+            return self._find(text, hits, key)
+        if key is not None:
+            self.cache.put(key, _NO_FINDINGS)
+        return []
+
+    def other_than(self, text: str, expected: frozenset[str]) -> list[Finding]:
+        """The findings of a text but for those of expected entity types.
+
+        Where only patterns of expected types could match, none needs to be tried. (A match of one type may remove a
+        weaker one of another as a duplicate, so with any other pattern all are.)
+        """
+        hits = self._scan(text)
+        if hits is not None:
+            hits = self._promising(text, hits)
+        if not self._always and (hits is None or self._only(expected).issuperset((*hits.ends, *hits.whole))):
             return []
+        return [finding for finding in self._find(text, hits, None) if finding.entity not in expected]
+
+    def _only(self, expected: frozenset[str]) -> frozenset[int]:
+        """The expressions that stand for nothing but some entity types."""
+        known = self._expected.get(expected)
+        if known is None:
+            entities = enumerate(self._entities)
+            known = self._expected[expected] = frozenset(
+                number for number, types in entities if expected.issuperset(types)
+            )
+        return known
+
+    def _find(self, text: str, hits: prefilter.Hits | None, key: bytes | None) -> list[Finding]:
+        """The findings of a text in which something could match, from the cache if it was seen before."""
         if key is None and self._remembers:
             key = self.cache.key(text)
             if (found := self.cache.get(key)) is not None:
@@ -156,19 +185,6 @@ class FastDetector:
         if key is not None:
             self.cache.put(key, found)
         return found
-
-    def other_than(self, text: str, expected: frozenset[str]) -> list[Finding]:
-        """The findings of a text but for those of expected entity types.
-
-        Where only patterns of expected types could match, none needs to be tried. (A match of one type may remove a
-        weaker one of another as a duplicate, so with any other pattern all are.)
-        """
-        hits = self._promising(text)
-        if hits is not None and not self._always:
-            types = {entity for number in (*hits.ends, *hits.whole) for entity in self._entities[number]}
-            if types <= expected:
-                return []
-        return [finding for finding in self(text) if finding.entity not in expected]
 
     def prepare(self) -> None:
         """Import Presidio now."""
@@ -179,14 +195,13 @@ class FastDetector:
                 stored = self._compile()
                 self._use(stored, prefilter.prefilter_of(stored))
 
-    def _promising(self, text: str) -> prefilter.Hits | None:
-        """What could match and reach the threshold; None if nothing can.
+    def _promising(self, text: str, hits: prefilter.Hits) -> prefilter.Hits | None:
+        """Of what could match, what could reach the threshold too; None if nothing can.
 
         Half of Presidio's patterns are so weak that their matches count only near a context word ("v1" is a driver
         license, if somebody says so). Without such a word in the text they need not be looked at.
         """
-        hits = self._prefilter(text)
-        if hits is None or not self._context:
+        if not self._context:
             return hits
         lowered = text.lower()
         told: dict[int, bool] = {}
@@ -202,10 +217,10 @@ class FastDetector:
 
     def _verify(self, text: str, hits: prefilter.Hits) -> list[Finding]:
         if self._verifier is None:
-            before = self._prefilter
+            before = self._scan
             self.prepare()
-            if self._prefilter is not before:
-                hits = self._promising(text) or prefilter.NOTHING
+            if self._scan is not before:
+                hits = self._scan(text) or prefilter.NOTHING
         found: list[Finding] = self._verifier(text, hits)
         return found
 
@@ -247,7 +262,8 @@ class FastDetector:
         self._group: list[int] = manifest["group"]
         self._least = manifest["least"]
         self._digest: str = manifest["digest"]
-        self._prefilter = scan
+        self._scan = scan
+        self._expected: dict[frozenset[str], frozenset[int]] = {}
 
 
 def _digest(expressions: list[prefilter.Expression | None]) -> str:
