@@ -81,11 +81,25 @@ def leaves_of(tree: Any) -> Iterator[Inspected]:
 
 
 @dataclasses.dataclass(slots=True)
+class Coverage:
+    """How completely the detectors saw the texts that were given to them.
+
+    Attributes:
+        truncated_bytes: how much was cut off behind the scan limit.
+        timed_out_texts: how many texts took too long and so count as found, whole.
+    """
+
+    truncated_bytes: int = 0
+    timed_out_texts: int = 0
+
+
+@dataclasses.dataclass(slots=True)
 class Inspection:
-    """What was found in one event's prompt and response."""
+    """What was found in one event's prompt and response, and how completely all its texts were seen."""
 
     prompt: list[list[Inspected]]
     response: list[list[Inspected]]
+    coverage: Coverage
 
     def side(self, messages: list[list[Inspected]]) -> list[Inspected]:
         """All texts of one side."""
@@ -106,19 +120,6 @@ def counts(texts: list[Inspected]) -> dict[str, int]:
         for finding in text.findings:
             found[finding.entity] = found.get(finding.entity, 0) + 1
     return dict(sorted(found.items())) if found else found
-
-
-@dataclasses.dataclass(slots=True)
-class Coverage:
-    """How completely the detectors saw the texts that were given to them.
-
-    Attributes:
-        truncated_bytes: how much was cut off behind the scan limit.
-        timed_out_texts: how many texts took too long and so count as found, whole.
-    """
-
-    truncated_bytes: int = 0
-    timed_out_texts: int = 0
 
 
 class Inspector:
@@ -158,8 +159,14 @@ class Inspector:
 
     def _event(self, event: AuditEvent) -> Inspection:
         return Inspection(
-            self._messages(event.prompt_messages, "prompt"), self._messages(event.response_messages, "response")
+            self._messages(event.prompt_messages, "prompt"),
+            self._messages(event.response_messages, "response"),
+            self.coverage,
         )
+
+    def resume(self, inspection: Inspection) -> None:
+        """Texts inspected from now on are of the same event again."""
+        self.coverage = inspection.coverage
 
     def _messages(self, messages: list[Message], side: str) -> list[list[Inspected]]:
         return [

@@ -21,7 +21,7 @@ class Counts:
         bytes_in: bytes of raw records.
         bytes_out: bytes of encoded events.
         stage_seconds: time spent per stage, in seconds.
-        stage_events: events that went through a stage.
+        stage_events: events that came to a stage.
         cache_hits: texts whose findings were known, so that no detector ran.
         cache_misses: texts that were looked up and not known. Short texts without candidates are not looked up.
         ner_texts: texts by what NER made of them (``detect.ner.RESULTS``); none without NER.

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, Final
 
 from veilog_filters.framing import Framer
-from veilog_filters.pipeline import Damaged, Pipeline
+from veilog_filters.pipeline import Damaged, Pipeline, batches, size_of
 from veilog_parsers.record import RawRecord
 from veilog_parsers.times import parse_time
 
@@ -90,17 +90,25 @@ class Filter:
 
     def feed(self, data: bytes) -> bytes:
         """What is to be written for the records that ``data`` completes."""
-        return b"".join(map(self._filtered, self._framer.feed(data)))
+        return b"".join(map(self._filtered, batches(self._framer.feed(data), size_of)))
 
     def finish(self) -> bytes:
         """What is to be written for what is left at the end of input."""
-        return b"".join(map(self._filtered, self._framer.finish()))
+        return b"".join(map(self._filtered, batches(self._framer.finish(), size_of)))
 
-    def _filtered(self, record: RawRecord | Damaged) -> bytes:
+    def _filtered(self, records: list[RawRecord | Damaged]) -> bytes:
         injected = self._injected
-        shippers = injected.take(record) if injected is not None and isinstance(record, RawRecord) else {}
-        events = self._pipeline(record)
-        out = b"".join(self._write(event | shippers if shippers else event) for event in events)
+        shippers = [
+            injected.take(record) if injected is not None and isinstance(record, RawRecord) else {}
+            for record in records
+        ]
+        out = b"".join(
+            [
+                self._write(event | added if added else event)
+                for events, added in zip(self._pipeline.batch(records), shippers, strict=True)
+                for event in events
+            ]
+        )
         self.counts.bytes_out += len(out)
         return out
 

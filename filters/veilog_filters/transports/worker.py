@@ -41,7 +41,7 @@ from veilog_filters.forward import (
 )
 from veilog_filters.framing import RAW
 from veilog_filters.metrics import Traffic
-from veilog_filters.pipeline import Damaged, Pipeline
+from veilog_filters.pipeline import Damaged, Pipeline, batches, size_of
 from veilog_filters.transports.addresses import server_tls, split
 from veilog_filters.transports.sender import Sender
 from veilog_parsers.errors import ErrorType
@@ -177,24 +177,31 @@ class Worker:
         loop = asyncio.get_running_loop()
         pause_at = loop.time() + _SLICE_SECS
         out: list[Entry] = []
-        for entry, record in self._records(chunk, pipeline):
-            if record is None and not self._keep_metadata:
-                continue
-            if record is None:
-                # A group's body names a resource and a scope: kept, cleaned, for the shipper that closes the group.
-                body = pipeline.clean(entry.record) if type(entry.record) is dict else {}
-                out.append(Entry(entry.time, self._metadata(entry, pipeline) or {}, body))
-            else:
-                events = pipeline(record)
-                # Only now: what a parser reads of the metadata (attributes with prompts) it takes out of it. Of a
-                # record in quarantine nobody knows whether it did.
-                failed = any(event["kind"] == "quarantine" for event in events)
-                metadata = None if failed else self._metadata(entry, pipeline)
-                out += [Entry(entry.time, metadata, event) for event in events]
+        for batch in batches(self._records(chunk, pipeline), lambda pair: size_of(pair[1])):
+            # A group's body before what is in the group: what a parser reads of it, it may take out of it.
+            markers = [self._marker(entry, pipeline) for entry, record in batch if record is None]
+            results = pipeline.batch([record for _, record in batch if record is not None])
+            for entry, record in batch:
+                out += markers.pop(0) if record is None else self._entries(entry, results.pop(0), pipeline)
             if loop.time() > pause_at:
                 await asyncio.sleep(0)
                 pause_at = loop.time() + _SLICE_SECS
         return out
+
+    def _marker(self, entry: Entry, pipeline: Pipeline) -> list[Entry]:
+        """A group's body names a resource and a scope: kept, cleaned, for the shipper that closes the group."""
+        if not self._keep_metadata:
+            return []
+        body = pipeline.clean(entry.record) if type(entry.record) is dict else {}
+        return [Entry(entry.time, self._metadata(entry, pipeline) or {}, body)]
+
+    def _entries(self, entry: Entry, events: list[dict[str, Any]], pipeline: Pipeline) -> list[Entry]:
+        """What is handed on for the events of a record."""
+        # Only now: what a parser reads of the metadata (attributes with prompts) it takes out of it. Of a record in
+        # quarantine nobody knows whether it did.
+        failed = any(event["kind"] == "quarantine" for event in events)
+        metadata = None if failed else self._metadata(entry, pipeline)
+        return [Entry(entry.time, metadata, event) for event in events]
 
     def _records(self, chunk: Chunk, pipeline: Pipeline) -> Iterator[tuple[Entry, RawRecord | Damaged | None]]:
         """The records of a chunk, log records of one model call as one; None for the marker of a group."""
