@@ -146,6 +146,8 @@ class Classifier:
         numbers = iter(range(len(patterns)))
         self._rules = [_CompiledRule(rule, [next(numbers) for _ in rule.when.patterns]) for rule in policy.rules]
         self._rules_for_nothing = [rule for rule in self._rules if not rule.needs_something]
+        # What is said where nothing was found, by what is left to look at: names of sources, departments and sides.
+        self._of_nothing: dict[tuple[str, ...], Verdict] = {}
         self._keywords = len(patterns)
         self._everything = range(len(patterns) + 1)
         self.sieve: Sieve | None = None
@@ -155,11 +157,19 @@ class Classifier:
     def __call__(self, evidence: Evidence) -> Verdict:
         """The label of one side."""
         texts = self._texts(evidence.texts)
+        if texts or evidence.entities:
+            return self._judge(self._rules, evidence, texts)
+        known = self._of_nothing.get(evidence[2:])
+        if known is None:
+            known = self._of_nothing[evidence[2:]] = self._judge(self._rules_for_nothing, evidence, texts)
+        return known
+
+    def _judge(self, rules: Sequence[_CompiledRule], evidence: Evidence, texts: Mapping[int, Sequence[str]]) -> Verdict:
         words, words_timed_out = self._words(texts.get(self._keywords, ()))
         level = self._default
         categories: set[str] = set()
         matched: list[str] = []
-        for rule in self._rules if texts or evidence.entities else self._rules_for_nothing:
+        for rule in rules:
             if rule.holds(evidence, texts, words, words_timed_out, self._timeout_secs):
                 matched.append(rule.id)
                 categories.update(rule.categories)

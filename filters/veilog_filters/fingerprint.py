@@ -120,22 +120,26 @@ class Fingerprinter:
 def fingerprint(event: AuditEvent, current: Fingerprinter, previous: Fingerprinter | None, tenant: str) -> None:
     """Fill the hashes and lengths of an event's prompt, system prompt and response."""
     user = newest_user_turn(event.prompt_messages)
-    system = _joined([m for m in event.prompt_messages if m.role is Role.SYSTEM])
-    response = _joined(event.response_messages)
+    system: list[str] = []
+    sent: list[str] = []
+    for message in event.prompt_messages:
+        (system if message.role is Role.SYSTEM else sent).extend(_texts(message))
+    produced = [text for message in event.response_messages for text in _texts(message)]
+    system_prompt, response = "\n".join(system), "\n".join(produced)
     event.prompt_hash = current.text("prompt", tenant, user)
-    event.system_prompt_hash = current.text("system_prompt", tenant, system)
+    event.system_prompt_hash = current.text("system_prompt", tenant, system_prompt)
     event.response_hash = current.text("response", tenant, response)
     if event.prompt_messages:
-        event.prompt_chars = _chars([m for m in event.prompt_messages if m.role is not Role.SYSTEM])
+        event.prompt_chars = sum(map(len, sent))
     if event.response_messages:
-        event.response_chars = _chars(event.response_messages)
+        event.response_chars = sum(map(len, produced))
     if event.prompt_hash or event.system_prompt_hash or event.response_hash:
         event.hash_key_id = current.key_id
         if previous is not None:
             event.previous_hashes = PreviousHashes(
                 hash_key_id=previous.key_id,
                 prompt_hash=previous.text("prompt", tenant, user),
-                system_prompt_hash=previous.text("system_prompt", tenant, system),
+                system_prompt_hash=previous.text("system_prompt", tenant, system_prompt),
                 response_hash=previous.text("response", tenant, response),
             )
 
@@ -144,13 +148,9 @@ def newest_user_turn(messages: list[Message]) -> str:
     """The text of the last turn a user wrote: what a repeat offender repeats, whatever history is sent along."""
     for message in reversed(messages):
         if message.role is Role.USER:
-            return _joined([message])
+            return "\n".join(_texts(message))
     return ""
 
 
-def _joined(messages: list[Message]) -> str:
-    return "\n".join([part.reveal() for message in messages for part in message.parts])
-
-
-def _chars(messages: list[Message]) -> int:
-    return sum([len(part) for message in messages for part in message.parts])
+def _texts(message: Message) -> list[str]:
+    return [part.reveal() for part in message.parts]

@@ -99,7 +99,7 @@ class Inspection:
 
     prompt: list[list[Inspected]]
     response: list[list[Inspected]]
-    coverage: Coverage
+    coverage: Coverage = dataclasses.field(default_factory=Coverage)
 
     def side(self, messages: list[list[Inspected]]) -> list[Inspected]:
         """All texts of one side."""

@@ -22,6 +22,7 @@ like, see ``EXPECTED_IN_NAMES``.
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -96,6 +97,7 @@ _NAME_FIELDS: Final = tuple(
     for field in dataclasses.fields(AuditEvent)
     if field.metadata["handling"] in EXPECTED_IN_NAMES
 )
+_names_of: Final = operator.attrgetter(*(name for name, _ in _NAME_FIELDS))
 _CLOUD_FIELDS: Final = tuple(field.name for field in dataclasses.fields(Cloud))
 
 Operator = Callable[[str, str, str], str]
@@ -174,13 +176,13 @@ class Redactor:
             event.unmapped = self.tree(event.unmapped.reveal(), tenant) if keep else None
 
     def _clean_names(self, event: AuditEvent, tenant: str) -> None:
-        for name, handling in _NAME_FIELDS:
-            value = getattr(event, name)
-            if value is not None:
-                if name == "finish_reasons":
-                    event.finish_reasons = [self._name(text, handling, name, tenant) for text in value]
-                else:
-                    setattr(event, name, self._name(value, handling, name, tenant))
+        for (name, handling), value in zip(_NAME_FIELDS, _names_of(event), strict=True):
+            if value is None:
+                continue
+            if name == "finish_reasons":
+                event.finish_reasons = [self._name(text, handling, name, tenant) for text in value]
+            else:
+                setattr(event, name, self._name(value, handling, name, tenant))
         if event.cloud is not None:
             for name in _CLOUD_FIELDS:
                 value = getattr(event.cloud, name)

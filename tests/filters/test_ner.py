@@ -473,6 +473,17 @@ def test_an_event_says_what_the_model_read_and_counts_say_it_too() -> None:
     assert pipeline.counts.cache_hits >= 2
 
 
+def test_records_of_a_batch_have_budgets_and_counts_of_their_own() -> None:
+    ner = {"models": MODELS, "fields": ["prompt", "unmapped"], "min_chars": 10, "budget_secs": 600}
+    pipeline = Pipeline(config_with(**KEPT, detect={"ner": ner}))
+    alone = process(pipeline)
+    line = orjson.dumps(RECORD)
+    other = orjson.dumps({key: value for key, value in RECORD.items() if key != "remark"})
+    first, second, third = pipeline.batch([RawRecord(orjson.loads(raw), raw) for raw in (line, other, line)])
+    assert first == third == [alone]
+    assert second[0]["redaction"]["ner_read_texts"] == 1
+
+
 def test_without_ner_events_do_not_speak_of_it() -> None:
     event = process(Pipeline(config_with(**KEPT)))
     assert not [key for key in event["redaction"] if key.startswith("ner_")]

@@ -147,8 +147,9 @@ class Tokenizer:
         """
         if piece in rules:
             return rules[piece], True
-        prefixes, suffixes, rest = list[str](), list[str](), piece
-        before = 0
+        prefixes: list[str] = []
+        suffixes: list[str] = []
+        rest, before = piece, 0
         while rest and len(rest) != before and rest not in rules and not (self._is_token and self._is_token(rest)):
             before = len(rest)
             prefix, suffix, rest = self._affixes(rest, rules)
@@ -180,7 +181,8 @@ class Tokenizer:
             return []
         if (self._is_token and self._is_token(text)) or (self._is_url and self._is_url(text)):
             return [text]
-        parts, start = list[str](), 0
+        parts: list[str] = []
+        start = 0
         for match in self._infixes(text):
             if match.start() == 0:
                 continue
