@@ -1,18 +1,24 @@
-"""Where the time of a record goes, stage by stage: run with ``make bench``. Compare ratios within one run only."""
+"""Where the time of a record goes, stage by stage: run with ``make bench``. Compare ratios within one run only.
+
+``python benchmarks/bench_pipeline.py`` prints what records cost in batches beside one by one.
+"""
 
 from __future__ import annotations
 
+import statistics
+import time
 from typing import Any
 
 import orjson
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from corpora import KINDS, Corpus
 from veilog_filters.config import Config, Detect, HashKey
 from veilog_filters.detect.finding import Finding
 from veilog_filters.detect.presidio import PresidioDetector
 from veilog_filters.framing import write_json
-from veilog_filters.pipeline import Pipeline
+from veilog_filters.pipeline import Pipeline, batches, size_of
 from veilog_parsers.record import RawRecord
 from veilog_parsers.registry import Registry
 
@@ -72,3 +78,34 @@ def test_everything_but_detection(benchmark: BenchmarkFixture) -> None:
         return [write_json(event) for event in pipeline(RawRecord(orjson.loads(data), data))]
 
     benchmark(process)
+
+
+def cost(pipeline: Pipeline, lines: list[bytes], *, in_batches: bool) -> float:
+    """Seconds for some lines."""
+    start = time.perf_counter()
+    records = (RawRecord(orjson.loads(line), line) for line in lines)
+    for batch in batches(records, size_of) if in_batches else ([record] for record in records):
+        for events in pipeline.batch(batch):
+            for event in events:
+                write_json(event)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Print ratios: each pair is measured side by side, on records that were not seen before."""
+    pipeline = Pipeline(Config(hash_key=HashKey(ephemeral=True), detect=Detect(cache_entries=0)))
+    pipeline.prepare()
+    for kind in KINDS:
+        lines = Corpus().lines(kind, 1700).splitlines()
+        cost(pipeline, lines[:100], in_batches=True)
+        ratios, costs = [], []
+        for start in range(100, 1700, 200):
+            alone = cost(pipeline, lines[start : start + 100], in_batches=False)
+            together = cost(pipeline, lines[start + 100 : start + 200], in_batches=True)
+            ratios.append(together / alone)
+            costs.append(together / 100 * 1e6)
+        print(f"{kind:6} {statistics.median(costs):7.1f} us per record, {statistics.median(ratios):.2f} of one by one")
+
+
+if __name__ == "__main__":
+    main()

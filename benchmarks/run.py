@@ -22,6 +22,7 @@ from typing import Any
 
 import orjson
 
+from contenders import WARM_UP, texts_of, veilog_detector
 from corpora import KINDS, Corpus
 from veilog_filters.fingerprint import new_key
 
@@ -96,7 +97,8 @@ class Table:
         pairs = zip(self.results["presidio", corpus], self.results[name, corpus], strict=True)
         ratio = statistics.median(plain["seconds"] / ours["seconds"] for plain, ours in pairs)
         found = self.results[name, corpus][0].get("found")
-        megabytes = self._files[corpus].stat().st_size / 1e6
+        lines = self._files[corpus].read_bytes().splitlines(keepends=True)
+        megabytes = sum(map(len, lines[WARM_UP:])) / 1e6
         rate = statistics.median(megabytes / result["seconds"] for result in self.results[name, corpus])
         return f"{ratio:.1f}x, {rate:.1f} MB/s" + ("" if found is None else f", {found} found")
 
@@ -107,8 +109,6 @@ def conversation(files: Path) -> None:
     whole, last = files / "whole.jsonl", files / "last.jsonl"
     whole.write_bytes(b"".join(orjson.dumps(record) + b"\n" for record in records))
     last.write_bytes(orjson.dumps(records[-1]) + b"\n")
-    from contenders import texts_of, veilog_detector
-
     costs = []
     for _ in range(5):
         seconds = []
@@ -186,7 +186,7 @@ def cold_start() -> None:
 def main() -> None:
     """Parse arguments, measure, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--records", type=int, default=400, help="records of each corpus")
+    parser.add_argument("--records", type=int, default=400, help="records of each corpus that are measured")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each contender, in turn")
     parser.add_argument("--interpreter", action="append", default=[], metavar="NAME=PATH")
     arguments = parser.parse_args()
@@ -195,7 +195,7 @@ def main() -> None:
         files = {}
         for corpus in CORPORA:
             files[corpus] = Path(folder) / f"{corpus}.jsonl"
-            files[corpus].write_bytes(Corpus().lines(corpus, max(20, arguments.records)))
+            files[corpus].write_bytes(Corpus().lines(corpus, WARM_UP + max(20, arguments.records)))
         detection = Table("detect", DETECTORS, files, interpreters)
         detection.run(arguments.rounds)
         detection.check()
@@ -206,7 +206,7 @@ def main() -> None:
         filtering.show()
         conversation(Path(folder))
         big = Path(folder) / "big.jsonl"
-        big.write_bytes(Corpus().lines("mixed", 50 * arguments.records))
+        big.write_bytes(Corpus().lines("mixed", 25 * arguments.records) * 5)
         two_workers(big, arguments.rounds)
         cold_start()
 
