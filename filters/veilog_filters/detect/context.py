@@ -52,12 +52,13 @@ class ContextWords:
         self.words = [word.lower() for word in words]
         self.are_plain = all(word.strip() and "σ" not in word and "ς" not in word for word in self.words)
 
-    def are_in(self, lowered: str) -> bool:
-        """Whether any of them is in a text in lower case. (Seven searches for a word are faster than one for seven.)"""
-        return any(word in lowered for word in self.words)
-
-    def __bool__(self) -> bool:
-        return bool(self.words)
+    def are_in(self, lowered: str, start: int = 0, end: int | None = None) -> bool:
+        """Whether any of them is in a text in lower case, or in a part of it."""
+        # Seven searches for a word are faster than one for seven; a generator would take longer than they do.
+        for word in self.words:  # noqa: SIM110
+            if lowered.find(word, start, end) >= 0:
+                return True
+        return False
 
 
 class ContextRule:
@@ -93,7 +94,7 @@ class ContextRule:
         lowered: str | None = None
         mentioned: dict[ContextWords, bool] = {}
         for result, context in found:
-            if not context or result.score >= LemmaContextAwareEnhancer.MAX_SCORE:
+            if not context.words or result.score >= LemmaContextAwareEnhancer.MAX_SCORE:
                 continue
             if lowered is None:
                 lowered = text.lower()
@@ -125,8 +126,8 @@ class ContextRule:
         if end is None:
             return None
         # Most of the time no context word is as near as that, and nothing has to be sought in the pieces.
-        is_near = context.are_in(lowered[low:end])
-        unclear = is_near and context.are_in(lowered[start - len(head) : end])
+        is_near = context.are_in(lowered, low, end)
+        unclear = is_near and context.are_in(lowered, start - len(head), end)
         certain, possible = 0, 1 + len(head)
         for part in reversed(pieces):
             word = self.tokenizer.plain_word(part)

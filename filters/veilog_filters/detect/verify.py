@@ -191,7 +191,7 @@ class _PatternRecognizer(_Recognizer):
         self._patterns = [
             _Pattern(pattern.regex, flags, pattern.score, is_known)
             for pattern in _patterns(recognizer)
-            if self._validates or (context_rule.best(pattern.score) if self.context else pattern.score) >= threshold
+            if self._validates or (context_rule.best(pattern.score) if self.context.words else pattern.score) >= threshold
         ]
         self.expressions = [pattern.expression for pattern in self._patterns]
         # A weak match removes only weaker ones in its recognizer, which need the same words.
