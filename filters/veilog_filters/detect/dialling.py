@@ -135,7 +135,11 @@ class Region:
     def has_type(self, national: str) -> bool:
         """Whether a national number is of some type here."""
         length = len(national)
-        return length in self.lengths and bool(self.is_general(national)) and bool(self._kinds(length)(national))
+        return (
+            length in self.lengths
+            and self.is_general(national) is not None
+            and self._kinds(length)(national) is not None
+        )
 
     def needs_prefix(self, national: str) -> bool:
         """Whether a national number is always written with the national prefix."""
@@ -207,7 +211,10 @@ class Country:
             return self.main.has_type(national)
         if not self._is_led.match(national):
             # Most of 25 regions in North America have leading digits, and most numbers have none of them.
-            return any(region.has_type(national) for region in self._others)
+            for region in self._others:  # noqa: SIM110 - a generator takes longer than most answers
+                if region.has_type(national):
+                    return True
+            return False
         for region in self._regions:
             if region.leading_digits is not None:
                 if region.is_led(national):

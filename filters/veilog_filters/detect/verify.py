@@ -25,8 +25,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable
+from typing import Any, Final
 
 import regex
 from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult, predefined_recognizers
@@ -74,7 +74,7 @@ class _Pattern:
         bounded = not self._crosses or 0 < self._most <= _MAX_WINDOW_CHARS
         self._has_windows = self._behind > 0 and bounded
 
-    def matches(self, text: str, ends: list[int] | None, deadline: float) -> Iterator[regex.Match[str]]:
+    def matches(self, text: str, ends: list[int] | None, deadline: float) -> list[regex.Match[str]]:
         """Exactly the matches of ``finditer`` over the whole text.
 
         Args:
@@ -86,21 +86,29 @@ class _Pattern:
             TimeoutError: the deadline has passed.
         """
         if ends is None or not self._has_windows:
-            yield from self._compiled.finditer(text, timeout=_remaining(deadline))
-            return
+            return list(self._compiled.finditer(text, timeout=_remaining(deadline)))
+        found: list[regex.Match[str]] = []
         last = 0
         for first, stop, limit in self._windows(text, ends):
             remaining, first = _remaining(deadline), max(first, last)
-            # The timeout takes thrice the time of the search, and most windows are a word.
-            timeout = None if limit - first <= self._untimed_chars else remaining
-            for match in self._compiled.finditer(text, first, limit, timeout=timeout):
+            if limit - first <= self._untimed_chars:
+                # The timeout takes thrice the time of the search, and most windows are a word.
+                matches = self._compiled.finditer(text, first, limit)
+            else:
+                matches = self._compiled.finditer(text, first, limit, timeout=remaining)
+            for match in matches:
                 if match.start() >= stop:
                     break
                 last = match.end()
-                yield match
+                found.append(match)
+                if last >= stop:
+                    # Most windows end with their match: no other is sought behind it.
+                    break
+        return found
 
-    def _windows(self, text: str, ends: list[int]) -> Iterator[tuple[int, int, int]]:
+    def _windows(self, text: str, ends: list[int]) -> list[tuple[int, int, int]]:
         """Where matches can start (from, to) and how far attempts from there can look, without overlap."""
+        windows: list[tuple[int, int, int]] = []
         first = stop = -1
         limit = left = 0
         right = -1
@@ -117,11 +125,12 @@ class _Pattern:
                     start, new_limit = max(start, end - self._most), min(new_limit, end + self._most)
             if start > stop:
                 if stop > 0:
-                    yield max(first, 0), stop, limit + self._behind
+                    windows.append((max(first, 0), stop, limit + self._behind))
                 first = start
             stop, limit = end, new_limit
         if stop > 0:
-            yield max(first, 0), stop, limit + self._behind
+            windows.append((max(first, 0), stop, limit + self._behind))
+        return windows
 
 
 def _unbroken(text: str, end: int, low: int) -> tuple[int, int]:
@@ -134,13 +143,6 @@ def _unbroken(text: str, end: int, low: int) -> tuple[int, int]:
     return low, behind.start() if behind else len(text)
 
 
-class _Found(NamedTuple):
-    """A result and the recognizer it comes from."""
-
-    result: RecognizerResult
-    recognizer: _Recognizer
-
-
 class _Recognizer:
     """One of Presidio's recognizers. The base class runs it as it is, on every text."""
 
@@ -149,7 +151,8 @@ class _Recognizer:
         self.context = ContextWords(recognizer.context or [])
         self.expressions: list[Expression | None] = []
         self.needed_context: list[tuple[str, ...]] = []
-        self.metadata = {
+        self._entity = recognizer.supported_entities[0] if recognizer.supported_entities else ""
+        self._metadata = {
             RecognizerResult.RECOGNIZER_NAME_KEY: str(recognizer.name),  # type: ignore[has-type]
             RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: recognizer.id,
         }
@@ -173,8 +176,7 @@ class _Recognizer:
         return self.recognizer.analyze(text, entities, lazy_artifacts(engine, text)) or []
 
     def _result(self, start: int, end: int, score: float) -> RecognizerResult:
-        entity = self.recognizer.supported_entities[0]
-        return RecognizerResult(entity, start, end, score, recognition_metadata=self.metadata)
+        return RecognizerResult(self._entity, start, end, score, recognition_metadata=self._metadata)
 
 
 class _PatternRecognizer(_Recognizer):
@@ -191,7 +193,8 @@ class _PatternRecognizer(_Recognizer):
         self._patterns = [
             _Pattern(pattern.regex, flags, pattern.score, is_known)
             for pattern in _patterns(recognizer)
-            if self._validates or (context_rule.best(pattern.score) if self.context.words else pattern.score) >= threshold
+            if self._validates
+            or (context_rule.best(pattern.score) if self.context.words else pattern.score) >= threshold
         ]
         self.expressions = [pattern.expression for pattern in self._patterns]
         # A weak match removes only weaker ones in its recognizer, which need the same words.
@@ -343,15 +346,15 @@ class Verifier:
             DetectorTimeout: it took too long. Treat the whole text as found.
         """
         deadline = time.monotonic() + self._timeout_secs
+        found: list[tuple[RecognizerResult, ContextWords]] = []
         try:
-            found = [
-                _Found(result, self._recognizers[index])
-                for index, places in self._places(hits).items()
-                for result in self._recognizers[index].find(text, places, self._blank, deadline)
-            ]
+            for index, places in self._places(hits).items():
+                recognizer = self._recognizers[index]
+                results = recognizer.find(text, places, self._blank, deadline)
+                found += [(result, recognizer.context) for result in results]
         except TimeoutError:
             raise DetectorTimeout from None
-        self._context_rule(text, [(result, recognizer.context) for result, recognizer in found])
+        self._context_rule(text, found)
         results = [result for result, _ in found if result.score and result.score >= self._threshold]
         results = _without_duplicates(results)
         return sorted(Finding(r.start, r.end, r.entity_type, r.score) for r in results)
