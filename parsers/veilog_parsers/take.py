@@ -206,9 +206,11 @@ def _pruned(value: Any, levels: int) -> Any:
     if type(value) is dict:
         kept = {}
         for key, item in value.items():
-            inner = _pruned(item, levels - 1) if type(item) in _CONTAINERS else item
-            if inner is not None:
-                kept[key] = inner
+            # What a parser has emptied is most of what is left.
+            if type(item) in _CONTAINERS:
+                item = _pruned(item, levels - 1) if item else None
+            if item is not None:
+                kept[key] = item
         return kept or None
     # An item that was consumed leaves a null, so that the others keep their places.
     items = [_pruned(item, levels - 1) if type(item) in _CONTAINERS else item for item in value]

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from veilog_parsers.event import Operation, Role
 from veilog_parsers.record import Fields
-from veilog_parsers.take import dicts, discard, discard_known, known, peek, take_count, take_identifier, take_str
+from veilog_parsers.take import dicts, discard_known, known, peek, take_count, take_identifier, take_str
 from veilog_parsers.times import take_time
 from veilog_parsers.wire import flat
 from veilog_parsers.wire.exchange import Exchange
@@ -62,6 +62,8 @@ _USAGE_DETAILS: Final = known(
     queue_time reasoning_tokens search_context_size seconds total_time type
     """
 )
+_BESIDE_MESSAGES: Final = known("documents input instructions prediction prompt suffix tool_results variables")
+"""Where a request says something, but for its messages: most chats have nothing else."""
 _IDS: Final = known("user safety_identifier user_security_context conversation previous_response_id")
 _DATUM_BOOKKEEPING: Final = known("b64_json embedding index object url")
 _VERDICT: Final = known("categories category_applied_input_types category_scores flagged")
@@ -72,6 +74,17 @@ def read_request(body: Fields, exchange: Exchange) -> None:
     exchange.operation = exchange.operation or _operation(body)
     exchange.requested_model = take_identifier(body, "model")
     _read_ids(body, exchange)
+    if _BESIDE_MESSAGES.isdisjoint(body):
+        ask_turns(body.get("messages"), exchange)
+    else:
+        _read_said(body, exchange)
+    discard_known(body, _CONFIGURATION)
+    # OpenRouter: whether the usage is wanted.
+    body.pop("usage", None)
+
+
+def _read_said(body: Fields, exchange: Exchange) -> None:
+    """What a request says, in the order in which the model sees it."""
     ask_content(body, "instructions", Role.SYSTEM, exchange)
     ask_documents(body, exchange)
     ask_turns(body.get("messages"), exchange)
@@ -84,9 +97,6 @@ def read_request(body: Fields, exchange: Exchange) -> None:
     _read_variables(body, exchange)
     ask_content(body, "suffix", Role.USER, exchange)
     ask_content(body, "prediction", Role.ASSISTANT, exchange)
-    discard_known(body, _CONFIGURATION)
-    # OpenRouter: whether the usage is wanted.
-    discard(body, "usage")
 
 
 def read_response(body: Fields, exchange: Exchange) -> None:
