@@ -28,7 +28,7 @@ from veilog_filters.detect.cache import CachingDetector, FindingsCache
 from veilog_filters.detect.finding import Finding
 from veilog_filters.detect.patterns import ADDRESSES, SECRETS
 
-_FORMAT: Final = 3
+_FORMAT: Final = 4
 """Raise it when expressions are made differently from the same patterns."""
 
 _LIBRARIES: Final = ("hyperscan", "presidio-analyzer", "phonenumbers", "regex")
@@ -193,7 +193,7 @@ class FastDetector:
         if self._verifier is None:
             self._verifier = self._build_verifier()
             _keep_for_good()
-            if _digest(self._verifier.expressions) != self._digest:
+            if _digest(self._verifier.sources) != self._digest:
                 # The cache file is of another Presidio that has the same version: somebody works on it.
                 stored = self._compile()
                 self._use(stored, prefilter.prefilter_of(stored))
@@ -245,8 +245,8 @@ class FastDetector:
             prefilter.compile_all(verifier.expressions),
             {
                 "names": verifier.names,
-                "size": len(verifier.expressions),
-                "digest": _digest(verifier.expressions),
+                "size": len(verifier.sources),
+                "digest": _digest(verifier.sources),
                 "always": verifier.runs_always,
                 "context": context,
                 "entities": verifier.entities,
@@ -280,8 +280,8 @@ def _keep_for_good() -> None:
     gc.freeze()
 
 
-def _digest(expressions: list[prefilter.Expression | None]) -> str:
-    return hashlib.sha256(repr(expressions).encode()).hexdigest()
+def _digest(sources: list[tuple[str, int]]) -> str:
+    return hashlib.sha256(repr(sources).encode()).hexdigest()
 
 
 def _key(options: Detect) -> str:

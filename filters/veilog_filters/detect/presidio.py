@@ -204,7 +204,7 @@ class PresidioDetector:
         _raise_on_timeout(options.timeout_secs)
         self._options = options
         self.blank = BlankNlpEngine()
-        engine = self._new_engine()
+        engine = self.blank if options.ner is None else _ner_engine(options)
         registry = RecognizerRegistryProvider(
             registry_configuration={"supported_languages": [LANGUAGE]}
         ).create_recognizer_registry()

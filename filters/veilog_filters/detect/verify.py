@@ -26,7 +26,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable
-from typing import Any, Final
+from functools import cached_property
+from typing import Any, Final, NamedTuple
 
 import regex
 from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult, predefined_recognizers
@@ -63,16 +64,31 @@ class _Pattern:
 
     def __init__(self, pattern: str, flags: int, score: float, is_known: bool) -> None:
         self.score = score
+        self.source = (pattern, flags)
         self._untimed_chars = _UNTIMED_CHARS if is_known else 0
-        self._compiled = regex.compile(pattern, flags=flags)
-        shape = shape_of(pattern, flags)
-        self.expression = expression_of(shape, flags)
-        self._crosses = shape is None or shape.crosses_whitespace
-        self._most = shape.max_chars if shape and shape.max_chars else 0
-        self._behind = shape.reach_chars + 1 if shape and shape.reach_chars is not None else 0
-        # Either white space or a longest match must bound the windows.
-        bounded = not self._crosses or 0 < self._most <= _MAX_WINDOW_CHARS
-        self._has_windows = self._behind > 0 and bounded
+
+    @property
+    def expression(self) -> Expression | None:
+        """What the prefilter must look for; None if it can't."""
+        return expression_of(shape_of(*self.source), self.source[1])
+
+    # Most patterns of Presidio's never match anything: what the others need is made when it is needed.
+    @cached_property
+    def _compiled(self) -> regex.Pattern[str]:
+        pattern, flags = self.source
+        return regex.compile(pattern, flags=flags)
+
+    @cached_property
+    def _bounds(self) -> _Bounds | None:
+        """What bounds the windows; None if nothing does."""
+        shape = shape_of(*self.source)
+        if shape is None or shape.reach_chars is None:
+            return None
+        most = shape.max_chars or 0
+        # Either white space or a longest match must.
+        if shape.crosses_whitespace and not 0 < most <= _MAX_WINDOW_CHARS:
+            return None
+        return _Bounds(most, shape.reach_chars + 1, shape.crosses_whitespace)
 
     def matches(self, text: str, ends: list[int] | None, deadline: float) -> list[regex.Match[str]]:
         """Exactly the matches of ``finditer`` over the whole text.
@@ -85,11 +101,12 @@ class _Pattern:
         Raises:
             TimeoutError: the deadline has passed.
         """
-        if ends is None or not self._has_windows:
+        bounds = self._bounds
+        if ends is None or bounds is None:
             return list(self._compiled.finditer(text, timeout=_remaining(deadline)))
         found: list[regex.Match[str]] = []
         last = 0
-        for first, stop, limit in self._windows(text, ends):
+        for first, stop, limit in _windows(text, ends, bounds):
             remaining, first = _remaining(deadline), max(first, last)
             if limit - first <= self._untimed_chars:
                 # The timeout takes thrice the time of the search, and most windows are a word.
@@ -106,31 +123,47 @@ class _Pattern:
                     break
         return found
 
-    def _windows(self, text: str, ends: list[int]) -> list[tuple[int, int, int]]:
-        """Where matches can start (from, to) and how far attempts from there can look, without overlap."""
-        windows: list[tuple[int, int, int]] = []
-        first = stop = -1
-        limit = left = 0
-        right = -1
-        for end in ends:
-            if self._crosses:
-                start, new_limit = end - self._most, end + self._most
-            else:
-                if end > right:
-                    if text[end - 1] in WHITESPACE:
-                        continue
-                    left, right = _unbroken(text, end, max(right, 0))
-                start, new_limit = left, right
-                if self._most:
-                    start, new_limit = max(start, end - self._most), min(new_limit, end + self._most)
-            if start > stop:
-                if stop > 0:
-                    windows.append((max(first, 0), stop, limit + self._behind))
-                first = start
-            stop, limit = end, new_limit
-        if stop > 0:
-            windows.append((max(first, 0), stop, limit + self._behind))
-        return windows
+
+class _Bounds(NamedTuple):
+    """How far from the end of a match its window goes.
+
+    Attributes:
+        most: longest match in characters; 0 if there is no bound.
+        behind: how far behind a match an attempt can look.
+        crosses: whether a match can have white space in it.
+    """
+
+    most: int
+    behind: int
+    crosses: bool
+
+
+def _windows(text: str, ends: list[int], bounds: _Bounds) -> list[tuple[int, int, int]]:
+    """Where matches can start (from, to) and how far attempts from there can look, without overlap."""
+    most, behind, crosses = bounds
+    windows: list[tuple[int, int, int]] = []
+    first = stop = -1
+    limit = left = 0
+    right = -1
+    for end in ends:
+        if crosses:
+            start, new_limit = end - most, end + most
+        else:
+            if end > right:
+                if text[end - 1] in WHITESPACE:
+                    continue
+                left, right = _unbroken(text, end, max(right, 0))
+            start, new_limit = left, right
+            if most:
+                start, new_limit = max(start, end - most), min(new_limit, end + most)
+        if start > stop:
+            if stop > 0:
+                windows.append((max(first, 0), stop, limit + behind))
+            first = start
+        stop, limit = end, new_limit
+    if stop > 0:
+        windows.append((max(first, 0), stop, limit + behind))
+    return windows
 
 
 def _unbroken(text: str, end: int, low: int) -> tuple[int, int]:
@@ -144,18 +177,29 @@ def _unbroken(text: str, end: int, low: int) -> tuple[int, int]:
 
 
 class _Recognizer:
-    """One of Presidio's recognizers. The base class runs it as it is, on every text."""
+    """One of Presidio's recognizers. The base class runs it as it is, on every text.
+
+    Attributes:
+        context: its context words.
+        sources: what its expressions are made of.
+        needed_context: by expression, see ``Verifier``.
+    """
 
     def __init__(self, recognizer: EntityRecognizer) -> None:
         self.recognizer = recognizer
         self.context = ContextWords(recognizer.context or [])
-        self.expressions: list[Expression | None] = []
+        self.sources: list[tuple[str, int]] = []
         self.needed_context: list[tuple[str, ...]] = []
         self._entity = recognizer.supported_entities[0] if recognizer.supported_entities else ""
         self._metadata = {
             RecognizerResult.RECOGNIZER_NAME_KEY: str(recognizer.name),  # type: ignore[has-type]
             RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: recognizer.id,
         }
+
+    @property
+    def expressions(self) -> list[Expression | None]:
+        """What the prefilter must look for."""
+        return []
 
     def find(
         self,
@@ -196,10 +240,15 @@ class _PatternRecognizer(_Recognizer):
             if self._validates
             or (context_rule.best(pattern.score) if self.context.words else pattern.score) >= threshold
         ]
-        self.expressions = [pattern.expression for pattern in self._patterns]
+        self.sources = [pattern.source for pattern in self._patterns]
         # A weak match removes only weaker ones in its recognizer, which need the same words.
         needs = tuple(self.context.words) if self.context.are_plain and not self._validates else ()
         self.needed_context = [needs if pattern.score < threshold else () for pattern in self._patterns]
+
+    @property
+    def expressions(self) -> list[Expression | None]:
+        """What the prefilter must look for."""
+        return [pattern.expression for pattern in self._patterns]
 
     def find(
         self,
@@ -255,8 +304,14 @@ class _Phone(_Recognizer):
     def __init__(self, recognizer: PhoneRecognizer, least: Least) -> None:
         super().__init__(recognizer)
         self._find = PhoneFinder(recognizer.supported_regions, least)
-        self.expressions = [Expression(*gate(least), int(regex.IGNORECASE), once=True)]
+        self._gate = Expression(*gate(least), int(regex.IGNORECASE), once=True)
+        self.sources = [(self._gate.narrow, self._gate.flags)]
         self.needed_context = [()]
+
+    @property
+    def expressions(self) -> list[Expression | None]:
+        """What the prefilter must look for."""
+        return [self._gate]
 
     def find(
         self,
@@ -279,7 +334,7 @@ class Verifier:
 
     Attributes:
         names: what detects, with versions.
-        expressions: what the prefilter must look for; None for what must always be tried.
+        sources: what the expressions are made of.
         needed_context: by expression, lower-case words of which one must be in a text for a match to reach the
             threshold; empty where a match does without.
         entities: by expression, the types of its findings.
@@ -303,18 +358,23 @@ class Verifier:
         self._blank = reference.blank
         wanted = set(reference.engine.registry.get_recognizers(language=LANGUAGE, entities=reference.entities))
         self._recognizers = [self._known(r) for r in reference.engine.registry.recognizers if r in wanted]
-        self.expressions: list[Expression | None] = []
+        self.sources: list[tuple[str, int]] = []
         self.needed_context: list[tuple[str, ...]] = []
         self.entities: list[list[str]] = []
         self._owners: list[tuple[int, int]] = []
         self._always: list[int] = []
         for index, recognizer in enumerate(self._recognizers):
-            self.expressions += recognizer.expressions
+            self.sources += recognizer.sources
             self.needed_context += recognizer.needed_context
-            self.entities += [list(recognizer.recognizer.supported_entities)] * len(recognizer.expressions)
-            self._owners += [(index, number) for number in range(len(recognizer.expressions))]
+            self.entities += [list(recognizer.recognizer.supported_entities)] * len(recognizer.sources)
+            self._owners += [(index, number) for number in range(len(recognizer.sources))]
             if type(recognizer) is _Recognizer:
                 self._always.append(index)
+
+    @property
+    def expressions(self) -> list[Expression | None]:
+        """What the prefilter must look for; None for what must always be tried."""
+        return [expression for recognizer in self._recognizers for expression in recognizer.expressions]
 
     @property
     def runs_always(self) -> bool:
