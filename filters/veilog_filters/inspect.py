@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any, Final, Protocol, cast
 
 import orjson
 
@@ -95,14 +95,32 @@ class Coverage:
 
 @dataclasses.dataclass(slots=True)
 class Inspection:
-    """What was found in one event's prompt and response, and how completely all its texts were seen."""
+    """What was found in one event's prompt and response.
+
+    Attributes:
+        prompt: texts by message and part.
+        response: likewise.
+        coverage: how completely the detectors saw the event's texts.
+        unverified: candidates, and where their findings belong; empty when the inspection is complete.
+    """
 
     prompt: list[list[Inspected]]
     response: list[list[Inspected]]
     coverage: Coverage = dataclasses.field(default_factory=Coverage)
+    unverified: list[tuple[Any, list[Finding]]] = dataclasses.field(default_factory=list)
+
+    def check(self) -> None:
+        """Make sure that nobody takes a text for clean that was not read.
+
+        Raises:
+            RuntimeError: the inspection is not complete.
+        """
+        if self.unverified:
+            raise RuntimeError("an inspection was not completed")
 
     def side(self, messages: list[list[Inspected]]) -> list[Inspected]:
         """All texts of one side."""
+        self.check()
         texts: list[Inspected] = []
         for parts in messages:
             for part in parts:
@@ -122,6 +140,14 @@ def counts(texts: list[Inspected]) -> dict[str, int]:
     return dict(sorted(found.items())) if found else found
 
 
+class _TwoSteps(Protocol):
+    """A detector that can first look at a text and verify later what it has seen: see ``detect.fast``."""
+
+    def look(self, text: str) -> list[Finding] | Any: ...
+
+    def verify(self, candidate: Any) -> list[Finding]: ...
+
+
 class Inspector:
     """Runs the detector over texts, trees and events.
 
@@ -139,16 +165,44 @@ class Inspector:
         self._detect_in_field: Callable[[str, str], list[Finding]] | None = getattr(detector, "in_field", None)
         self._begin: Callable[[], None] | None = getattr(detector, "begin", None)
         self._read_ahead: Callable[[list[tuple[str, str]]], None] | None = getattr(detector, "read_ahead", None)
+        self._steps: _TwoSteps | None = cast("_TwoSteps", detector) if hasattr(detector, "look") else None
+        self._unverified: list[tuple[Any, list[Finding]]] | None = None
         self._max_text_bytes = max_text_bytes
         self._max_depth = max_depth
 
     def __call__(self, event: AuditEvent) -> Inspection:
         """Inspect every message part of an event. ``coverage`` starts anew and goes on over texts inspected later."""
+        inspection = self.look(event)
+        self.verify(inspection)
+        return inspection
+
+    def look(self, event: AuditEvent) -> Inspection:
+        """As when called, but for what takes long: ``verify`` completes it.
+
+        Who has several events looks at all of them first: see ``pipeline``.
+        """
         self.coverage = Coverage()
         if self._begin is not None:
             self._begin()
         self._announce(lambda inspector: inspector(event))
-        return self._event(event)
+        self._unverified = None if self._steps is None else []
+        try:
+            inspection = self._event(event)
+            inspection.unverified = self._unverified or []
+        finally:
+            self._unverified = None
+        return inspection
+
+    def verify(self, inspection: Inspection) -> None:
+        """Complete an inspection."""
+        if self._steps is None:
+            return
+        for candidate, findings in inspection.unverified:
+            try:
+                findings += self._steps.verify(candidate)
+            except DetectorTimeout:
+                findings.append(self._timed_out(candidate.text, inspection.coverage))
+        inspection.unverified = []
 
     def _announce(self, walk: Callable[[Inspector], object]) -> None:
         """Tell the detector, if it wants to know, which texts a walk over them will ask about."""
@@ -166,6 +220,7 @@ class Inspector:
 
     def resume(self, inspection: Inspection) -> None:
         """Texts inspected from now on are of the same event again."""
+        inspection.check()
         self.coverage = inspection.coverage
 
     def _messages(self, messages: list[Message], side: str) -> list[list[Inspected]]:
@@ -203,22 +258,35 @@ class Inspector:
         try:
             return Inspected(text, self._detect_other(text, expected))
         except DetectorTimeout:
-            self.coverage.timed_out_texts += 1
-            return Inspected(text, [Finding(0, len(text), TIMED_OUT, 1.0)])
+            return Inspected(text, [self._timed_out(text, self.coverage)])
 
     def _findings(self, text: str, field: str) -> list[Finding]:
+        """What is found in a text; while an event is looked at, what will have been found when it is verified."""
         if not text:
             return []
+        if self._unverified is None or self._steps is None:
+            return self._findings_now(text, field)
+        looked = self._steps.look(text)
+        if isinstance(looked, list):
+            return looked
+        findings: list[Finding] = []
+        self._unverified.append((looked, findings))
+        return findings
+
+    def _findings_now(self, text: str, field: str) -> list[Finding]:
         try:
             return self._detect(text) if self._detect_in_field is None else self._detect_in_field(text, field)
         except DetectorTimeout:
-            self.coverage.timed_out_texts += 1
-            return [Finding(0, len(text), TIMED_OUT, 1.0)]
+            return [self._timed_out(text, self.coverage)]
+
+    def _timed_out(self, text: str, coverage: Coverage) -> Finding:
+        coverage.timed_out_texts += 1
+        return Finding(0, len(text), TIMED_OUT, 1.0)
 
     def _long_text(self, text: str, size: int, field: str) -> Inspected:
         kept = text.encode("utf-8", "replace")[: self._max_text_bytes].decode("utf-8", "ignore")
         cut = len(kept)
-        found = self._findings(text[: cut + OVERLAP_CHARS], field)
+        found = self._findings_now(text[: cut + OVERLAP_CHARS], field)
         findings = [f._replace(end=min(f.end, cut)) for f in found if f.start < cut]
         truncated_bytes = size - len(kept.encode("utf-8", "replace"))
         self.coverage.truncated_bytes += truncated_bytes
@@ -260,7 +328,7 @@ class Inspector:
     def _number(self, value: float) -> Any:
         digits = str(int(value)) if float(value).is_integer() else ""
         if len(digits) in _CARD_DIGITS:
-            cards = [finding for finding in self._findings(digits, NAME) if finding.entity == _CARD]
+            cards = [finding for finding in self._findings_now(digits, NAME) if finding.entity == _CARD]
             if cards:
                 return Inspected(digits, cards)
         return value

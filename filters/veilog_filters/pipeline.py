@@ -1,6 +1,6 @@
 """The way of a record, from a decoded value to the objects that may leave.
 
-    parse -> identify -> inspect -> classify -> fingerprint -> redact -> encode
+    parse -> identify -> inspect -> verify -> classify -> fingerprint -> redact -> encode
 
 One direction; no stage calls back. Records go in small batches, all of them through a stage before any goes through
 the next: then the code of a stage is in the processor's caches, which takes a sixth off what a record costs
@@ -176,8 +176,9 @@ class Pipeline:
         # What the stages after parse are called in metrics, what is said of an event that fails there, and the work.
         self._batch_events = BATCH_RECORDS if self.ner is None else 1  # what a model may do is counted event by event
         self._stages: tuple[tuple[str, ErrorType, Callable[[_Job], None]], ...] = (
-            ("fingerprint", ErrorType.FINGERPRINT_FAILED, self._identify),
-            ("inspect", ErrorType.DETECTOR_FAILED, self._inspect),
+            ("identify", ErrorType.FINGERPRINT_FAILED, self._identify),
+            ("inspect", ErrorType.DETECTOR_FAILED, self._look),
+            ("verify", ErrorType.DETECTOR_FAILED, self._verify),
             ("classify", ErrorType.CLASSIFIER_FAILED, self._label),
             ("fingerprint", ErrorType.FINGERPRINT_FAILED, self._fingerprint),
             ("redact", ErrorType.REDACTION_FAILED, self._clean),
@@ -316,8 +317,11 @@ class Pipeline:
         running.update(raw)
         return CleanText(running.hexdigest()[:32])
 
-    def _inspect(self, job: _Job) -> None:
-        job.inspection = self.inspect(job.event)
+    def _look(self, job: _Job) -> None:
+        job.inspection = self.inspect.look(job.event)
+
+    def _verify(self, job: _Job) -> None:
+        self.inspect.verify(job.inspection)
 
     def _label(self, job: _Job) -> None:
         event, inspection = job.event, job.inspection

@@ -11,11 +11,11 @@ import orjson
 import pytest
 
 from samples import config_with, golden_pipeline, samples
-from veilog_filters.detect.finding import DetectorTimeout, Finding
+from veilog_filters.detect.finding import Detector, DetectorTimeout, Finding
 from veilog_filters.metrics import Counts
 from veilog_filters.pipeline import BATCH_BYTES, BATCH_RECORDS, Damaged, Pipeline, batches, size_of
 from veilog_parsers.errors import ErrorType
-from veilog_parsers.event import CleanText
+from veilog_parsers.event import AuditEvent, CleanText
 from veilog_parsers.record import RawRecord
 
 TIMES_OUT, FAILS, LONG = "this one hangs", "this one fails", "long " * 1000
@@ -35,9 +35,25 @@ def detector(text: str) -> list[Finding]:
     return [Finding(start, start + 3, "PERSON", 1.0) for start in range(len(text)) if text.startswith("Ann", start)]
 
 
-def pipeline() -> Pipeline:
+@dataclasses.dataclass
+class InTwoSteps:
+    """The same detector, which looks first and finds later."""
+
+    text: str = ""
+
+    def __call__(self, text: str) -> list[Finding]:
+        return detector(text)
+
+    def look(self, text: str) -> list[Finding] | InTwoSteps:
+        return [] if text == "nobody" else InTwoSteps(text)
+
+    def verify(self, candidate: InTwoSteps) -> list[Finding]:
+        return detector(candidate.text)
+
+
+def pipeline(detect: Detector = detector) -> Pipeline:
     sections = {"policy": {"content": "redacted", "unmapped": "redact"}, "detect": {"max_text_bytes": 1000}}
-    return Pipeline(config_with(**sections), detector=detector)
+    return Pipeline(config_with(**sections), detector=detect)
 
 
 def mixture() -> list[RawRecord | Damaged]:
@@ -64,15 +80,18 @@ def mixture() -> list[RawRecord | Damaged]:
 
 
 def timeless(counts: Counts) -> dict[str, Any]:
-    fields = dataclasses.asdict(counts)
-    fields.pop("stage_seconds")
+    fields = {field.name: getattr(counts, field.name) for field in dataclasses.fields(counts)}
+    del fields["stage_seconds"]
+    # What fails when its texts are verified has been looked at before.
+    fields["stage_events"] = {stage: n for stage, n in counts.stage_events.items() if stage != "verify"}
     return fields
 
 
+@pytest.mark.parametrize("detect", [detector, InTwoSteps()], ids=["at_once", "in_two_steps"])
 @pytest.mark.parametrize("seed", range(5))
-def test_each_record_gives_what_it_gives_alone(seed: int) -> None:
+def test_each_record_gives_what_it_gives_alone(seed: int, detect: Detector) -> None:
     order = random.Random(seed).sample(range(len(mixture())), len(mixture()))
-    together, alone = pipeline(), pipeline()
+    together, alone = pipeline(detect), pipeline()
     got = together.batch([mixture()[index] for index in order])
     want = [alone(mixture()[index]) for index in order]
     assert got == want
@@ -103,6 +122,29 @@ def test_a_record_that_ends_badly_leaves_one_event_whatever_was_read_of_it() -> 
     assert good == again
     assert good[0]["kind"] == "ai_access"
     assert (event["kind"], event["error_type"]) == ("quarantine", "parser_failed")
+
+
+def test_an_inspection_that_was_not_completed_is_no_inspection() -> None:
+    inspect = pipeline(InTwoSteps()).inspect
+    event = next(iter(pipeline().registry.parse(record("Ann"))))
+    assert isinstance(event, AuditEvent)
+    inspection = inspect.look(event)
+    for use in (lambda: inspection.side(inspection.prompt), lambda: inspect.resume(inspection)):
+        with pytest.raises(RuntimeError):
+            use()
+    inspect.verify(inspection)
+    assert [text.findings for text in inspection.side(inspection.prompt)] == [[Finding(0, 3, "PERSON", 1.0)]]
+
+
+def test_a_text_that_comes_twice_in_a_batch_is_verified_once() -> None:
+    ours = Pipeline(config_with())
+    for text in ("mail ann@nordwind-ag.com", "mail ann@nordwind-ag.com, " * 200):
+        before = (ours.counts.cache_hits, ours.counts.cache_misses)
+        events = ours.batch([record(text), record(text), record(text)])
+        assert [event["findings"]["prompt"] for (event,) in events] == [events[0][0]["findings"]["prompt"]] * 3
+        assert events[0][0]["findings"]["prompt"]["EMAIL_ADDRESS"] in (1, 200)
+        hits, misses = (ours.counts.cache_hits - before[0], ours.counts.cache_misses - before[1])
+        assert (hits, misses) == (2, 3), "each was looked up before any was verified"
 
 
 def test_batches_are_bounded_in_records_and_bytes() -> None:

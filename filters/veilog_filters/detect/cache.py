@@ -75,6 +75,10 @@ class FindingsCache:
         self.hits += 1
         return list(found)
 
+    def get_again(self, key: bytes) -> list[Finding] | None:
+        """As ``get``, for a text that was looked up a moment ago: it is not counted as missed again."""
+        return self.get(key) if key in self._entries else None
+
     def put(self, key: bytes, findings: list[Finding]) -> None:
         """Remember the findings of a text. What takes more than a quarter of all room is not worth it."""
         size = _size(findings)

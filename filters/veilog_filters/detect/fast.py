@@ -19,7 +19,7 @@ import gc
 import hashlib
 import importlib.metadata
 import platform
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from veilog_filters import __version__
 from veilog_filters.config import Detect, Ner
@@ -109,6 +109,20 @@ class ReferenceDetector:
         """Nothing is left to do."""
 
 
+class Candidate(NamedTuple):
+    """A text in which something could match.
+
+    Attributes:
+        text: the text.
+        hits: what could match, and where.
+        key: under which its findings are remembered; None if they are not.
+    """
+
+    text: str
+    hits: prefilter.Hits
+    key: bytes | None
+
+
 class FastDetector:
     """Prefilter, cache and verification.
 
@@ -141,6 +155,11 @@ class FastDetector:
         Raises:
             DetectorTimeout: it took too long. Treat the whole text as found.
         """
+        looked = self.look(text)
+        return looked if isinstance(looked, list) else self.verify(looked)
+
+    def look(self, text: str) -> list[Finding] | Candidate:
+        """The findings of a text, or what ``verify`` needs to tell them. Few texts need it, and it takes longer."""
         # Digesting is faster than scanning, but only a long text is worth a place in the cache for being clean.
         key = self.cache.key(text) if self._remembers and len(text) > _LONG_CHARS else None
         if key is not None and (found := self.cache.get(key)) is not None:
@@ -149,10 +168,37 @@ class FastDetector:
         if hits is not None:
             hits = self._promising(text, hits)
         if hits is not None or self._always:
-            return self._find(text, hits, key)
+            return self._candidate(text, hits, key)
         if key is not None:
             self.cache.put(key, _NO_FINDINGS)
         return []
+
+    def _candidate(self, text: str, hits: prefilter.Hits | None, key: bytes | None) -> list[Finding] | Candidate:
+        if key is None and self._remembers:
+            key = self.cache.key(text)
+            if (found := self.cache.get(key)) is not None:
+                return found
+        return Candidate(text, hits or prefilter.NOTHING, key)
+
+    def verify(self, candidate: Candidate) -> list[Finding]:
+        """The findings of a text in which something could match, in the order of their start.
+
+        Raises:
+            DetectorTimeout: it took too long. Treat the whole text as found.
+        """
+        text, hits, key = candidate
+        # The same text may have been verified since it was looked at.
+        if key is not None and (known := self.cache.get_again(key)) is not None:
+            return known
+        if self._verifier is None:
+            before = self._scan
+            self.prepare()
+            if self._scan is not before:
+                hits = self._scan(text) or prefilter.NOTHING
+        found: list[Finding] = self._verifier(text, hits)
+        if key is not None:
+            self.cache.put(key, found)
+        return found
 
     def other_than(self, text: str, expected: frozenset[str]) -> list[Finding]:
         """The findings of a text but for those of expected entity types.
@@ -165,7 +211,9 @@ class FastDetector:
             hits = self._promising(text, hits)
         if not self._always and (hits is None or self._only(expected).issuperset((*hits.ends, *hits.whole))):
             return []
-        return [finding for finding in self._find(text, hits, None) if finding.entity not in expected]
+        looked = self._candidate(text, hits, None)
+        found = looked if isinstance(looked, list) else self.verify(looked)
+        return [finding for finding in found if finding.entity not in expected]
 
     def _only(self, expected: frozenset[str]) -> frozenset[int]:
         """The expressions that stand for nothing but some entity types."""
@@ -176,17 +224,6 @@ class FastDetector:
                 number for number, types in entities if expected.issuperset(types)
             )
         return known
-
-    def _find(self, text: str, hits: prefilter.Hits | None, key: bytes | None) -> list[Finding]:
-        """The findings of a text in which something could match, from the cache if it was seen before."""
-        if key is None and self._remembers:
-            key = self.cache.key(text)
-            if (found := self.cache.get(key)) is not None:
-                return found
-        found = self._verify(text, hits or prefilter.NOTHING)
-        if key is not None:
-            self.cache.put(key, found)
-        return found
 
     def prepare(self) -> None:
         """Import Presidio now."""
@@ -217,15 +254,6 @@ class FastDetector:
         ends = {number: ends for number, ends in hits.ends.items() if told.get(self._group[number], True)}
         whole = frozenset(number for number in hits.whole if told.get(self._group[number], True))
         return prefilter.Hits(ends, whole) if ends or whole else None
-
-    def _verify(self, text: str, hits: prefilter.Hits) -> list[Finding]:
-        if self._verifier is None:
-            before = self._scan
-            self.prepare()
-            if self._scan is not before:
-                hits = self._scan(text) or prefilter.NOTHING
-        found: list[Finding] = self._verifier(text, hits)
-        return found
 
     def _build_verifier(self) -> Any:
         from veilog_filters.detect.phone import Least
