@@ -192,7 +192,7 @@ class FastDetector:
             return known
         if self._verifier is None:
             before = self._scan
-            self.prepare()
+            self._load()
             if self._scan is not before:
                 hits = self._scan(text) or prefilter.NOTHING
         found: list[Finding] = self._verifier(text, hits)
@@ -226,7 +226,12 @@ class FastDetector:
         return known
 
     def prepare(self) -> None:
-        """Import Presidio now."""
+        """Import and compile now what the first texts would need."""
+        self._load()
+        self._verifier.prepare()
+
+    def _load(self) -> None:
+        """Import Presidio."""
         if self._verifier is None:
             self._verifier = self._build_verifier()
             _keep_for_good()

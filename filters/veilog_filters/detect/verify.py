@@ -72,7 +72,10 @@ class _Pattern:
         """What the prefilter must look for; None if it can't."""
         return expression_of(shape_of(*self.source), self.source[1])
 
-    # Most patterns of Presidio's never match anything: what the others need is made when it is needed.
+    def prepare(self) -> None:
+        """Make now what is made when it is needed: most patterns of Presidio's never match anything."""
+        _ = self._compiled, self._bounds
+
     @cached_property
     def _compiled(self) -> regex.Pattern[str]:
         pattern, flags = self.source
@@ -201,6 +204,9 @@ class _Recognizer:
         """What the prefilter must look for."""
         return []
 
+    def prepare(self) -> None:
+        """Make now what is made when it is needed."""
+
     def find(
         self,
         text: str,
@@ -249,6 +255,11 @@ class _PatternRecognizer(_Recognizer):
     def expressions(self) -> list[Expression | None]:
         """What the prefilter must look for."""
         return [pattern.expression for pattern in self._patterns]
+
+    def prepare(self) -> None:
+        """Make now what is made when it is needed."""
+        for pattern in self._patterns:
+            pattern.prepare()
 
     def find(
         self,
@@ -375,6 +386,11 @@ class Verifier:
     def expressions(self) -> list[Expression | None]:
         """What the prefilter must look for; None for what must always be tried."""
         return [expression for recognizer in self._recognizers for expression in recognizer.expressions]
+
+    def prepare(self) -> None:
+        """Make now what is made when it is needed."""
+        for recognizer in self._recognizers:
+            recognizer.prepare()
 
     @property
     def runs_always(self) -> bool:
