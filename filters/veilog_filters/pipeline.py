@@ -18,14 +18,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
-from veilog_filters.classify import ClassificationPolicy, Classifier, Evidence
+from veilog_filters.classify import ClassificationPolicy, Classifier, Evidence, Side, Verdict
 from veilog_filters.config import Config, defect_of, load_policy
 from veilog_filters.detect.fast import NamedDetector, detector_for
 from veilog_filters.detect.finding import Detector
 from veilog_filters.detect.ner import NerDetector
 from veilog_filters.encode import ENCODERS
 from veilog_filters.fingerprint import Fingerprinter, fingerprint, load_key
-from veilog_filters.inspect import Inspection, Inspector, counts
+from veilog_filters.inspect import Inspected, Inspection, Inspector, counts
 from veilog_filters.lookup import Departments
 from veilog_filters.metrics import Counts
 from veilog_filters.redact import Redactor
@@ -327,30 +327,32 @@ class Pipeline:
         event, inspection = job.event, job.inspection
         if event.kind is not Kind.AI_ACCESS:
             return
+        if not inspection.prompt and not inspection.response:
+            return
         findings, rules = Findings(), ClassificationRules()
-        categories: set[str] = set()
-        for side, messages in (("prompt", inspection.prompt), ("response", inspection.response)):
-            if not messages:
-                continue
-            texts = inspection.side(messages)
-            found = counts(texts)
-            verdict = self._classify(
-                Evidence(
-                    [text.text for text in texts],
-                    found,
-                    side,  # type: ignore[arg-type]
-                    event.source or "",
-                    event.user_department or "",
-                    event.model_department or "",
-                )
-            )
-            setattr(findings, side, found)
-            setattr(rules, side, [CleanText(rule) for rule in verdict.rules])
-            setattr(event, f"{side}_classification", verdict.level)
+        categories: set[CleanText] = set()
+        if inspection.prompt:
+            findings.prompt, verdict = self._judge("prompt", event, inspection.side(inspection.prompt))
+            rules.prompt, event.prompt_classification = list(verdict.rules), verdict.level
             categories.update(verdict.categories)
-        if inspection.prompt or inspection.response:
-            event.findings, event.classification_rules = findings, rules
-            event.data_categories = [CleanText(category) for category in sorted(categories)]
+        if inspection.response:
+            findings.response, verdict = self._judge("response", event, inspection.side(inspection.response))
+            rules.response, event.response_classification = list(verdict.rules), verdict.level
+            categories.update(verdict.categories)
+        event.findings, event.classification_rules, event.data_categories = findings, rules, sorted(categories)
+
+    def _judge(self, side: Side, event: AuditEvent, texts: list[Inspected]) -> tuple[dict[str, int], Verdict]:
+        """What was found in the texts of one side, and its label."""
+        found = counts(texts)
+        evidence = Evidence(
+            [text.text for text in texts],
+            found,
+            side,
+            event.source or "",
+            event.user_department or "",
+            event.model_department or "",
+        )
+        return found, self._classify(evidence)
 
     def _fingerprint(self, job: _Job) -> None:
         fingerprint(job.event, self.fingerprinter, self._previous, job.tenant)
