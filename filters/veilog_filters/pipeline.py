@@ -48,8 +48,9 @@ from veilog_parsers.registry import OTHER, Registry, Rejected
 T = TypeVar("T")
 
 BATCH_RECORDS: Final = 16
-"""Larger batches are not faster: then it is the texts that leave the caches."""
+"""Larger batches are not faster: then it is the records that leave the caches."""
 BATCH_BYTES: Final = 1_048_576
+"""A batch is complete when it has so many bytes of raw records: large ones have nothing to gain."""
 
 DROPPED_UNRECOGNIZED: Final = "unrecognized"
 DROPPED_EMPTY: Final = "no_events_inside"
@@ -96,18 +97,18 @@ class _Job:
     encoded: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def batches(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
+def batches(items: Iterable[T], bytes_of: Callable[[T], int]) -> Iterator[list[T]]:
     """Records in batches that a pipeline takes well; several large ones do not wait for each other.
 
     Args:
         items: records, or what has them.
-        size_of: how many bytes an item keeps in memory, see ``size_of``.
+        bytes_of: how many bytes an item holds, see ``size_of``.
     """
     batch: list[T] = []
     size = 0
     for item in items:
         batch.append(item)
-        size += size_of(item)
+        size += bytes_of(item)
         if len(batch) == BATCH_RECORDS or size >= BATCH_BYTES:
             yield batch
             batch, size = [], 0
@@ -173,8 +174,9 @@ class Pipeline:
         self._policy_name = CleanText(f"{config.policy.name} {policy.name}/{policy.version}")
         self.counts = Counts()
         self.counts.entities = self._redact.entities
+        # What a model may do, and has done, is counted event by event.
+        self._batch_events = BATCH_RECORDS if self.ner is None else 1
         # What the stages after parse are called in metrics, what is said of an event that fails there, and the work.
-        self._batch_events = BATCH_RECORDS if self.ner is None else 1  # what a model may do is counted event by event
         self._stages: tuple[tuple[str, ErrorType, Callable[[_Job], None]], ...] = (
             ("identify", ErrorType.FINGERPRINT_FAILED, self._identify),
             ("inspect", ErrorType.DETECTOR_FAILED, self._look),

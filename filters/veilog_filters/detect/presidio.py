@@ -268,7 +268,10 @@ class PresidioDetector:
             self.engine.nlp_engine = self._new_engine()
             self._words = len(self._language.vocab)
             self.renewals += 1
-            gc.collect()  # models are full of cycles, and two of them are a lot of memory
+            # Models are full of cycles, and two of them are a lot of memory. The old one may be among what ``fast`` has
+            # told the collector to keep.
+            gc.unfreeze()
+            gc.collect()
         with self._language.memory_zone():
             yield self.engine.nlp_engine
 
