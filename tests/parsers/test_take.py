@@ -23,6 +23,18 @@ def plain(value: Any) -> Any:
     return value.reveal() if isinstance(value, SensitiveText) else value
 
 
+@given(
+    st.one_of(
+        st.text(max_size=20),
+        st.text(st.sampled_from("ab9/- \t\x00\x1f\x7f\x85\u00a0\u2028\u200b\ud800é"), max_size=4),
+        st.integers(510, 514).map(lambda size: "x" * size),
+    )
+)
+def test_a_name_has_no_white_space_no_control_characters_and_an_end(value: str) -> None:
+    looks_so = 1 <= len(value) <= 512 and not any(c.isspace() or c <= "\x1f" or c == "\x7f" for c in value)
+    assert (take.identifier(value) is not None) == looks_so, ascii(value)
+
+
 @pytest.mark.parametrize(
     ("taker", "value", "taken"),
     [
