@@ -97,19 +97,25 @@ class _Job:
     encoded: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def batches(items: Iterable[T], bytes_of: Callable[[T], int]) -> Iterator[list[T]]:
+_LET_GO: Final = (AuditEvent(), Inspection([], []))
+
+
+def batches(
+    items: Iterable[T], bytes_of: Callable[[T], int], most: Callable[[], int] = lambda: BATCH_RECORDS
+) -> Iterator[list[T]]:
     """Records in batches that a pipeline takes well; several large ones do not wait for each other.
 
     Args:
         items: records, or what has them.
         bytes_of: how many bytes an item holds, see ``size_of``.
+        most: how many records the next batch may have.
     """
     batch: list[T] = []
     size = 0
     for item in items:
         batch.append(item)
         size += bytes_of(item)
-        if len(batch) == BATCH_RECORDS or size >= BATCH_BYTES:
+        if len(batch) >= most() or size >= BATCH_BYTES:
             yield batch
             batch, size = [], 0
     if batch:
@@ -129,6 +135,9 @@ class Pipeline:
         schema: name of the encoding that leaves.
         detector: replaces Presidio; for callers that have their own.
         config_path: the configuration's file, for errors that show only while building.
+
+    Attributes:
+        batch_records: how many records a batch may have to be taken as one.
 
     Raises:
         ConfigError: a key, a file, a model or an entity that the configuration names is not there.
@@ -175,12 +184,12 @@ class Pipeline:
         self.counts = Counts()
         self.counts.entities = self._redact.entities
         # What a model may do, and has done, is counted event by event.
-        self._batch_events = BATCH_RECORDS if self.ner is None else 1
+        self.batch_records = BATCH_RECORDS if self.ner is None else 1
         # What the stages after parse are called in metrics, what is said of an event that fails there, and the work.
         self._stages: tuple[tuple[str, ErrorType, Callable[[_Job], None]], ...] = (
-            ("identify", ErrorType.FINGERPRINT_FAILED, self._identify),
+            ("fingerprint", ErrorType.FINGERPRINT_FAILED, self._identify),
             ("inspect", ErrorType.DETECTOR_FAILED, self._look),
-            ("verify", ErrorType.DETECTOR_FAILED, self._verify),
+            ("inspect", ErrorType.DETECTOR_FAILED, self._verify),
             ("classify", ErrorType.CLASSIFIER_FAILED, self._label),
             ("fingerprint", ErrorType.FINGERPRINT_FAILED, self._fingerprint),
             ("redact", ErrorType.REDACTION_FAILED, self._clean),
@@ -216,9 +225,9 @@ class Pipeline:
                     if isinstance(job, _Job):
                         waiting.append(job)
                     # There are records with thousands of events.
-                    if len(waiting) == self._batch_events:
-                        self._finish(waiting)
-                        waiting = []
+                    if len(waiting) >= self.batch_records:
+                        batch, waiting = waiting, []
+                        self._finish(batch)
             except RecordError as error:
                 # The record as a whole cannot be opened: one event for it, whatever was read before that showed.
                 jobs[:] = [self._rejected(record, error.error_type)]
@@ -268,6 +277,7 @@ class Pipeline:
 
     def _finish(self, jobs: list[_Job]) -> None:
         """All stages after parse. What fails in one is in quarantine, and the others go on."""
+        everything, counted = jobs, set()
         for stage, failure, work in self._stages:
             start = time.perf_counter()
             for job in jobs:
@@ -279,8 +289,13 @@ class Pipeline:
                     # Deliberately unread: its message may quote the text.
                     self._fail(job, failure)
             self.counts.stage_seconds[stage] += time.perf_counter() - start  # type: ignore[assignment]  # typeshed counts in int
-            self.counts.stage_events[stage] += len(jobs)
+            if stage not in counted:
+                self.counts.stage_events[stage] += len(jobs)
+                counted.add(stage)
             jobs = [job for job in jobs if not job.encoded]
+        for job in everything:
+            # What is encoded waits for others, but without its texts.
+            job.event, job.inspection = _LET_GO
 
     def _fail(self, job: _Job, error_type: ErrorType) -> None:
         job.encoded = self._rejected(job.record, error_type, str(job.event.source), job.index)

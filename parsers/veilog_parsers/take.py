@@ -199,16 +199,14 @@ def remainder(fields: Fields, max_depth: int = 64) -> Fields:
 
 def _pruned(value: Any, levels: int) -> Any:
     """An object or array without what is empty; None if all is."""
-    if not value:
-        return None
     if levels == 0:
         return value
     if type(value) is dict:
         kept = {}
         for key, item in value.items():
-            # What a parser has emptied is most of what is left.
             if type(item) in _CONTAINERS:
-                item = _pruned(item, levels - 1) if item else None
+                # What a parser has emptied is most of what is left.
+                item = _pruned(item, levels - 1) if item or levels == 1 else None
             if item is not None:
                 kept[key] = item
         return kept or None

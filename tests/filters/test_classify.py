@@ -10,7 +10,7 @@ from veilog_filters.classify import ClassificationPolicy, Classifier, Evidence, 
 from veilog_filters.config import Config, load_policy
 from veilog_filters.errors import ConfigError
 from veilog_filters.yaml_file import parse
-from veilog_parsers.event import Level
+from veilog_parsers.event import CleanText, Level
 
 
 def policy(*rules: dict[str, Any], **fields: Any) -> ClassificationPolicy:
@@ -44,7 +44,9 @@ def test_the_highest_level_wins_and_all_matching_rules_are_named() -> None:
             rule("other", "restricted", {"keywords": ["plan"]}, "c"),
         )
     )
-    assert classify(evidence("a memo")) == Verdict(Level.RESTRICTED, ("a", "b"), ("low", "high"))
+    assert classify(evidence("a memo")) == Verdict(
+        Level.RESTRICTED, (CleanText("a"), CleanText("b")), (CleanText("low"), CleanText("high"))
+    )
 
 
 def test_a_matching_rule_can_lower_the_default() -> None:

@@ -9,16 +9,19 @@ import sys
 import time
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 import regex
+from presidio_analyzer.predefined_recognizers import EmailRecognizer, UsSsnRecognizer
 
 from veilog_filters.config import Detect
-from veilog_filters.detect import fast, prefilter
+from veilog_filters.detect import fast, prefilter, verify
 from veilog_filters.detect.fast import FastDetector, ReferenceDetector, detector_for
 from veilog_filters.detect.finding import DetectorTimeout
 from veilog_filters.detect.phone import Least, PhoneFinder
+from veilog_filters.detect.presidio import PresidioDetector
 from veilog_filters.detect.syntax import DIGIT, ODD, OTHER, SPACE, WORD, Fold, fold, shape_of
 
 if not prefilter.available():
@@ -249,6 +252,37 @@ def test_a_new_presidio_of_the_same_version_is_noticed(directory: Path) -> None:
     detector = FastDetector(SMALL)
     assert detector(MAIL) != []
     assert detector._digest != "old"
+
+
+def test_what_an_old_file_has_looked_at_is_looked_at_anew(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its expressions have other numbers: nothing may be verified by them, and nothing be remembered."""
+    options = Detect(entities=["EMAIL_ADDRESS", "US_SSN", "IP_ADDRESS"], secrets=False)
+    texts = [MAIL, "ssn 536-90-4399 social security", "from 192.168.17.4", MAIL * 2, f"{MAIL} {'x' * 3000}"]
+    with monkeypatch.context() as patch:
+        patch.setattr(UsSsnRecognizer, "PATTERNS", UsSsnRecognizer.PATTERNS[:1])
+        FastDetector(options)
+    detector, reference = FastDetector(options), PresidioDetector(options)
+    looked = [detector.look(text) for text in texts]
+    found = [seen if isinstance(seen, list) else detector.verify(seen) for seen in looked]
+    assert found == [detector(text) for text in texts] == [reference(text) for text in texts]
+    assert all(found)
+
+
+def test_a_text_s_time_is_spent_on_it_alone_and_on_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(function: Any, seconds: float) -> Any:
+        def wait(*arguments: Any) -> Any:
+            time.sleep(seconds)
+            return function(*arguments)
+
+        return wait
+
+    monkeypatch.setattr(verify._Pattern, "prepare", late(verify._Pattern.prepare, 0.5))
+    detector = FastDetector(SMALL.model_copy(update={"timeout_secs": 0.4}))
+    assert detector(MAIL) != [], "compiling is not the text's time"
+    monkeypatch.setattr(EmailRecognizer, "validate_result", late(EmailRecognizer.validate_result, 0.05))
+    assert detector(MAIL + ".") != []
+    with pytest.raises(DetectorTimeout):
+        detector(" ".join(f"{number}-{MAIL}" for number in range(100)))
 
 
 def test_the_name_of_a_file_depends_on_versions(monkeypatch: pytest.MonkeyPatch) -> None:

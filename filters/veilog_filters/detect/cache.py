@@ -76,8 +76,16 @@ class FindingsCache:
         return list(found)
 
     def get_again(self, key: bytes) -> list[Finding] | None:
-        """As ``get``, for a text that was looked up a moment ago: it is not counted as missed again."""
-        return self.get(key) if key in self._entries else None
+        """As ``get``, for a text that was looked up a moment ago: it counts as looked up once."""
+        if key not in self._entries:
+            return None
+        self.misses -= 1
+        return self.get(key)
+
+    def clear(self) -> None:
+        """Forget all findings."""
+        self._entries.clear()
+        self._bytes = 0
 
     def put(self, key: bytes, findings: list[Finding]) -> None:
         """Remember the findings of a text. What takes more than a quarter of all room is not worth it."""

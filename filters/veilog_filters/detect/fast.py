@@ -174,6 +174,12 @@ class FastDetector:
         return []
 
     def _candidate(self, text: str, hits: prefilter.Hits | None, key: bytes | None) -> list[Finding] | Candidate:
+        if self._verifier is None:
+            # Here and not when it is verified: what comes after this text must not be looked at by what is replaced.
+            before = self._scan
+            self._load()
+            if self._scan is not before:
+                hits = self._scan(text)
         if key is None and self._remembers:
             key = self.cache.key(text)
             if (found := self.cache.get(key)) is not None:
@@ -190,11 +196,6 @@ class FastDetector:
         # The same text may have been verified since it was looked at.
         if key is not None and (known := self.cache.get_again(key)) is not None:
             return known
-        if self._verifier is None:
-            before = self._scan
-            self._load()
-            if self._scan is not before:
-                hits = self._scan(text) or prefilter.NOTHING
         found: list[Finding] = self._verifier(text, hits)
         if key is not None:
             self.cache.put(key, found)
@@ -239,6 +240,7 @@ class FastDetector:
                 # The cache file is of another Presidio that has the same version: somebody works on it.
                 stored = self._compile()
                 self._use(stored, prefilter.prefilter_of(stored))
+                self.cache.clear()
 
     def _promising(self, text: str, hits: prefilter.Hits) -> prefilter.Hits | None:
         """Of what could match, what could reach the threshold too; None if nothing can.
@@ -306,8 +308,8 @@ class FastDetector:
 def _keep_for_good() -> None:
     """Tell the garbage collector that what there is now stays, once in a process.
 
-    Presidio and spaCy bring a hundred thousand objects. Walking through all of them takes 70 ms, and happens
-    every few thousand records.
+    Presidio and spaCy bring a hundred thousand objects. Walking through all of them takes 70 ms, and happens every few
+    thousand records. Who replaces a pipeline or a model takes it back (``gc.unfreeze``), for both are full of cycles.
     """
     gc.collect()
     gc.freeze()

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -93,25 +93,31 @@ class _Pattern:
             return None
         return _Bounds(most, shape.reach_chars + 1, shape.crosses_whitespace)
 
-    def matches(self, text: str, ends: list[int] | None, deadline: float) -> list[regex.Match[str]]:
-        """Exactly the matches of ``finditer`` over the whole text.
+    def find(
+        self,
+        text: str,
+        ends: list[int] | None,
+        deadline: float,
+        result_of: Callable[[regex.Match[str], float], RecognizerResult | None],
+    ) -> list[RecognizerResult]:
+        """What is made of exactly the matches of ``finditer`` over the whole text.
 
         Args:
             text: the text.
             ends: where a match could end, in ascending order; None if that is not known.
             deadline: when to give up.
+            result_of: makes a result of a match and its score, or none.
 
         Raises:
             TimeoutError: the deadline has passed.
         """
-        bounds = self._bounds
-        if ends is None or bounds is None:
-            return list(self._compiled.finditer(text, timeout=_remaining(deadline)))
-        found: list[regex.Match[str]] = []
-        last = 0
-        for first, stop, limit in _windows(text, ends, bounds):
+        results: list[RecognizerResult] = []
+        bounds, last = self._bounds, 0
+        whole: list[tuple[int, int, int | None]] = [(0, len(text), None)]
+        windows = whole if ends is None or bounds is None else _windows(text, ends, bounds)
+        for first, stop, limit in windows:
             remaining, first = _remaining(deadline), max(first, last)
-            if limit - first <= self._untimed_chars:
+            if limit is not None and limit - first <= self._untimed_chars:
                 # The timeout takes thrice the time of the search, and most windows are a word.
                 matches = self._compiled.finditer(text, first, limit)
             else:
@@ -120,11 +126,13 @@ class _Pattern:
                 if match.start() >= stop:
                     break
                 last = match.end()
-                found.append(match)
+                result = result_of(match, self.score)
+                if result is not None:
+                    results.append(result)
                 if last >= stop:
                     # Most windows end with their match: no other is sought behind it.
                     break
-        return found
+        return results
 
 
 class _Bounds(NamedTuple):
@@ -141,10 +149,10 @@ class _Bounds(NamedTuple):
     crosses: bool
 
 
-def _windows(text: str, ends: list[int], bounds: _Bounds) -> list[tuple[int, int, int]]:
+def _windows(text: str, ends: list[int], bounds: _Bounds) -> list[tuple[int, int, int | None]]:
     """Where matches can start (from, to) and how far attempts from there can look, without overlap."""
     most, behind, crosses = bounds
-    windows: list[tuple[int, int, int]] = []
+    windows: list[tuple[int, int, int | None]] = []
     first = stop = -1
     limit = left = 0
     right = -1
@@ -204,8 +212,8 @@ class _Recognizer:
         """What the prefilter must look for."""
         return []
 
-    def prepare(self) -> None:
-        """Make now what is made when it is needed."""
+    def prepare(self, number: int) -> None:
+        """Make now what one of its expressions will need."""
 
     def find(
         self,
@@ -256,10 +264,9 @@ class _PatternRecognizer(_Recognizer):
         """What the prefilter must look for."""
         return [pattern.expression for pattern in self._patterns]
 
-    def prepare(self) -> None:
-        """Make now what is made when it is needed."""
-        for pattern in self._patterns:
-            pattern.prepare()
+    def prepare(self, number: int) -> None:
+        """Make now what one of its expressions will need."""
+        self._patterns[number].prepare()
 
     def find(
         self,
@@ -269,13 +276,9 @@ class _PatternRecognizer(_Recognizer):
         deadline: float,
     ) -> list[RecognizerResult]:
         """As ``PatternRecognizer.analyze``, on the places where a pattern could match."""
-        results = []
+        results: list[RecognizerResult] = []
         for number, ends in places:
-            pattern = self._patterns[number]
-            for match in pattern.matches(text, ends, deadline):
-                result = self._result_of(match, pattern.score)
-                if result is not None:
-                    results.append(result)
+            results += self._patterns[number].find(text, ends, deadline, self._result_of)
         # The matches of one pattern do not overlap.
         return _without_duplicates(results) if len(places) > 1 else results
 
@@ -381,6 +384,7 @@ class Verifier:
             self._owners += [(index, number) for number in range(len(recognizer.sources))]
             if type(recognizer) is _Recognizer:
                 self._always.append(index)
+        self._unprepared = set(self._owners)
 
     @property
     def expressions(self) -> list[Expression | None]:
@@ -389,8 +393,17 @@ class Verifier:
 
     def prepare(self) -> None:
         """Make now what is made when it is needed."""
-        for recognizer in self._recognizers:
-            recognizer.prepare()
+        for index, number in self._unprepared:
+            self._recognizers[index].prepare(number)
+        self._unprepared.clear()
+
+    def _prepare(self, places: dict[int, list[tuple[int, list[int] | None]]]) -> None:
+        """Make what some expressions need. It is not this text's time that goes by."""
+        for index, expressions in places.items():
+            for number, _ in expressions:
+                if (index, number) in self._unprepared:
+                    self._recognizers[index].prepare(number)
+                    self._unprepared.discard((index, number))
 
     @property
     def runs_always(self) -> bool:
@@ -421,12 +434,15 @@ class Verifier:
         Raises:
             DetectorTimeout: it took too long. Treat the whole text as found.
         """
+        places = self._places(hits)
+        if self._unprepared:
+            self._prepare(places)
         deadline = time.monotonic() + self._timeout_secs
         found: list[tuple[RecognizerResult, ContextWords]] = []
         try:
-            for index, places in self._places(hits).items():
+            for index, expressions in places.items():
                 recognizer = self._recognizers[index]
-                results = recognizer.find(text, places, self._blank, deadline)
+                results = recognizer.find(text, expressions, self._blank, deadline)
                 found += [(result, recognizer.context) for result in results]
         except TimeoutError:
             raise DetectorTimeout from None

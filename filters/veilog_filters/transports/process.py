@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import hashlib
 import signal
 import socket
@@ -169,4 +170,6 @@ class _Process:
         self._retired.add(self._pipeline.counts)
         self._pipeline = self._worker.pipeline = pipeline
         self._hash = new_hash
+        # The old one, with its key and its names, is not to stay among what ``detect.fast`` told the collector to keep.
+        gc.unfreeze()
         self._report(reloaded=True)

@@ -51,6 +51,8 @@ from veilog_parsers.times import from_epoch_ns
 
 _READ_BYTES: Final = 262_144
 _SLICE_SECS: Final = 0.01
+_SLOW_SECS: Final = 0.1
+"""When batches that take longer become smaller."""
 _MAX_UNREAD_ACK_BYTES: Final = 1_048_576
 _NS: Final = 1_000_000_000
 
@@ -67,6 +69,7 @@ class Worker:
 
     def __init__(self, config: Config, pipeline: Pipeline, sender: Sender, traffic: Traffic) -> None:
         self.pipeline = pipeline
+        self._batch_records = 1
         self._sender = sender
         self._traffic = traffic
         self._options: Sidecar = config.sidecar
@@ -177,15 +180,24 @@ class Worker:
         loop = asyncio.get_running_loop()
         pause_at = loop.time() + _SLICE_SECS
         out: list[Entry] = []
-        for batch in batches(self._records(chunk, pipeline), lambda pair: size_of(pair[1])):
+        began = loop.time()
+        for batch in batches(
+            self._records(chunk, pipeline), lambda pair: size_of(pair[1]), lambda: self._batch_records
+        ):
             # A group's body before what is in the group: what a parser reads of it, it may take out of it.
             markers = [self._marker(entry, pipeline) for entry, record in batch if record is None]
             results = pipeline.batch([record for _, record in batch if record is not None])
             for entry, record in batch:
                 out += markers.pop(0) if record is None else self._entries(entry, results.pop(0), pipeline)
-            if loop.time() > pause_at:
+            now = loop.time()
+            # After a batch that took long, acks and heartbeats wait for one record alone, and then for few.
+            self._batch_records = (
+                1 if now - began > _SLOW_SECS else min(2 * self._batch_records, pipeline.batch_records)
+            )
+            if now > pause_at:
                 await asyncio.sleep(0)
                 pause_at = loop.time() + _SLICE_SECS
+            began = loop.time()
         return out
 
     def _marker(self, entry: Entry, pipeline: Pipeline) -> list[Entry]:
