@@ -277,8 +277,11 @@ class Pipeline:
 
     def _finish(self, jobs: list[_Job]) -> None:
         """All stages after parse. What fails in one is in quarantine, and the others go on."""
-        everything, counted = jobs, set()
+        everything = jobs
+        entered: dict[str, int] = {}
         for stage, failure, work in self._stages:
+            # A stage may have two steps; an event enters it once.
+            entered.setdefault(stage, len(jobs))
             start = time.perf_counter()
             for job in jobs:
                 try:
@@ -289,10 +292,8 @@ class Pipeline:
                     # Deliberately unread: its message may quote the text.
                     self._fail(job, failure)
             self.counts.stage_seconds[stage] += time.perf_counter() - start  # type: ignore[assignment]  # typeshed counts in int
-            if stage not in counted:
-                self.counts.stage_events[stage] += len(jobs)
-                counted.add(stage)
             jobs = [job for job in jobs if not job.encoded]
+        self.counts.stage_events.update(entered)
         for job in everything:
             # What is encoded waits for others, but without its texts.
             job.event, job.inspection = _LET_GO

@@ -235,7 +235,6 @@ class FastDetector:
         """Import Presidio."""
         if self._verifier is None:
             self._verifier = self._build_verifier()
-            _keep_for_good()
             if _digest(self._verifier.sources) != self._digest:
                 # The cache file is of another Presidio that has the same version: somebody works on it.
                 stored = self._compile()
@@ -267,9 +266,11 @@ class FastDetector:
         from veilog_filters.detect.verify import UnsupportedError, Verifier
 
         try:
-            return Verifier(self._options, Least(self._least[0], tuple(self._least[1])) if self._least else None)
+            verifier = Verifier(self._options, Least(self._least[0], tuple(self._least[1])) if self._least else None)
         except UnsupportedError:
             raise UnsupportedPresidioError from None
+        _keep_for_good()
+        return verifier
 
     def _compile(self) -> prefilter.Stored:
         if self._verifier is None:
