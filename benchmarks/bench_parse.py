@@ -20,7 +20,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from corpora import Corpus
 from veilog_filters.encode.native import encode
-from veilog_parsers.event import AuditEvent, CleanText, Kind, SensitiveText
+from veilog_parsers.event import AuditEvent, Constant, Kind, SensitiveText
 from veilog_parsers.record import RawRecord
 from veilog_parsers.registry import SOURCES, Registry
 
@@ -63,8 +63,8 @@ def let_go(event: AuditEvent) -> None:
     for name in TEXTS:
         value = getattr(event, name)
         if type(value) is SensitiveText:
-            setattr(event, name, CleanText(value.reveal()))
-    event.finish_reasons = [CleanText(str(reason)) for reason in event.finish_reasons or []]
+            setattr(event, name, Constant(value.reveal()))
+    event.finish_reasons = [Constant(str(reason)) for reason in event.finish_reasons or []]
 
 
 def parse(registry: Registry, lines: list[bytes]) -> None:

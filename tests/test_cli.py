@@ -221,7 +221,9 @@ def test_the_recognizers_of_the_configuration_are_used(veilog: Run, tmp_path: Pa
         "context": ["employee"],
     }
     detect = {"recognizers": [recognizer], "further_recognizers": ["EsNieRecognizer"]}
-    (tmp_path / "c.yaml").write_text(yaml.safe_dump({"policy": {"unrecognized": "clean"}, "detect": detect}))
+    (tmp_path / "c.yaml").write_text(
+        yaml.safe_dump({"policy": {"unrecognized": "redact", "content": "redacted"}, "detect": detect})
+    )
     stdin = b'{"a":"employee E-123456"}\n{"a":"part E-123456"}\n{"a":"nie X9613851N"}\n'
     done = veilog("filter", "--config", "c.yaml", stdin=stdin)
     texts = [json.loads(line)["unmapped"]["a"] for line in done.stdout.splitlines()]

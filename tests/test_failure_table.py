@@ -133,7 +133,7 @@ def test_row(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     input_format, data, patch_up = CASES[error_type]
-    pipeline = make_pipeline(unrecognized="quarantine" if error_type == "unrecognized" else "clean")
+    pipeline = make_pipeline(unrecognized="quarantine" if error_type == "unrecognized" else "redact")
     with monkeypatch.context() as context:
         patch_up(pipeline, context)
         events = process(pipeline, input_format, data)

@@ -20,7 +20,7 @@ from pydantic import Field, field_validator, model_validator
 from veilog_filters.detect import prefilter
 from veilog_filters.sieve import Sieve
 from veilog_filters.yaml_file import InvalidError, Strict
-from veilog_parsers.event import CleanText, Level
+from veilog_parsers.event import Constant, Level
 
 Side = Literal["prompt", "response"]
 LevelName = Literal["public", "internal", "confidential", "restricted"]
@@ -113,8 +113,8 @@ class Verdict(NamedTuple):
     """A label and the reasons for it."""
 
     level: Level
-    categories: tuple[CleanText, ...]
-    rules: tuple[CleanText, ...]
+    categories: tuple[Constant, ...]
+    rules: tuple[Constant, ...]
 
 
 _WORD: Final = regex.compile(r"\w+")
@@ -167,8 +167,8 @@ class Classifier:
     def _judge(self, rules: Sequence[_CompiledRule], evidence: Evidence, texts: Mapping[int, Sequence[str]]) -> Verdict:
         words, words_timed_out = self._words(texts.get(self._keywords, ()))
         level = self._default
-        categories: set[CleanText] = set()
-        matched: list[CleanText] = []
+        categories: set[Constant] = set()
+        matched: list[Constant] = []
         for rule in rules:
             if rule.holds(evidence, texts, words, words_timed_out, self._timeout_secs):
                 matched.append(rule.id)
@@ -215,9 +215,9 @@ class _CompiledRule:
 
     def __init__(self, rule: Rule, numbers: Sequence[int]) -> None:
         when = rule.when
-        self.id = CleanText(rule.id)
+        self.id = Constant(rule.id)
         self.level = _level(rule.level)
-        self.categories = [CleanText(category) for category in rule.categories]
+        self.categories = [Constant(category) for category in rule.categories]
         self._entities = when.entities
         self._keywords = {_folded(word) for word in when.keywords}
         self._min_keywords = when.min_keywords

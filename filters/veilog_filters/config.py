@@ -54,11 +54,21 @@ class Policy(Strict):
     content: Literal["drop", "redacted"] = "drop"
     """drop (hashes, labels and counts only) or redacted (the redacted text too)."""
     unmapped: Literal["drop", "redact"] = "drop"
-    """What parsers of AI records did not consume: drop (its fields are counted) or redact (keep it, cleaned)."""
+    """What a parser did not consume, in events of every kind: drop (its fields are counted) or redact (keep it)."""
     identity: Literal["keep", "pseudonymize"] = "keep"
     """Who-fields: keep, or pseudonymize (replaced by keyed hashes that are stable per tenant)."""
-    unrecognized: Literal["clean", "drop", "quarantine"] = "clean"
-    """Records that no parser recognizes: clean (pass, cleaned leaf by leaf), drop (counted) or quarantine."""
+    unrecognized: Literal["quarantine", "drop", "redact"] = "quarantine"
+    """Records that no parser recognizes: quarantine, drop (counted), or redact (their text leaves, cleaned)."""
+
+    @model_validator(mode="after")
+    def _keeps_text_knowingly(self) -> Self:
+        if self.unrecognized == "redact" and self.content != "redacted":
+            raise InvalidError(
+                "redact keeps the text of unrecognized records, and content: drop keeps none",
+                "write content: redacted too, or unrecognized: quarantine",
+                "unrecognized",
+            )
+        return self
 
 
 class Redact(Strict):
@@ -195,6 +205,8 @@ class Limits(Strict):
 
     max_record_bytes: int = Field(default=16_777_216, ge=1024, le=268_435_456)
     """Longest record in bytes, 1024 to 268435456; a longer one goes to quarantine unread."""
+    record_secs: float = Field(default=2.0, gt=0, le=60)
+    """Time that all stages together may take for one record, in seconds, up to 60; a slower one goes to quarantine."""
     max_depth: int = Field(default=64, ge=8, le=256)
     """Deepest nesting of a record whose leaves are cleaned, 8 to 256; a deeper one goes to quarantine."""
 

@@ -24,7 +24,7 @@ from typing import Final
 
 from veilog_filters.config import HashKey
 from veilog_filters.errors import ConfigError, Defect
-from veilog_parsers.event import AuditEvent, CleanText, Message, PreviousHashes, Role
+from veilog_parsers.event import AuditEvent, Constant, Digest, Message, PreviousHashes, Role
 
 MIN_KEY_BYTES: Final = 32
 _DOMAIN_CACHE: Final = 1024
@@ -93,7 +93,7 @@ class Fingerprinter:
 
     def __init__(self, key: bytes, key_id: str) -> None:
         self._key = key
-        self.key_id = CleanText(key_id)
+        self.key_id = Constant(key_id)
         # Deriving a subkey costs as much as hashing a prompt; tenants come from records, so the cache is bounded.
         self._keyed = functools.lru_cache(_DOMAIN_CACHE)(self._derive)
 
@@ -105,13 +105,13 @@ class Fingerprinter:
         """A running hash, for data that comes in pieces."""
         return self._keyed(domain, tenant).copy()
 
-    def digest(self, domain: str, tenant: str, data: bytes) -> CleanText:
+    def digest(self, domain: str, tenant: str, data: bytes) -> Digest:
         """The hash of some bytes, 64 hexadecimal digits."""
         running = self._keyed(domain, tenant).copy()
         running.update(data)
-        return CleanText(running.hexdigest())
+        return Digest(running.hexdigest())
 
-    def text(self, domain: str, tenant: str, text: str) -> CleanText | None:
+    def text(self, domain: str, tenant: str, text: str) -> Digest | None:
         """The hash of a text in its canonical form; None for a text of nothing but white space."""
         data = canonical(text)
         return self.digest(domain, tenant, data) if data else None

@@ -22,7 +22,7 @@ from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.pipeline import Damaged
 from veilog_filters.plain import plain
 from veilog_parsers.errors import ErrorType
-from veilog_parsers.event import CleanText
+from veilog_parsers.event import Digest
 from veilog_parsers.record import RawRecord
 
 RAW: Final = "raw"
@@ -93,7 +93,7 @@ class JsonLines:
     def _complete(self) -> Iterator[RawRecord | Damaged]:
         length, self._length = self._length, 0
         if self._oversized is not None:
-            digest, self._oversized = CleanText(self._oversized.hexdigest()), None
+            digest, self._oversized = Digest(self._oversized.hexdigest()), None
             yield Damaged(ErrorType.RECORD_TOO_LARGE, length, digest)
             return
         line = b"".join(self._pieces)
@@ -242,7 +242,7 @@ class MsgpackStream:
         if self._pending:
             self._break(ErrorType.MALFORMED_MSGPACK)
         if self._rest is not None:
-            yield Damaged(self._reason, self._rest_bytes, CleanText(self._rest.hexdigest()))
+            yield Damaged(self._reason, self._rest_bytes, Digest(self._rest.hexdigest()))
             self._rest = None
 
 

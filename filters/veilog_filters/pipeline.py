@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 from veilog_filters.classify import ClassificationPolicy, Classifier, Evidence, Side, Verdict
@@ -33,7 +33,8 @@ from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import (
     AuditEvent,
     ClassificationRules,
-    CleanText,
+    Constant,
+    Digest,
     Findings,
     Kind,
     Redaction,
@@ -41,6 +42,7 @@ from veilog_parsers.event import (
     SensitiveText,
     SensitiveTree,
     Text,
+    Timestamp,
 )
 from veilog_parsers.record import RawRecord
 from veilog_parsers.registry import OTHER, Registry, Rejected
@@ -71,7 +73,7 @@ class Damaged:
 
     error_type: ErrorType
     raw_bytes: int
-    raw_hash: CleanText
+    raw_hash: Digest
     tag: str = ""
     time: str | None = None
 
@@ -179,8 +181,8 @@ class Pipeline:
         self._unrecognized = config.policy.unrecognized
         self._tenant_id = config.tenant_id
         self._tag = config.tag
-        self._detectors = [CleanText(name) for name in names]
-        self._policy_name = CleanText(f"{config.policy.name} {policy.name}/{policy.version}")
+        self._detectors = [Constant(name) for name in names]
+        self._policy_name = Constant(f"{config.policy.name} {policy.name}/{policy.version}")
         self.counts = Counts()
         self.counts.entities = self._redact.entities
         # What a model may do, and has done, is counted event by event.
@@ -214,6 +216,19 @@ class Pipeline:
 
     def batch(self, records: Sequence[RawRecord | Damaged]) -> list[list[dict[str, Any]]]:
         """What leaves for each of some raw records: the same as if it came alone."""
+        steps = self.steps(records)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                results: list[list[dict[str, Any]]] = done.value
+                return results
+
+    def steps(self, records: Sequence[RawRecord | Damaged]) -> Generator[None, None, list[list[dict[str, Any]]]]:
+        """As ``batch``, in steps: whoever serves several senders lets another one go on wherever this yields.
+
+        A step takes a batch of events through all stages; its time is bounded by ``limits.record_secs`` per event.
+        """
         done: list[list[_Job | dict[str, Any]]] = []
         waiting: list[_Job] = []
         for record in records:
@@ -228,6 +243,7 @@ class Pipeline:
                     if len(waiting) >= self.batch_records:
                         batch, waiting = waiting, []
                         self._finish(batch)
+                        yield
             except RecordError as error:
                 # The record as a whole cannot be opened: one event for it, whatever was read before that showed.
                 jobs[:] = [self._rejected(record, error.error_type)]
@@ -266,7 +282,7 @@ class Pipeline:
         for index, parsed in enumerate(self.registry.parse(record)):
             if isinstance(parsed, Rejected):
                 yield self._rejected(record, parsed.error_type, parsed.source, index)
-            elif parsed.source != OTHER or self._unrecognized == "clean":
+            elif parsed.source != OTHER or self._unrecognized == "redact":
                 yield _Job(record, index, parsed)
             elif self._unrecognized == "drop":
                 self.counts.dropped[DROPPED_UNRECOGNIZED] += 1
@@ -301,6 +317,14 @@ class Pipeline:
     def _fail(self, job: _Job, error_type: ErrorType) -> None:
         job.encoded = self._rejected(job.record, error_type, str(job.event.source), job.index)
 
+    def tag(self, tag: str) -> str:
+        """A shipper's tag as it may leave: a name, or the keyed hash of what is none."""
+        return tag
+
+    def group(self, body: Any) -> dict[str, Any]:
+        """The body of a group marker as it may leave: listed attributes of its resource and scope, as names."""
+        return self.clean(body) if type(body) is dict else {}
+
     def clean(self, tree: dict[str, Any]) -> dict[str, Any]:
         """A JSON object beside a record (a shipper's metadata), cleaned leaf by leaf; empty if that fails."""
         try:
@@ -315,25 +339,25 @@ class Pipeline:
         """Fill tenant, time, id and departments."""
         event, record = job.event, job.record
         if self._tenant_id:
-            event.tenant_id = CleanText(self._tenant_id)
+            event.tenant_id = Constant(self._tenant_id)
         job.tenant = _reveal(event.tenant_id)
         if event.timestamp is None and record.time is not None:
-            event.timestamp = CleanText(record.time)
+            event.timestamp = Timestamp(record.time)
         event.event_id = self._event_id(
             str(event.source), _reveal(event.request_id), event.timestamp or "", record.raw, job.index
         )
         if self._departments is not None:
             department = self._departments.user(_reveal(event.user_id), _reveal(event.user_name))
-            event.user_department = CleanText(department) if department else None
+            event.user_department = Constant(department) if department else None
             department = self._departments.model(_reveal(event.model_name))
-            event.model_department = CleanText(department) if department else None
+            event.model_department = Constant(department) if department else None
 
-    def _event_id(self, source: str, source_id: str, time: str, raw: bytes, index: int) -> CleanText:
+    def _event_id(self, source: str, source_id: str, time: str, raw: bytes, index: int) -> Digest:
         """The same for every delivery of the same bytes, so that duplicates can be removed downstream."""
         running = self.fingerprinter.start("event_id", self._tenant_id)
         running.update("\0".join((source, source_id, time, str(index), "")).encode("utf-8", "replace"))
         running.update(raw)
-        return CleanText(running.hexdigest()[:32])
+        return Digest(running.hexdigest()[:32])
 
     def _look(self, job: _Job) -> None:
         job.inspection = self.inspect.look(job.event)
@@ -348,7 +372,7 @@ class Pipeline:
         if not inspection.prompt and not inspection.response:
             return
         findings, rules = Findings(), ClassificationRules()
-        categories: set[CleanText] = set()
+        categories: set[Constant] = set()
         if inspection.prompt:
             findings.prompt, verdict = self._judge("prompt", event, inspection.side(inspection.prompt))
             rules.prompt, event.prompt_classification = list(verdict.rules), verdict.level
@@ -401,18 +425,18 @@ class Pipeline:
         self, record: RawRecord | Damaged, error_type: ErrorType, source: str = OTHER, index: int = 0
     ) -> dict[str, Any]:
         """What leaves for a record, or one in it, which cannot be shown: nothing comes from the record's content."""
-        event = AuditEvent(source=CleanText(source), kind=Kind.QUARANTINE)
-        event.error_type = CleanText(error_type)
+        event = AuditEvent(source=Constant(source), kind=Kind.QUARANTINE)
+        event.error_type = Constant(error_type)
         if isinstance(record, Damaged):
             event.raw_bytes, event.raw_hash = record.raw_bytes, record.raw_hash
         else:
             event.raw_bytes = len(record.raw)
             event.raw_hash = self.fingerprinter.digest("raw", self._tenant_id, record.raw)
         event.hash_key_id = self.fingerprinter.key_id
-        event.tenant_id = CleanText(self._tenant_id) if self._tenant_id else None
+        event.tenant_id = Constant(self._tenant_id) if self._tenant_id else None
         tag = record.tag or self._tag
-        event.tag = CleanText(tag) if tag else None
-        event.timestamp = CleanText(record.time) if record.time else None
+        event.tag = Constant(tag) if tag else None
+        event.timestamp = Timestamp(record.time) if record.time else None
         event.event_id = self._event_id("quarantine", event.raw_hash, record.time or "", b"", index)
         self.counts.quarantined[error_type] += 1
         return self._encode(event)

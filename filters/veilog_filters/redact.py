@@ -44,6 +44,7 @@ from veilog_parsers.event import (
     Role,
     SensitiveText,
     SensitiveTree,
+    Text,
     ToolCall,
 )
 
@@ -189,8 +190,8 @@ class Redactor:
                 if value is not None:
                     setattr(event.cloud, name, self._name(value, Handling.MACHINE, name, tenant))
 
-    def _name(self, value: SensitiveText | CleanText, handling: Handling, field: str, tenant: str) -> CleanText:
-        if isinstance(value, CleanText):
+    def _name(self, value: Text, handling: Handling, field: str, tenant: str) -> Any:
+        if not isinstance(value, SensitiveText):
             return value
         text = value.reveal()
         clean = self._clean[handling]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from veilog_parsers.event import AuditEvent, CleanText, Operation, Outcome, Role, SensitiveText, UserType
+from veilog_parsers.event import AuditEvent, Constant, Operation, Outcome, Role, SensitiveText, UserType
 from veilog_parsers.outcomes import outcome_of_error
 from veilog_parsers.record import Fields
 from veilog_parsers.take import discard, identifier, peek, remainder, take, take_identifier
@@ -20,9 +20,9 @@ from veilog_parsers.wire.errors import read_error
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.turns import Turn, answer_turn, take_dumped
 
-AWS: Final = CleanText("aws")
-BEDROCK: Final = CleanText("aws.bedrock")
-SAGEMAKER: Final = CleanText("aws.sagemaker")
+AWS: Final = Constant("aws")
+BEDROCK: Final = Constant("aws.bedrock")
+SAGEMAKER: Final = Constant("aws.sagemaker")
 
 _HIDDEN: Final = frozenset(("HIDDEN_DUE_TO_SECURITY_REASONS", "REDACTED", "***"))
 """What AWS logs in place of a text."""

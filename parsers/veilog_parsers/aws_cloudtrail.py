@@ -25,7 +25,7 @@ from veilog_parsers.aws import (
     take_error,
     take_model,
 )
-from veilog_parsers.event import AuditEvent, CleanText, Cloud, Kind, Operation, Role, UserType
+from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Role, UserType
 from veilog_parsers.outcomes import outcome_of_status
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
@@ -47,7 +47,7 @@ from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.turns import Turn, answer_turn, ask_content
 
 _HOST: Final = ".amazonaws.com"
-_Q_BUSINESS: Final = CleanText("aws.q_business")
+_Q_BUSINESS: Final = Constant("aws.q_business")
 _PROVIDERS: Final = {
     "bedrock": BEDROCK,
     "bedrock-agent": BEDROCK,

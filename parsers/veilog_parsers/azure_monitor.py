@@ -20,7 +20,7 @@ from typing import Any, Final
 import orjson
 
 from veilog_parsers.envelopes import LLM_ROWS
-from veilog_parsers.event import AuditEvent, CleanText, Cloud, Kind, Operation, Outcome, SensitiveText, UserType
+from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Outcome, SensitiveText, UserType
 from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.outcomes import outcome_of_error, outcome_of_status
 from veilog_parsers.record import Fields
@@ -45,8 +45,8 @@ from veilog_parsers.times import take_time
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.read import decode, open_body, read_exchange, read_request, read_response
 
-AZURE: Final = CleanText("azure")
-AZURE_OPENAI: Final = CleanText("azure.ai.openai")
+AZURE: Final = Constant("azure")
+AZURE_OPENAI: Final = Constant("azure.ai.openai")
 
 _TICKS_PER_MS: Final = 10_000
 _SUBSCRIPTION: Final = re.compile(r"/subscriptions/([^/\s]{1,64})", re.IGNORECASE)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from veilog_parsers.event import AuditEvent, CleanText, Kind, Operation, Outcome, Role, UserType
+from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome, Role, UserType
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.take import dicts, discard, discard_known, known, peek, take_identifier
@@ -21,7 +21,7 @@ from veilog_parsers.times import take_time
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.turns import Turn, answer_turn, take_role
 
-_OPENAI: Final = CleanText("openai")
+_OPENAI: Final = Constant("openai")
 _OBJECT: Final = "compliance.workspace.conversation"
 _CONTENT: Final = ("value", "parts", "text")
 _MESSAGE_BOOKKEEPING: Final = known("created_at id object")

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from veilog_parsers.event import AuditEvent, CleanText, Cloud, Kind, Outcome, UserType
+from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Outcome, UserType
 from veilog_parsers.network import take_address
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.take import peek, take_identifier, take_text
 from veilog_parsers.times import take_time
 
-_ANTHROPIC: Final = CleanText("anthropic")
+_ANTHROPIC: Final = Constant("anthropic")
 _USE: Final = ("claude_artifact_", "claude_chat_", "claude_file_", "claude_gen_file_", "claude_project_")
 _SETTINGS: Final = ("_settings_updated", "_sharing_updated", "_role_updated", "_config_updated")
 """How activities end that change who may see something, or how: administration, whatever they begin with."""

@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 from urllib.parse import unquote
 
-from veilog_parsers.event import CleanText, Operation, SensitiveText
+from veilog_parsers.event import Constant, Operation, SensitiveText
 from veilog_parsers.network import without_query
 from veilog_parsers.record import Fields
 from veilog_parsers.take import identifier, peek, take, take_identifier
@@ -113,14 +113,14 @@ def operation_at(endpoint: Any) -> Operation | None:
     return found[1] if found else None
 
 
-def provider_at(endpoint: str) -> CleanText | None:
+def provider_at(endpoint: str) -> Constant | None:
     """Who answers at a URL, as far as its host tells."""
     authority = endpoint.partition("://")[2].partition("/")[0].partition(":")[0]
     if not authority:
         return None
     for host, provider in _HOSTS:
         if authority.endswith(host):
-            return CleanText(provider)
+            return Constant(provider)
     return None
 
 
@@ -130,10 +130,10 @@ def model_at(endpoint: str) -> SensitiveText | None:
     return identifier(unquote(found[1])) if found else None
 
 
-def take_provider(fields: Fields, *path: str) -> SensitiveText | CleanText | None:
+def take_provider(fields: Fields, *path: str) -> SensitiveText | Constant | None:
     """Pop a provider's name, as OpenTelemetry spells it."""
     name = peek(fields, *path)
     if type(name) is str and name.lower() in PROVIDERS:
         take(fields, *path)
-        return CleanText(PROVIDERS[name.lower()])
+        return Constant(PROVIDERS[name.lower()])
     return take_identifier(fields, *path)

@@ -26,7 +26,7 @@ from typing import Any, Final
 import orjson
 
 from veilog_parsers.errors import ErrorType, RecordError
-from veilog_parsers.event import CleanText, SensitiveText
+from veilog_parsers.event import SensitiveText, Timestamp
 from veilog_parsers.otlp import open_document, open_internal
 from veilog_parsers.record import Fields
 from veilog_parsers.take import identifier, known
@@ -255,7 +255,7 @@ class Around:
         resource: where: ``namespace/pod/container``, or a host and its unit.
     """
 
-    time: CleanText | None = None
+    time: Timestamp | None = None
     resource: SensitiveText | None = None
 
 
@@ -291,7 +291,7 @@ def _journal_text(value: list[Any]) -> str | None:
         return None
 
 
-def _time(value: Any) -> CleanText | None:
+def _time(value: Any) -> Timestamp | None:
     """journald's times are numbers in strings."""
     return parse_time(int(value) if type(value) is str and len(value) < 20 and value.isdecimal() else value)
 

@@ -19,6 +19,8 @@ class ErrorType(StrEnum):
     RECORD_TOO_LARGE = "record_too_large"
     NESTING_TOO_DEEP = "nesting_too_deep"
     TOO_MANY_EVENTS = "too_many_events"
+    BAD_ENTRY = "bad_entry"
+    OVER_BUDGET = "over_budget"
     UNRECOGNIZED = "unrecognized"
     PARSER_FAILED = "parser_failed"
     DETECTOR_FAILED = "detector_failed"

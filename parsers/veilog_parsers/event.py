@@ -4,14 +4,23 @@ A parser turns a raw record into an ``AuditEvent``; the filters complete it (lab
 writes it. This module is the only place where a field of the schema is declared: its group, its unit, its
 description and how its text must be treated all stand beside its type, and the JSON Schema is generated from that.
 
-Text is the dangerous part, so text has two types:
+Text is the dangerous part, so its type says what it is. What came out of a raw record is ``SensitiveText``: its
+``repr`` and ``str`` show a length, never the text, and no encoder takes it. A string may leave the host only as one of
+five types, and each is made in few places:
 
-``SensitiveText``
-    What came out of a raw record. Its ``repr`` and ``str`` show a length, never the text, and no encoder takes it.
+``Constant``
+    Written in our code or in the configuration: never copied from a record.
+``Timestamp``
+    What ``times`` made of a record's time: RFC 3339 in UTC, nothing else.
+``Digest``
+    A keyed hash, made by ``fingerprint``.
+``Name``
+    A value of a record that fits the grammar of its field, made by ``gate``.
 ``CleanText``
-    A ``str`` that may leave the host: a constant of our own, or what the redaction stage made of a ``SensitiveText``.
+    Text whose findings were removed, made by ``redact``, only where the policy keeps text.
 
-A field that a parser filled and no stage cleaned is therefore an error when it is encoded, not a leak.
+Each field of the schema says which of these it may hold; the encoder refuses all else. A field that a parser filled and
+no stage cleaned is therefore an error when it is encoded, not a leak.
 """
 
 from __future__ import annotations
@@ -77,13 +86,38 @@ class SensitiveTree:
         raise TypeError("SensitiveTree is not serializable: redact it first")
 
 
-class CleanText(str):
-    """Text that may leave the host. Construct it from constants, from validated values, or in the redaction stage."""
+class Constant(str):
+    """A string that is written in our code or in the configuration."""
 
     __slots__ = ()
 
 
-Text = SensitiveText | CleanText
+class Timestamp(str):
+    """A time in RFC 3339, UTC. Constructed in ``times`` alone."""
+
+    __slots__ = ()
+
+
+class Digest(str):
+    """A keyed hash. Constructed in the filters' ``fingerprint`` alone."""
+
+    __slots__ = ()
+
+
+class Name(str):
+    """A record's value that fits the grammar of its field. Constructed in the filters' ``gate`` alone."""
+
+    __slots__ = ()
+
+
+class CleanText(str):
+    """Text whose findings were removed. Constructed in the filters' ``redact`` alone, where the policy keeps text."""
+
+    __slots__ = ()
+
+
+Text = SensitiveText | Constant | Name | Digest
+"""A name in an event: sealed while it is on its way, then what the gate made of it."""
 
 
 class Kind(StrEnum):
@@ -173,7 +207,7 @@ class ToolCall:
     """A tool that the model asked for. ``arguments`` is kept only where the content policy keeps text."""
 
     name: Text | None = None
-    arguments: Text | None = None
+    arguments: SensitiveText | CleanText | None = None
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -198,18 +232,18 @@ class Findings:
 class ClassificationRules:
     """Ids of the policy rules that decided the two labels."""
 
-    prompt: list[CleanText] = dataclasses.field(default_factory=list)
-    response: list[CleanText] = dataclasses.field(default_factory=list)
+    prompt: list[Constant] = dataclasses.field(default_factory=list)
+    response: list[Constant] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class PreviousHashes:
     """The same hashes under the previous key, during a rotation's overlap."""
 
-    hash_key_id: CleanText
-    prompt_hash: CleanText | None = None
-    system_prompt_hash: CleanText | None = None
-    response_hash: CleanText | None = None
+    hash_key_id: Constant
+    prompt_hash: Digest | None = None
+    system_prompt_hash: Digest | None = None
+    response_hash: Digest | None = None
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -225,8 +259,8 @@ class Content:
 class Redaction:
     """The proof: what looked at this event, and how much of it."""
 
-    policy: CleanText
-    detectors: list[CleanText] = dataclasses.field(default_factory=list)
+    policy: Constant
+    detectors: list[Constant] = dataclasses.field(default_factory=list)
     status: RedactionStatus = RedactionStatus.COMPLETE
     truncated_bytes: int = 0
     unmapped_fields: int = 0
@@ -271,16 +305,16 @@ class AuditEvent:
     schema: str = dataclasses.field(
         default=SCHEMA_ID, metadata={"group": _ID, "doc": "Schema of this event.", "handling": None}
     )
-    event_id: CleanText | None = _field(_ID, "Keyed id, the same for every delivery of the same bytes.")
-    timestamp: CleanText | None = _field(_ID, "When it happened, RFC 3339 in UTC.")
-    source: CleanText | None = _field(_ID, "Parser that read the record.")
+    event_id: Digest | None = _field(_ID, "Keyed id, the same for every delivery of the same bytes.")
+    timestamp: Timestamp | None = _field(_ID, "When it happened, RFC 3339 in UTC.")
+    source: Constant | None = _field(_ID, "Parser that read the record.")
     kind: Kind | None = _field(_ID, "What the event is about.")
 
     tenant_id: Text | None = _field(_WHO, "Account, subscription or organization.", _MACHINE)
     user_id: Text | None = _field(_WHO, "Stable id of the caller (ARN, object id, e-mail).", _IDENTITY)
     user_name: Text | None = _field(_WHO, "Readable name of the caller.", _IDENTITY)
     user_type: UserType | None = _field(_WHO, "Kind of caller.")
-    user_department: CleanText | None = _field(_WHO, "From the department lookup.")
+    user_department: Constant | None = _field(_WHO, "From the department lookup.")
     session_id: Text | None = _field(_WHO, "Login or client session.", _IDENTITY)
     conversation_id: Text | None = _field(_WHO, "Thread the exchange belongs to.", _IDENTITY)
     client_ip: Text | None = _field(_WHO, "Address the call came from.", _IDENTITY)
@@ -292,21 +326,21 @@ class AuditEvent:
     endpoint: Text | None = _field(_WHAT, "Path or URL that was called, without its query.", _MACHINE)
     model_name: Text | None = _field(_WHAT, "Model as requested.", _MACHINE)
     model_version: Text | None = _field(_WHAT, "Model as it answered.", _MACHINE)
-    model_department: CleanText | None = _field(_WHAT, "From the department lookup.")
+    model_department: Constant | None = _field(_WHAT, "From the department lookup.")
     request_id: Text | None = _field(_WHAT, "The source's id of the call.", _MACHINE)
     tool_calls: list[ToolCall] | None = _field(_WHAT, "Tools the model asked for.")
     cloud: Cloud | None = _field(_WHAT, "Cloud account, region and resource.")
 
-    prompt_hash: CleanText | None = _field(_PRIVACY, "Keyed hash of the newest user turn.")
-    system_prompt_hash: CleanText | None = _field(_PRIVACY, "Keyed hash of the system prompt.")
-    response_hash: CleanText | None = _field(_PRIVACY, "Keyed hash of all that the model produced.")
-    hash_key_id: CleanText | None = _field(_PRIVACY, "Which key made the hashes.")
+    prompt_hash: Digest | None = _field(_PRIVACY, "Keyed hash of the newest user turn.")
+    system_prompt_hash: Digest | None = _field(_PRIVACY, "Keyed hash of the system prompt.")
+    response_hash: Digest | None = _field(_PRIVACY, "Keyed hash of all that the model produced.")
+    hash_key_id: Constant | None = _field(_PRIVACY, "Which key made the hashes.")
     previous_hashes: PreviousHashes | None = _field(_PRIVACY, "Hashes under the previous key, during rotation.")
     prompt_chars: int | None = _field(_PRIVACY, "Characters sent to the model, all turns, system prompt excluded.")
     response_chars: int | None = _field(_PRIVACY, "Characters that the model produced.")
     prompt_classification: Level | None = _field(_PRIVACY, "Label of everything sent to the model.")
     response_classification: Level | None = _field(_PRIVACY, "Label of everything the model produced.")
-    data_categories: list[CleanText] | None = _field(_PRIVACY, "Kinds of data found, both sides.")
+    data_categories: list[Constant] | None = _field(_PRIVACY, "Kinds of data found, both sides.")
     classification_rules: ClassificationRules | None = _field(_PRIVACY, "Rules that decided the labels.")
     findings: Findings | None = _field(_PRIVACY, "Entity counts per side.")
 
@@ -326,10 +360,10 @@ class AuditEvent:
         _OPTIONAL, "What the parser did not consume, cleaned, where the policy keeps it."
     )
 
-    tag: CleanText | None = _field(_QUARANTINE, "Shipper tag of the record.")
-    error_type: CleanText | None = _field(_QUARANTINE, "Why the record is in quarantine; a closed list.")
+    tag: Text | None = _field(_QUARANTINE, "Shipper tag of the record.")
+    error_type: Constant | None = _field(_QUARANTINE, "Why the record is in quarantine; a closed list.")
     raw_bytes: int | None = _field(_QUARANTINE, "Length of the raw record in bytes.")
-    raw_hash: CleanText | None = _field(_QUARANTINE, "Keyed hash of the raw record.")
+    raw_hash: Digest | None = _field(_QUARANTINE, "Keyed hash of the raw record.")
 
     prompt_messages: list[Message] = _working("Request side of the exchange, in order.")
     response_messages: list[Message] = _working("Response side of the exchange, in order.")

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from veilog_parsers.event import AuditEvent, CleanText, Cloud, Kind, Operation, Outcome, UserType
+from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Outcome, UserType
 from veilog_parsers.network import take_address
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
@@ -35,12 +35,12 @@ from veilog_parsers.times import take_time
 from veilog_parsers.wire import gemini
 from veilog_parsers.wire.exchange import Exchange
 
-GCP: Final = CleanText("gcp")
-VERTEX: Final = CleanText("gcp.vertex_ai")
+GCP: Final = Constant("gcp")
+VERTEX: Final = Constant("gcp.vertex_ai")
 
 _PROVIDERS: Final = {
     "aiplatform.googleapis.com": VERTEX,
-    "generativelanguage.googleapis.com": CleanText("gcp.gemini"),
+    "generativelanguage.googleapis.com": Constant("gcp.gemini"),
 }
 
 _MODEL_USE: Final[dict[str, Operation | None]] = {
@@ -204,7 +204,7 @@ def _read_outcome(payload: Fields, event: AuditEvent) -> None:
     if type(code) is int and 0 <= code < len(_CODES):
         take_int(payload, "status", "code")
         name = _CODES[code]
-        event.error_code = CleanText(name) if code else None
+        event.error_code = Constant(name) if code else None
         event.outcome_status = _OUTCOMES.get(name, Outcome.FAILURE)
     else:
         event.outcome_status = Outcome.SUCCESS if code is None else Outcome.FAILURE

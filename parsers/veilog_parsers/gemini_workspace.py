@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from veilog_parsers.event import AuditEvent, CleanText, Kind, Operation, Outcome, SensitiveText, UserType
+from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome, SensitiveText, UserType
 from veilog_parsers.network import take_address
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
@@ -19,7 +19,7 @@ from veilog_parsers.take import dicts, discard, peek, take_identifier
 from veilog_parsers.times import take_time
 
 _APPLICATION: Final = "gemini_in_workspace_apps"
-_GEMINI: Final = CleanText("gcp.gemini")
+_GEMINI: Final = Constant("gcp.gemini")
 _UTILIZATION: Final = "feature_utilization"
 _OPERATIONS: Final = (
     ("conversation", Operation.CHAT),

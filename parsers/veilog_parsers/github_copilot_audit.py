@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from veilog_parsers.event import AuditEvent, CleanText, Kind, Operation, Outcome, Role, SensitiveText, UserType
+from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome, Role, SensitiveText, UserType
 from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
@@ -22,7 +22,7 @@ from veilog_parsers.times import take_time
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.read import open_body, read_request, read_response
 
-_PROVIDER: Final = CleanText("github.copilot")
+_PROVIDER: Final = Constant("github.copilot")
 _ACTION: Final = "copilot."
 
 _BOOKKEEPING: Final = known("actor_is_bot hashed_token operation_type token_id version")

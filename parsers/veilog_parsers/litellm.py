@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from veilog_parsers.event import AuditEvent, CleanText, Kind, Message, Operation, Outcome, SensitiveText, Text, UserType
+from veilog_parsers.event import AuditEvent, Constant, Kind, Message, Operation, Outcome, SensitiveText, Text, UserType
 from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.outcomes import outcome_of_error
 from veilog_parsers.python_repr import decoded
@@ -125,7 +125,7 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
 
 def _read_what(fields: Fields, event: AuditEvent) -> None:
     provider = take_str(fields, "custom_llm_provider") or ""
-    event.provider = CleanText(_PROVIDERS[provider]) if provider in _PROVIDERS else identifier(provider)
+    event.provider = Constant(_PROVIDERS[provider]) if provider in _PROVIDERS else identifier(provider)
     event.model_name = _model(fields, provider)
     event.request_id = take_identifier(fields, "id")
     call_type = fields.get("call_type")

@@ -15,7 +15,7 @@ import re
 from typing import Final
 
 from veilog_parsers.endpoints import is_model_api, operation_at
-from veilog_parsers.event import AuditEvent, CleanText, Kind, Operation, SensitiveText
+from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, SensitiveText
 from veilog_parsers.lines import finish, markers, open_line
 from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.outcomes import outcome_of_status
@@ -86,7 +86,7 @@ def parse(fields: Fields) -> AuditEvent:
         event.kind = Kind.AI_ACCESS
         read_exchange(open_body(fields, "llama_request"), open_body(fields, "llama_response")).apply(event)
     if event.kind is Kind.AI_ACCESS:
-        event.provider = CleanText("llama.cpp")
+        event.provider = Constant("llama.cpp")
     finish(fields, event)
     discard(fields, "llama_method")
     return event

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from veilog_parsers.event import AuditEvent, CleanText, Kind, Operation, Outcome, ToolCall, UserType
+from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome, ToolCall, UserType
 from veilog_parsers.network import take_address
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
@@ -34,7 +34,7 @@ from veilog_parsers.take import (
 )
 from veilog_parsers.times import take_time
 
-_PROVIDER: Final = CleanText("microsoft.copilot")
+_PROVIDER: Final = Constant("microsoft.copilot")
 _INTERACTIONS: Final = frozenset(("AIAppInteraction", "ConnectedAIAppInteraction", "CopilotInteraction"))
 _USER_TYPES: Final = (
     UserType.USER,

@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from veilog_parsers.event import AuditEvent, CleanText, Cloud, Kind, Message, Operation, Role, SensitiveText, UserType
+from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Message, Operation, Role, SensitiveText, UserType
 from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.outcomes import outcome_of_error, outcome_of_status
 from veilog_parsers.record import Fields
@@ -131,7 +131,7 @@ class _MappedParser:
         self._request, self._response = (paths.get(target) for target in _BODIES)
         self._kind = Kind(spec.constants.get("kind", Kind.AI_ACCESS))
         self._operation = Operation(spec.constants["operation"]) if "operation" in spec.constants else None
-        self._provider = CleanText(spec.constants["provider"]) if "provider" in spec.constants else None
+        self._provider = Constant(spec.constants["provider"]) if "provider" in spec.constants else None
 
     def __call__(self, fields: Fields) -> AuditEvent:
         event = AuditEvent(kind=self._kind, operation=self._operation, provider=self._provider)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from veilog_parsers.event import (
     AuditEvent,
-    CleanText,
+    Constant,
     Kind,
     Operation,
     Outcome,
@@ -48,7 +48,7 @@ from veilog_parsers.wire.read import decode
 from veilog_parsers.wire.turns import Turn, ask_turns, comparable, take_dumped, take_finish
 
 _VERSION: Final = "2.0"
-_TOOL_ERROR: Final = CleanText("tool_error")
+_TOOL_ERROR: Final = Constant("tool_error")
 """OpenTelemetry's name for a tool's own failure."""
 _CLIENT: Final = "io.modelcontextprotocol/clientInfo"
 

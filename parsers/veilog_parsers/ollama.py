@@ -13,7 +13,7 @@ import re
 from typing import Final
 
 from veilog_parsers.endpoints import is_model_api, operation_at
-from veilog_parsers.event import AuditEvent, CleanText, Kind, Operation, SensitiveText
+from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, SensitiveText
 from veilog_parsers.lines import finish, markers, open_line
 from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.outcomes import outcome_of_status
@@ -54,7 +54,7 @@ def parse(fields: Fields) -> AuditEvent:
     if endpoint is not None:
         event.endpoint = SensitiveText(endpoint)
         event.operation = _CALLS.get(endpoint) or operation_at(endpoint)
-        event.provider = CleanText("ollama")
+        event.provider = Constant("ollama")
         event.kind = Kind.AI_CONTROL_PLANE if endpoint in _MANAGEMENT else Kind.AI_ACCESS
     event.client_ip = take_address(fields, "gin_client_ip")
     event.http_status = take_count(fields, "gin_status")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from veilog_parsers.event import AuditEvent, CleanText, Cloud, Kind, Outcome, UserType
+from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Outcome, UserType
 from veilog_parsers.network import take_address
 from veilog_parsers.outcomes import outcome_of_error
 from veilog_parsers.record import Fields
@@ -19,7 +19,7 @@ from veilog_parsers.source import Source, Stability
 from veilog_parsers.take import discard, peek, take_identifier, take_text
 from veilog_parsers.times import take_time
 
-_OPENAI: Final = CleanText("openai")
+_OPENAI: Final = Constant("openai")
 _OBJECT: Final = "organization.audit_log"
 _ACTORS: Final = ("session", "api_key")
 

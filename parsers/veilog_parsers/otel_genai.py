@@ -22,8 +22,8 @@ from typing import Any, Final, TypeVar
 
 from veilog_parsers.event import (
     AuditEvent,
-    CleanText,
     Cloud,
+    Constant,
     Kind,
     Operation,
     Outcome,
@@ -262,7 +262,7 @@ def _provider(name: SensitiveText | None) -> Text | None:
         return None
     known_as = name.reveal().lower()
     if known_as in _PROVIDERS:
-        return CleanText(_PROVIDERS[known_as]) if _PROVIDERS[known_as] else None
+        return Constant(_PROVIDERS[known_as]) if _PROVIDERS[known_as] else None
     return identifier(known_as)
 
 

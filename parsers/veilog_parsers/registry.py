@@ -58,7 +58,7 @@ from veilog_parsers.envelopes import (
     unwrap,
 )
 from veilog_parsers.errors import ErrorType, RecordError
-from veilog_parsers.event import AuditEvent, CleanText, Cloud, Kind, SensitiveTree
+from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, SensitiveTree
 from veilog_parsers.lines import LineTest, head_of
 from veilog_parsers.otlp import as_one_document, join_internal, open_fluent_bit
 from veilog_parsers.record import Fields, RawRecord
@@ -174,7 +174,7 @@ class Registry:
         if isinstance(inner, RecordError):
             return Rejected(inner.error_type, OTHER)
         if source is None:
-            event = AuditEvent(source=CleanText(OTHER), kind=Kind.OTHER)
+            event = AuditEvent(source=Constant(OTHER), kind=Kind.OTHER)
             event.unmapped = SensitiveTree(inner)
             return event
         try:
@@ -184,7 +184,7 @@ class Registry:
         except Exception:
             # A parser's bug must not become a leak or an outage: no message, no traceback, the record quarantined.
             return Rejected(ErrorType.PARSER_FAILED, source.name)
-        event.source = CleanText(source.name)
+        event.source = Constant(source.name)
         event.timestamp = event.timestamp or around.time
         if around.resource is not None:
             event.cloud = event.cloud or Cloud()

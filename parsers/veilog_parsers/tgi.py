@@ -19,7 +19,7 @@ import re
 from typing import Final
 
 from veilog_parsers.endpoints import operation_at
-from veilog_parsers.event import AuditEvent, CleanText, Kind, Operation, Outcome, SensitiveText
+from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome, SensitiveText
 from veilog_parsers.lines import finish, line_of, markers, open_line
 from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.record import Fields
@@ -49,6 +49,7 @@ _OPERATIONS: Final = {
     "completions": Operation.TEXT_COMPLETION,
     "chat_completions": Operation.CHAT,
 }
+_API_OPERATIONS: Final = {name: Constant(name) for name in _OPERATIONS}
 _SPAN: Final = re.compile(r"(?:^|[ :])(?:compat_generate|generate|generate_stream|chat_completions|completions)\{")
 _NOISE: Final = known(
     "fields filename line_number span spans target threadId tgi_level tgi_parameters tgi_target tgi_http"
@@ -90,8 +91,8 @@ def parse(fields: Fields) -> AuditEvent:
     if type(span) is str and _is_generation(span):
         del fields["tgi_span"]
         event.kind = Kind.AI_ACCESS
-        event.provider = CleanText("tgi")
-        event.api_operation = CleanText(span)
+        event.provider = Constant("tgi")
+        event.api_operation = _API_OPERATIONS[span]
         event.operation = _OPERATIONS[span]
     _read_http(fields, event)
     event.latency_ms = take_duration(fields, "tgi_total_time")

@@ -13,7 +13,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from veilog_parsers.event import CleanText
+from veilog_parsers.event import Timestamp
 from veilog_parsers.record import Fields
 from veilog_parsers.take import peek, take
 
@@ -33,7 +33,7 @@ _NS = 1_000_000_000
 _MAX_SECONDS = 253_402_300_799  # 9999-12-31T23:59:59Z
 
 
-def parse_time(value: Any) -> CleanText | None:
+def parse_time(value: Any) -> Timestamp | None:
     """RFC 3339 in UTC from a time string, or from an epoch number whose size tells its unit (s, ms, us or ns)."""
     if type(value) is str:
         return _from_string(value)
@@ -51,7 +51,7 @@ def parse_time(value: Any) -> CleanText | None:
     return None
 
 
-def from_epoch_ns(nanoseconds: int) -> CleanText | None:
+def from_epoch_ns(nanoseconds: int) -> Timestamp | None:
     """RFC 3339 in UTC from nanoseconds since 1970; None outside the years 1 to 9999."""
     seconds, fraction = divmod(nanoseconds, _NS)
     try:
@@ -61,7 +61,7 @@ def from_epoch_ns(nanoseconds: int) -> CleanText | None:
     return _format(_stem(moment.replace(tzinfo=None)), f"{fraction:09d}")
 
 
-def _from_string(value: str) -> CleanText | None:
+def _from_string(value: str) -> Timestamp | None:
     if len(value) >= 64:
         return None
     match = _TIME.fullmatch(value) or _TIME.fullmatch(_respelled(value.strip()))
@@ -92,12 +92,12 @@ def _stem(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds")
 
 
-def _format(stem: str, fraction: str) -> CleanText:
+def _format(stem: str, fraction: str) -> Timestamp:
     fraction = fraction.rstrip("0")
-    return CleanText(f"{stem}.{fraction}Z" if fraction else f"{stem}Z")
+    return Timestamp(f"{stem}.{fraction}Z" if fraction else f"{stem}Z")
 
 
-def take_time(fields: Fields, *path: str) -> CleanText | None:
+def take_time(fields: Fields, *path: str) -> Timestamp | None:
     """Pop a time from a record; what is not recognized as one stays."""
     value = peek(fields, *path)
     time = None if value is None else parse_time(value)

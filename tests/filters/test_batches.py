@@ -15,7 +15,7 @@ from veilog_filters.detect.finding import Detector, DetectorTimeout, Finding
 from veilog_filters.metrics import Counts
 from veilog_filters.pipeline import BATCH_BYTES, BATCH_RECORDS, Damaged, Pipeline, batches, size_of
 from veilog_parsers.errors import ErrorType
-from veilog_parsers.event import AuditEvent, CleanText
+from veilog_parsers.event import AuditEvent, Digest
 from veilog_parsers.record import RawRecord
 
 TIMES_OUT, FAILS, LONG = "this one hangs", "this one fails", "long " * 1000
@@ -67,7 +67,7 @@ def mixture() -> list[RawRecord | Damaged]:
         record(TIMES_OUT),
         record("nobody"),
         record(LONG),
-        Damaged(ErrorType.MALFORMED_JSON, 7, CleanText("0" * 64)),
+        Damaged(ErrorType.MALFORMED_JSON, 7, Digest("0" * 64)),
         record(FAILS),
         RawRecord(container, orjson.dumps(container)),
         record("hi", note=TIMES_OUT),
@@ -149,6 +149,6 @@ def test_batches_are_bounded_in_records_and_bytes() -> None:
     small, large = record("Ann"), RawRecord({}, bytes(BATCH_BYTES // 2))
     assert [len(batch) for batch in batches([small] * 40, size_of)] == [BATCH_RECORDS, BATCH_RECORDS, 8]
     assert [len(batch) for batch in batches([large] * 5, size_of)] == [2, 2, 1]
-    damaged = Damaged(ErrorType.RECORD_TOO_LARGE, 10**9, CleanText(""))
+    damaged = Damaged(ErrorType.RECORD_TOO_LARGE, 10**9, Digest(""))
     assert [len(batch) for batch in batches([damaged] * 5, size_of)] == [5]
     assert not list(batches([], size_of))

@@ -10,7 +10,7 @@ from veilog_filters.classify import ClassificationPolicy, Classifier, Evidence, 
 from veilog_filters.config import Config, load_policy
 from veilog_filters.errors import ConfigError
 from veilog_filters.yaml_file import parse
-from veilog_parsers.event import CleanText, Level
+from veilog_parsers.event import Constant, Level
 
 
 def policy(*rules: dict[str, Any], **fields: Any) -> ClassificationPolicy:
@@ -45,7 +45,7 @@ def test_the_highest_level_wins_and_all_matching_rules_are_named() -> None:
         )
     )
     assert classify(evidence("a memo")) == Verdict(
-        Level.RESTRICTED, (CleanText("a"), CleanText("b")), (CleanText("low"), CleanText("high"))
+        Level.RESTRICTED, (Constant("a"), Constant("b")), (Constant("low"), Constant("high"))
     )
 
 

@@ -15,7 +15,7 @@ from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.inspect import Inspected, Inspection, Inspector
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.redact import Redactor, merge
-from veilog_parsers.event import AuditEvent, CleanText, Cloud, Kind, SensitiveText, SensitiveTree, ToolCall
+from veilog_parsers.event import AuditEvent, CleanText, Cloud, Kind, Name, SensitiveText, SensitiveTree, ToolCall
 from veilog_parsers.record import RawRecord
 
 FINGERPRINTER = Fingerprinter(b"k" * 32, "k1")
@@ -164,10 +164,10 @@ def test_long_names_are_cut_after_redaction() -> None:
 def test_cloud_and_tool_calls_are_cleaned() -> None:
     call = ToolCall(name=SensitiveText("CARD_tool"), arguments=SensitiveText('{"a":"SSN"}'))
     event = clean(AuditEvent(cloud=Cloud(resource=SensitiveText("arn:CARD")), tool_calls=[call]))
-    assert event.cloud == Cloud(resource=CleanText("arn:<CREDIT_CARD>"))
-    assert event.tool_calls == [ToolCall(name=CleanText("<CREDIT_CARD>_tool"))]
+    assert event.cloud == Cloud(resource=Name("arn:<CREDIT_CARD>"))
+    assert event.tool_calls == [ToolCall(name=Name("<CREDIT_CARD>_tool"))]
     event = clean(AuditEvent(tool_calls=[call]), content="redacted")
-    assert event.tool_calls == [ToolCall(name=CleanText("<CREDIT_CARD>_tool"), arguments=CleanText('{"a":"<US_SSN>"}'))]
+    assert event.tool_calls == [ToolCall(name=Name("<CREDIT_CARD>_tool"), arguments=CleanText('{"a":"<US_SSN>"}'))]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from veilog_parsers.aws_bedrock_invocation import SOURCE
-from veilog_parsers.event import AuditEvent, Message, Operation, Outcome, Text, UserType
+from veilog_parsers.event import AuditEvent, CleanText, Message, Operation, Outcome, Text, UserType
 from veilog_parsers.take import remainder
 
 SAMPLES = Path(__file__).parents[2] / "parsers" / "samples" / "aws_bedrock_invocation"
@@ -46,7 +46,7 @@ def parse(request: Any = None, response: Any = None, **envelope: Any) -> AuditEv
     return SOURCE.parse(record(request, response, **envelope))
 
 
-def reveal(text: Text | None) -> str | None:
+def reveal(text: Text | CleanText | None) -> str | None:
     return text if text is None or isinstance(text, str) else text.reveal()
 
 

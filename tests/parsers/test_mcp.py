@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from samples import SAMPLES
-from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, Role, Text, UserType
+from veilog_parsers.event import AuditEvent, CleanText, Kind, Operation, Outcome, Role, Text, UserType
 from veilog_parsers.record import RawRecord
 from veilog_parsers.registry import Registry
 
@@ -27,7 +27,7 @@ def load(name: str) -> AuditEvent:
     return parse(json.loads((SAMPLES / "mcp" / f"{name}.in.json").read_text()))
 
 
-def reveal(text: Text | None) -> str | None:
+def reveal(text: Text | CleanText | None) -> str | None:
     return text if text is None or isinstance(text, str) else text.reveal()
 
 

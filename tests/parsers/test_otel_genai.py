@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from samples import SAMPLES
 from veilog_filters.forward import Chunk, Entry, ServerConnection
-from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, Role, Text, UserType
+from veilog_parsers.event import AuditEvent, CleanText, Kind, Operation, Outcome, Role, Text, UserType
 from veilog_parsers.otlp import Calls
 from veilog_parsers.record import RawRecord
 from veilog_parsers.registry import Registry
@@ -33,7 +33,7 @@ def parse(value: Any, **about: Any) -> list[AuditEvent]:
     return events
 
 
-def reveal(text: Text | None) -> str | None:
+def reveal(text: Text | CleanText | None) -> str | None:
     return text if text is None or isinstance(text, str) else text.reveal()
 
 

@@ -19,10 +19,14 @@ from veilog_parsers.event import (
     SCHEMA_ID,
     AuditEvent,
     CleanText,
+    Constant,
+    Digest,
     Handling,
     Level,
+    Name,
     SensitiveText,
     SensitiveTree,
+    Timestamp,
 )
 
 
@@ -112,7 +116,7 @@ def _constant(value: str, path: str) -> str:
     raise EncodingError(f"{path} holds a str that no stage has cleaned")
 
 
-_PLAIN: Final = frozenset((CleanText, int, float, bool))
+_PLAIN: Final = frozenset((CleanText, Constant, Digest, Name, Timestamp, int, float, bool))
 """Exactly these types, not what derives from them, may leave as they are."""
 
 _WAYS: Final[dict[type[Any], _Way]] = {
@@ -155,7 +159,7 @@ def json_schema() -> dict[str, Any]:
 
 _SCALARS: Final[dict[Any, dict[str, Any]]] = {
     str: {"type": "string"},
-    CleanText: {"type": "string"},
+    **{kind: {"type": "string"} for kind in (CleanText, Constant, Digest, Name, Timestamp)},
     SensitiveText: {},
     SensitiveTree: {},
     int: {"type": "integer"},

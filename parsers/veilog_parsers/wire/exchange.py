@@ -6,13 +6,13 @@ import dataclasses
 
 from veilog_parsers.event import (
     AuditEvent,
-    CleanText,
     Message,
     Operation,
     Outcome,
     Role,
     SensitiveText,
     Text,
+    Timestamp,
     ToolCall,
 )
 
@@ -32,7 +32,7 @@ class Exchange:
     request_id: SensitiveText | None = None
     user: SensitiveText | None = None
     conversation_id: SensitiveText | None = None
-    timestamp: CleanText | None = None
+    timestamp: Timestamp | None = None
     prompt: list[Message] = dataclasses.field(default_factory=list)
     response: list[Message] = dataclasses.field(default_factory=list)
     tool_calls: list[ToolCall] = dataclasses.field(default_factory=list)

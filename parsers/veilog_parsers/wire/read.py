@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from veilog_parsers.event import CleanText
+from veilog_parsers.event import Constant
 from veilog_parsers.record import Fields
 from veilog_parsers.take import dicts, peek
 from veilog_parsers.wire import anthropic, flat, gemini, ollama, openai
@@ -23,9 +23,9 @@ from veilog_parsers.wire.streams import assemble, events_of
 
 Reader = Callable[[Fields, Exchange], None]
 
-_ANTHROPIC: Final = CleanText("anthropic")
-_GEMINI: Final = CleanText("gcp.gemini")
-_OLLAMA: Final = CleanText("ollama")
+_ANTHROPIC: Final = Constant("anthropic")
+_GEMINI: Final = Constant("gcp.gemini")
+_OLLAMA: Final = Constant("ollama")
 
 _GEMINI_REQUEST: Final = frozenset(("contents", "systemInstruction", "system_instruction"))
 _ANTHROPIC_REQUEST: Final = frozenset(
@@ -106,7 +106,7 @@ def open_body(fields: Fields, *path: str) -> Any:
     return body
 
 
-def _request_reader(body: Fields) -> tuple[Reader, CleanText | None]:
+def _request_reader(body: Fields) -> tuple[Reader, Constant | None]:
     keys = body.keys()
     if not keys.isdisjoint(_GEMINI_REQUEST):
         return gemini.read_request, _GEMINI
@@ -122,7 +122,7 @@ def _request_reader(body: Fields) -> tuple[Reader, CleanText | None]:
     return openai.read_request, None
 
 
-def _response_reader(body: Fields) -> tuple[Reader, CleanText | None]:
+def _response_reader(body: Fields) -> tuple[Reader, Constant | None]:
     keys = body.keys()
     if not keys.isdisjoint(_GEMINI_RESPONSE):
         return gemini.read_response, _GEMINI
