@@ -17,6 +17,7 @@ import pytest
 
 from samples import ROOT, config_with
 from veilog_filters import pipeline as pipeline_module
+from veilog_filters.classify import Evidence, Verdict
 from veilog_filters.detect.finding import DetectorTimeout, Finding
 from veilog_filters.framing import FRAMERS, write_json
 from veilog_filters.pipeline import Pipeline
@@ -79,10 +80,13 @@ def forgetful_redaction(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def slow_label(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    def work(*arguments: Any) -> None:
+    classify = pipeline._classify
+
+    def work(evidence: Evidence) -> Verdict:
         end = time.thread_time() + 2 * RECORD_SECS
         while time.thread_time() < end:
             pass
+        return classify(evidence)
 
     monkeypatch.setattr(pipeline, "_classify", work)
 
