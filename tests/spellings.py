@@ -403,23 +403,23 @@ class Finder:
     """Looks for runs of planted sentences.
 
     Args:
-        needles: run of folded words to whatever its finder wants to know it by.
+        needles: runs of folded words, each with the number that it is reported by.
     """
 
-    def __init__(self, needles: Iterable[tuple[str, object]]) -> None:
-        self._by_length: dict[int, dict[str, list[tuple[str, object]]]] = {}
-        for needle, label in needles:
+    def __init__(self, needles: Iterable[tuple[str, int]]) -> None:
+        self._by_length: dict[int, dict[str, list[tuple[str, int]]]] = {}
+        for needle, number in needles:
             length = min(8, len(needle))
-            self._by_length.setdefault(length, {}).setdefault(needle[:length], []).append((needle, label))
+            self._by_length.setdefault(length, {}).setdefault(needle[:length], []).append((needle, number))
 
-    def __call__(self, text: str, scrambled: bool = True) -> set[object]:
-        """Labels of the runs that some reading of the text has.
+    def __call__(self, text: str, scrambled: bool = True) -> set[int]:
+        """Numbers of the runs that some reading of the text has.
 
         Args:
             text: an output.
             scrambled: whether to read it backwards, rotated and with digits for letters too.
         """
-        found: set[object] = set()
+        found: set[int] = set()
         for reading in readings(text):
             views = [fold(reading)]
             if scrambled:
@@ -428,11 +428,11 @@ class Finder:
                 found |= self._in(view)
         return found
 
-    def _in(self, view: str) -> set[object]:
-        found: set[object] = set()
+    def _in(self, view: str) -> set[int]:
+        found: set[int] = set()
         for length, table in self._by_length.items():
             for start in range(len(view) - length + 1):
-                for needle, label in table.get(view[start : start + length], ()):
+                for needle, number in table.get(view[start : start + length], ()):
                     if view.startswith(needle, start):
-                        found.add(label)
+                        found.add(number)
         return found
