@@ -16,14 +16,14 @@ length
 words
     At most ``max_words`` different ones, however they are joined: by any separator, by camel case, by percent-encoding
     (which is decoded first), by digits, or by nothing (a run of more than 16 letters counts as a word for every three,
-    and one of a script that does not separate words for every two characters). Words of the field's ``vocabulary`` do not
-    count: it is a closed list (names of services, vendors, resource types, clients), so they are constants.
+    and one of a script that does not separate words for every two characters). Words of the field's ``vocabulary`` do
+    not count: it is a closed list (names of services, vendors, resource types, clients), so they are constants.
 no text in disguise
     A run that decodes from base64, base32, hexadecimal digits or character codes to text is not an id.
 
 Ids are random letters and digits: there only runs of four letters and more are words, of which a random id of 30
-characters has one or two, not eight. What short names can still carry, a few words that look like a model's name,
-is stated in SECURITY.md.
+characters has one or two, not eight. Nothing unbroken is longer than 64 characters, which is a SHA-256. What short
+names can still carry, a few words that look like a model's name, is stated in SECURITY.md.
 """
 
 from __future__ import annotations
@@ -46,6 +46,9 @@ HASH_PREFIX: Final = "hmac:"
 _LONGEST_WORD: Final = 16
 _LETTERS_PER_WORD: Final = 3
 _UNSPACED_PER_WORD: Final = 2
+_MAX_PART_CHARS: Final = 64
+_LONG_ID_CHARS: Final = 32
+_SHORT_PART_CHARS: Final = 16
 _MIN_DISGUISE_CHARS: Final = 16
 _MIN_DISGUISED_BYTES: Final = 12
 _MIN_DISTINCT_BYTES: Final = 6
@@ -55,20 +58,30 @@ _MAX_MARKS: Final = 2
 
 _PART: Final = re.compile(r"[^\W_]+")
 _PIECE: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_TITLE: Final = re.compile(r"[A-Z]?[a-z]+")
 _RUN: Final = re.compile(r"[A-Z][a-z]{3,}|[a-z]{4,}|[A-Z]{5,}")
-"""Words inside a part that also has digits, or is random."""
+_SHORT_RUN: Final = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{3,}")
+_DIGITS_BETWEEN: Final = re.compile(r"(?:[A-Z]?[a-z]+[0-9]){4,}[A-Za-z]*|(?:[A-Z]{2,}[0-9]){4,}[A-Z]*")
+_VERSION: Final = re.compile(r"[A-Za-z]{0,2}[0-9]+[A-Za-z]?")
+_HEX_PART: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 _DISGUISE: Final = re.compile(rf"[A-Za-z0-9+/_-]{{{_MIN_DISGUISE_CHARS},}}")
+_HEX_AND_DASHES: Final = re.compile(r"[0-9A-Fa-f-]+")
 _HEX: Final = re.compile(rf"[0-9A-Fa-f]{{{_MIN_DISGUISE_CHARS},}}")
 _BASE32: Final = re.compile(rf"[A-Z2-7]{{{_MIN_DISGUISE_CHARS},}}|[a-z2-7]{{{_MIN_DISGUISE_CHARS},}}")
 _URL_SAFE: Final = str.maketrans("-_", "+/")
 _PAIRS: Final = re.compile(r"(?:(?:0x|\\x|x)?[0-9A-Fa-f]{2}[^0-9A-Za-z]){7,}(?:0x|\\x|x)?[0-9A-Fa-f]{2}")
 _CODES: Final = re.compile(r"(?:[0-9]{2,3}[^0-9A-Za-z]){7,}[0-9]{2,3}")
-_PLAIN_BYTES: Final = bytes(byte for byte in range(128) if chr(byte).isalpha() or chr(byte) in " \n.,'_-:;")
+_PLAIN_BYTES: Final = bytes(byte for byte in range(128) if chr(byte).isalnum() or chr(byte) in " \n.,'_-:;+/=")
+_COMPRESSED: Final = (b"\x1f\x8b", b"\x78\x9c", b"\x78\xda", b"\x28\xb5\x2f\xfd")
+"""How gzip, zlib and zstd begin."""
+_MAX_SCRIPT_BYTES: Final = 3
 _CONTINUING_BYTES: Final = bytes(range(0x80, 0xC0))
-_IGNORABLE_LETTERS: Final = frozenset("\u115f\u1160\u3164\uffa0")
-"""Letters by their category, but nothing is to be seen of them."""
+_IGNORABLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+)
+"""Letters and marks by their category, but nothing is to be seen of them (Unicode: Default_Ignorable_Code_Point)."""
 # Scripts that write no blanks between words: Thai to Myanmar, Khmer, kana, Han, and the planes of rare Han.
 _UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -123,7 +136,7 @@ class Grammar:
 
 def _is_plain(value: str) -> bool:
     """Whether a text beyond ASCII is made of letters that are to be seen and are what they seem, and their marks."""
-    if value != unicodedata.normalize("NFKC", value) or not _IGNORABLE_LETTERS.isdisjoint(value):
+    if value != unicodedata.normalize("NFKC", value) or _IGNORABLE.search(value):
         return False
     marks = _MAX_MARKS
     for character in value:
@@ -149,6 +162,8 @@ def count_words(value: str, vocabulary: frozenset[str] = frozenset(), enough: in
         value = _UUID.sub("", value)
     words: dict[str, int] = {}
     for part in _PART.findall(value):
+        if len(part) > _MAX_PART_CHARS:
+            return enough + 1
         if part.lower() in vocabulary:
             continue
         for piece in _pieces(part):
@@ -164,11 +179,21 @@ def _pieces(part: str) -> list[str]:
     """The words in letters and digits without a separator."""
     if not part.isascii():
         return _LETTERS.findall(part)
-    if not part.isalpha():
-        return _RUN.findall(part)
-    pieces = _PIECE.findall(part)
-    # Random letters change case all the time, words do not.
-    return _RUN.findall(part) if len(pieces) > 4 and len(part) < 2.5 * len(pieces) else pieces
+    if part.isalpha():
+        pieces = _PIECE.findall(part)
+        # Random letters change case all the time and anyhow; words do not, or begin with the capital.
+        if len(pieces) > 4 and len(part) < 2.5 * len(pieces):
+            odd = sum(not _TITLE.fullmatch(piece) for piece in pieces)
+            return _RUN.findall(part) if 4 * odd >= len(pieces) else pieces
+        return pieces
+    if part.isdigit() or _HEX_PART.fullmatch(part):
+        return []
+    if len(part) < _SHORT_PART_CHARS:
+        # A version or a size, or else a word, maybe with digits for letters.
+        return [] if _VERSION.fullmatch(part) else _RUN.findall(part) or [part]
+    if len(part) > _LONG_ID_CHARS or _DIGITS_BETWEEN.fullmatch(part):
+        return _SHORT_RUN.findall(part)
+    return _RUN.findall(part)
 
 
 def _weight(piece: str) -> int:
@@ -189,7 +214,8 @@ def is_disguised_text(value: str) -> bool:
         if _decodes(run, bytes.fromhex, 2):
             return True
     for run in _DISGUISE.findall(value):
-        if _decodes(run.translate(_URL_SAFE), binascii.a2b_base64, 4):
+        # A text of twelve bytes has more than hexadecimal digits in base64.
+        if not _HEX_AND_DASHES.fullmatch(run) and _decodes(run.translate(_URL_SAFE), binascii.a2b_base64, 4):
             return True
     return (
         any(_decodes(run.upper(), base64.b32decode, 8) for run in _BASE32.findall(value))
@@ -203,11 +229,11 @@ def _without_dashes(uuid: re.Match[str]) -> str:
 
 
 def _hex_pairs(run: str) -> bytes:
-    return bytes(int(pair[-2:], 16) for pair in re.split(r"[^0-9A-Za-z]", run))
+    return bytes.fromhex("".join(re.findall(r"[0-9A-Fa-f]{2}(?![0-9A-Za-z])", run)))
 
 
 def _character_codes(run: str) -> bytes:
-    return bytes(code for number in re.split(r"[^0-9]", run) if (code := int(number)) < 256)
+    return bytes(code for number in re.findall(r"[0-9]{2,3}", run) if (code := int(number)) < 256)
 
 
 def _decodes(run: str, decode: Callable[[str], bytes], unit: int) -> bool:
@@ -227,14 +253,21 @@ def _decodes(run: str, decode: Callable[[str], bytes], unit: int) -> bool:
 def _is_text(data: bytes) -> bool:
     """Whether bytes are mostly letters and blanks, in UTF-8 (any script) or UTF-16."""
     size = len(data)
-    plain = size - len(data.translate(None, _PLAIN_BYTES))
     if size < _MIN_DISGUISED_BYTES:
         return False
+    plain = size - len(data.translate(None, _PLAIN_BYTES))
+    if data.startswith(_COMPRESSED):
+        return True
     if plain >= _MOSTLY * size:
         # Ids of one digit, as documentation writes them, are no text.
         return len(set(data)) >= _MIN_DISTINCT_BYTES
-    if data.count(0) >= size // 2 - 1:
-        return 2 * plain >= _MOSTLY * size
+    # In UTF-16, every second byte is the one of the script; a random byte is not there that often.
+    if (
+        size > 2 * _MIN_DISGUISED_BYTES
+        and max(data.count(data[0]), data.count(data[1])) * 3 >= size
+        and min(len(set(data[::2])), len(set(data[1::2]))) <= _MAX_SCRIPT_BYTES
+    ):
+        return True
     # In UTF-8, every character beyond ASCII continues with bytes of a quarter of all values.
     if 2 * (size - len(data.translate(None, _CONTINUING_BYTES))) + plain < _MOSTLY * size:
         return False
@@ -366,7 +399,7 @@ GRAMMARS: Final[dict[str, Grammar]] = {
     "user_agent": Grammar("product tokens", _CLIENT, 256, 4, _CLIENTS, _is_products),
     "provider": Grammar("name", _SIMPLE, 64, 4, _VENDORS),
     "api_operation": Grammar("operation of an API", _TOKEN, 128, 5, _OPERATIONS),
-    "endpoint": Grammar("path or URL without query", _PATH, 256, 6, _PATHS),
+    "endpoint": Grammar("path or URL without query", _PATH, 256, 5, _PATHS),
     "model_name": Grammar("model", _MODEL, 160, 5, _VENDORS | _CLOUD),
     "model_version": Grammar("model", _MODEL, 160, 5, _VENDORS | _CLOUD),
     "request_id": Grammar("id", _ID, 128, 4),
@@ -377,7 +410,7 @@ GRAMMARS: Final[dict[str, Grammar]] = {
     "cloud.account_id": Grammar("id", _ID, 128, 4, _CLOUD),
     "cloud.region": Grammar("region", re.compile(r"[A-Za-z0-9-]+(?: [A-Za-z0-9]+){0,3}"), 40, 3, _CLOUD),
     "cloud.resource": Grammar("path of a resource", _RESOURCE, 320, 6, _CLOUD | _VENDORS),
-    "tool_calls.name": Grammar("name of a tool", _TOOL, 96, 6, _words("mcp get list create search")),
+    "tool_calls.name": Grammar("name of a tool", _TOOL, 96, 5, _words("mcp get list create search")),
     "group": Grammar("attribute of a resource or scope", _RESOURCE, 128, 5, _CLOUD | _CLIENTS),
 }
 """By field of the event (``tag`` and ``group`` stand beside events); README's table of fields is made from it."""
