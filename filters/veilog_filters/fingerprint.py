@@ -16,15 +16,19 @@ import base64
 import binascii
 import functools
 import hmac
+import json
 import os
 import secrets
 import unicodedata
 from pathlib import Path
 from typing import Final
 
+import orjson
+
 from veilog_filters.config import HashKey
 from veilog_filters.errors import ConfigError, Defect
 from veilog_parsers.event import AuditEvent, Constant, Digest, Message, PreviousHashes, Role
+from veilog_parsers.record import RawRecord
 
 MIN_KEY_BYTES: Final = 32
 _DOMAIN_CACHE: Final = 1024
@@ -83,6 +87,19 @@ def canonical(text: str) -> bytes:
     return " ".join(text.split()).encode("utf-8", "replace")
 
 
+def _canonical_value(record: RawRecord) -> bytes:
+    """One form of a record's value, and of the metadata and group beside it."""
+    beside = [record.metadata, record.group] if record.metadata or record.group else []
+    try:
+        return orjson.dumps([record.value, *beside], option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        # Integers of more than 64 bits, or deeper nesting than orjson writes.
+        try:
+            return json.dumps([record.value, *beside], sort_keys=True).encode()
+        except (ValueError, TypeError, RecursionError):
+            return record.raw
+
+
 class Fingerprinter:
     """Makes the keyed hashes under one key.
 
@@ -110,6 +127,15 @@ class Fingerprinter:
         running = self._keyed(domain, tenant).copy()
         running.update(data)
         return Digest(running.hexdigest())
+
+    def record(self, record: RawRecord, tenant: str) -> bytes:
+        """The digest of all that a raw record says, whatever format it came in: key of its ``event_id``.
+
+        JSON and msgpack, spaces and the order of keys make no difference; any value does, metadata and group included.
+        """
+        running = self._keyed("record", tenant).copy()
+        running.update(_canonical_value(record))
+        return running.digest()
 
     def text(self, domain: str, tenant: str, text: str) -> Digest | None:
         """The hash of a text in its canonical form; None for a text of nothing but white space."""
