@@ -14,6 +14,7 @@ import base64
 import functools
 import json
 import random
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -179,6 +180,26 @@ def _body(chance: random.Random, number: int) -> tuple[str, Any]:
     return f"body {pairing}: {name}, {answer}", orjson.loads(orjson.dumps(value))
 
 
+def _word_by_word(chance: random.Random) -> tuple[str, Any, list[Planted]]:
+    """A model's answer with a sentence in it that has no place of its own: a word here, a word there."""
+    planted = sentence(chance, chance.choice(VOCABULARIES))
+    request = {"model": "gpt-4o", "messages": [{"role": "user", "content": "x"}]}
+    calls = [{"id": str(at), "type": "function", "function": {"name": word}} for at, word in enumerate(planted.words)]
+    ways: dict[str, Any] = {
+        "finish reasons": {"choices": [{"finish_reason": word, "text": "x"} for word in planted.words]},
+        "tools": {"choices": [{"message": {"content": None, "tool_calls": calls}, "finish_reason": "stop"}]},
+        "ids of tools": {"choices": [{"message": {"tool_calls": [{**call, "id": word} for call, word in zip(calls, planted.words, strict=True)]}}]},
+        "content parts": {"choices": [{"message": {"content": [{"type": "text", "text": word} for word in planted.words]}}]},
+        "chunks": "".join(f"data: {_text_of({'choices': [{'delta': {'content': word}}]})}\n\n" for word in planted.words),
+        "chunks of a tool": "".join(f"data: {_text_of({'choices': [{'delta': {'tool_calls': [{'index': 0, 'function': {'name': word}}]}}]})}\n\n" for word in planted.words),
+        "chunks of models": "".join(f"data: {_text_of({'model': word, 'choices': [{'delta': {'content': 'x'}}]})}\n\n" for word in planted.words),
+        "events": {"Records": [{"message": word} for word in planted.words]},
+    }  # fmt: skip
+    way = chance.choice(list(ways))
+    value = {"request": request, "response": ways[way], "time": 1_740_994_863}
+    return f"body word by word, {way}", value, [Planted(planted, "word by word", way)]
+
+
 def _base(chance: random.Random, number: int) -> tuple[str, Any]:
     kind = chance.random()
     if kind < 0.5:
@@ -224,6 +245,31 @@ def _changed(value: Any, steps: Steps, change: Callable[[Any], Any]) -> Any:
 
 def _decides(steps: Steps) -> bool:
     return any(step in DECIDING for step in steps[-2:])
+
+
+DISGUISED: Final = "in the form of what was there"
+"""A spelling of its own: the letters of a name are replaced by words, and all else of it is kept."""
+_LETTERS: Final = re.compile(r"[^\W\d_]{2,}")
+
+
+def _at(value: Any, steps: Steps) -> Any:
+    for step in steps:
+        if step == "#key":
+            return None
+        value = opened(value) if step == "#json" else value[step]
+    return value
+
+
+def _is_like_name(value: Any) -> bool:
+    return isinstance(value, str) and 2 < len(value) < 200 and not any(char.isspace() for char in value)
+
+
+def _disguised(name: str, words: list[str]) -> str:
+    """``arn:aws:iam::123456789012:user/ann`` with its words replaced, and those left over behind it, joined its way."""
+    left = list(words)
+    said = _LETTERS.sub(lambda match: left.pop(0) if left else match[0], name)
+    separators = re.findall(r"[^\w]|_", name) or ["-"]
+    return said + "".join(separators[index % len(separators)] + word for index, word in enumerate(left))
 
 
 def _put(chance: random.Random, text: str, planted: Sentence) -> Callable[[Any], Any]:
@@ -272,14 +318,18 @@ class _Planter:
         self.planted: list[Planted] = []
 
     def __call__(self, value: Any) -> Any:
+        """The value with sentences in it."""
         chance = self._chance
         places = list(_leaves(value))
+        names = [steps for steps in places if _is_like_name(_at(value, steps))]
         if not places:
             return value
         way = chance.random()
-        if way < 0.6:
+        if names and way < 0.3:
+            chosen = chance.sample(names, min(len(names), 3))
+        elif way < 0.6:
             # Few, so that the record stays what it is; or many, so that each place has its turn.
-            chosen = chance.sample(places, min(len(places), 1 if way < 0.3 else 4))
+            chosen = chance.sample(places, min(len(places), 1 if way < 0.4 else 4))
         else:
             chosen = [steps for steps in places if steps[-1:] != ("#key",) and not _decides(steps)]
             keys = [steps for steps in places if steps[-1:] == ("#key",)]
@@ -289,25 +339,26 @@ class _Planter:
         for steps in sorted(chosen, key=lambda steps: (-len(steps), steps[-1:] == ("#key",))):
             if chance.random() < 0.5:
                 spelling = chance.choice(list(SPELLINGS))
-            value = self._plant(value, steps, spelling)
+            disguised = steps in names and chance.random() < 0.3
+            value = self._plant(value, steps, DISGUISED if disguised else spelling)
         return value
 
     def _plant(self, value: Any, steps: Steps, spelling: str) -> Any:
         chance = self._chance
         planted = sentence(chance, chance.choice(VOCABULARIES), self._least)
-        text = SPELLINGS[spelling](planted.words)
-        if steps[-1:] == ("#key",):
-            ways = (
-                lambda key: text,
-                lambda key: f"{key}{text}",
-                lambda key: f"{key}.{text}",
-                lambda key: f"{text}.{key}",
-            )
-            change: Callable[[Any], Any] = chance.choice(ways)
-        else:
-            change = _put(chance, text, planted)
         self.planted.append(Planted(planted, spelling, ".".join(map(str, steps)) or "(top)"))
-        return _changed(value, steps, change)
+        if spelling == DISGUISED:
+            return _changed(value, steps, lambda old: _disguised(str(old), planted.words))
+        text = SPELLINGS[spelling](planted.words)
+        if steps[-1:] != ("#key",):
+            return _changed(value, steps, _put(chance, text, planted))
+        ways: tuple[Callable[[Any], Any], ...] = (
+            lambda key: text,
+            lambda key: f"{key}{text}",
+            lambda key: f"{key}.{text}",
+            lambda key: f"{text}.{key}",
+        )
+        return _changed(value, steps, chance.choice(ways))
 
 
 # Changes of names and types.
@@ -428,7 +479,7 @@ _BYTE_DAMAGE: Final[dict[str, Callable[[bytes, random.Random], bytes]]] = {
 def _repr_of(text: str) -> str:
     try:
         return repr(json.loads(text))
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -531,12 +582,18 @@ def _line(value: Any, text: str, chance: random.Random) -> bytes:
 def make(seed: int, number: int) -> Record:
     """The record of that seed and number."""
     chance = random.Random(f"{seed} {number}")
-    base, value = _base(chance, number)
+    word_by_word = chance.random() < 0.04
+    planted: list[Planted] = []
+    if word_by_word:
+        base, value, planted = _word_by_word(chance)
+    else:
+        base, value = _base(chance, number)
     damage = chance.choice(list(_DAMAGE)) if chance.random() < 0.35 else ""
     wrapping = chance.choice(list(_WRAPPINGS)) if chance.random() < 0.6 else "bare"
     cut = damage in _CUTS or wrapping in ("CRI, partial", "access line", "Splunk HEC")
-    planter = _Planter(chance, least=14 if cut else 8)
-    value = planter(value)
+    if not word_by_word:
+        planter = _Planter(chance, least=14 if cut else 8)
+        value, planted = planter(value), planter.planted
     mutation, value = _mutated(chance, value)
     text = json.dumps(value, ensure_ascii=chance.random() < 0.4)
     if damage:
@@ -545,7 +602,8 @@ def make(seed: int, number: int) -> Record:
     if not damage and chance.random() < 0.04:
         damage = chance.choice(list(_BYTE_DAMAGE))
         line = _BYTE_DAMAGE[damage](line, chance)
-    planted = _whole(planter.planted, line) if cut or damage == "two halves" else planter.planted
+    if cut or damage == "two halves":
+        planted = _whole(planted, line)
     shape = (mutation, damage or "whole", wrapping)
     return Record(line, planted, base, shape, f"seed {seed}, record {number}: {base}; {'; '.join(shape)}")
 
