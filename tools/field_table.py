@@ -42,8 +42,15 @@ A value leaves because of what it is. The encoder refuses every other type in a 
 | number, yes or no | a JSON number or boolean |
 | time | RFC 3339, UTC |
 | keyed hash | HMAC-SHA-256 under your key |
-| name | a value of the record that fits the field's grammar: a closed set of characters, a length, and at most so many different words, however they are joined, that are not in the field's vocabulary of vendors, services, resource types and clients. A value that does not fit leaves as `hmac:` and a keyed hash, and is counted in `redaction.hashed_fields`. Secrets, card numbers and government ids are replaced inside names, whatever the policy |
-| cleaned text | text whose findings were replaced; only where `policy.content: redacted`, `policy.unmapped: redact` or `policy.unrecognized: redact` keeps text |
+| name | a value of the record that fits the field's grammar, see below |
+| cleaned text | text whose findings were replaced, only where the policy keeps text, see below |
+
+A **grammar** is a closed set of characters, a length, and at most so many different words, however they are joined,
+that are not in the field's vocabulary of vendors, services, resource types and clients. A value that does not fit
+leaves as `hmac:` and a keyed hash, and is counted in `redaction.hashed_fields`. Secrets, card numbers and government
+ids are replaced inside names, whatever the policy.
+
+**Text is kept** by `policy.content: redacted`, `policy.unmapped: redact` and `policy.unrecognized: redact` alone.
 
 | field | may be | what it says |
 | --- | --- | --- |
@@ -57,7 +64,7 @@ def _grammar(grammar: Grammar) -> str:
 def _scalar(kind: Any, path: str) -> str:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return "one of " + ", ".join(str(getattr(member, "label", member.value)) for member in kind)
-    names = {Constant: "constant", Digest: "keyed hash", Timestamp: "time", CleanText: "cleaned text"}
+    names: dict[Any, str] = {Constant: "constant", Digest: "keyed hash", Timestamp: "time", CleanText: "cleaned text"}
     names |= {int: "number", float: "number", bool: "yes or no", str: "constant"}
     return names.get(kind, f"{kind} of {path}")
 

@@ -7,4 +7,4 @@ from typing import Any
 
 def key_paths(value: Any, max_paths: int = 1000) -> list[str]:
     """Stub."""
-    return sorted(map(str, value))
+    return sorted(map(str, value))[:max_paths]
