@@ -282,8 +282,11 @@ class Pipeline:
         for record in records:
             jobs: list[_Job | dict[str, Any]] = []
             done.append(jobs)
+            digest = b""
             try:
-                for job in self._parse(record):
+                # Now: parsers take apart what they are given.
+                digest = self._digest(record)
+                for job in self._parse(record, digest):
                     jobs.append(job)
                     if isinstance(job, _Job):
                         waiting.append(job)
@@ -294,9 +297,9 @@ class Pipeline:
                         yield
             except RecordError as error:
                 # The record as a whole cannot be opened: one event for it, whatever was read before that showed.
-                jobs[:] = [self._rejected(record, error.error_type)]
+                jobs[:] = [self._rejected(record, error.error_type, record_digest=digest)]
             except Exception:
-                jobs[:] = [self._rejected(record, ErrorType.PARSER_FAILED)]
+                jobs[:] = [self._rejected(record, ErrorType.PARSER_FAILED, record_digest=digest)]
         self._finish(waiting)
         out = [[job.encoded if isinstance(job, _Job) else job for job in jobs] for jobs in done]
         self._count_cache()
@@ -314,7 +317,11 @@ class Pipeline:
         if self.ner is not None:
             self.ner.count_into(self.counts)
 
-    def _parse(self, record: RawRecord | Damaged) -> Iterator[_Job | dict[str, Any]]:
+    def _digest(self, record: RawRecord | Damaged) -> bytes:
+        """What ids of a record's events are made of; for a damaged one, its hash is."""
+        return b"" if isinstance(record, Damaged) else self.fingerprinter.record(record, self._tenant_id)
+
+    def _parse(self, record: RawRecord | Damaged, record_digest: bytes) -> Iterator[_Job | dict[str, Any]]:
         """The events of a raw record, or what leaves instead of one; those that policy lets go are left out.
 
         Raises:
@@ -327,8 +334,6 @@ class Pipeline:
             return
         self.counts.bytes_in += len(record.raw)
         start = time.perf_counter()
-        # Now: parsers take apart what they are given.
-        record_digest = self.fingerprinter.record(record, self._tenant_id)
         index = -1
         for index, parsed in enumerate(self.registry.parse(record)):
             spent_secs = time.perf_counter() - start

@@ -125,7 +125,7 @@ class Redactor:
             event.content = self._content(event, inspection, tenant)
         event.prompt_messages, event.response_messages = [], []
         if event.tool_calls:
-            event.tool_calls = [self._tool_call(call, tenant) for call in event.tool_calls]
+            event.tool_calls = self._tool_calls(event.tool_calls, tenant)
         if isinstance(event.unmapped, SensitiveTree):
             # Of unrecognized records, policy lets only those come here whose text it keeps.
             keep = self._keep_unmapped or event.source == OTHER
@@ -138,7 +138,7 @@ class Redactor:
             if value is None:
                 continue
             if field == "finish_reasons":
-                event.finish_reasons = [names(text, field, handling, tenant) for text in value]
+                event.finish_reasons = names.each(value, field, handling, tenant)
             else:
                 setattr(event, field, names(value, field, handling, tenant))
         if event.cloud is not None:
@@ -147,12 +147,14 @@ class Redactor:
                 if value is not None:
                     setattr(event.cloud, name, names(value, field, Handling.MACHINE, tenant))
 
-    def _tool_call(self, call: ToolCall, tenant: str) -> ToolCall:
-        cleaned = ToolCall()
-        if call.name is not None:
-            cleaned.name = self.names(call.name, "tool_calls.name", Handling.MACHINE, tenant)
-        if self._keep_content and isinstance(call.arguments, SensitiveText):
-            cleaned.arguments = self.text(self._inspect.text(call.arguments.reveal(), "tool_calls"), tenant)
+    def _tool_calls(self, calls: list[ToolCall], tenant: str) -> list[ToolCall]:
+        given = [call.name for call in calls if call.name is not None]
+        names = iter(self.names.each(given, "tool_calls.name", Handling.MACHINE, tenant))
+        cleaned = [ToolCall(name=None if call.name is None else next(names)) for call in calls]
+        if self._keep_content:
+            for call, clean in zip(calls, cleaned, strict=True):
+                if isinstance(call.arguments, SensitiveText):
+                    clean.arguments = self.text(self._inspect.text(call.arguments.reveal(), "tool_calls"), tenant)
         return cleaned
 
     def _content(self, event: AuditEvent, inspection: Inspection, tenant: str) -> Content | None:
