@@ -15,6 +15,7 @@ class Counts:
         emitted: events that left, by kind; quarantine events are among them.
         quarantined: quarantine events by ``error_type``.
         dropped: records that policy or protocol let go, by reason.
+        findings: what was found in prompts and responses, by entity type, whether its text is kept or not.
         entities: replaced spans by entity type and operator.
         unmapped_fields: fields that no parser consumed.
         timed_out_texts: texts that took too long and so counted as found, whole.
@@ -33,6 +34,7 @@ class Counts:
     emitted: Counter[str] = dataclasses.field(default_factory=Counter)
     quarantined: Counter[str] = dataclasses.field(default_factory=Counter)
     dropped: Counter[str] = dataclasses.field(default_factory=Counter)
+    findings: Counter[str] = dataclasses.field(default_factory=Counter)
     entities: Counter[tuple[str, str]] = dataclasses.field(default_factory=Counter)
     unmapped_fields: int = 0
     timed_out_texts: int = 0

@@ -386,6 +386,7 @@ class Pipeline:
     def _judge(self, side: Side, event: AuditEvent, texts: list[Inspected]) -> tuple[dict[str, int], Verdict]:
         """What was found in the texts of one side, and its label."""
         found = counts(texts)
+        self.counts.findings.update(found)
         evidence = Evidence(
             [text.text for text in texts],
             found,

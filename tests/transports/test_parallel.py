@@ -22,6 +22,7 @@ from conftest import Run
 from samples import samples
 from veilog_filters.cli import _make_filter
 from veilog_filters.transports import parallel
+from veilog_filters.transports.inputs import Files
 from veilog_filters.transports.parallel import LineCutter, MsgpackCutter
 
 LINES = [sample.line for sample in samples()]
@@ -143,8 +144,8 @@ def test_workers_that_cannot_be_forked_do_the_same(monkeypatch: pytest.MonkeyPat
     filtering = make()
     (tmp_path / "in").write_bytes(JSON)
     sink = io.BytesIO()
-    with (tmp_path / "in").open("rb") as source:
-        assert parallel.run(filtering, make, 2, LineCutter(), source, sink)
+    source = Files([str(tmp_path / "in")], lines=True, max_record_bytes=1_000_000)
+    assert parallel.run(filtering, make, 2, LineCutter(), source, sink)
     one = make()
     assert sink.getvalue() == one.feed(JSON) + one.finish()
     assert filtering.counts.received == 0
