@@ -33,7 +33,7 @@ from veilog_filters.fingerprint import Fingerprinter, fingerprint, load_key
 from veilog_filters.inspect import Inspected, Inspection, Inspector, counts
 from veilog_filters.lookup import Departments
 from veilog_filters.metrics import Counts
-from veilog_filters.record_shape import key_paths
+from veilog_filters.record_shape import key_paths, shape_hash
 from veilog_filters.redact import Redactor
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import (
@@ -483,12 +483,11 @@ class Pipeline:
             rules.response, event.response_classification = list(verdict.rules), verdict.level
             categories.update(verdict.categories)
         event.findings, event.classification_rules, event.data_categories = findings, rules, sorted(categories)
-        self.counts.findings.update(findings.prompt)
-        self.counts.findings.update(findings.response)
 
     def _judge(self, side: Side, event: AuditEvent, texts: list[Inspected]) -> tuple[dict[str, int], Verdict]:
         """What was found in the texts of one side, and its label."""
         found = counts(texts)
+        self.counts.findings.update(found)
         evidence = Evidence(
             [text.text for text in texts],
             found,
@@ -564,14 +563,9 @@ class Pipeline:
             record_digest or event.raw_hash.encode(), "quarantine", "", record.time or "", index
         )
         if isinstance(shown, SensitiveTree):
-            event.record_shape = self._shape(shown)
+            event.record_shape = Digest(shape_hash(key_paths(shown.reveal()), self.fingerprinter))
         self.counts.quarantined[error_type] += 1
         return self._encode(event)
-
-    def _shape(self, tree: SensitiveTree) -> Digest:
-        """The keyed hash of a record's key paths, by which ``veilog suggest`` finds its like again on the host."""
-        paths = "\n".join(key_paths(tree.reveal())).encode("utf-8", "replace")
-        return Digest(self.fingerprinter.digest("record_shape", "", paths)[:32])
 
 
 def classifier_for(config: Config, policy: ClassificationPolicy) -> Classifier:
