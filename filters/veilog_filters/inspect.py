@@ -29,7 +29,7 @@ import dataclasses
 import itertools
 import operator
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple, Protocol, cast
 
@@ -56,6 +56,12 @@ MAX_SHORT_CHARS: Final = 64
 _NO_SPACE: Final = re.compile(r"\S+")
 _GLUES: Final = ("", " ")
 _LARGEST_WHOLE: Final = 1e21
+_URL: Final = "URL"
+_MADE_OF_WORDS: Final = frozenset((_URL, "EMAIL_ADDRESS"))
+_SCHEMES: Final = ("http", "www.")
+_PHONE: Final = "PHONE_NUMBER"
+_SURE: Final = 0.5
+_TIME: Final = re.compile(r"1[0-9]{9}(?:[0-9]{3}|[0-9]{6}|[0-9]{9})?(?:\.[0-9]*)?")
 _BETWEEN: Final = "\n;\n"
 
 
@@ -405,6 +411,9 @@ class Inspector:
         is_whole = type(value) is float and abs(value) < _LARGEST_WHOLE and value.is_integer()
         digits = str(int(value)) if is_whole else str(value)
         inspected = self._text(digits, NAME, above)
+        if inspected.findings and _TIME.fullmatch(digits):
+            # Seconds since 1970, or thousandths. It is a phone number where a word says so.
+            inspected.findings = [f for f in inspected.findings if f.entity != _PHONE or f.score > _SURE]
         return inspected if inspected.findings else value
 
 
@@ -502,22 +511,53 @@ def _spread(readings: list[_Reading], parts: list[Inspected]) -> None:
     """Give each part its share of what was found in all of them together."""
     starts = list(itertools.accumulate((len(part.text) for part in parts), initial=0))
     shares: dict[int, list[Finding]] = {}
-    for reading in readings:
-        for finding in reading.places():
-            first = number = bisect_right(starts, finding.start) - 1
-            while number < len(parts) and starts[number] < finding.end:
-                low = starts[number]
-                share = finding._replace(
-                    start=max(finding.start, low) - low, end=min(finding.end, starts[number + 1]) - low
-                )
-                if share.start < share.end:
-                    if number == first:
-                        shares.setdefault(number, []).append(share)
-                    else:
-                        parts[number].continued.append(share)
-                number += 1
+    for finding in itertools.chain.from_iterable(reading.places() for reading in readings):
+        first = bisect_right(starts, finding.start) - 1
+        touched = [
+            (number, _share(finding, starts[number], starts[number + 1]))
+            for number in range(first, bisect_left(starts, finding.end))
+        ]
+        touched = [(number, share) for number, share in touched if share.start < share.end]
+        if len(touched) == 1 and _is_cut(touched[0][1], parts[first].text):
+            continue
+        if len(touched) > 1 and _is_by_chance(touched, parts):
+            continue
+        for number, share in touched:
+            if number == touched[0][0]:
+                shares.setdefault(number, []).append(share)
+            else:
+                parts[number].continued.append(share)
     for number, found in shares.items():
         parts[number].findings = united(parts[number].findings, found)
+
+
+def _share(finding: Finding, start: int, end: int) -> Finding:
+    """How much of a finding is in a part."""
+    return finding._replace(start=max(finding.start, start) - start, end=min(finding.end, end) - start)
+
+
+def _is_cut(finding: Finding, text: str) -> bool:
+    """Whether something found in one end of a part may go on in its middle: then it was found with the part."""
+    is_long = len(text) > 2 * EDGE_CHARS
+    return is_long and (finding.end == EDGE_CHARS or finding.start == len(text) - EDGE_CHARS)
+
+
+def _is_by_chance(touched: list[tuple[int, Finding]], parts: list[Inspected]) -> bool:
+    """Whether two parts look like an address only since one ends and the other begins: "It is here." and "Nobody".
+
+    An address in words needs more than a full stop between words, and one that a part has by itself is whole.
+    """
+    number, share = touched[0]
+    if share.entity not in _MADE_OF_WORDS:
+        return False
+    words = parts[number].text[share.start : share.end].lower()
+    if share.entity == _URL and not words.startswith(_SCHEMES):
+        return True
+    return any(
+        other.entity == share.entity and other.start < share.end and share.start < other.end
+        for number, share in touched
+        for other in parts[number].findings
+    )
 
 
 class _Gathering:
