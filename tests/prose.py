@@ -614,8 +614,8 @@ def _instead(text: str, _old: Any) -> str:
     return text
 
 
-def all_places(seed: int) -> Iterator[Record]:
-    """Every leaf and key of every sample and body, one at a time, in changing spellings."""
+def all_places(seed: int, every: int = 1) -> Iterator[Record]:
+    """Every leaf and key of every sample and body, or every so many-th, one at a time, in changing spellings."""
     bases = [(f"sample {name}", line) for name, line in _sample_values()]
     bases += [(f"request {name}", orjson.dumps({"request": body, "response": {}})) for name, body in REQUESTS.items()]
     bases += [(f"response {name}", orjson.dumps({"request": {}, "response": body})) for name, body in RESPONSES.items()]
@@ -624,6 +624,8 @@ def all_places(seed: int) -> Iterator[Record]:
         value = orjson.loads(line)
         for steps in _leaves(value):
             number += 1
+            if number % every != seed % every:
+                continue
             chance = random.Random(f"{seed} place {number}")
             planted = sentence(chance, chance.choice(VOCABULARIES))
             spelling = list(SPELLINGS)[(number + seed * 31) % len(SPELLINGS)]
