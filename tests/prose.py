@@ -33,6 +33,8 @@ from veilog_filters.pipeline import Pipeline
 Steps = tuple[str | int, ...]
 MAX_PLANTS: Final = 24
 """Most sentences in one record."""
+MAX_LOCATED: Final = 3
+"""For so many of a record's leaks the field is looked for: it takes long."""
 
 
 class Planted(NamedTuple):
@@ -608,6 +610,32 @@ def make(seed: int, number: int) -> Record:
     return Record(line, planted, base, shape, f"seed {seed}, record {number}: {base}; {'; '.join(shape)}")
 
 
+def _instead(text: str, _old: Any) -> str:
+    return text
+
+
+def all_places(seed: int, every: int = 1) -> Iterator[Record]:
+    """Every leaf and key of every sample and body, or every so many-th, one at a time, in changing spellings."""
+    bases = [(f"sample {name}", line) for name, line in _sample_values()]
+    bases += [(f"request {name}", orjson.dumps({"request": body, "response": {}})) for name, body in REQUESTS.items()]
+    bases += [(f"response {name}", orjson.dumps({"request": {}, "response": body})) for name, body in RESPONSES.items()]
+    number = 0
+    for name, line in bases:
+        value = orjson.loads(line)
+        for steps in _leaves(value):
+            number += 1
+            if number % every != seed % every:
+                continue
+            chance = random.Random(f"{seed} place {number}")
+            planted = sentence(chance, chance.choice(VOCABULARIES))
+            spelling = list(SPELLINGS)[(number + seed * 31) % len(SPELLINGS)]
+            text = SPELLINGS[spelling](planted.words)
+            place = ".".join(map(str, steps))
+            changed = orjson.dumps(_changed(value, steps, functools.partial(_instead, text)))
+            shape = ("as it is", "whole", "bare")
+            yield Record(changed, [Planted(planted, spelling, place)], name, shape, f"seed {seed}, {name}, at {place}")
+
+
 def _whole(planted: list[Planted], line: bytes) -> list[Planted]:
     """The sentences of which eight words or more are left: a few words of a cut one may look like somebody's name."""
     runs = [(run, at) for at, each in enumerate(planted) for run in each.sentence.runs()]
@@ -642,7 +670,8 @@ def leaks_in(record: Record, events: list[dict[str, Any]]) -> list[Leak]:
     find = finder_of(record.planted)
     scrambled = any(each.spelling in SCRAMBLED for each in record.planted)
     found = find(b"".join(map(write_json, events)).decode(), scrambled)
-    return [Leak(record, record.planted[at], _field_of(at, find, events)) for at in sorted(found)]
+    fields = {at: _field_of(at, find, events) for at in sorted(found)[:MAX_LOCATED]}
+    return [Leak(record, record.planted[at], fields.get(at, "not looked for")) for at in sorted(found)]
 
 
 def _field_of(label: int, find: Finder, events: list[dict[str, Any]]) -> str:

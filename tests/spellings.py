@@ -43,10 +43,10 @@ class Sentence(NamedTuple):
 
     def runs(self) -> list[str]:
         """What must not be found in an output: words in a row, folded, at least one of them unique."""
-        last = len(self.words) - RUN_WORDS + 1
+        folded = [fold(word) for word in self.words]
         return [
-            fold("".join(self.words[start : start + RUN_WORDS]))
-            for start in range(last)
+            "".join(folded[start : start + RUN_WORDS])
+            for start in range(len(folded) - RUN_WORDS + 1)
             if any(self.unique[start : start + RUN_WORDS])
         ]
 
@@ -311,8 +311,8 @@ _BASE32: Final = re.compile(r"[A-Z2-7]{16,}|[a-z2-7]{16,}")
 
 def fold(text: str) -> str:
     """A text's letters alone: no case, no marks, no look-alikes, nothing between them."""
-    text = text.translate(_FROM_TAGS).translate(_LETTER_FILLERS)
     if not text.isascii():
+        text = text.translate(_FROM_TAGS).translate(_LETTER_FILLERS)
         text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text))
         text = unicodedata.normalize("NFKD", text.casefold()).translate(_FROM_LOOKALIKES)
     return _NO_LETTER.sub("", text.casefold())
@@ -399,6 +399,10 @@ def readings(text: str) -> list[str]:
     return found
 
 
+_FEW_NEEDLES: Final = 1_000
+"""So few are looked for one by one; of more, none costs anything."""
+
+
 class Finder:
     """Looks for runs of planted sentences.
 
@@ -407,8 +411,11 @@ class Finder:
     """
 
     def __init__(self, needles: Iterable[tuple[str, int]]) -> None:
+        self._needles = list(needles)
         self._by_length: dict[int, dict[str, list[tuple[str, int]]]] = {}
-        for needle, number in needles:
+        if len(self._needles) < _FEW_NEEDLES:
+            return
+        for needle, number in self._needles:
             length = min(8, len(needle))
             self._by_length.setdefault(length, {}).setdefault(needle[:length], []).append((needle, number))
 
@@ -429,6 +436,8 @@ class Finder:
         return found
 
     def _in(self, view: str) -> set[int]:
+        if len(self._needles) < _FEW_NEEDLES:
+            return {number for needle, number in self._needles if needle in view}
         found: set[int] = set()
         for length, table in self._by_length.items():
             for start in range(len(view) - length + 1):
