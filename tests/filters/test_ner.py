@@ -550,7 +550,10 @@ def test_a_wrong_policy_is_an_error_with_its_place(section: str, line: int, prob
 @pytest.mark.parametrize(
     ("section", "problem"),
     [
-        ({"ner": {"models": [{"model_name": "no_such_model"}]}}, r"detect\.ner\.models\[0\]\.model_name: this spaCy model is not installed"),
+        (
+            {"ner": {"models": [{"model_name": "no_such_model"}]}},
+            r"detect\.ner\.models\[0\]\.model_name: this spaCy model is not installed",
+        ),
         ({"entities": ["CREDIT_CARD"], "ner": {"models": MODELS}}, "the model finds none of detect.entities"),
         ({"entities": ["ES_NIE"], "ner": {"models": MODELS}}, r"detect\.entities\[0\]: no recognizer that is on"),
     ],
