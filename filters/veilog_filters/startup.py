@@ -225,7 +225,7 @@ class _Host:
             self._defect(key, f"the path of a socket has at most {MAX_SOCKET_PATH_BYTES} bytes", "take a shorter path")
         elif not folder.is_dir():
             self._defect(key, "the folder of the socket is not there", "make it, or name another")
-        elif not os.access(folder, os.W_OK | os.X_OK):
+        elif not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
             self._defect(key, "the folder of the socket cannot be written", "let this user write there")
         elif Path(path).exists() and not Path(path).is_socket():
             self._defect(key, "there is something at this path that is no socket", "remove it, or take another path")
