@@ -18,6 +18,7 @@ from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 
 from texts import GLUE, LOCALES, VALUES
 from veilog_filters.detect import phone
+from veilog_filters.detect.deadline import Deadline
 from veilog_filters.detect.dialling import Plan, by_the_library
 from veilog_filters.detect.phone import PhoneFinder, least_of
 
@@ -78,7 +79,7 @@ def finder() -> PhoneFinder:
 
 def check(find: PhoneFinder, text: str) -> int:
     expected = {(r.start, r.end) for r in PhoneRecognizer().analyze(text, ["PHONE_NUMBER"], None)}  # type: ignore[arg-type]
-    found = [RecognizerResult("PHONE_NUMBER", start, end, 0.4) for start, end in find(text, time.monotonic() + 60)]
+    found = [RecognizerResult("PHONE_NUMBER", start, end, 0.4) for start, end in find(text, Deadline(60))]
     assert {(r.start, r.end) for r in EntityRecognizer.remove_duplicates(found)} == expected, ascii(text)
     return len(expected)
 
@@ -120,6 +121,6 @@ def test_long_gaps_take_linear_time() -> None:
     for size in (20_000, 80_000):
         text = "1" + ", " * size + "2" + "-" * size + "3" + "; " * size + "x" * size
         start = time.perf_counter()
-        finder()(text, time.monotonic() + 60)
+        finder()(text, Deadline(60))
         seconds.append(time.perf_counter() - start)
     assert seconds[1] < 10 * seconds[0] + 0.5

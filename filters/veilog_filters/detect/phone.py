@@ -22,8 +22,7 @@ import dataclasses
 import hashlib
 import re
 import string
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
@@ -32,8 +31,8 @@ from phonenumbers import phonenumbermatcher as matcher
 from phonenumbers import phonenumberutil as util
 from phonenumbers.phonemetadata import PhoneMetadata
 
+from veilog_filters.detect.deadline import Deadline
 from veilog_filters.detect.dialling import LENIENCY, Plan, by_the_library, has_country_code, is_number_with_country_code
-from veilog_filters.detect.finding import DetectorTimeout
 
 GATE_ANY_DIGIT: Final = (r"\d", r"[\d\x82]")
 MAX_TRIES: Final = 60_000
@@ -183,6 +182,25 @@ class _Candidate:
     parts: list[_Part] | None = None
 
 
+class BoundedMatcher(matcher.PhoneNumberMatcher):
+    """The library's matcher, which asks for the time that is left before it tries anything.
+
+    Args:
+        text: the text.
+        region: the region to assume.
+        ask: raises if none is left.
+        options: as the library's.
+    """
+
+    def __init__(self, text: str, region: str, ask: Callable[[], object], **options: Any) -> None:
+        super().__init__(text, region, **options)
+        self._ask = ask
+
+    def _parse_and_verify(self, candidate: str, offset: int) -> Any:
+        self._ask()
+        return super()._parse_and_verify(candidate, offset)
+
+
 class PhoneFinder:
     """The spans that ``PhoneNumberMatcher`` finds for any of the regions.
 
@@ -199,12 +217,12 @@ class PhoneFinder:
         self._least = least
         self._viable = _viable(least.fewest)
 
-    def __call__(self, text: str, deadline: float) -> set[tuple[int, int]]:
+    def __call__(self, text: str, deadline: Deadline) -> set[tuple[int, int]]:
         """Spans in characters; some may be missing that lie inside others.
 
         Args:
             text: the text.
-            deadline: when to give up, on the clock of ``time.monotonic``.
+            deadline: says when to give up.
 
         Raises:
             DetectorTimeout: the deadline has passed.
@@ -219,8 +237,7 @@ class PhoneFinder:
             candidate = candidates.after(index)
             if candidate is None:
                 continue
-            if time.monotonic() > deadline:
-                raise DetectorTimeout
+            deadline()
             taken = candidate.plain and self._any_takes(candidates, candidate.whole, regions)
             if taken:
                 spans.add((candidate.start, candidate.end))
@@ -256,13 +273,11 @@ class PhoneFinder:
             return is_number_with_country_code(part.digits)
         return candidates.ask_library(part, self._names[region])
 
-    def _by_the_book(self, text: str, deadline: float) -> set[tuple[int, int]]:
-        spans = set()
+    def _by_the_book(self, text: str, deadline: Deadline) -> set[tuple[int, int]]:
+        spans: set[tuple[int, int]] = set()
         for name in self._names:
-            for match in matcher.PhoneNumberMatcher(text, name, leniency=LENIENCY):
+            for match in BoundedMatcher(text, name, deadline, leniency=LENIENCY):
                 spans.add((match.start, match.end))
-                if time.monotonic() > deadline:
-                    raise DetectorTimeout
         return spans
 
 
