@@ -125,7 +125,7 @@ def test_time_is_one_for_all_patterns_of_a_text(way: str) -> None:
     assert time.process_time() - started < 2.5
 
 
-class Stop(Exception):
+class StopError(Exception):
     """What a budget could raise."""
 
 
@@ -139,7 +139,7 @@ class Budget:
     def __call__(self) -> float | None:
         self.questions += 1
         if self.questions >= self.stop_at:
-            raise Stop
+            raise StopError
         return None
 
 
@@ -162,7 +162,7 @@ def test_a_budget_can_stop_a_record_inside_a_text(way: str, flood: str) -> None:
     detector(FLOODS[flood])
     assert budget.questions > 100, "asked again and again on the way"
     budget.questions, budget.stop_at = 0, budget.questions // 2
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         detector(FLOODS[flood])
     # The next record is none the worse.
     budget.stop_at = 10**9
