@@ -79,10 +79,10 @@ def test_nothing_of_it_leaves(logger: None) -> None:
 def test_every_way_to_search_is_bounded(kind: type[PatternRecognizer]) -> None:
     """Also a timeout that Presidio catches: what was given up is known."""
     PresidioDetector(Detect())
-    recognizer = kind(patterns=[Pattern("slow", SLOW, 0.5)])  # type: ignore[call-arg,list-item]
+    recognizer = kind(patterns=[Pattern("slow", SLOW, 0.5)])  # type: ignore[call-arg]
     started = time.process_time()
     with pytest.raises(DetectorTimeout), compat.under(0.05, None):
-        recognizer.analyze(TEXT, recognizer.supported_entities, None)  # type: ignore[arg-type]
+        recognizer.analyze(TEXT, recognizer.supported_entities, None)
     assert time.process_time() - started < 1
 
 

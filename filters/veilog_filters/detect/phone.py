@@ -13,7 +13,7 @@ Here the same happens with less work:
 * Where one region takes a *plain* candidate whole, the others can only find the same or parts of it, which Presidio
   removes as duplicates. So the regions go through a text side by side.
 
-A text with so many candidates that the matcher would give up on it goes to the matcher.
+The matcher gives up on a text after 65,535 failures. Here the rest of it is searched too, as if it had not.
 """
 
 from __future__ import annotations
@@ -35,14 +35,11 @@ from veilog_filters.detect.deadline import Deadline
 from veilog_filters.detect.dialling import LENIENCY, Plan, by_the_library, has_country_code, is_number_with_country_code
 
 GATE_ANY_DIGIT: Final = (r"\d", r"[\d\x82]")
-MAX_TRIES: Final = 60_000
-"""The matcher gives up on a text after 65,535 failures."""
 MAX_SHORT: Final = 100
 _READABLE = re.compile(r"([(\[]?\+)?([0-9\-/ ()\[\].]+)(?:x[0-9]{1,9})?", re.IGNORECASE)
 _PLAIN = re.compile(r"\+?[0-9\-/ ()\[\].]+")
 _MAX_LEAD_CHARS: Final = 2 * (1 + 4)
 """The matcher's pattern has at most two brackets or pluses before the first digit, each with four marks behind it."""
-_RUN_OF_DIGITS = re.compile(r"\d+")
 _NOT_DIGITS = re.compile(r"[^0-9]+")
 _MAX_PLAIN_DIGITS: Final = 20
 _NO_NEIGHBOURS: Final = frozenset(string.ascii_letters + "%$")
@@ -253,9 +250,6 @@ class PhoneFinder:
                         end = part.end
                         break
                 places.setdefault(end, []).append(region)
-        if candidates.tries() > MAX_TRIES:
-            # The matcher would give up somewhere in this text: only itself knows where.
-            return self._by_the_book(text, deadline)
         return spans
 
     def _any_takes(self, candidates: _Candidates, whole: _Part | None, regions: list[int]) -> bool:
@@ -272,13 +266,6 @@ class PhoneFinder:
         if part.by is _By.ANYWHERE and plan is not None:
             return is_number_with_country_code(part.digits)
         return candidates.ask_library(part, self._names[region])
-
-    def _by_the_book(self, text: str, deadline: Deadline) -> set[tuple[int, int]]:
-        spans: set[tuple[int, int]] = set()
-        for name in self._names:
-            for match in BoundedMatcher(text, name, deadline, leniency=LENIENCY):
-                spans.add((match.start, match.end))
-        return spans
 
 
 class _Candidates:
@@ -387,17 +374,6 @@ class _Candidates:
 
     def _may_be_number(self, part: _Part) -> bool:
         return part.by is not _By.NOBODY and (part.by is not _By.PLAN or self._least.allow(part.digits))
-
-    def tries(self) -> int:
-        """How many parts a matcher tries at most before it has seen the whole text."""
-        candidates = self._after.values()
-        # No more than one for each character, and in a candidate one for each inner pattern and character. Seldom must
-        # it be known better.
-        most = len(self._text) + sum(1 + len(matcher._INNER_MATCHES) * (1 + c.end - c.start) for c in candidates)  # noqa: SLF001
-        if most <= MAX_TRIES:
-            return most
-        inner = sum(1 for c in candidates for _ in _inner_parts(self._text[c.start : c.end]))
-        return len(_RUN_OF_DIGITS.findall(self._text)) + inner
 
     def ask_library(self, part: _Part, region: str) -> bool:
         """Whether the library takes a part for a number."""

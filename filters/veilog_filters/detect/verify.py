@@ -24,7 +24,7 @@ search, unless the window is short and the pattern known to be harmless there.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Final, NamedTuple
 
@@ -44,6 +44,11 @@ from veilog_filters.detect.syntax import WHITESPACE, shape_of
 
 _SPACE = re.compile(f"[{WHITESPACE}]")
 _MAX_WINDOW_CHARS: Final = 1_000
+_SEARCH_SECS: Final = 0.05
+_SEARCH_SECS_PER_CHAR: Final = 4e-6
+"""A search may take so long, in CPU time, per window and per character of it: thirty times what a pattern of
+Presidio's takes that goes once through a text. One that backtracks through all of a long word is given up, so that no
+text costs more than its length allows."""
 _UNTIMED_CHARS: Final = 128
 """On a window of so many characters no known pattern takes longer than 0.1 s, whatever stands there: a test tries."""
 
@@ -96,7 +101,7 @@ class _Pattern:
     def find(
         self,
         text: str,
-        ends: list[int] | None,
+        ends: Sequence[int] | None,
         deadline: Deadline,
         result_of: Callable[[regex.Match[str], float], RecognizerResult | None],
     ) -> list[RecognizerResult]:
@@ -119,7 +124,7 @@ class _Pattern:
     def _results(
         self,
         text: str,
-        ends: list[int] | None,
+        ends: Sequence[int] | None,
         deadline: Deadline,
         result_of: Callable[[regex.Match[str], float], RecognizerResult | None],
     ) -> Iterator[RecognizerResult]:
@@ -133,7 +138,9 @@ class _Pattern:
                 # The timeout takes thrice the time of the search, and most windows are a word.
                 matches = self._compiled.finditer(text, first, limit)
             else:
-                matches = self._compiled.finditer(text, first, limit, timeout=remaining)
+                chars = (len(text) if limit is None else limit) - first
+                allowed = min(remaining, _SEARCH_SECS + chars * _SEARCH_SECS_PER_CHAR)
+                matches = self._compiled.finditer(text, first, limit, timeout=allowed)
             for match in matches:
                 if match.start() >= stop:
                     break
@@ -162,7 +169,7 @@ class _Bounds(NamedTuple):
     crosses: bool
 
 
-def _windows(text: str, ends: list[int], bounds: _Bounds) -> list[tuple[int, int, int | None]]:
+def _windows(text: str, ends: Sequence[int], bounds: _Bounds) -> list[tuple[int, int, int | None]]:
     """Where matches can start (from, to) and how far attempts from there can look, without overlap."""
     most, behind, crosses = bounds
     windows: list[tuple[int, int, int | None]] = []
@@ -231,7 +238,7 @@ class _Recognizer:
     def find(
         self,
         text: str,
-        places: list[tuple[int, list[int] | None]],  # noqa: ARG002
+        places: list[tuple[int, Sequence[int] | None]],  # noqa: ARG002
         engine: BlankNlpEngine,
         deadline: Deadline,  # noqa: ARG002
     ) -> list[RecognizerResult]:
@@ -284,7 +291,7 @@ class _PatternRecognizer(_Recognizer):
     def find(
         self,
         text: str,
-        places: list[tuple[int, list[int] | None]],
+        places: list[tuple[int, Sequence[int] | None]],
         engine: BlankNlpEngine,  # noqa: ARG002
         deadline: Deadline,
     ) -> list[RecognizerResult]:
@@ -343,7 +350,7 @@ class _Phone(_Recognizer):
     def find(
         self,
         text: str,
-        places: list[tuple[int, list[int] | None]],  # noqa: ARG002
+        places: list[tuple[int, Sequence[int] | None]],  # noqa: ARG002
         engine: BlankNlpEngine,  # noqa: ARG002
         deadline: Deadline,
     ) -> list[RecognizerResult]:
@@ -412,7 +419,7 @@ class Verifier:
             self._recognizers[index].prepare(number)
         self._unprepared.clear()
 
-    def _prepare(self, places: dict[int, list[tuple[int, list[int] | None]]]) -> None:
+    def _prepare(self, places: dict[int, list[tuple[int, Sequence[int] | None]]]) -> None:
         """Make what some expressions need. It is not this text's time that goes by."""
         for index, expressions in places.items():
             for number, _ in expressions:
@@ -463,9 +470,9 @@ class Verifier:
         results = _without_duplicates(results)
         return sorted(Finding(r.start, r.end, r.entity_type, r.score) for r in results)
 
-    def _places(self, hits: Hits | None) -> dict[int, list[tuple[int, list[int] | None]]]:
+    def _places(self, hits: Hits | None) -> dict[int, list[tuple[int, Sequence[int] | None]]]:
         """Which recognizers to run, on which of their expressions, and where."""
-        places: dict[int, list[tuple[int, list[int] | None]]] = {index: [] for index in self._always}
+        places: dict[int, list[tuple[int, Sequence[int] | None]]] = {index: [] for index in self._always}
         whole: Iterable[int] = range(len(self._owners)) if hits is None else hits.whole
         for expression in whole:
             index, number = self._owners[expression]

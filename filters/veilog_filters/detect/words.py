@@ -261,6 +261,7 @@ class Words:
         self._spans = list(_spans(text))
         self._starts = [start for start, _ in self._spans]
         self._pieces: dict[int, Piece] = {}
+        self._made: dict[str, Piece] = {}
         self._counting: dict[int, list[str]] = {}
         # By piece, the nearest one before it, or behind it, that has a word that counts.
         self._before: dict[int, int] = {}
@@ -354,7 +355,12 @@ class Words:
         if piece is None:
             self._deadline()
             start, end = self._spans[number]
-            piece = self._pieces[number] = self._tokenizer.piece(self._text[start:end])
+            text = self._text[start:end]
+            # Texts repeat themselves, in floods above all.
+            piece = self._made.get(text)
+            if piece is None:
+                piece = self._made[text] = self._tokenizer.piece(text)
+            self._pieces[number] = piece
         return piece
 
     def _counts(self, word: str, piece: Piece) -> bool:
