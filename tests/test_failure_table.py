@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 from samples import ROOT, config_with
 from veilog_filters import pipeline as pipeline_module
+from veilog_filters.classify import Evidence, Verdict
 from veilog_filters.detect.finding import DetectorTimeout, Finding
 from veilog_filters.framing import FRAMERS, write_json
 from veilog_filters.pipeline import Pipeline
@@ -26,6 +28,7 @@ from veilog_parsers.event import AuditEvent, SensitiveText
 from veilog_parsers.registry import Registry
 
 MARKER = "zq5a5a5a5azq"
+RECORD_SECS = 0.2
 SOURCES = ("aws_bedrock_invocation", "other")
 RECORD: dict[str, Any] = {
     "schemaType": "ModelInvocationLog",
@@ -76,6 +79,18 @@ def forgetful_redaction(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(pipeline, "_redact", forget)
 
 
+def slow_label(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    classify = pipeline._classify
+
+    def work(evidence: Evidence) -> Verdict:
+        end = time.thread_time() + 2 * RECORD_SECS
+        while time.thread_time() < end:
+            pass
+        return classify(evidence)
+
+    monkeypatch.setattr(pipeline, "_classify", work)
+
+
 def few_events(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry_module, "MAX_EVENTS", 2)
 
@@ -93,6 +108,8 @@ CASES: dict[str, tuple[str, bytes, Patch]] = {
     "record_too_large": ("jsonl", orjson.dumps({"a": MARKER * 500}), no_patch),
     "nesting_too_deep": ("jsonl", nested(100), no_patch),
     "too_many_events": ("jsonl", orjson.dumps({"Records": [RECORD] * 3}), few_events),
+    "bad_entry": ("forward", msgpack.packb(["not a time", RECORD]), no_patch),
+    "over_budget": ("jsonl", LINE, slow_label),
     "unrecognized": ("jsonl", orjson.dumps({"a": MARKER}), no_patch),
     "parser_failed": ("jsonl", LINE, broken_parser),
     "detector_failed": ("jsonl", LINE, broken_detector),
@@ -109,7 +126,8 @@ def no_findings(text: str) -> list[Finding]:
 
 def make_pipeline(**policy: str) -> Pipeline:
     config = config_with(
-        policy={"content": "redacted", "unmapped": "redact"} | policy, limits={"max_record_bytes": 4096}
+        policy={"content": "redacted", "unmapped": "redact"} | policy,
+        limits={"max_record_bytes": 4096, "record_secs": RECORD_SECS},
     )
     return Pipeline(config, detector=no_findings)
 

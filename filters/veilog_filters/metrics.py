@@ -15,7 +15,9 @@ class Counts:
         emitted: events that left, by kind; quarantine events are among them.
         quarantined: quarantine events by ``error_type``.
         dropped: records that policy or protocol let go, by reason.
+        findings: what was found in prompts and responses, by entity type; text need not be kept for it to count.
         entities: replaced spans by entity type and operator.
+        hashed_names: values that fit no name's grammar and left as keyed hashes, by field.
         unmapped_fields: fields that no parser consumed.
         timed_out_texts: texts that took too long and so counted as found, whole.
         bytes_in: bytes of raw records.
@@ -33,6 +35,8 @@ class Counts:
     emitted: Counter[str] = dataclasses.field(default_factory=Counter)
     quarantined: Counter[str] = dataclasses.field(default_factory=Counter)
     dropped: Counter[str] = dataclasses.field(default_factory=Counter)
+    findings: Counter[str] = dataclasses.field(default_factory=Counter)
+    hashed_names: Counter[str] = dataclasses.field(default_factory=Counter)
     entities: Counter[tuple[str, str]] = dataclasses.field(default_factory=Counter)
     unmapped_fields: int = 0
     timed_out_texts: int = 0
@@ -45,6 +49,15 @@ class Counts:
     ner_texts: Counter[str] = dataclasses.field(default_factory=Counter)
     ner_seconds: float = 0.0
     ner_recycles: int = 0
+
+    def clear(self) -> None:
+        """Begin at zero. Counters are emptied, not replaced: stages hold them."""
+        for field in dataclasses.fields(Counts):
+            value = getattr(self, field.name)
+            if isinstance(value, Counter):
+                value.clear()
+            else:
+                setattr(self, field.name, type(value)())
 
     def add(self, other: Counts) -> None:
         """Add the counts of another pipeline to these."""

@@ -2,12 +2,16 @@
 
     parse -> identify -> inspect -> verify -> classify -> fingerprint -> redact -> encode
 
+What may leave is decided in the last two: ``names`` and ``gate`` say what a name is, ``encode`` takes nothing that is
+not of its field's type.
+
 One direction; no stage calls back. Records go in small batches, all of them through a stage before any goes through
 the next: then the code of a stage is in the processor's caches, which takes a sixth off what a record costs
 (``benchmarks/bench_pipeline.py``). No stage looks from one event to another.
 
 Whatever raises on the way, for whatever reason, what leaves instead is one quarantine event made of constants, lengths
-and keyed hashes: the stage that was at work gives its ``error_type``. No exception's message or traceback is ever
+and keyed hashes: the stage that was at work gives its ``error_type``. A record that takes too long is such a case too
+(``budget``). No exception's message or traceback is ever
 written, since libraries quote their input in them.
 """
 
@@ -18,6 +22,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
+from veilog_filters.budget import Budget
 from veilog_filters.classify import ClassificationPolicy, Classifier, Evidence, Side, Verdict
 from veilog_filters.config import Config, defect_of, load_policy
 from veilog_filters.detect.fast import NamedDetector, detector_for
@@ -28,6 +33,7 @@ from veilog_filters.fingerprint import Fingerprinter, fingerprint, load_key
 from veilog_filters.inspect import Inspected, Inspection, Inspector, counts
 from veilog_filters.lookup import Departments
 from veilog_filters.metrics import Counts
+from veilog_filters.record_shape import key_paths, shape_hash
 from veilog_filters.redact import Redactor
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import (
@@ -36,6 +42,7 @@ from veilog_parsers.event import (
     Constant,
     Digest,
     Findings,
+    Handling,
     Kind,
     Redaction,
     RedactionStatus,
@@ -53,6 +60,40 @@ BATCH_RECORDS: Final = 16
 """Larger batches are not faster: then it is the records that leave the caches."""
 BATCH_BYTES: Final = 1_048_576
 """A batch is complete when it has so many bytes of raw records: large ones have nothing to gain."""
+
+PARSE: Final = "parse"
+"""The first stage, as metrics call it."""
+
+GROUP_ATTRIBUTES: Final = {"resource": frozenset[str](), "scope": frozenset(("name", "version"))}
+"""What a group marker says besides attributes, by its part (OTLP's Resource and InstrumentationScope)."""
+RESOURCE_ATTRIBUTES: Final = frozenset(
+    (
+        "cloud.account.id",
+        "cloud.availability_zone",
+        "cloud.platform",
+        "cloud.provider",
+        "cloud.region",
+        "container.id",
+        "container.name",
+        "deployment.environment",
+        "deployment.environment.name",
+        "host.name",
+        "k8s.cluster.name",
+        "k8s.container.name",
+        "k8s.deployment.name",
+        "k8s.namespace.name",
+        "k8s.node.name",
+        "k8s.pod.name",
+        "service.instance.id",
+        "service.name",
+        "service.namespace",
+        "service.version",
+        "telemetry.sdk.language",
+        "telemetry.sdk.name",
+        "telemetry.sdk.version",
+    )
+)
+"""Attributes that leave as names (OpenTelemetry's semantic conventions for resources)."""
 
 DROPPED_UNRECOGNIZED: Final = "unrecognized"
 DROPPED_EMPTY: Final = "no_events_inside"
@@ -86,6 +127,8 @@ class _Job:
         record: the raw record that it comes from.
         index: which of the record's events it is.
         event: what the stages work on.
+        record_digest: of the record that it comes from, see ``Fingerprinter.record``.
+        spent_secs: what it took until now, in seconds.
         tenant: by which hashes are separated.
         inspection: what was found in its texts.
         encoded: what leaves; empty as long as it is on its way.
@@ -94,6 +137,8 @@ class _Job:
     record: RawRecord
     index: int
     event: AuditEvent
+    record_digest: bytes
+    spent_secs: float
     tenant: str = dataclasses.field(init=False)
     inspection: Inspection = dataclasses.field(init=False)
     encoded: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -168,19 +213,22 @@ class Pipeline:
         names = ["custom"]
         self._built: NamedDetector | None = None
         self._cache_seen = (0, 0)
+        self._budget = Budget(config.limits.record_secs)
         if detector is None:
             try:
-                self._built = detector = detector_for(config.detect)
+                self._built = detector = detector_for(config.detect, self._budget.check)
             except ValueError as error:
                 raise defect_of(config_path, "detect", error) from None
             names = detector.names
         self.ner = detector if isinstance(detector, NerDetector) else None
         self.inspect = Inspector(detector, config.detect.max_text_bytes, config.limits.max_depth)
         self._redact = Redactor(config.redact, config.policy, self.inspect, self.fingerprinter)
+        self._names = self._redact.names
         self._encode = ENCODERS[schema]
         self._unrecognized = config.policy.unrecognized
         self._tenant_id = config.tenant_id
         self._tag = config.tag
+        self._keep_unmapped = config.policy.unmapped == "redact"
         self._detectors = [Constant(name) for name in names]
         self._policy_name = Constant(f"{config.policy.name} {policy.name}/{policy.version}")
         self.counts = Counts()
@@ -234,8 +282,11 @@ class Pipeline:
         for record in records:
             jobs: list[_Job | dict[str, Any]] = []
             done.append(jobs)
+            digest = b""
             try:
-                for job in self._parse(record):
+                # Now: parsers take apart what they are given.
+                digest = self._digest(record)
+                for job in self._parse(record, digest):
                     jobs.append(job)
                     if isinstance(job, _Job):
                         waiting.append(job)
@@ -246,9 +297,9 @@ class Pipeline:
                         yield
             except RecordError as error:
                 # The record as a whole cannot be opened: one event for it, whatever was read before that showed.
-                jobs[:] = [self._rejected(record, error.error_type)]
+                jobs[:] = [self._rejected(record, error.error_type, record_digest=digest)]
             except Exception:
-                jobs[:] = [self._rejected(record, ErrorType.PARSER_FAILED)]
+                jobs[:] = [self._rejected(record, ErrorType.PARSER_FAILED, record_digest=digest)]
         self._finish(waiting)
         out = [[job.encoded if isinstance(job, _Job) else job for job in jobs] for jobs in done]
         self._count_cache()
@@ -266,7 +317,11 @@ class Pipeline:
         if self.ner is not None:
             self.ner.count_into(self.counts)
 
-    def _parse(self, record: RawRecord | Damaged) -> Iterator[_Job | dict[str, Any]]:
+    def _digest(self, record: RawRecord | Damaged) -> bytes:
+        """What ids of a record's events are made of; for a damaged one, its hash is."""
+        return b"" if isinstance(record, Damaged) else self.fingerprinter.record(record, self._tenant_id)
+
+    def _parse(self, record: RawRecord | Damaged, record_digest: bytes) -> Iterator[_Job | dict[str, Any]]:
         """The events of a raw record, or what leaves instead of one; those that policy lets go are left out.
 
         Raises:
@@ -278,28 +333,35 @@ class Pipeline:
             yield self._rejected(record, record.error_type)
             return
         self.counts.bytes_in += len(record.raw)
+        start = time.perf_counter()
         index = -1
         for index, parsed in enumerate(self.registry.parse(record)):
+            spent_secs = time.perf_counter() - start
+            self.counts.stage_seconds[PARSE] += spent_secs  # type: ignore[assignment]  # typeshed counts in int
+            self.counts.stage_events[PARSE] += 1
             if isinstance(parsed, Rejected):
-                yield self._rejected(record, parsed.error_type, parsed.source, index)
+                yield self._rejected(record, parsed.error_type, parsed.source, index, record_digest)
             elif parsed.source != OTHER or self._unrecognized == "redact":
-                yield _Job(record, index, parsed)
+                yield _Job(record, index, parsed, record_digest, spent_secs)
             elif self._unrecognized == "drop":
                 self.counts.dropped[DROPPED_UNRECOGNIZED] += 1
             else:
-                yield self._rejected(record, ErrorType.UNRECOGNIZED, index=index)
+                yield self._rejected(record, ErrorType.UNRECOGNIZED, OTHER, index, record_digest, parsed.unmapped)
+            start = time.perf_counter()
         if index < 0:
             self.counts.dropped[DROPPED_EMPTY] += 1
 
     def _finish(self, jobs: list[_Job]) -> None:
         """All stages after parse. What fails in one is in quarantine, and the others go on."""
-        everything = jobs
+        everything, budget = jobs, self._budget
+        budget.begin_batch()
         entered: dict[str, int] = {}
         for stage, failure, work in self._stages:
             # A stage may have two steps; an event enters it once.
             entered.setdefault(stage, len(jobs))
-            start = time.perf_counter()
+            start = began = time.perf_counter()
             for job in jobs:
+                budget.resume(began, job.spent_secs)
                 try:
                     work(job)
                 except RecordError as error:
@@ -307,7 +369,12 @@ class Pipeline:
                 except Exception:
                     # Deliberately unread: its message may quote the text.
                     self._fail(job, failure)
-            self.counts.stage_seconds[stage] += time.perf_counter() - start  # type: ignore[assignment]  # typeshed counts in int
+                now = time.perf_counter()
+                job.spent_secs += now - began
+                if job.spent_secs > budget.limit_secs and budget.is_spent(now) and not job.encoded:
+                    self._fail(job, ErrorType.OVER_BUDGET)
+                began = now
+            self.counts.stage_seconds[stage] += began - start  # type: ignore[assignment]  # typeshed counts in int
             jobs = [job for job in jobs if not job.encoded]
         self.counts.stage_events.update(entered)
         for job in everything:
@@ -315,21 +382,55 @@ class Pipeline:
             job.event, job.inspection = _LET_GO
 
     def _fail(self, job: _Job, error_type: ErrorType) -> None:
-        job.encoded = self._rejected(job.record, error_type, str(job.event.source), job.index)
+        job.encoded = self._rejected(job.record, error_type, str(job.event.source), job.index, job.record_digest)
 
     def tag(self, tag: str) -> str:
         """A shipper's tag as it may leave: a name, or the keyed hash of what is none."""
-        return tag
+        self._names.begin()
+        return str(self._names(SensitiveText(tag), "tag", Handling.MACHINE, self._tenant_id))
 
     def group(self, body: Any) -> dict[str, Any]:
-        """The body of a group marker as it may leave: listed attributes of its resource and scope, as names."""
-        return self.clean(body) if type(body) is dict else {}
+        """The body of a group marker as it may leave: of resource and scope, listed attributes, as names.
+
+        What else it says leaves cleaned, where the policy keeps what was not mapped.
+        """
+        if type(body) is not dict:
+            return {}
+        if self._keep_unmapped:
+            return self.clean(body)
+        self._names.begin()
+        group: dict[str, Any] = {}
+        for holder, attributes in GROUP_ATTRIBUTES.items():
+            found = body.get(holder)
+            if type(found) is not dict:
+                continue
+            kept = self._named(found, attributes)
+            inner = found.get("attributes")
+            if type(inner) is dict and (listed := self._named(inner, RESOURCE_ATTRIBUTES)):
+                kept["attributes"] = listed
+            if kept:
+                group[holder] = kept
+        return group
+
+    def _named(self, holder: dict[str, Any], attributes: frozenset[str]) -> dict[str, Any]:
+        return {
+            key: str(self._names(SensitiveText(value), "group", Handling.MACHINE, self._tenant_id))
+            for key in sorted(attributes.intersection(holder))
+            if type(value := holder[key]) is str and value
+        }
 
     def clean(self, tree: dict[str, Any]) -> dict[str, Any]:
-        """A JSON object beside a record (a shipper's metadata), cleaned leaf by leaf; empty if that fails."""
+        """A JSON object beside a record (a shipper's metadata), cleaned leaf by leaf where the policy keeps it.
+
+        Empty under ``unmapped: drop``, and where cleaning fails.
+        """
+        if not self._keep_unmapped or not tree:
+            return {}
         try:
             if self.ner is not None:
                 self.ner.begin()
+            self._budget.begin_batch()
+            self._budget.resume(time.perf_counter(), 0.0)
             return self._redact.tree(tree, self._tenant_id, "metadata")
         except Exception:
             self.counts.dropped[DROPPED_METADATA] += 1
@@ -344,7 +445,7 @@ class Pipeline:
         if event.timestamp is None and record.time is not None:
             event.timestamp = Timestamp(record.time)
         event.event_id = self._event_id(
-            str(event.source), _reveal(event.request_id), event.timestamp or "", record.raw, job.index
+            job.record_digest, str(event.source), _reveal(event.request_id), event.timestamp or "", job.index
         )
         if self._departments is not None:
             department = self._departments.user(_reveal(event.user_id), _reveal(event.user_name))
@@ -352,11 +453,11 @@ class Pipeline:
             department = self._departments.model(_reveal(event.model_name))
             event.model_department = Constant(department) if department else None
 
-    def _event_id(self, source: str, source_id: str, time: str, raw: bytes, index: int) -> Digest:
-        """The same for every delivery of the same bytes, so that duplicates can be removed downstream."""
+    def _event_id(self, record_digest: bytes, source: str, source_id: str, time: str, index: int) -> Digest:
+        """The same for every delivery of the same record, so that duplicates can be removed downstream."""
         running = self.fingerprinter.start("event_id", self._tenant_id)
         running.update("\0".join((source, source_id, time, str(index), "")).encode("utf-8", "replace"))
-        running.update(raw)
+        running.update(record_digest)
         return Digest(running.hexdigest()[:32])
 
     def _look(self, job: _Job) -> None:
@@ -386,6 +487,7 @@ class Pipeline:
     def _judge(self, side: Side, event: AuditEvent, texts: list[Inspected]) -> tuple[dict[str, int], Verdict]:
         """What was found in the texts of one side, and its label."""
         found = counts(texts)
+        self.counts.findings.update(found)
         evidence = Evidence(
             [text.text for text in texts],
             found,
@@ -407,6 +509,10 @@ class Pipeline:
         self.inspect.resume(inspection)
         self._redact(event, inspection, job.tenant)
         self.counts.unmapped_fields += proof.unmapped_fields
+        hashed = self._names.hashed
+        if hashed:
+            proof.hashed_fields = sum(hashed.values())
+            self.counts.hashed_names.update(hashed)
         coverage = inspection.coverage
         proof.truncated_bytes = coverage.truncated_bytes
         if self.ner is not None:
@@ -422,9 +528,24 @@ class Pipeline:
         job.encoded = self._encode(job.event)
 
     def _rejected(
-        self, record: RawRecord | Damaged, error_type: ErrorType, source: str = OTHER, index: int = 0
+        self,
+        record: RawRecord | Damaged,
+        error_type: ErrorType,
+        source: str = OTHER,
+        index: int = 0,
+        record_digest: bytes = b"",
+        shown: Any = None,
     ) -> dict[str, Any]:
-        """What leaves for a record, or one in it, which cannot be shown: nothing comes from the record's content."""
+        """What leaves for a record, or one in it, which cannot be shown: nothing comes from the record's content.
+
+        Args:
+            record: the raw record.
+            error_type: why.
+            source: the parser that it came to.
+            index: which of the raw record's events it would have been.
+            record_digest: the raw record's, as far as it was made.
+            shown: what of an unrecognized record the operator gets the shape of, sealed.
+        """
         event = AuditEvent(source=Constant(source), kind=Kind.QUARANTINE)
         event.error_type = Constant(error_type)
         if isinstance(record, Damaged):
@@ -435,9 +556,14 @@ class Pipeline:
         event.hash_key_id = self.fingerprinter.key_id
         event.tenant_id = Constant(self._tenant_id) if self._tenant_id else None
         tag = record.tag or self._tag
-        event.tag = Constant(tag) if tag else None
+        if tag:
+            event.tag = self._names(SensitiveText(tag), "tag", Handling.MACHINE, self._tenant_id)
         event.timestamp = Timestamp(record.time) if record.time else None
-        event.event_id = self._event_id("quarantine", event.raw_hash, record.time or "", b"", index)
+        event.event_id = self._event_id(
+            record_digest or event.raw_hash.encode(), "quarantine", "", record.time or "", index
+        )
+        if isinstance(shown, SensitiveTree):
+            event.record_shape = Digest(shape_hash(key_paths(shown.reveal()), self.fingerprinter))
         self.counts.quarantined[error_type] += 1
         return self._encode(event)
 

@@ -264,6 +264,7 @@ class Redaction:
     status: RedactionStatus = RedactionStatus.COMPLETE
     truncated_bytes: int = 0
     unmapped_fields: int = 0
+    hashed_fields: int = 0
     ner_read_texts: int | None = None
     ner_left_out_texts: int | None = None
 
@@ -360,10 +361,13 @@ class AuditEvent:
         _OPTIONAL, "What the parser did not consume, cleaned, where the policy keeps it."
     )
 
-    tag: Text | None = _field(_QUARANTINE, "Shipper tag of the record.")
+    tag: Text | None = _field(_QUARANTINE, "Shipper's tag of the record.")
     error_type: Constant | None = _field(_QUARANTINE, "Why the record is in quarantine; a closed list.")
     raw_bytes: int | None = _field(_QUARANTINE, "Length of the raw record in bytes.")
     raw_hash: Digest | None = _field(_QUARANTINE, "Keyed hash of the raw record.")
+    record_shape: Digest | None = _field(
+        _QUARANTINE, "Keyed hash of the key paths of an unrecognized record; `veilog suggest` shows what it stands for."
+    )
 
     prompt_messages: list[Message] = _working("Request side of the exchange, in order.")
     response_messages: list[Message] = _working("Response side of the exchange, in order.")

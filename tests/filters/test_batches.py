@@ -52,7 +52,10 @@ class InTwoSteps:
 
 
 def pipeline(detect: Detector = detector) -> Pipeline:
-    sections = {"policy": {"content": "redacted", "unmapped": "redact"}, "detect": {"max_text_bytes": 1000}}
+    sections: dict[str, Any] = {
+        "policy": {"content": "redacted", "unmapped": "redact", "unrecognized": "redact"},
+        "detect": {"max_text_bytes": 1000},
+    }
     return Pipeline(config_with(**sections), detector=detect)
 
 

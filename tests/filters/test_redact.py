@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -15,7 +16,17 @@ from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.inspect import Inspected, Inspection, Inspector
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.redact import Redactor, merge
-from veilog_parsers.event import AuditEvent, CleanText, Cloud, Kind, Name, SensitiveText, SensitiveTree, ToolCall
+from veilog_parsers.event import (
+    AuditEvent,
+    CleanText,
+    Cloud,
+    Digest,
+    Kind,
+    Name,
+    SensitiveText,
+    SensitiveTree,
+    ToolCall,
+)
 from veilog_parsers.record import RawRecord
 
 FINGERPRINTER = Fingerprinter(b"k" * 32, "k1")
@@ -156,9 +167,16 @@ def test_pseudonyms_are_stable_and_only_for_people() -> None:
     assert first.model_name == "m"
 
 
-def test_long_names_are_cut_after_redaction() -> None:
-    event = clean(AuditEvent(user_agent=SensitiveText("x" * 510 + "CARD" + "y" * 100)))
-    assert event.user_agent == "x" * 510 + "<C"
+def test_what_is_no_name_leaves_as_a_keyed_hash_that_can_be_joined() -> None:
+    long = "x" * 510 + "CARD" + "y" * 100
+    event = clean(
+        AuditEvent(user_agent=SensitiveText(long), model_name=SensitiveText("please do tell me all about it now"))
+    )
+    again = clean(AuditEvent(user_agent=SensitiveText(long)))
+    assert event.user_agent == again.user_agent
+    for value in (event.user_agent, event.model_name):
+        assert type(value) is Digest
+        assert re.fullmatch(r"hmac:[0-9a-f]{32}", value)
 
 
 def test_cloud_and_tool_calls_are_cleaned() -> None:
@@ -176,7 +194,8 @@ def test_cloud_and_tool_calls_are_cleaned() -> None:
         (Kind.AI_ACCESS, "drop", None),
         (Kind.AI_CONTROL_PLANE, "drop", None),
         (Kind.AI_ACCESS, "redact", {"a": "<US_SSN>"}),
-        (Kind.OTHER, "drop", {"a": "<US_SSN>"}),
+        (Kind.OTHER, "drop", None),
+        (Kind.OTHER, "redact", {"a": "<US_SSN>"}),
     ],
 )
 def test_what_is_kept_of_unmapped_fields(kind: Kind, unmapped: str, kept: dict[str, str] | None) -> None:
@@ -193,7 +212,7 @@ def test_a_recognizer_of_the_user_s_own_sees_addresses_of_clients_too() -> None:
 
 
 def test_clean_names_are_remembered_some_of_them_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("veilog_filters.redact.MAX_CLEAN_NAMES", 2)
+    monkeypatch.setattr("veilog_filters.names.MAX_CLEAN_NAMES", 2)
     seen: list[str] = []
 
     def detect(text: str) -> list[Finding]:
@@ -208,9 +227,9 @@ def test_clean_names_are_remembered_some_of_them_and_no_others(monkeypatch: pyte
         ours(event, Inspection([], []), "")
         return str(event.model_name)
 
-    for name in ("a", "b", "a", "c", "a", "b", "CARD", "CARD", "x" * 65, "x" * 65):
+    for name in ("a", "b", "a", "c", "a", "b", "CARD", "CARD", "v1." * 22, "v1." * 22):
         assert model(name) == name.replace("CARD", "<CREDIT_CARD>")
-    assert seen == ["a", "b", "c", "b", "CARD", "CARD", "x" * 65, "x" * 65]
+    assert seen == ["a", "b", "c", "b", "CARD", "CARD", "v1." * 22, "v1." * 22]
     assert ours.entities["CREDIT_CARD", "replace"] == 2
 
 

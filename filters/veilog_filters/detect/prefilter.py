@@ -4,7 +4,8 @@ Hyperscan's prefilter mode promises a superset: every end of every true match is
 reports, ``verify`` confirms with the patterns themselves. There are two databases, for ASCII texts and for all others
 (see ``syntax``). A pattern that a database cannot hold is *always* reported, without ends: it runs on the whole text.
 
-Compiling takes seconds, loading milliseconds: ``store`` keeps compiled databases in a cache directory.
+Compiling takes seconds, loading milliseconds: ``store`` keeps compiled databases in a cache directory, if nobody else
+can write there (see ``cachefile``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import tempfile
 from array import array
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple
 
 import regex
 
+from veilog_filters.detect import cachefile
 from veilog_filters.detect.syntax import Shape, fold
 
 hyperscan: Any
@@ -287,13 +288,12 @@ def prefilter_of(stored: Stored) -> Prefilter:
 
 
 def load(directory: Path, key: str) -> Stored | None:
-    """The databases that were stored under a key; None if there are none, or if the file is not what was written.
+    """The databases that were stored under a key; None if there are none, or if the file is not what we wrote.
 
     A database that is not what Hyperscan wrote can crash it, so the checksum is checked before it sees anything.
     """
-    try:
-        data = (directory / (key + _SUFFIX)).read_bytes()
-    except OSError:
+    data = cachefile.read(directory, key + _SUFFIX)
+    if data is None:
         return None
     digest, body = data[len(_MAGIC) : len(_MAGIC) + 32], data[len(_MAGIC) + 32 :]
     if not data.startswith(_MAGIC) or _checksum(key, body) != digest:
@@ -324,20 +324,7 @@ def store(directory: Path, key: str, stored: Stored) -> bool:
     ).encode()
     sizes = len(header).to_bytes(8, "big") + len(compiled.narrow).to_bytes(8, "big")
     body = sizes + header + compiled.narrow + compiled.wide
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=directory, prefix=".", suffix=_SUFFIX, delete=False) as file:
-            try:
-                file.write(_MAGIC + _checksum(key, body) + body)
-                file.close()
-                Path(file.name).replace(directory / (key + _SUFFIX))
-            except OSError:
-                with contextlib.suppress(OSError):
-                    Path(file.name).unlink()
-                raise
-    except OSError:
-        return False
-    return True
+    return cachefile.write(directory, key + _SUFFIX, _MAGIC + _checksum(key, body) + body)
 
 
 def _checksum(key: str, body: bytes) -> bytes:

@@ -39,7 +39,7 @@ from presidio_analyzer import (
     RecognizerRegistry,
     RecognizerResult,
 )
-from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine, NlpEngineProvider
+from presidio_analyzer.nlp_engine import NerModelConfiguration, NlpArtifacts, NlpEngine, NlpEngineProvider
 from presidio_analyzer.recognizer_registry import RecognizerRegistryProvider
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -49,6 +49,7 @@ from veilog_filters.detect import compat
 from veilog_filters.detect.deadline import Check
 from veilog_filters.detect.finding import DetectorTimeout, Finding
 from veilog_filters.detect.patterns import ADDRESSES, SECRETS, PatternDetector
+from veilog_filters.yaml_file import InvalidError, closest
 
 LANGUAGE: Final = "en"
 _OURS: Final = "veilog:"
@@ -238,7 +239,7 @@ class PresidioDetector:
         known = {entity for r in readers.recognizers for entity in r.supported_entities}
         self._read_entities = [entity for entity in self.entities if entity in known]
         if not self._read_entities:
-            raise ValueError(f"detect.ner is for nothing: {model_name} finds none of detect.entities")
+            raise InvalidError("the model finds none of detect.entities", "add PERSON, or remove ner", "ner")
         self._readers = self._engine_of(readers, self.engine.nlp_engine)
         self.names.append(f"spacy:{model_name}/{self._language.meta.get('version', '')}")
 
@@ -346,19 +347,43 @@ def _ner_engine(options: Detect) -> NlpEngine:
     assert options.ner is not None  # noqa: S101 - narrowed by the caller
     for model in options.ner.models:
         if not spacy.util.is_package(model.model_name):
-            raise ValueError(f"the spaCy model {model.model_name} is not installed, and veilog downloads nothing")
+            raise InvalidError(
+                "this spaCy model is not installed, and veilog downloads nothing",
+                "install its package, or name one that is installed",
+                *("ner", "models", 0, "model_name"),
+            )
     configuration = options.ner.model_dump(include={"nlp_engine_name", "models"})
     return NlpEngineProvider(nlp_configuration=configuration).create_engine()
+
+
+def _pattern_recognizers() -> list[str]:
+    found = vars(predefined).items()
+    return [name for name, value in found if isinstance(value, type) and issubclass(value, PatternRecognizer)]
+
+
+def all_entities() -> frozenset[str]:
+    """Entity types of everything that the installed Presidio can be told to use, models included."""
+    found: set[str] = set((NerModelConfiguration().model_to_presidio_entity_mapping or {}).values())
+    for value in vars(predefined).values():
+        if isinstance(value, type) and issubclass(value, EntityRecognizer):
+            # Some need a service or a library that is not there; what these find, patterns or models find too.
+            with contextlib.suppress(Exception):
+                found.update(value().supported_entities)  # type: ignore[call-arg]  # each has its own entities
+    return frozenset(found)
 
 
 def _additional(options: Detect) -> list[EntityRecognizer]:
     """Recognizers beside Presidio's defaults: ours, further countries', and those written in the configuration."""
     ours = (*ADDRESSES, *SECRETS) if options.secrets else ADDRESSES
     recognizers: list[EntityRecognizer] = [_ours(detector) for detector in ours]
-    for name in options.further_recognizers:
+    for number, name in enumerate(options.further_recognizers):
         found = getattr(predefined, name, None)
         if not (isinstance(found, type) and issubclass(found, PatternRecognizer)):
-            raise ValueError(f"{name} is no pattern recognizer of the installed Presidio")
+            raise InvalidError(
+                "this is no pattern recognizer of the installed Presidio",
+                closest(name, _pattern_recognizers(), 99),
+                *("further_recognizers", number),
+            )
         recognizers.append(found(supported_language=LANGUAGE))  # type: ignore[call-arg]  # each has its own entity
     recognizers += [_custom(recognizer) for recognizer in options.recognizers]
     return recognizers
@@ -388,7 +413,11 @@ def _custom(recognizer: CustomRecognizer) -> PatternRecognizer:
 
 def _selected(registry: RecognizerRegistry, entities: Sequence[str]) -> list[str]:
     known = sorted({entity for r in registry.recognizers for entity in r.supported_entities})
-    missing = sorted(set(entities) - set(known))
-    if missing:
-        raise ValueError(f"no recognizer finds {', '.join(missing)}; there are {', '.join(known)}")
+    for number, entity in enumerate(entities):
+        if entity not in known:
+            raise InvalidError(
+                "no recognizer that is on finds this entity type",
+                f"turn one on in further_recognizers, recognizers or ner, or {closest(entity, known, 99)}",
+                *("entities", number),
+            )
     return list(entities) or known

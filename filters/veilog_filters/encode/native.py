@@ -1,14 +1,16 @@
 """The native encoding, ``veilog/1``: the event's fields in their order, absent ones left out.
 
-This is the last gate. A text must be a ``CleanText`` to pass: a ``SensitiveText``, or a bare ``str`` that some code
-copied out of a record, is an ``EncodingError``, so a text that was forgotten by every stage still does not leave.
-The JSON Schema of this encoding is generated from the same declarations that the encoder walks.
+This is the gate's second half: what kind of value each field may hold is its type in ``veilog_parsers.event``, and the
+encoder is built from these types. A ``prompt_hash`` is a ``Digest`` or nothing leaves; a ``SensitiveText``, or a bare
+``str`` that some code copied out of a record, fits no field, so a text that every stage forgot still does not leave.
+The JSON Schema of this encoding is generated from the same declarations.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import operator
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -34,112 +36,141 @@ class EncodingError(Exception):
     """A value that may not leave reached the encoder. Names its field, never its content."""
 
 
-_ENCODED: Final = tuple(
-    field.name for field in dataclasses.fields(AuditEvent) if field.metadata["handling"] is not Handling.WORKING
-)
+Encoder = Callable[[Any, str], Any]
+"""(value, path of its field) to what stands for it in the encoding; raises ``EncodingError``."""
 
-_values_of: Final = operator.attrgetter(*_ENCODED)
+_STRINGS: Final = frozenset((Constant, Digest, Name, Timestamp, CleanText))
+_SAME: Final[dict[Any, frozenset[type[Any]]]] = {
+    **{kind: frozenset((kind,)) for kind in (*_STRINGS, int, bool)},
+    float: frozenset((int, float)),
+}
+"""Types whose values stand for themselves, by the type that a field is declared with. Exactly these types: not what
+derives from them, and no ``str``."""
 
-_Way = Callable[[Any, str], Any]
-"""(value, path of its field) to what stands for it in the encoding."""
+_ENTITY: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 
 
 def encode(event: AuditEvent) -> dict[str, Any]:
     """The event as a JSON-serializable object.
 
     Raises:
-        EncodingError: a field holds something that no stage has cleaned.
+        EncodingError: a field holds something that may not leave in it.
     """
     encoded: dict[str, Any] = {}
-    for name, value in zip(_ENCODED, _values_of(event), strict=True):
+    for (name, same, encoder), value in zip(_FIELDS, _values_of(event), strict=True):
         if value is not None:
-            encoded[name] = value if type(value) in _PLAIN else _value(value, name)
+            encoded[name] = value if type(value) in same else encoder(value, name)
     return encoded
 
 
-def _value(value: Any, path: str) -> Any:
-    # One look-up for a type that was seen before: events have some thirty values, and a chain of questions about each
-    # is half of the time that encoding takes.
-    return (_WAYS.get(type(value)) or _find_way(type(value), path))(value, path)
+def _options(hint: Any) -> list[Any]:
+    """The types that a hint names, without None."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return [argument for argument in typing.get_args(hint) if argument is not types.NoneType]
+    return [hint]
 
 
-def _find_way(kind: type[Any], path: str) -> _Way:
-    """How values of a type of the schema are encoded: enums and the schema's own objects.
-
-    Raises:
-        EncodingError: the type is none that may leave.
-    """
-    way: _Way
-    if issubclass(kind, Enum):
-        way = _of_labels({member: member.label if isinstance(member, Level) else member.value for member in kind})
-    elif dataclasses.is_dataclass(kind):
-        way = _of_object(kind)
-    else:
-        raise EncodingError(f"{path} holds a {kind.__name__} that no stage has cleaned")
-    _WAYS[kind] = way
-    return way
+def _same_for(hint: Any) -> frozenset[type[Any]]:
+    """Which types' values stand for themselves in a field."""
+    return frozenset[type[Any]]().union(*(_SAME.get(option, ()) for option in _options(hint)))
 
 
-def _of_labels(labels: dict[Any, Any]) -> _Way:
-    return lambda value, _path: labels[value]
+def _encoder_for(hint: Any) -> Encoder:
+    """The encoder of all values of a field but those that stand for themselves."""
+    encoder: Encoder = _refused
+    for option in _options(hint):
+        origin, arguments = typing.get_origin(option), typing.get_args(option)
+        if origin is list:
+            encoder = _list_encoder(arguments[0])
+        elif origin is dict:
+            encoder = _tree if arguments[1] is Any else _entity_counts
+        elif isinstance(option, type) and issubclass(option, Enum):
+            encoder = _label_encoder(option)
+        elif dataclasses.is_dataclass(option):
+            encoder = _object_encoder(option)  # type: ignore[arg-type]  # narrowed to an instance or a class
+    return encoder
 
 
-def _of_object(kind: type[Any]) -> _Way:
-    names = tuple(field.name for field in dataclasses.fields(kind))
+def _refused(value: Any, path: str) -> Any:
+    raise EncodingError(f"{path} holds a {type(value).__name__}, which may not leave there")
+
+
+def _schema_id(value: Any, path: str) -> Any:
+    return value if value == SCHEMA_ID else _refused(value, path)
+
+
+def _label_encoder(kind: type[Enum]) -> Encoder:
+    labels = {member: member.label if isinstance(member, Level) else member.value for member in kind}
+    return lambda value, path: labels[value] if type(value) is kind else _refused(value, path)
+
+
+def _list_encoder(item: Any) -> Encoder:
+    same, encoder = _same_for(item), _encoder_for(item)
+
+    def encode_list(value: Any, path: str) -> list[Any]:
+        if type(value) is not list:
+            _refused(value, path)
+        return [one if type(one) in same else encoder(one, path) for one in value]
+
+    return encode_list
+
+
+def _object_encoder(kind: type[Any]) -> Encoder:
+    hints = typing.get_type_hints(kind)
+    fields = [
+        (field.name, _same_for(hints[field.name]), _encoder_for(hints[field.name]))
+        for field in dataclasses.fields(kind)
+    ]
 
     def encode_object(value: Any, path: str) -> dict[str, Any]:
+        if type(value) is not kind:
+            _refused(value, path)
         return {
-            name: item if type(item) in _PLAIN else _value(item, f"{path}.{name}")
-            for name in names
+            name: item if type(item) in same else encoder(item, f"{path}.{name}")
+            for name, same, encoder in fields
             if (item := getattr(value, name)) is not None
         }
 
     return encode_object
 
 
-def _list(value: list[Any], path: str) -> list[Any]:
-    return [item if type(item) in _PLAIN else _value(item, path) for item in value]
+def _entity_counts(value: Any, path: str) -> dict[str, int]:
+    """Counts by entity type. Their names are constants of recognizers and of the configuration."""
+    if type(value) is not dict or not all(
+        type(count) is int and type(name) is str and _ENTITY.fullmatch(name) for name, count in value.items()
+    ):
+        _refused(value, path)
+    counts: dict[str, int] = value
+    return counts
 
 
-def _dict(value: dict[Any, Any], path: str) -> dict[str, Any]:
-    return {_key(key, path): _value(item, path) for key, item in value.items()}
-
-
-def _itself(value: Any, _path: str) -> Any:
-    return value
-
-
-def _constant(value: str, path: str) -> str:
-    """A bare ``str`` is text that somebody copied out of a record, but for the name of the schema."""
-    if path == "schema" and value == SCHEMA_ID:
+def _tree(value: Any, path: str) -> Any:
+    """A tree whose keys and strings were cleaned."""
+    kind = type(value)
+    if kind is CleanText or kind is int or kind is float or kind is bool or value is None:
         return value
-    raise EncodingError(f"{path} holds a str that no stage has cleaned")
+    if kind is list:
+        return [_tree(item, path) for item in value]
+    if kind is not dict or not all(type(key) is CleanText for key in value):
+        _refused(value, path)
+    return {str(key): _tree(item, path) for key, item in value.items()}
 
 
-_PLAIN: Final = frozenset((CleanText, Constant, Digest, Name, Timestamp, int, float, bool))
-"""Exactly these types, not what derives from them, may leave as they are."""
-
-_WAYS: Final[dict[type[Any], _Way]] = {
-    **dict.fromkeys((*_PLAIN, type(None)), _itself),
-    str: _constant,
-    list: _list,
-    dict: _dict,
-}
-
-
-def _key(key: Any, path: str) -> str:
-    """A key of an object: cleaned, or one of ours (entity types are constants of recognizers)."""
-    if type(key) is CleanText or (path.startswith("findings.") and type(key) is str):
-        return str(key)
-    raise EncodingError(f"{path} has a key of type {type(key).__name__} that no stage has cleaned")
+_HINTS: Final = typing.get_type_hints(AuditEvent)
+_ENCODED: Final = tuple(
+    field.name for field in dataclasses.fields(AuditEvent) if field.metadata["handling"] is not Handling.WORKING
+)
+_FIELDS: Final = tuple(
+    (name, _same_for(_HINTS[name]), _schema_id if name == "schema" else _encoder_for(_HINTS[name])) for name in _ENCODED
+)
+_values_of: Final = operator.attrgetter(*_ENCODED)
 
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of encoded events, from the declarations in ``veilog_parsers.event``."""
-    hints = typing.get_type_hints(AuditEvent)
     properties = {
         field.name: {
-            **_type_schema(hints[field.name]),
+            **_type_schema(_HINTS[field.name]),
             "description": f"{field.metadata['doc']} ({field.metadata['group']})",
         }
         for field in dataclasses.fields(AuditEvent)

@@ -1,0 +1,53 @@
+"""The time that one record may take over all stages: ``limits.record_secs``.
+
+Nothing is interrupted: stages ask between two pieces of work (texts, candidates, leaves) whether the time is used up,
+so a record stops within a few milliseconds of its budget, or when one call of a library returns (those have limits of
+their own). Time is what the clock on the wall says, as far as the processor agrees: a process that was suspended, or
+waits for a busy machine, has not spent its budget.
+"""
+
+from __future__ import annotations
+
+import time
+
+from veilog_parsers.errors import ErrorType, RecordError
+
+
+class Budget:
+    """Counts one event's time.
+
+    Args:
+        limit_secs: what an event may take, in seconds.
+    """
+
+    def __init__(self, limit_secs: float) -> None:
+        self.limit_secs = limit_secs
+        self._deadline = float("inf")
+        self._processor_secs = 0.0
+
+    def begin_batch(self) -> None:
+        """Note the processor's time, once for events that go through the stages together: asking takes half a us."""
+        self._processor_secs = time.thread_time()
+
+    def resume(self, now: float, spent_secs: float) -> None:
+        """Go on with an event that has taken some time already.
+
+        Args:
+            now: ``time.perf_counter()``.
+            spent_secs: what it took until now, in seconds.
+        """
+        self._deadline = now + self.limit_secs - spent_secs
+
+    def is_spent(self, now: float) -> bool:
+        """Whether the event may go on no longer."""
+        return now > self._deadline and time.thread_time() - self._processor_secs > self.limit_secs
+
+    def check(self) -> None:
+        """Stop an event whose time is used up.
+
+        Raises:
+            RecordError: it is.
+        """
+        now = time.perf_counter()
+        if now > self._deadline and self.is_spent(now):
+            raise RecordError(ErrorType.OVER_BUDGET, f"more than {self.limit_secs} s")

@@ -1,0 +1,423 @@
+"""The gate: which values of a record may leave as names, and as what all others leave.
+
+Theory of operation. A value leaves because of what it is. Most of what an event says is a constant, a number, a time or
+a keyed hash, and has a type that says so (``veilog_parsers.event``). What is left are *names*: of models, endpoints,
+callers, ids. Nobody can list them all, so each field has a ``Grammar``, and a value that fits it is a ``Name``. A value
+that does not fit leaves as a keyed hash (``hmac:`` and 32 hexadecimal digits): stable, so that it can still be counted
+and joined, and counted itself in ``redaction.hashed_fields``.
+
+A grammar must keep prose out, however it is spelled, and let real names in. It asks four things:
+
+characters
+    A closed set, mostly ASCII. No white space beyond what the field needs; nothing invisible (fillers, joins, controls,
+    tags), no character that is another one in disguise (a name must be its own NFKC form), no mark without its letter.
+length
+    In characters, at most ``max_chars``.
+words
+    At most ``max_words`` different ones, however they are joined: by any separator, by camel case, by percent-encoding
+    (which is decoded first), by digits, or by nothing (a run of more than 16 letters counts as a word for every three,
+    and one of a script that does not separate words for every two characters). Words of the field's ``vocabulary`` do
+    not count: it is a closed list (names of services, vendors, resource types, clients), so they are constants.
+no text in disguise
+    A run that decodes from base64, base32, hexadecimal digits or character codes to text is not an id.
+
+Ids are random letters and digits: there only runs of four letters and more are words, of which a random id of 30
+characters has one or two, not eight. Nothing unbroken is longer than 64 characters, which is a SHA-256. What short
+names can still carry, a few words that look like a model's name, is stated in SECURITY.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+import ipaddress
+import math
+import re
+import unicodedata
+import urllib.parse
+from collections.abc import Callable
+from typing import Final
+
+from veilog_parsers.event import Name
+
+HASH_PREFIX: Final = "hmac:"
+"""What a name that does not fit begins with in events."""
+
+_LONGEST_WORD: Final = 16
+_LETTERS_PER_WORD: Final = 3
+_UNSPACED_PER_WORD: Final = 2
+_MAX_PART_CHARS: Final = 64
+_LONG_ID_CHARS: Final = 32
+_SHORT_PART_CHARS: Final = 16
+_MIN_DISGUISE_CHARS: Final = 16
+_MIN_DISGUISED_BYTES: Final = 12
+_MIN_DISTINCT_BYTES: Final = 6
+_MOSTLY: Final = 0.85
+_MAX_MARKS: Final = 2
+"""Marks that a letter may carry: Vietnamese and Hindi need two."""
+
+_PART: Final = re.compile(r"[^\W_]+")
+_PIECE: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_TITLE: Final = re.compile(r"[A-Z]?[a-z]+")
+_RUN: Final = re.compile(r"[A-Z][a-z]{3,}|[a-z]{4,}|[A-Z]{5,}")
+_SHORT_RUN: Final = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{3,}")
+_DIGITS_BETWEEN: Final = re.compile(r"(?:[A-Z]?[a-z]+[0-9]){4,}[A-Za-z]*|(?:[A-Z]{2,}[0-9]){4,}[A-Z]*")
+_VERSION: Final = re.compile(r"[A-Za-z]{0,2}[0-9]+[A-Za-z]?")
+_HEX_PART: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+_LETTERS: Final = re.compile(r"[^\W\d_]+")
+_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
+_DISGUISE: Final = re.compile(rf"[A-Za-z0-9+/_-]{{{_MIN_DISGUISE_CHARS},}}")
+_HEX_AND_DASHES: Final = re.compile(r"[0-9A-Fa-f-]+")
+_HEX: Final = re.compile(rf"[0-9A-Fa-f]{{{_MIN_DISGUISE_CHARS},}}")
+_BASE32: Final = re.compile(rf"[A-Z2-7]{{{_MIN_DISGUISE_CHARS},}}|[a-z2-7]{{{_MIN_DISGUISE_CHARS},}}")
+_URL_SAFE: Final = str.maketrans("-_", "+/")
+_PAIRS: Final = re.compile(r"(?:(?:0x|\\x|x)?[0-9A-Fa-f]{2}[^0-9A-Za-z]){7,}(?:0x|\\x|x)?[0-9A-Fa-f]{2}")
+_CODES: Final = re.compile(r"(?:[0-9]{2,3}[^0-9A-Za-z]){7,}[0-9]{2,3}")
+_PLAIN_BYTES: Final = bytes(byte for byte in range(128) if chr(byte).isalnum() or chr(byte) in " \n.,'_-:;+/=")
+_COMPRESSED: Final = (b"\x1f\x8b", b"\x78\x9c", b"\x78\xda", b"\x28\xb5\x2f\xfd")
+"""How gzip, zlib and zstd begin."""
+_MAX_SCRIPT_BYTES: Final = 3
+_CONTINUING_BYTES: Final = bytes(range(0x80, 0xC0))
+_IGNORABLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+)
+"""Letters and marks by their category, but nothing is to be seen of them (Unicode: Default_Ignorable_Code_Point)."""
+# Scripts that write no blanks between words: Thai to Myanmar, Khmer, kana, Han, and the planes of rare Han.
+_UNSPACED: Final = re.compile(
+    "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff]"
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Grammar:
+    """What fits a field.
+
+    Attributes:
+        doc: in a few words, for the table of fields.
+        characters: matches the whole value, or no name.
+        max_chars: longest name, in characters.
+        max_words: most words that are not in the vocabulary.
+        vocabulary: words that do not count, in lower case.
+        also: a further condition, or None.
+        max_distinct: of a list of names, the most different ones; a sentence may come word by word.
+    """
+
+    doc: str
+    characters: re.Pattern[str]
+    max_chars: int
+    max_words: int
+    vocabulary: frozenset[str] = frozenset()
+    also: Callable[[str], bool] | None = None
+    max_distinct: int = 6
+
+    def fits(self, value: str) -> bool:
+        """Whether a value is a name of this field."""
+        if not 0 < len(value) <= self.max_chars:
+            return False
+        if not value.isascii():
+            if not _is_plain(value):
+                return False
+            value = "".join(filter(_is_no_mark, value))
+        if not self.characters.fullmatch(value):
+            return False
+        if "%" in value:
+            value = urllib.parse.unquote(value, errors="replace")
+            if "%" in value or not self.characters.fullmatch(value):
+                return False
+        return (
+            count_words(value, self.vocabulary, self.max_words) <= self.max_words
+            and not is_disguised_text(value)
+            and (self.also is None or self.also(value))
+        )
+
+    def name(self, value: str) -> Name | None:
+        """The value as a name, or None if it does not fit."""
+        return Name(value) if self.fits(value) else None
+
+
+def _is_plain(value: str) -> bool:
+    """Whether a text beyond ASCII is made of letters that are to be seen and are what they seem, and their marks."""
+    if value != unicodedata.normalize("NFKC", value) or _IGNORABLE.search(value):
+        return False
+    marks = _MAX_MARKS
+    for character in value:
+        kind = unicodedata.category(character)[0]
+        if kind == "M":
+            marks += 1
+        elif kind in "LN" or character.isascii():
+            marks = 0 if kind == "L" else _MAX_MARKS
+        else:
+            return False
+        if kind == "M" and marks > _MAX_MARKS:
+            return False
+    return True
+
+
+def _is_no_mark(character: str) -> bool:
+    return unicodedata.category(character)[0] != "M"
+
+
+def count_words(value: str, vocabulary: frozenset[str] = frozenset(), enough: int = 1_000) -> int:
+    """How many different words a value has, vocabulary aside; stops counting above ``enough``."""
+    if "-" in value:
+        value = _UUID.sub("", value)
+    words: dict[str, float] = {}
+    for part in _PART.findall(value):
+        if len(part) > _MAX_PART_CHARS:
+            return enough + 1
+        if part.lower() in vocabulary:
+            continue
+        if _VERSION.fullmatch(part):
+            # Two versions or sizes count as a word: one may be a short word with digits for letters.
+            if not part.isdigit():
+                words[part] = 0.5
+            continue
+        for piece in _pieces(part):
+            word = piece.lower()
+            if word not in vocabulary:
+                words[word] = _weight(piece)
+        if len(words) > 2 * enough:
+            break
+    return math.ceil(sum(words.values()))
+
+
+def _pieces(part: str) -> list[str]:
+    """The words in letters and digits without a separator."""
+    if not part.isascii():
+        return _LETTERS.findall(part)
+    if part.isalpha():
+        pieces = _PIECE.findall(part)
+        # Random letters change case all the time and anyhow; words do not, or begin with the capital.
+        if len(pieces) > 4 and len(part) < 2.5 * len(pieces):
+            odd = sum(not _TITLE.fullmatch(piece) for piece in pieces)
+            return _RUN.findall(part) if 4 * odd >= len(pieces) else pieces
+        return pieces
+    if _HEX_PART.fullmatch(part):
+        return []
+    if len(part) < _SHORT_PART_CHARS:
+        return _RUN.findall(part) or [part]
+    if len(part) > _LONG_ID_CHARS or _DIGITS_BETWEEN.fullmatch(part):
+        return _SHORT_RUN.findall(part)
+    return _RUN.findall(part)
+
+
+def _weight(piece: str) -> int:
+    """How many words an unbroken run of letters may be."""
+    unspaced = 0 if piece.isascii() else len(_UNSPACED.findall(piece))
+    if unspaced:
+        return -(-unspaced // _UNSPACED_PER_WORD)
+    return 1 if len(piece) <= _LONGEST_WORD else -(-len(piece) // _LETTERS_PER_WORD)
+
+
+def is_disguised_text(value: str) -> bool:
+    """Whether part of a value is text in base64, base32, hexadecimal digits or character codes."""
+    if len(value) < _MIN_DISGUISE_CHARS:
+        return False
+    # A UUID is hexadecimal digits too, and dashes do not hide what they spell.
+    without_dashes = _UUID.sub(_without_dashes, value) if "-" in value else value
+    for run in _HEX.findall(without_dashes):
+        if _decodes(run, bytes.fromhex, 2):
+            return True
+    for run in _DISGUISE.findall(value):
+        # A text of twelve bytes has more than hexadecimal digits in base64.
+        if not _HEX_AND_DASHES.fullmatch(run) and _decodes(run.translate(_URL_SAFE), binascii.a2b_base64, 4):
+            return True
+    return (
+        any(_decodes(run.upper(), base64.b32decode, 8) for run in _BASE32.findall(value))
+        or any(_is_text(_hex_pairs(run)) for run in _PAIRS.findall(value))
+        or any(_is_text(_character_codes(run)) for run in _CODES.findall(value))
+    )
+
+
+def _without_dashes(uuid: re.Match[str]) -> str:
+    return uuid[0].replace("-", "")
+
+
+def _hex_pairs(run: str) -> bytes:
+    return bytes.fromhex("".join(re.findall(r"[0-9A-Fa-f]{2}(?![0-9A-Za-z])", run)))
+
+
+def _character_codes(run: str) -> bytes:
+    return bytes(code for number in re.findall(r"[0-9]{2,3}", run) if (code := int(number)) < 256)
+
+
+def _decodes(run: str, decode: Callable[[str], bytes], unit: int) -> bool:
+    """Whether a run, begun at any of its first characters, decodes to text. A prefix of an id shifts the units."""
+    for start in range(unit):
+        piece = run[start:]
+        piece = piece[: len(piece) // unit * unit]
+        try:
+            data = decode(piece)
+        except (binascii.Error, ValueError):
+            continue
+        if _is_text(data):
+            return True
+    return False
+
+
+def _is_text(data: bytes) -> bool:
+    """Whether bytes are mostly letters and blanks, in UTF-8 (any script) or UTF-16."""
+    size = len(data)
+    if size < _MIN_DISGUISED_BYTES:
+        return False
+    plain = size - len(data.translate(None, _PLAIN_BYTES))
+    if data.startswith(_COMPRESSED):
+        return True
+    if plain >= _MOSTLY * size:
+        # Ids of one digit, as documentation writes them, are no text.
+        return len(set(data)) >= _MIN_DISTINCT_BYTES
+    # In UTF-16, every second byte is the one of the script; a random byte is not there that often.
+    if (
+        size > 2 * _MIN_DISGUISED_BYTES
+        and max(data.count(data[0]), data.count(data[1])) * 3 >= size
+        and min(len(set(data[::2])), len(set(data[1::2]))) <= _MAX_SCRIPT_BYTES
+    ):
+        return True
+    # In UTF-8, every character beyond ASCII continues with bytes of a quarter of all values.
+    if 2 * (size - len(data.translate(None, _CONTINUING_BYTES))) + plain < _MOSTLY * size:
+        return False
+    text = data.decode("utf-8", "ignore")
+    return sum(len(c.encode()) for c in text if c.isalpha() or c in " \n.,'_-:;") >= _MOSTLY * size
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_VENDORS: Final = _words(
+    """
+    ai aws amazon azure google gcp microsoft openai anthropic meta mistral mistralai cohere groq ollama bedrock
+    vertex gemini gemma claude sonnet haiku opus llama gpt chatgpt codex dall whisper tts titan nova deepseek qwen
+    phi grok xai command mixtral codestral ministral pixtral magistral devstral nvidia nemotron jamba ai21 stability
+    sdxl flux embed embedding embeddings moderation instruct turbo preview latest chat mini nano pro flash lite
+    thinking realtime audio vision transcribe online free distill versatile instant maverick scout hf fp gguf awq
+    gptq bf exl huggingface com org io net us eu apac global
+    """
+)
+_CLOUD: Final = _words(
+    """
+    germany sweden switzerland france uk italy norway poland qatar uae israel japan korea india brazil canada china
+    usgov centralus eastus eastus2 westus westus2 westus3 westeurope northeurope southcentralus northcentralus
+    germanywestcentral australiasoutheast australiaeast southeastasia swedencentral francecentral uksouth
+    switzerlandnorth components searchservices search apis mc aks securityrules elasticloadbalancing loadbalancer
+    secretsmanager secret runtime repo ref refs heads main pull principal principalset workforcepools
+    workloadidentitypools attribute repository subject logs log group modelinvocations agentcore arn aws amazonaws
+    amazon azure google googleapis microsoft windows https http www com net org io gov cn us eu ap sa ca me af il
+    east west north south central northeast southeast northwest southwest europe asia australia global sts iam
+    gserviceaccount bedrock sagemaker lambda ec s ecs eks assumed role user root federated reserved sso service
+    subscriptions resourcegroups providers cognitiveservices accounts deployments openai operationalinsights
+    workspaces machinelearningservices onlineendpoints projects locations publishers models endpoints agents
+    foundation model inference profile application provisioned guardrail knowledge base agent alias flow prompt
+    aiplatform generativelanguage cloud prediction reasoningengines cachedcontents tuned tunedmodels storage
+    storageaccounts blobservices containers compute virtualmachines virtualmachinescalesets network
+    networksecuritygroups networksecuritygroup deploymentmanager automation automationaccounts keyvault vaults
+    keyrings cryptokeys cryptokeyversions key insights apimanagement v beta alpha default microsoftonline
+    onmicrosoft cluster namespaces pods container rg authorization policydefinitions policyassignments locks
+    kubernetes connectedclusters managedclusters containerservice rbac k8s clusterroles clusterrolebindings
+    rolebindings admissionregistration mutatingwebhookconfigurations runbooks schedules jobs fileservices shares
+    immutabilitypolicies recoveryservices backupfabrics protectioncontainers backuppolicies servers databases
+    eventhub logic workflows sites web machinelearning diagnosticsettings
+    """
+)
+_OPERATIONS: Final = _CLOUD | _words(
+    """
+    put get list create delete update batch invoke stream converse generate content count tokens chat completions
+    predict raw server streaming action write read v1 v1beta v1beta1 generativeservice predictionservice k8s
+    """
+)
+_PATHS: Final = (
+    _CLOUD
+    | _VENDORS
+    | _words(
+        """
+    v1 v2 v1beta v1beta1 api chat completions completion responses messages embeddings generate generatecontent
+    streamgeneratecontent predict rawpredict streamrawpredict invoke converse stream batch files threads runs
+    assistants images audio transcriptions translations speech moderations rerank tokenize counttokens count tokens
+    mcp sse tools call proxy gateway route openai localhost internal svc local
+    """
+    )
+)
+_CLIENTS: Final = _words(
+    """
+    azurecli deb glibc core jetbrains ide intellij idea modelcontextprotocol openjdk vm lts vendor oracle
+    corporation inc io s3console httpoptions semantic kernel registry providers data mashup fwlink linkid bot go
+    mozilla macintosh intel mac os x like gecko khtml applewebkit chrome safari firefox edge edg opera opr version
+    mobile windows nt win64 win x64 wow64 linux android iphone ipad cpu ubuntu debian fedora compatible rv
+    headlesschrome electron curl wget httpie postmanruntime insomnia python java node rust php ruby perl dotnet net
+    dart bun deno okhttp axios requests urllib urllib3 httpx aiohttp http client apache httpclient undici fetch
+    guzzle guzzlehttp boto3 botocore aws cli sdk awscrt internal md ua macos lang pyimpl cpython exec env cfg retry
+    mode standard legacy adaptive arch arm64 x86 amd64 ft installer source exe prompt off command console amazonaws
+    com lambda api openai anthropic azure azsdk google cloud gcloud gax grpc gccl gl genai vertexai langchain
+    litellm llama index ollama async asyncopenai sync js ts typescript javascript ai vercel cursor vscode copilot
+    github visualstudio code gzip gfe terraform provider hashicorp kubernetes kubectl kube controller manager
+    prometheus elb healthchecker envoy kong fluent bit fluentd vector mcp inspector microsoft teams outlook office
+    signin coral bedrock runtime sts m app feature metadata caller stainless apn darwin www
+    """
+)
+_TAGS: Final = _words(
+    """
+    kube var log containers pods docker systemd journal stdout stderr ai gateway raw clean forward tail http fluent
+    azure aws gcp audit events service svc local cluster default
+    """
+)
+_ERRORS: Final = _words("error exception failure invalid exceeded not found limit rate request api the")
+
+_ID: Final = re.compile(r"[A-Za-z0-9._:/@+=#~,|${}-]+")
+_WHO: Final = re.compile(r"[\w.:/@+=#~,|$'()\\\[\]*-]+(?: [\w.:/@+=#~,|$'()\\\[\]*-]+)*")
+_MODEL: Final = re.compile(r"[A-Za-z0-9._:/@+=~*-]+")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9._:/@<>$-]+")
+_PATH: Final = re.compile(r"[A-Za-z0-9._:/@+=~,%$*()\[\]{}<>-]+")
+_PRODUCT: Final = r"[A-Za-z0-9!#$'*+.^_`|~/;:,()\[\]{}@=?<>-]+"
+_CLIENT: Final = re.compile(rf"{_PRODUCT}(?: {_PRODUCT})*")
+_RESOURCE: Final = re.compile(r"[A-Za-z0-9._:/@+=~$-]+")
+_TOOL: Final = re.compile(r"[A-Za-z0-9_.:/-]+")
+_SIMPLE: Final = re.compile(r"[A-Za-z0-9._/-]+")
+
+_COMMENT: Final = re.compile(r"\([^()]*\)")
+
+
+def _is_products(value: str) -> bool:
+    """Whether a user agent is product tokens (RFC 9110, 10.1.5): a word stands with a version or in the vocabulary."""
+    bare = 0
+    for product in _COMMENT.sub(" ", value.strip("[]")).split(" "):
+        if product and not any(character.isdigit() for character in product) and "/" not in product:
+            bare += count_words(product, _CLIENTS) > 0
+    return bare <= 1
+
+
+def _is_place(value: str) -> bool:
+    """Whether a caller's place is an address, or a host's name (AWS writes its own services there)."""
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return any(character.isalpha() for character in value)
+    return True
+
+
+GRAMMARS: Final[dict[str, Grammar]] = {
+    "tenant_id": Grammar("id", _ID, 128, 4, _CLOUD),
+    "user_id": Grammar("id, e-mail or ARN", _WHO, 256, 6, _CLOUD),
+    "user_name": Grammar("name of up to five words", _WHO, 128, 5, _CLOUD),
+    "session_id": Grammar("id", _ID, 128, 4, _CLOUD),
+    "conversation_id": Grammar("id", _ID, 128, 4, _CLOUD),
+    "client_ip": Grammar("address or host", re.compile(r"[0-9A-Za-z.:-]+"), 100, 4, _CLOUD, _is_place),
+    "user_agent": Grammar("product tokens", _CLIENT, 256, 4, _CLIENTS, _is_products),
+    "provider": Grammar("name", _SIMPLE, 64, 4, _VENDORS),
+    "api_operation": Grammar("operation of an API", _TOKEN, 128, 5, _OPERATIONS),
+    "endpoint": Grammar("path or URL without query", _PATH, 256, 5, _PATHS),
+    "model_name": Grammar("model", _MODEL, 160, 5, _VENDORS | _CLOUD),
+    "model_version": Grammar("model", _MODEL, 160, 5, _VENDORS | _CLOUD),
+    "request_id": Grammar("id", _ID, 128, 4),
+    "error_code": Grammar("error code", _TOKEN, 80, 5, _ERRORS),
+    "finish_reasons": Grammar("finish reason", _TOKEN, 48, 4, max_distinct=4),
+    "tag": Grammar("tag", re.compile(r"[A-Za-z0-9_./:*-]+"), 256, 6, _TAGS),
+    "cloud.provider": Grammar("name", _SIMPLE, 32, 2, _CLOUD),
+    "cloud.account_id": Grammar("id", _ID, 128, 4, _CLOUD),
+    "cloud.region": Grammar("region", re.compile(r"[A-Za-z0-9-]+(?: [A-Za-z0-9]+){0,3}"), 40, 3, _CLOUD),
+    "cloud.resource": Grammar("path of a resource", _RESOURCE, 320, 6, _CLOUD | _VENDORS),
+    "tool_calls.name": Grammar("name of a tool", _TOOL, 96, 5, _words("mcp get list create search")),
+    "group": Grammar("attribute of a resource or scope", _RESOURCE, 128, 5, _CLOUD | _CLIENTS),
+}
+"""By field of the event (``tag`` and ``group`` stand beside events); README's table of fields is made from it."""

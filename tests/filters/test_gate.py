@@ -1,0 +1,176 @@
+"""The gate: real names pass, prose does not, however it is spelled, and what does not pass can still be joined."""
+
+from __future__ import annotations
+
+import random
+import string
+import uuid
+from typing import Any
+
+import orjson
+import pytest
+
+from names_that_do_not_fit import misfits
+from names_that_fit import NAMES_THAT_FIT
+from samples import config_with
+from veilog_filters.gate import GRAMMARS, is_disguised_text
+from veilog_filters.pipeline import Pipeline
+from veilog_parsers.record import RawRecord
+
+LEAST_SHARE = 0.98
+CHECKED = {field: names for field, names in NAMES_THAT_FIT.items() if field in GRAMMARS}
+
+
+@pytest.mark.parametrize("field", CHECKED)
+def test_real_names_fit(field: str) -> None:
+    names = CHECKED[field]
+    misfit = [name for name in names if not GRAMMARS[field].fits(name)]
+    assert len(misfit) <= (1 - LEAST_SHARE) * len(names), misfit
+
+
+@pytest.mark.parametrize("field", GRAMMARS)
+def test_prose_fits_no_field_in_any_spelling(field: str) -> None:
+    through = [misfit for misfit in misfits() if GRAMMARS[field].fits(misfit.text)]
+    # Digits for letters: where words are short, most look like versions. SECURITY.md says so.
+    assert {misfit.spelling for misfit in through} <= {"leet"}
+    assert len(through) <= 2
+
+
+@pytest.mark.parametrize("field", GRAMMARS)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        " gpt-4o",
+        "gpt-4o ",
+        "gpt\n4o",
+        "gpt-4o\u200b",
+        "gpt-4o\u3164",
+        "\u0301gpt-4o",
+        "gpt-4o\u202e",
+        "gpt-4o\U000e0041",
+        "gpt-4o\ufe0f",
+        "ｇｐｔ-4o",
+        "a" * 65,
+        "v1." * 200,
+        "%",
+        "%25%61",
+        "a%20b",
+        "\ud800",
+    ],
+)
+def test_what_no_field_takes(field: str, value: str) -> None:
+    assert not GRAMMARS[field].fits(value)
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "length", "most"),
+    [
+        (string.ascii_letters + string.digits, 24, 0.02),
+        (string.ascii_letters + string.digits, 29, 0.02),
+        ("0123456789abcdef", 32, 0.001),
+        ("0123456789abcdef", 64, 0.001),
+        (string.digits + "ABCDEFGHJKMNPQRSTVWXYZ", 26, 0.08),
+        (string.digits, 19, 0.0),
+    ],
+)
+def test_random_ids_fit(alphabet: str, length: int, most: float) -> None:
+    rng = random.Random(length)
+    ids = ["".join(rng.choices(alphabet, k=length)) for _ in range(2000)]
+    assert sum(not GRAMMARS["request_id"].fits(value) for value in ids) <= most * len(ids)
+
+
+def test_uuids_fit() -> None:
+    rng = random.Random(1)
+    for prefix in ("", "chatcmpl-", "urn:uuid:"):
+        for _ in range(500):
+            assert GRAMMARS["request_id"].fits(prefix + str(uuid.UUID(int=rng.getrandbits(128))))
+
+
+def test_ids_of_one_digit_are_no_text_but_a_uuid_that_spells_something_is() -> None:
+    assert not is_disguised_text("44444444-4444-4444-4444-444444444444")
+    spelled = b"call me at nine.".hex()
+    assert is_disguised_text(str(uuid.UUID(spelled)))
+
+
+def run(record: dict[str, Any], **sections: Any) -> dict[str, Any]:
+    (event,) = Pipeline(config_with(**sections), detector=lambda _: [])(RawRecord(record, orjson.dumps(record)))
+    return event
+
+
+def exchange(**fields: Any) -> dict[str, Any]:
+    return {"request": {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}, "response": {}} | fields
+
+
+def test_hashed_names_are_counted_stable_and_separated_by_field() -> None:
+    prose = "tell_my_sister_that_the_house_is_sold_now"
+    first, again = run(exchange(user=prose, request_id=prose)), run(exchange(user=prose, note=1))
+    assert first["redaction"]["hashed_fields"] == 2
+    assert first["user_id"] == again["user_id"]
+    assert first["user_id"].startswith("hmac:")
+    assert first["user_id"] != first["request_id"]
+    assert run(exchange())["redaction"]["hashed_fields"] == 0
+
+
+@pytest.mark.parametrize("user", ["jane.doe@corp.example", "corp\\jane.doe", "arn:aws:iam::123456789012:user/jane.doe"])
+@pytest.mark.parametrize(
+    "model", ["ft:gpt-4o:corp:jane-doe", "ft:gpt-4o:JANE.DOE", "users/jane.doe/model", "jane.doe@corp.example/m"]
+)
+def test_a_caller_s_name_inside_another_name_is_pseudonymized_too(user: str, model: str) -> None:
+    record = exchange(user=user, model=model)
+    record["request"]["model"] = model
+    event = run(record, policy={"identity": "pseudonymize"})
+    assert event["user_id"].startswith("p_")
+    left = orjson.dumps(event).decode().lower().translate(str.maketrans("", "", "-._"))
+    assert "janedoe" not in left
+    assert "model_name" in event
+
+
+def test_a_caller_in_a_path_is_pseudonymized_in_an_event_that_does_not_name_the_caller() -> None:
+    record = exchange(model="arn:aws:sts::123456789012:assumed-role/Analyst/jane.doe")
+    event = run(record, policy={"identity": "pseudonymize"})
+    assert "jane" not in orjson.dumps(event).decode()
+    assert event["model_name"].startswith("arn:aws:sts::123456789012:assumed-role/Analyst/p_")
+
+
+def test_a_sentence_does_not_leave_word_by_word_in_a_list() -> None:
+    words = ["amber", "basin", "cedar", "drift", "ember", "fjord", "grove", "harbor", "inlet"]
+    choices: list[Any] = [
+        {"index": n, "finish_reason": word, "message": {"content": "hi"}} for n, word in enumerate(words)
+    ]
+    calls = [{"type": "function", "function": {"name": word, "arguments": "{}"}} for word in words]
+    choices[0]["message"]["tool_calls"] = calls
+    again = orjson.loads(orjson.dumps(choices))
+    event = run(exchange(response={"choices": choices}))
+    assert len(event["finish_reasons"]) == len(event["tool_calls"]) == len(words)
+    assert not any(word in orjson.dumps(event).decode() for word in words)
+    few = run(exchange(response={"choices": again[1:4]}))
+    assert few["finish_reasons"] == words[1:4]
+
+
+def test_a_tag_is_a_name() -> None:
+    ours = Pipeline(config_with(), detector=lambda _: [])
+    assert ours.tag("kube.var.log.containers.gateway") == "kube.var.log.containers.gateway"
+    assert ours.tag("the patient in room four has the flu again").startswith("hmac:")
+    (event,) = ours(RawRecord([], b"[]", tag="the.patient.in.room.four.has.the.flu.again"))
+    assert event["tag"].startswith("hmac:")
+
+
+def test_of_a_group_only_listed_attributes_leave_as_names() -> None:
+    ours = Pipeline(config_with(), detector=lambda _: [])
+    prose = "the patient in room four has the flu again"
+    body = {
+        "resource": {
+            "attributes": {"service.name": "chat", "host.name": prose, "prompt": prose, "k8s.pod.name": ["x"]}
+        },
+        "scope": {"name": prose, "version": "1.0", "attributes": {"x": prose}},
+        "extra": prose,
+    }
+    group = ours.group(body)
+    assert set(group) == {"resource", "scope"}
+    assert group["resource"]["attributes"]["service.name"] == "chat"
+    assert group["resource"]["attributes"]["host.name"].startswith("hmac:")
+    assert set(group["resource"]["attributes"]) == {"service.name", "host.name"}
+    assert group["scope"]["version"] == "1.0"
+    assert prose not in orjson.dumps(group).decode()
+    assert ours.clean({"otlp": {"attributes": {"prompt": prose}}}) == {}
