@@ -213,14 +213,14 @@ class Pipeline:
         names = ["custom"]
         self._built: NamedDetector | None = None
         self._cache_seen = (0, 0)
+        self._budget = Budget(config.limits.record_secs)
         if detector is None:
             try:
-                self._built = detector = detector_for(config.detect)
+                self._built = detector = detector_for(config.detect, self._budget.check)
             except ValueError as error:
                 raise defect_of(config_path, "detect", error) from None
             names = detector.names
         self.ner = detector if isinstance(detector, NerDetector) else None
-        self._budget = Budget(config.limits.record_secs)
         self.inspect = Inspector(detector, config.detect.max_text_bytes, config.limits.max_depth)
         self._redact = Redactor(config.redact, config.policy, self.inspect, self.fingerprinter)
         self._names = self._redact.names
