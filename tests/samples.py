@@ -59,7 +59,7 @@ def golden_pipeline() -> Pipeline:
     """What goldens are made with. The low scan limit cuts the ``oversized`` samples."""
     return Pipeline(
         config_with(
-            policy={"name": "golden", "content": "redacted", "unmapped": "redact"},
+            policy={"name": "golden", "content": "redacted", "unmapped": "redact", "unrecognized": "redact"},
             detect={"max_text_bytes": 4096},
         )
     )

@@ -377,10 +377,7 @@ def _read_llm_row(row: Fields, event: AuditEvent) -> None:
         if type(messages) is str and messages:
             # The log cuts long messages, which leaves no JSON: the text is still text that went over the wire.
             take(row, key)
-            if key == "requestMessages":
-                read_request({"prompt": messages}, exchange)
-            else:
-                exchange.answer([SensitiveText(messages)])
+            read(messages, exchange)
         elif type(messages) in (list, dict):
             row[key] = messages
             read(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome, Role, SensitiveText, UserType
+from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome, SensitiveText, UserType
 from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
@@ -50,13 +50,7 @@ def _read_usage(fields: Fields, event: AuditEvent) -> None:
     asked = fields.get("type") == "request"
     exchange = Exchange()
     body = open_body(fields, "body")
-    if type(body) is str:
-        text = take_text(fields, "body")
-        if asked:
-            exchange.ask(Role.USER, [text] if text else [])
-        else:
-            exchange.answer([text] if text else [])
-    elif asked:
+    if asked:
         read_request(body, exchange)
     else:
         event.outcome_status = Outcome.SUCCESS

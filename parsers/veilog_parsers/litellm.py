@@ -18,7 +18,6 @@ from typing import Any, Final
 from veilog_parsers.event import AuditEvent, Constant, Kind, Message, Operation, Outcome, SensitiveText, Text, UserType
 from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.outcomes import outcome_of_error
-from veilog_parsers.python_repr import decoded
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.take import (
@@ -32,7 +31,7 @@ from veilog_parsers.take import (
     take_text,
 )
 from veilog_parsers.times import parse_time, take_time
-from veilog_parsers.wire.read import open_body, read_exchange
+from veilog_parsers.wire.read import decode, open_body, read_exchange
 
 _REDACTED: Final = "redacted-by-litellm"
 _MASTER_KEY_OWNER: Final = "default_user_id"
@@ -172,7 +171,7 @@ def _read_how(fields: Fields, event: AuditEvent) -> None:
 
 def _read_texts(fields: Fields, event: AuditEvent) -> None:
     request: Any = {"messages": _open(fields, "messages")}
-    response = _open(fields, "response")
+    response = open_body(fields, "response")
     if type(request["messages"]) is str:
         request = {"prompt": request["messages"]}
     exchange = read_exchange(request, response)
@@ -190,9 +189,9 @@ def _read_texts(fields: Fields, event: AuditEvent) -> None:
 
 def _open(fields: Fields, key: str) -> Any:
     """Decode what is under a key in place, from JSON or from what Python prints of it."""
-    body = open_body(fields, key)
-    if type(body) is str and (printed := decoded(body)) is not None:
-        body = fields[key] = printed
+    body = decode(fields.get(key))
+    if key in fields:
+        fields[key] = body
     return body
 
 

@@ -13,8 +13,8 @@ import math
 import re
 from typing import Any, Final
 
-import orjson
-
+from veilog_parsers.decoding import decode_one, may_be_json
+from veilog_parsers.errors import RecordError
 from veilog_parsers.event import SensitiveText
 from veilog_parsers.record import Fields
 
@@ -179,11 +179,13 @@ def open_json(fields: Fields, *path: str) -> Any:
     """
     holder = _inside(fields, path) if len(path) > 1 else fields
     value = holder.get(path[-1]) if type(holder) is dict else None
-    if type(value) is str and value[:1] in "{[" and value:
+    if type(value) is str and may_be_json(value):
         try:
-            value = holder[path[-1]] = orjson.loads(value)
-        except orjson.JSONDecodeError:
+            decoded = decode_one(value)
+        except RecordError:
             return value
+        if type(decoded) in _CONTAINERS:
+            value = holder[path[-1]] = decoded
     return value
 
 

@@ -27,11 +27,11 @@ from veilog_parsers.take import (
     take_identifier,
     take_number,
     take_str,
-    take_text,
 )
 from veilog_parsers.times import take_time
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.read import decode, open_body, read_request, read_response
+from veilog_parsers.wire.rest import UNREAD
 from veilog_parsers.wire.turns import Turn, answer_turn, ask_content, take_dumped
 
 _ASKED: Final = ((Role.SYSTEM, "context"), (Role.USER, "prompt"), (Role.USER, "content"), (Role.USER, "text"))
@@ -106,23 +106,18 @@ def _read_predictions(body: Fields, exchange: Exchange) -> None:
 
 
 def _read_bodies(fields: Fields, exchange: Exchange) -> None:
-    """Read the full bodies, else the payloads. A full body that is no JSON was cut: it is still text."""
+    """Read the full bodies, and the payloads where these are no JSON."""
     request, response = fields.get("full_request"), open_body(fields, "full_response")
     for full, key, read in (
         (request, "request_payload", _read_instances),
         (response, "response_payload", _read_predictions),
     ):
-        if type(full) is dict and full:
+        if type(full) is dict and full and UNREAD not in full:
             discard(fields, key, "otel_log")
         elif key in fields:
             _read_payload(fields, key, exchange, read)
     read_request(request, exchange)
     read_response(response, exchange)
-    cut_request, cut_response = take_text(fields, "full_request"), take_text(fields, "full_response")
-    if cut_request:
-        exchange.ask(Role.USER, [cut_request])
-    if cut_response:
-        exchange.answer([cut_response])
 
 
 def parse(fields: Fields) -> AuditEvent:

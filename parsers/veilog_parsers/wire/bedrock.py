@@ -35,6 +35,7 @@ from veilog_parsers.wire import anthropic, flat, openai, streams
 from veilog_parsers.wire.errors import read_error
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.read import decode
+from veilog_parsers.wire.rest import answer_rest, ask_rest
 from veilog_parsers.wire.turns import MAX_DEPTH, Turn, answer_turn, take_dumped, take_finish, take_role
 
 _CONVERSE_REQUEST: Final = known(
@@ -85,11 +86,10 @@ def open_body(fields: Fields, *path: str) -> Any:
         return None
     body = decode(parent[path[-1]])
     if type(body) is list:
-        parent[path[-1]] = body
-        body = assemble(body)
+        body = assemble(body) or body
     elif type(body) is str and body:
         body = {"text": body}
-    if type(body) is not dict:
+    if type(body) not in (dict, list):
         return None
     parent[path[-1]] = body
     return body
@@ -107,9 +107,16 @@ def assemble(events: list[Any]) -> Fields | None:
 
 
 def read_request(body: Any, exchange: Exchange) -> None:
-    """Consume a request body."""
-    if type(body) is not dict:
-        return
+    """Consume a request body. A bare list is a list of messages."""
+    asked = len(exchange.prompt)
+    if type(body) is list:
+        _read_request({"messages": body}, exchange)
+    elif type(body) is dict:
+        _read_request(body, exchange)
+    ask_rest(body, exchange, asked)
+
+
+def _read_request(body: Fields, exchange: Exchange) -> None:
     keys = body.keys()
     if not keys.isdisjoint(_ANTHROPIC_REQUEST):
         anthropic.read_request(body, exchange)
@@ -125,8 +132,13 @@ def read_request(body: Any, exchange: Exchange) -> None:
 
 def read_response(body: Any, exchange: Exchange) -> None:
     """Consume a response body; a stream must be assembled first (``open_body``)."""
-    if type(body) is not dict:
-        return
+    answered = len(exchange.response)
+    if type(body) is dict:
+        _read_response(body, exchange)
+    answer_rest(body, exchange, answered)
+
+
+def _read_response(body: Fields, exchange: Exchange) -> None:
     read_error(body, exchange)
     if take_str(body, "amazon-bedrock-guardrailAction") == "INTERVENED":
         exchange.content_filtered = True

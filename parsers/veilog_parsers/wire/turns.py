@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import orjson
 
+from veilog_parsers.decoding import decode_one
+from veilog_parsers.errors import RecordError
 from veilog_parsers.event import Role, SensitiveText, ToolCall
 from veilog_parsers.record import Fields
 from veilog_parsers.take import dicts, discard_known, identifier, known, peek, take_identifier, take_str
@@ -214,8 +216,8 @@ def comparable(part: SensitiveText) -> str:
     text = part.reveal().strip()
     if text[:1] in ("{", "[") and len(text) < _MAX_COMPARED_CHARS:
         try:
-            return orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS).decode()
-        except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+            return orjson.dumps(decode_one(text), option=orjson.OPT_SORT_KEYS).decode()
+        except (RecordError, orjson.JSONEncodeError):
             return text
     return text
 
@@ -241,7 +243,14 @@ def take_finish(fields: Fields, exchange: Exchange, *path: str) -> None:
 
 def ask_turns(turns: Any, exchange: Exchange) -> None:
     """Read a list of messages (or Responses input items) into the request side."""
-    for item in dicts(turns):
+    if type(turns) is dict:
+        turns = [turns]
+    for position, item in enumerate(turns if type(turns) is list else ()):
+        if type(item) is str:
+            turns[position] = None
+            exchange.ask(Role.USER, [SensitiveText(item)] if item else [])
+        if type(item) is not dict:
+            continue
         kind = item.get("type")
         by_model = type(kind) is str and (kind.endswith(_CALL_ENDINGS) or kind == "reasoning")
         # Who speaks without a known role is taken for the user: that is the side which must not be overlooked.

@@ -1,0 +1,183 @@
+"""What cannot hold prose, and so may be dropped without a look: numbers, flags, ids, words of a closed kind.
+
+Parsers drop what tells an audit trail nothing: settings, fingerprints, vectors. They drop a value for what it *is*, never
+for its name alone: under any name there may one day be a prompt. A value that could hold a sentence stays in its record,
+where it is counted, and cleaned or withheld, as unmapped.
+
+A sentence is a sentence in any spelling: joined by underscores or capitals, with spaces that show nothing,
+percent-encoded, full-width, in base64. So the rule is positive. A string holds no prose if it is
+
+* at most ``MAX_WORD_CHARS`` long, or
+* plain ASCII, at most ``MAX_ID_CHARS`` long, with at most ``MAX_WORDS`` runs of letters that read like words, none of
+  them longer than a word is, and no base64 or hexadecimal code of a text.
+
+What that leaves is a few words: about what a name may say anyway.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Any, Final
+
+MAX_WORD_CHARS: Final = 16
+MAX_ID_CHARS: Final = 128
+MAX_WORDS: Final = 4
+_DECODED_CHARS: Final = 4096
+"""How much of a long code is decoded to see what it is."""
+
+_WORD: Final = re.compile(r"(?=[a-z]*[aeiouy])(?=[a-f]*[g-z])[a-z]{3,}|(?=[A-Z]*[AEIOUY])(?=[A-F]*[G-Z])[A-Z]{4,}")
+"""Letters that read like a word: some of them a vowel, and one that is no hexadecimal digit."""
+_RUN: Final = re.compile(r"[a-z]{21}|[A-Z]{21}")
+"""Letters without a break that no word is as long as."""
+_CODE: Final = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
+_HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2}){12,}")
+_BLOB: Final = re.compile(r"(?:data:[\w/+.;=-]{0,100},)?(?P<code>[A-Za-z0-9+/_\r\n-]*={0,2})")
+_DECIMAL: Final = re.compile(r"[-+]?[0-9]{1,32}(?:\.[0-9]{1,32})?(?:[eE][-+]?[0-9]{1,4})?")
+
+
+def is_number(value: Any) -> bool:
+    """A number, also in a string; or nothing."""
+    kind = type(value)
+    return value is None or kind is int or kind is float or (kind is str and _DECIMAL.fullmatch(value) is not None)
+
+
+def is_flag(value: Any) -> bool:
+    """A flag, also in a string or as 0 or 1; or nothing."""
+    return value in (None, True, False, 0, 1, "true", "false", "True", "False", "")
+
+
+def is_word(value: Any) -> bool:
+    """A scalar that can hold no sentence."""
+    return not text_may_hold_prose(value) if type(value) is str else type(value) not in (dict, list)
+
+
+def is_plain(value: Any) -> bool:
+    """A value, whatever its type, in which nothing can hold a sentence: no key, no leaf, nor all of them together."""
+    return not may_hold_prose(value)
+
+
+def is_list(value: Any) -> bool:
+    """A list in which nothing can hold a sentence; or nothing."""
+    return value is None or (type(value) is list and is_plain(value))
+
+
+def is_object(value: Any) -> bool:
+    """An object in which nothing can hold a sentence; or nothing."""
+    return value is None or (type(value) is dict and is_plain(value))
+
+
+def is_definition(value: Any) -> bool:
+    """An object or a list of objects that tells a model what it has, whatever words that takes: tools, schemas."""
+    if type(value) is list:
+        return all(type(item) is dict for item in value)
+    return type(value) is dict or is_word(value)
+
+
+def is_numbers(value: Any) -> bool:
+    """Numbers, in lists of any depth."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if type(item) is list:
+            kinds = set(map(type, item))
+            if list in kinds:
+                pending += [inner for inner in item if type(inner) is list]
+                kinds.discard(list)
+            if not kinds <= _NUMBERS:
+                return False
+        elif type(item) is dict or not is_number(item):
+            return False
+    return True
+
+
+_NUMBERS: Final = frozenset((int, float, type(None)))
+
+
+def is_blob(value: Any) -> bool:
+    """Base64 of what is no text, or a plain value; also objects and lists of such: media, signatures, ciphers."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if type(item) is str:
+            if not _is_code(item) and text_may_hold_prose(item):
+                return False
+        elif type(item) is dict:
+            if may_hold_prose(dict.fromkeys(item)):
+                return False
+            pending += item.values()
+        elif type(item) is list:
+            pending += item
+    return True
+
+
+def _is_code(text: str) -> bool:
+    code = _BLOB.fullmatch(text)
+    return code is not None and not _encodes_text(code["code"].replace("\n", "").replace("\r", ""))
+
+
+def may_hold_prose(value: Any) -> bool:
+    """Whether a sentence could stand somewhere in a value: in a leaf, a key, or word by word in many.
+
+    Linear in the value, and gives up as soon as there is one.
+    """
+    if type(value) is str:
+        return text_may_hold_prose(value)
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if type(item) is str:
+            if text_may_hold_prose(item):
+                return True
+        elif type(item) is dict:
+            for key in item:
+                if len(key) > MAX_WORD_CHARS and text_may_hold_prose(key):
+                    return True
+            pending += item.values()
+        elif type(item) is list and not set(map(type, item)) <= _NUMBERS:
+            if sum(type(inner) is str for inner in item) > MAX_LISTED:
+                return True
+            pending += item
+    return False
+
+
+MAX_LISTED: Final = 8
+"""Strings in one list: eight words in a row are a sentence."""
+
+
+def text_may_hold_prose(text: str) -> bool:
+    """Whether a text could be a sentence, in whatever spelling."""
+    size = len(text)
+    if size <= MAX_WORD_CHARS:
+        return False
+    if size > MAX_ID_CHARS or not text.isascii():
+        return True
+    return len(_WORD.findall(text)) > MAX_WORDS or _RUN.search(text) is not None or _encodes_text(text)
+
+
+def _encodes_text(text: str) -> bool:
+    """Whether a text is the base64 or hexadecimal of another text, as far as its beginning tells."""
+    text = text[:_DECODED_CHARS]
+    if _CODE.fullmatch(text) is None:
+        return False
+    decoded = []
+    if _HEX.fullmatch(text):
+        decoded.append(bytes.fromhex(text))
+    code = text.rstrip("=").translate(_URL_SAFE)
+    try:
+        decoded.append(base64.b64decode(code[: len(code) // 4 * 4]))
+    except binascii.Error:
+        return False
+    return any(_is_text(found) for found in decoded)
+
+
+_URL_SAFE: Final = str.maketrans("-_", "+/")
+
+
+def _is_text(decoded: bytes) -> bool:
+    try:
+        text = decoded[: len(decoded) - 3].decode()
+    except UnicodeDecodeError:
+        return False
+    return text.isprintable() or not any(ord(character) < 32 and character not in "\t\n\r" for character in text)
