@@ -17,7 +17,7 @@ from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome,
 from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.take import discard, discard_known, known, take, take_identifier, take_text
+from veilog_parsers.take import discard, discard_known, ignored, take, take_identifier, take_text
 from veilog_parsers.times import take_time
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.read import open_body, read_request, read_response
@@ -25,7 +25,7 @@ from veilog_parsers.wire.read import open_body, read_request, read_response
 _PROVIDER: Final = Constant("github.copilot")
 _ACTION: Final = "copilot."
 
-_BOOKKEEPING: Final = known("actor_is_bot hashed_token operation_type token_id version")
+_BOOKKEEPING: Final = ignored("actor_is_bot:flag hashed_token:secret operation_type token_id version")
 
 
 def _is_action(fields: Fields) -> bool:

@@ -29,6 +29,7 @@ from veilog_parsers.take import (
     take_number,
     take_str,
     take_text,
+    withhold,
 )
 from veilog_parsers.times import parse_time, take_time
 from veilog_parsers.wire.read import decode, open_body, read_exchange
@@ -69,7 +70,7 @@ _NOISE: Final = (
 )
 """Costs, timings and settings. ``error_str`` says again what ``error_information`` says."""
 _METADATA_NOISE: Final = (
-    *("requester_metadata", "requester_custom_headers", "usage_object", "user_api_key_hash", "user_api_key_spend"),
+    *("usage_object", "user_api_key_hash", "user_api_key_spend"),
     *("user_api_key_max_budget", "user_api_key_user_spend", "user_api_key_user_max_budget"),
     *("user_api_key_team_spend", "user_api_key_team_max_budget", "used_client_oauth_token"),
 )
@@ -120,6 +121,7 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
     route = take_endpoint(metadata, "user_api_key_request_route")
     event.endpoint = SensitiveText(route) if route else None
     discard(metadata, *_METADATA_NOISE)
+    withhold(metadata, "requester_metadata", "requester_custom_headers")
 
 
 def _read_what(fields: Fields, event: AuditEvent) -> None:
@@ -165,7 +167,8 @@ def _read_how(fields: Fields, event: AuditEvent) -> None:
         if event.outcome_status is Outcome.FAILURE and event.error_code is not None:
             name = f"{error_class.reveal() if error_class else ''} {code.reveal() if code else ''}"
             event.outcome_status = outcome_of_error(name)
-        discard(information, "traceback", "llm_provider")
+        discard(information, "llm_provider")
+        withhold(information, "traceback")
         discard(information, *[key for key, value in information.items() if value == ""])
 
 

@@ -22,7 +22,9 @@ from veilog_parsers.record import Fields
 from veilog_parsers.shapes import Shapes
 from veilog_parsers.source import KeyedTest, Source, Stability, Test
 from veilog_parsers.take import (
+    discard,
     discard_known,
+    ignored,
     known,
     peek,
     take,
@@ -30,6 +32,7 @@ from veilog_parsers.take import (
     take_identifier,
     take_number,
     take_text,
+    withhold,
 )
 from veilog_parsers.times import take_time
 from veilog_parsers.wire.read import open_body, read_exchange
@@ -130,8 +133,13 @@ def _present(keys: frozenset[str]) -> _Names:
 
 _NAMES: Final = Shapes((path[0] for paths in _USUAL for path in paths), _present)
 
-_CREDENTIALS: Final = known("authorization Authorization api_key apiKey api-key x-api-key cookie cookies access_token")
-_NOT_WANTED: Final = _CREDENTIALS | known("stream streaming")
+_CREDENTIALS: Final = ignored(
+    """
+    authorization:secret Authorization:secret api_key:secret apiKey:secret api-key:secret x-api-key:secret
+    cookie:secret cookies:secret access_token:secret
+    """
+)
+_NOT_WANTED: Final = _CREDENTIALS | ignored("stream:flag streaming:flag")
 
 _STATUS_WORDS: Final = {
     "success": Outcome.SUCCESS,
@@ -329,9 +337,11 @@ def parse(fields: Fields) -> AuditEvent:
     _read_how(fields, names, event)
     if headers:
         _read_headers(headers, event)
+        # What is left of them is to be seen by nobody: it may be a credential.
+        fields["headers"] = headers
+        withhold(fields, "headers")
     discard_known(fields, _NOT_WANTED)
-    for path in names.method:
-        take(fields, *path)
+    discard(fields, *names.method)
     read_exchange(request, response).apply(event)
     if event.user_id is not None:
         event.user_type = UserType.USER

@@ -1,8 +1,8 @@
 """What cannot hold prose, and so may be dropped without a look: numbers, flags, ids, words of a closed kind.
 
-Parsers drop what tells an audit trail nothing: settings, fingerprints, vectors. They drop a value for what it *is*, never
-for its name alone: under any name there may one day be a prompt. A value that could hold a sentence stays in its record,
-where it is counted, and cleaned or withheld, as unmapped.
+Parsers drop what tells an audit trail nothing: settings, fingerprints, vectors. They drop a value for what it *is*,
+never for its name alone: under any name there may one day be a prompt. A value that could hold a sentence stays in its
+record, where it is counted, and cleaned or withheld, as unmapped.
 
 A sentence is a sentence in any spelling: joined by underscores or capitals, with spaces that show nothing,
 percent-encoded, full-width, in base64. So the rule is positive. A string holds no prose if it is
@@ -20,6 +20,9 @@ import base64
 import binascii
 import re
 from typing import Any, Final
+
+from veilog_parsers.decoding import decode_one
+from veilog_parsers.errors import RecordError
 
 MAX_WORD_CHARS: Final = 16
 MAX_ID_CHARS: Final = 128
@@ -63,16 +66,27 @@ def is_list(value: Any) -> bool:
     return value is None or (type(value) is list and is_plain(value))
 
 
-def is_object(value: Any) -> bool:
-    """An object in which nothing can hold a sentence; or nothing."""
-    return value is None or (type(value) is dict and is_plain(value))
-
-
-def is_definition(value: Any) -> bool:
-    """An object or a list of objects that tells a model what it has, whatever words that takes: tools, schemas."""
+def is_objects(value: Any) -> bool:
+    """An object or a list of anything but texts, whatever words that takes: tools, schemas, tokens one by one."""
     if type(value) is list:
-        return all(type(item) is dict for item in value)
-    return type(value) is dict or is_word(value)
+        return str not in set(map(type, value))
+    return value is None or type(value) is dict
+
+
+def is_schema(value: Any) -> bool:
+    """``is_objects``, or a word that stands for one."""
+    return is_objects(value) or is_word(value)
+
+
+def is_json(value: Any) -> bool:
+    """``is_schema``, also as JSON in a string."""
+    if type(value) is not str or not text_may_hold_prose(value):
+        return is_schema(value)
+    try:
+        decoded = decode_one(value)
+    except RecordError:
+        return False
+    return type(decoded) in (dict, list) and is_objects(decoded)
 
 
 def is_numbers(value: Any) -> bool:

@@ -21,12 +21,13 @@ from veilog_parsers.source import Source, Stability
 from veilog_parsers.take import (
     dicts,
     discard,
+    discard_known,
+    ignored,
     open_json,
     peek,
     remainder,
     take_identifier,
     take_number,
-    take_str,
 )
 from veilog_parsers.times import take_time
 from veilog_parsers.wire.exchange import Exchange
@@ -36,7 +37,9 @@ from veilog_parsers.wire.turns import Turn, answer_turn, ask_content, take_dumpe
 
 _ASKED: Final = ((Role.SYSTEM, "context"), (Role.USER, "prompt"), (Role.USER, "content"), (Role.USER, "text"))
 _ANSWERED: Final = ("content", "candidates", "text")
-_NO_TEXT: Final = ("embeddings", "bytesBase64Encoded", "safetyAttributes", "citationMetadata", "image")
+_NO_TEXT: Final = ignored(
+    "embeddings:plain bytesBase64Encoded:blob safetyAttributes:plain citationMetadata:objects image:blob"
+)
 
 
 def _is_row(fields: Fields) -> bool:
@@ -57,8 +60,7 @@ def _read_where(fields: Fields, event: AuditEvent) -> None:
         discard(request, "endpoint")
     if event.model_name is None:
         event.model_name = take_identifier(fields, "deployed_model_id")
-    take_str(fields, "model")
-    take_str(fields, "deployed_model_id")
+    discard(fields, "model", "deployed_model_id")
 
 
 def _read_payload(fields: Fields, key: str, exchange: Exchange, read: Callable[[Fields, Exchange], None]) -> None:
@@ -93,7 +95,7 @@ def _read_instances(body: Fields, exchange: Exchange) -> None:
 def _read_predictions(body: Fields, exchange: Exchange) -> None:
     predictions = body.get("predictions")
     for prediction in dicts(predictions) if predictions else [body]:
-        discard(prediction, *_NO_TEXT)
+        discard_known(prediction, _NO_TEXT)
         turn = Turn()
         for key in _ANSWERED:
             turn.take(prediction, key)
@@ -131,7 +133,7 @@ def parse(fields: Fields) -> AuditEvent:
     _read_where(fields, event)
     if fields.get("model_version") != "default":
         event.model_version = take_identifier(fields, "model_version")
-    take_str(fields, "model_version")
+    discard(fields, "model_version")
     exchange = Exchange()
     _read_bodies(fields, exchange)
     if exchange.response or exchange.finish_reasons:
