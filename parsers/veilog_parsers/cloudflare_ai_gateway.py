@@ -37,7 +37,7 @@ _BLOCKED_BY_DLP: Final = 424
 _ENVELOPE: Final = known("key iv data")
 _NOISE: Final = ignored(
     """
-    Cached:flag Cost:number RateLimited:flag Step cached:flag cost:number custom_cost:number model_type
+    Cached:flag Cost:number RateLimited:flag Step cached:flag cost:number custom_cost model_type
     request_content_type request_head_complete:flag request_size:number request_type response_content_type
     response_head_complete:flag response_size:number step
     """

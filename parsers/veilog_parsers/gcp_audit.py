@@ -26,6 +26,7 @@ from veilog_parsers.take import (
     identifier,
     ignored,
     peek,
+    take,
     take_identifier,
     take_int,
     take_str,
@@ -155,7 +156,7 @@ def _read_who(payload: Fields, event: AuditEvent) -> None:
     if event.user_id is None:
         event.user_id = take_identifier(payload, "authenticationInfo", "principalSubject")
     elif type(subject) is str and subject.partition(":")[2] == email:
-        discard(payload, ("authenticationInfo", "principalSubject"))
+        take(payload, "authenticationInfo", "principalSubject")
     if event.user_id is not None:
         event.user_type = _user_type(str(email or ""), str(subject or ""))
     event.client_ip = take_address(payload, "requestMetadata", "callerIp") or take_address(

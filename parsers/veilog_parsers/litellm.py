@@ -33,6 +33,7 @@ from veilog_parsers.take import (
 )
 from veilog_parsers.times import parse_time, take_time
 from veilog_parsers.wire.read import decode, open_body, read_exchange
+from veilog_parsers.wire.rest import drop_repeated
 
 _REDACTED: Final = "redacted-by-litellm"
 _MASTER_KEY_OWNER: Final = "default_user_id"
@@ -66,9 +67,9 @@ _NOISE: Final = (
     *("model_map_information", "hidden_params", "cost_breakdown", "response_cost", "saved_cache_cost", "cache_key"),
     *("cache_hit", "autorouter_savings", "autorouter_savings_estimate", "autorouter_baseline_observation"),
     *("endTime", "completionStartTime", "stream", "status_fields", "litellm_call_id", "model_group", "model_id"),
-    *("request_model_access_groups", "model_parameters", "session_id", "error_str", "guardrail_information"),
+    *("request_model_access_groups", "model_parameters", "session_id", "guardrail_information"),
 )
-"""Costs, timings and settings. ``error_str`` says again what ``error_information`` says."""
+"""Costs, timings and settings."""
 _METADATA_NOISE: Final = (
     *("usage_object", "user_api_key_hash", "user_api_key_spend"),
     *("user_api_key_max_budget", "user_api_key_user_spend", "user_api_key_user_max_budget"),
@@ -91,8 +92,16 @@ def parse(fields: Fields) -> AuditEvent:
     _read_what(fields, event)
     _read_how(fields, event)
     _read_texts(fields, event)
+    _drop_same_error(fields)
     discard(fields, *_NOISE)
     return event
+
+
+def _drop_same_error(fields: Fields) -> None:
+    """``error_str`` says again what ``error_information`` says."""
+    information = fields.get("error_information")
+    if type(information) is dict:
+        drop_repeated(fields, (text for text in information.values() if type(text) is str), "error_str")
 
 
 def _read_who(fields: Fields, event: AuditEvent) -> None:

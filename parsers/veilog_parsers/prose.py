@@ -9,7 +9,9 @@ percent-encoded, full-width, in base64. So the rule is positive. A string holds 
 
 * at most ``MAX_WORD_CHARS`` long, or
 * plain ASCII, at most ``MAX_ID_CHARS`` long, with at most ``MAX_WORDS`` runs of letters that read like words, none of
-  them longer than a word is, and no base64 or hexadecimal code of a text.
+  them longer than a word is, and no base64 or hexadecimal code of a text, or
+* the name of a thing in a well-known system of names (an ARN, a URL, a resource of Google's, a type): a few words in
+  each segment, and not many in all.
 
 What that leaves is a few words: about what a name may say anyway.
 """
@@ -30,6 +32,13 @@ MAX_WORDS: Final = 4
 _DECODED_CHARS: Final = 4096
 """How much of a long code is decoded to see what it is."""
 
+MAX_RESOURCE_CHARS: Final = 256
+MAX_RESOURCE_WORDS: Final = 16
+_AUTHORITIES: Final = (
+    "AWS::", "arn:", "compliance.", "gen_ai.", "google.", "http://", "https://", "organizations/", "projects/",
+    "publishers/", "text_generation_router", "type.googleapis.com/",
+)  # fmt: skip
+_SEGMENT: Final = re.compile("[/:.?&=%#]")
 _WORD: Final = re.compile(r"(?=[a-z]*[aeiouy])(?=[a-f]*[g-z])[a-z]{3,}|(?=[A-Z]*[AEIOUY])(?=[A-F]*[G-Z])[A-Z]{4,}")
 """Letters that read like a word: some of them a vowel, and one that is no hexadecimal digit."""
 _RUN: Final = re.compile(r"[a-z]{21}|[A-Z]{21}")
@@ -165,9 +174,26 @@ def text_may_hold_prose(text: str) -> bool:
     size = len(text)
     if size <= MAX_WORD_CHARS:
         return False
-    if size > MAX_ID_CHARS or not text.isascii():
+    if not text.isascii():
+        return True
+    if text.startswith(_AUTHORITIES):
+        return not _is_resource(text)
+    if size > MAX_ID_CHARS:
         return True
     return len(_WORD.findall(text)) > MAX_WORDS or _RUN.search(text) is not None or _encodes_text(text)
+
+
+def _is_resource(text: str) -> bool:
+    """Whether a text is the name of a thing in a system of names, each segment of which says little."""
+    segments = _SEGMENT.split(text)
+    words = [len(_WORD.findall(segment)) for segment in segments]
+    return (
+        len(text) <= MAX_RESOURCE_CHARS
+        and " " not in text
+        and max(words) < MAX_WORDS
+        and sum(words) <= MAX_RESOURCE_WORDS
+        and not any(_RUN.search(segment) or _encodes_text(segment) for segment in segments)
+    )
 
 
 def _encodes_text(text: str) -> bool:

@@ -29,6 +29,7 @@ from veilog_parsers.take import (
     take_sum,
 )
 from veilog_parsers.wire.exchange import Exchange
+from veilog_parsers.wire.rest import drop_repeated, texts_of
 from veilog_parsers.wire.turns import (
     Turn,
     answer_turn,
@@ -259,6 +260,7 @@ def _read_answer(answer: Fields, exchange: Exchange) -> None:
         exchange.output_tokens = generated if exchange.output_tokens is None else exchange.output_tokens
         exchange.input_tokens = take_count(details, "input_length") or exchange.input_tokens
         discard_known(details, _DETAILS)
+    drop_repeated(answer, texts_of(exchange.prompt), "prompt", "texts")
     discard_known(answer, _ANSWER_BOOKKEEPING)
 
 

@@ -11,6 +11,7 @@ apart from its messages is not: variables of stored prompts count as the user's,
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, Final
 
 from veilog_parsers.event import Operation, Role
@@ -19,6 +20,7 @@ from veilog_parsers.take import dicts, discard, discard_known, ignored, known, p
 from veilog_parsers.times import take_time
 from veilog_parsers.wire import flat
 from veilog_parsers.wire.exchange import Exchange
+from veilog_parsers.wire.rest import drop_repeated, texts_of
 from veilog_parsers.wire.turns import Turn, answer_turn, ask_content, ask_documents, ask_turns, take_finish, take_role
 
 _CONFIGURATION: Final = ignored(
@@ -137,6 +139,7 @@ def read_response(body: Fields, exchange: Exchange) -> None:
     for verdict in dicts(body.get("results")):
         exchange.operation = Operation.MODERATION
         discard_known(verdict, _VERDICT)
+    drop_repeated(body, chain(texts_of(exchange.response), texts_of(exchange.prompt)), "output_text", "prompt")
     discard_known(body, _RESPONSE_BOOKKEEPING)
 
 

@@ -7,12 +7,15 @@ it (numbers, ids, settings) is left where it stands, and ends as unmapped.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import orjson
 
-from veilog_parsers.event import Role, SensitiveText
-from veilog_parsers.prose import may_hold_prose
+from veilog_parsers.decoding import decode_one, may_be_json
+from veilog_parsers.errors import RecordError
+from veilog_parsers.event import Message, Role, SensitiveText
+from veilog_parsers.prose import may_hold_prose, text_may_hold_prose
 from veilog_parsers.record import Fields
 from veilog_parsers.take import remainder
 from veilog_parsers.wire.exchange import Exchange
@@ -55,6 +58,56 @@ def _take_rest(body: Any) -> SensitiveText | None:
         return None
     body.clear()
     return SensitiveText(text)
+
+
+def drop_repeated(fields: Fields, texts: Iterable[str], *keys: str) -> None:
+    """Drop what says again what is known already; a value with any other words in it is left.
+
+    Args:
+        fields: what holds the values: texts, JSON in strings, or lists and objects of them.
+        texts: what is known.
+        keys: of the values.
+    """
+    present = [key for key in keys if key in fields]
+    if present:
+        known = list(texts)
+        heard = {text.strip() for text in (*known, "".join(known), "\n".join(known))}
+        for key in present:
+            if _says_only(fields[key], heard):
+                del fields[key]
+
+
+def texts_of(messages: list[Message]) -> Iterator[str]:
+    """The texts of some turns."""
+    return (part.reveal() for message in messages for part in message.parts)
+
+
+def _says_only(value: Any, heard: set[str]) -> bool:
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if type(item) is str:
+            if text_may_hold_prose(item) and item.strip() not in heard:
+                decoded = _decoded(item)
+                if decoded is None:
+                    return False
+                pending.append(decoded)
+        elif type(item) is dict:
+            if may_hold_prose(dict.fromkeys(item)):
+                return False
+            pending += item.values()
+        elif type(item) is list:
+            pending += item
+    return True
+
+
+def _decoded(text: str) -> Any:
+    """The object or array in a string; None if it is none."""
+    try:
+        decoded = decode_one(text) if may_be_json(text) else None
+    except RecordError:
+        return None
+    return decoded if type(decoded) in (dict, list) else None
 
 
 def unread(body: str) -> Fields:
