@@ -36,6 +36,11 @@ _DIGEST: Final = re.compile(rb"[0-9a-f]{128}")
 """SHA-512 as both sides write it. What is compared is never anything else."""
 
 
+SERVER_HOSTNAME: Final = "veilog"
+CLIENT_HOSTNAME: Final = "veilog-sender"
+"""What the two ends call themselves by default: constants, which tell strangers nothing, and two, see ``hostname``."""
+
+
 class _NeedData(Enum):
     NEED_DATA = "need data"
 
@@ -142,7 +147,7 @@ class ServerConnection(_Connection):
         self,
         limits: Limits | None = None,
         shared_key: bytes = b"",
-        hostname: str = "",
+        hostname: str = SERVER_HOSTNAME,
         users: Mapping[str, str] | None = None,
     ) -> None:
         limits = limits or Limits()
@@ -170,7 +175,7 @@ class ServerConnection(_Connection):
                 digest = _digest(self._salt, self._hostname, _sent(self._helo).nonce, self._shared_key).decode()
             else:
                 self._state = _State.CLOSED
-            return _pack(["PONG", event.accepted, event.reason, self._hostname.decode(), digest])
+            return _pack(["PONG", event.accepted, event.reason, _sendable(self._hostname), digest])
         return _NIL
 
     def _read(self, frame: Frame) -> Event:
@@ -225,7 +230,7 @@ class ClientConnection(_Connection):
         self,
         limits: Limits | None = None,
         shared_key: bytes = b"",
-        hostname: str = "",
+        hostname: str = CLIENT_HOSTNAME,
         username: str = "",
         password: str = "",
         compress: bool = False,
@@ -254,7 +259,7 @@ class ClientConnection(_Connection):
             password = b""
             if helo.auth_salt:
                 password = _password_digest(helo.auth_salt, self._username, self._password)
-            named = self._hostname.decode(), event.salt, digest, username.decode(), password.decode()
+            named = _sendable(self._hostname), event.salt, digest, _sendable(username), password.decode()
             return _pack(["PING", *named])
         return _NIL
 
@@ -303,8 +308,16 @@ def _text(value: bytes) -> str:
 
 
 def _bytes(name: str) -> bytes:
-    """A name or password of the configuration; what is no text in it is spelled so that it can be sent."""
-    return name.encode("utf-8", "replace")
+    """The bytes of a name or password, whatever is in it: a secret need not be text (surrogate escapes)."""
+    try:
+        return name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "surrogatepass")
+
+
+def _sendable(name: bytes) -> str:
+    """As both sides send names: a string, of whatever bytes."""
+    return name.decode("utf-8", "surrogateescape")
 
 
 def _pack(value: Any) -> bytes:

@@ -51,14 +51,14 @@ class Ledger:
         self._pending[chunk_id] = _Pending(payload, done)
         self.bytes += len(payload)
 
-    def settle(self, chunk_id: str) -> int:
-        """The next hop has taken a chunk over. How many bytes it has; 0 for an id that is not expected."""
+    def settle(self, chunk_id: str) -> bool:
+        """The next hop has taken a chunk over. False for an id that is not expected."""
         pending = self._pending.pop(chunk_id, None)
         if pending is None:
-            return 0
+            return False
         self.bytes -= len(pending.payload)
         pending.done()
-        return len(pending.payload)
+        return True
 
     def unsettled(self) -> Iterator[tuple[str, bytes]]:
         """Ids and bytes of what stands here, in the order in which it was entered."""

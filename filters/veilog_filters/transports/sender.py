@@ -185,14 +185,15 @@ class ForwardSender:
     def _settle(self, chunk_id: str | bytes) -> bool:
         if isinstance(chunk_id, bytes):
             chunk_id = chunk_id.decode("ascii", "replace")
-        size = self._ledger.settle(chunk_id)
-        if size:
+        before = self._ledger.bytes
+        known = self._ledger.settle(chunk_id)
+        if known:
             self._traffic.chunks_delivered += 1
             self._progress = asyncio.get_running_loop().time()
-            self._budget.free(size)
+            self._budget.free(before - self._ledger.bytes)
             self._room.set()
             self._note()
-        return bool(size)
+        return known
 
     def _note(self) -> None:
         self._traffic.in_flight_chunks, self._traffic.in_flight_bytes = len(self._ledger), self._ledger.bytes

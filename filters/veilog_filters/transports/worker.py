@@ -74,7 +74,7 @@ class Access:
         before = peer.access
         if self.shared_key != before.shared_key or bool(self.users) != bool(before.users):
             return False
-        user = peer.user.decode()
+        user = peer.user.decode("utf-8", "replace")
         return not user or self.users.get(user) == before.users.get(user)
 
 
