@@ -327,8 +327,12 @@ class Listen(Strict):
     """The shared key that clients must know."""
     users: dict[str, Secret] = {}
     """Passwords by user name, that clients must know besides the shared key."""
+    hostname: str = Field(default="veilog", pattern=r"^[A-Za-z0-9._-]{1,253}$")
+    """What clients with a shared key are told that this is. It must differ from what they call themselves."""
     max_connections: int = Field(default=512, ge=1, le=65536)
-    """Most clients at a time, per worker, 1 to 65536."""
+    """Most clients at a time, per worker; besides, a quarter as many that have not authenticated or sent anything."""
+    handshake_timeout_secs: float = Field(default=10, gt=0, le=600)
+    """How long a client may take for TLS and for showing that it knows the shared key, in seconds, up to 600."""
     idle_timeout_secs: float = Field(default=600, gt=0, le=604_800)
     """A client that sends nothing for so long is disconnected, in seconds, up to 604800."""
     max_frame_bytes: int = Field(default=33_554_432, ge=65_536, le=1_073_741_824)
@@ -360,6 +364,8 @@ class Forward(Strict):
     """TLS to that place."""
     shared_key: Secret | None = None
     """Its shared key."""
+    hostname: str = Field(default="veilog-sender", pattern=r"^[A-Za-z0-9._-]{1,253}$")
+    """What it is told that this is, if it has a shared key. It must differ from what that place calls itself."""
     username: str = ""
     """User name, if it asks for one."""
     password: Secret | None = None
@@ -408,8 +414,8 @@ class Sidecar(Strict):
     """Processes that filter, on one port, 1 to 256."""
     max_in_flight_chunks: int = Field(default=64, ge=1, le=65_536)
     """Chunks that a worker holds unacknowledged before it stops reading, 1 to 65536."""
-    max_in_flight_bytes: int = Field(default=67_108_864, ge=65_536, le=17_179_869_184)
-    """Bytes of events that a worker holds unacknowledged before it stops reading, 65536 to 17179869184."""
+    max_in_flight_bytes: int = Field(default=33_554_432, ge=65_536, le=17_179_869_184)
+    """Bytes that a worker holds before it stops reading: messages, whole or not, of all connections, and its events."""
     http: AddressOrNone = "127.0.0.1:24280"
     """host:port of /healthz, /readyz and /metrics; empty for none."""
     grace_secs: float = Field(default=10, ge=0, le=3600)

@@ -212,6 +212,7 @@ class Pipeline:
         self.registry = Registry(config.sources(), "" if config.source == "auto" else config.source)
         names = ["custom"]
         self._built: NamedDetector | None = None
+        self._budget = Budget(config.limits.record_secs)
         self._cache_seen = (0, 0)
         self._budget = Budget(config.limits.record_secs)
         if detector is None:
