@@ -87,6 +87,14 @@ def _of_counts(counts: Counts) -> Iterator[Metric]:
     for reason, number in counts.dropped.items():
         dropped.add_metric([str(reason in INTENTIONAL_DROPS).lower(), reason], number)
     yield dropped
+    findings = CounterMetricFamily("veilog_findings", "What was found in prompts and responses.", labels=["type"])
+    for entity, number in counts.findings.items():
+        findings.add_metric([entity], number)
+    yield findings
+    hashed = CounterMetricFamily("veilog_hashed_names", "Values that were no names: hashed.", labels=["field"])
+    for field, number in counts.hashed_names.items():
+        hashed.add_metric([field], number)
+    yield hashed
     entities = CounterMetricFamily("veilog_entities", "Spans that were redacted.", labels=["type", "operator"])
     for (entity, operator), number in counts.entities.items():
         entities.add_metric([entity, operator], number)
