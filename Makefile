@@ -41,9 +41,10 @@ soak: $(READY) ## Run the long forms of the tests (memory, fuzzing)
 golden: $(READY) ## Rewrite the samples' golden outputs, to be reviewed as a diff
 	$(BIN)/python tests/samples.py
 
-sources: $(READY) ## Rewrite what is made from the log sources: README table, Fluent Bit parsers
+sources: $(READY) ## Rewrite what is made from the log sources: README table, field table, Fluent Bit parsers
 	$(BIN)/python tools/source_table.py
 	$(BIN)/python tools/fluent_bit_parsers.py
+	$(BIN)/python tools/field_table.py
 
 schemas: $(READY) ## Rewrite the checked-in JSON Schemas
 	$(BIN)/veilog schema native > conf/schema/native.json

@@ -59,7 +59,9 @@ def veilog(tmp_path: Path) -> Run:
             for name, value in os.environ.items()
             if name in ("PATH", "VEILOG_HASH_KEY", "VEILOG_CACHE_DIR", "LANG", "COVERAGE_PROCESS_START")
         }
-        inherited |= {"PYTHONPATH": str(Path(sitecustomize.__file__).parent), "HOME": str(tmp_path)}
+        # What this process imports, its children import too.
+        path = filter(None, (str(Path(sitecustomize.__file__).parent), os.environ.get("PYTHONPATH")))
+        inherited |= {"PYTHONPATH": os.pathsep.join(path), "HOME": str(tmp_path)}
         return subprocess.run(
             [sys.executable, "-m", "veilog_filters", *map(str, arguments)],
             check=False,

@@ -57,7 +57,7 @@ BAD: dict[str, tuple[bytes, str]] = {
 
 
 def test_each_bad_record_gives_one_event_and_the_next_is_processed(veilog: Run, tmp_path: Path) -> None:
-    (tmp_path / "c.yaml").write_text("policy: {content: redacted, unmapped: redact}\n")
+    (tmp_path / "c.yaml").write_text("policy: {content: redacted, unmapped: redact, unrecognized: redact}\n")
     lines = [line for bad, _ in BAD.values() for line in (bad, GOOD)]
     done = veilog("filter", "--config", "c.yaml", stdin=b"\n".join(lines) + b"\n")
     assert done.returncode == 0, done.stderr
@@ -94,7 +94,10 @@ def no_findings(text: str) -> list[Finding]:
 
 @pytest.fixture(scope="module")
 def keeping_all() -> Pipeline:
-    return Pipeline(config_with(policy={"content": "redacted", "unmapped": "redact"}), detector=no_findings)
+    return Pipeline(
+        config_with(policy={"content": "redacted", "unmapped": "redact", "unrecognized": "redact"}),
+        detector=no_findings,
+    )
 
 
 @st.composite

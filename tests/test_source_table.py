@@ -1,9 +1,10 @@
-"""The README's table of sources says what the sources say."""
+"""The README's table of sources says what the sources say, the table of fields what the gate does."""
 
 from __future__ import annotations
 
 import pytest
 
+import field_table
 from source_table import README, gives, table, updated
 from veilog_parsers.registry import SOURCES
 from veilog_parsers.source import Source
@@ -13,6 +14,10 @@ def test_the_table_is_current() -> None:
     readme = README.read_text(encoding="utf-8")
     assert updated(readme) == readme, "run `make sources`"
     assert table() in readme
+
+
+def test_the_table_of_fields_is_current() -> None:
+    assert field_table.PAGE.read_text(encoding="utf-8") == field_table.page(), "run `make sources`"
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)

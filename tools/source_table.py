@@ -21,7 +21,7 @@ END: Final = "<!-- end of sources -->\n"
 _LAST: Final = (
     "| `mapped` | Any other JSON log, mapped by a few lines of configuration. | what the mapping names "
     "| What the mapping does not name. | |",
-    "| `other` | Everything else: cleaned, dropped or put into quarantine, as `policy.unrecognized` says. | | | |",
+    "| `other` | Everything else: quarantined, dropped, or kept cleaned, as `policy.unrecognized` says. | | | |",
 )
 _GIVES: Final = {
     "prompt": ("prompt_hash",),

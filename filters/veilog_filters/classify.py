@@ -19,7 +19,7 @@ from pydantic import Field, field_validator, model_validator
 
 from veilog_filters.detect import prefilter
 from veilog_filters.sieve import Sieve
-from veilog_filters.yaml_file import InvalidError, Strict
+from veilog_filters.yaml_file import InvalidError, Strict, check_pattern, shown
 from veilog_parsers.event import Constant, Level
 
 Side = Literal["prompt", "response"]
@@ -50,10 +50,7 @@ class Conditions(Strict):
     @classmethod
     def _compile(cls, patterns: list[str]) -> list[str]:
         for pattern in patterns:
-            try:
-                regex.compile(pattern)
-            except regex.error as error:
-                raise ValueError(f"a pattern does not compile: {error}") from None
+            check_pattern(pattern)
         return patterns
 
     @model_validator(mode="after")
@@ -94,7 +91,7 @@ class ClassificationPolicy(Strict):
         ids = [rule.id for rule in rules]
         twice = sorted({name for name in ids if ids.count(name) > 1})
         if twice:
-            raise ValueError(f"two rules have the id {twice[0]}")
+            raise InvalidError(f"two rules have the id {shown(twice[0])}", "rename one of them")
         return rules
 
 

@@ -7,27 +7,30 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final, NoReturn
 
 import click
 
-from veilog_filters import __version__
-from veilog_filters.config import Config, defect_of, load_config, load_policy
+from veilog_filters import __version__, startup
+from veilog_filters.config import DEFAULT_POLICY_FILE, Config, defect_of, load_config, load_policy
 from veilog_filters.detect.prefilter import cache_dir
 from veilog_filters.encode import ENCODERS, native
 from veilog_filters.errors import ConfigError
-from veilog_filters.fingerprint import new_key
-from veilog_filters.framing import FRAMERS, WRITERS
-from veilog_filters.metrics import Counts
-from veilog_filters.pipeline import Pipeline, classifier_for
+from veilog_filters.fingerprint import Fingerprinter, new_key
+from veilog_filters.framing import FRAMERS, WRITERS, Framer
+from veilog_filters.pipeline import Damaged, Pipeline, classifier_for
+from veilog_filters.progress import Progress, complain
 from veilog_filters.sieve import Sieve
 from veilog_filters.transports import stdio
+from veilog_filters.transports.inputs import STDIN, Files, InputError, Output, OutputError, files_of, standard_input
+from veilog_parsers.record import RawRecord
 
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 _CONFIG = click.option("--config", "config_path", metavar="FILE", help="Configuration file; defaults without it.")
+_FILES = click.argument("paths", metavar="[FILE]...", nargs=-1)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,14 +40,36 @@ def app() -> None:
 
 
 @app.command("filter")
+@_FILES
 @_CONFIG
-@click.option("--input", "input_format", type=click.Choice(sorted(FRAMERS)), default="jsonl", show_default=True)
-@click.option("--output", "output_format", type=click.Choice(sorted(WRITERS)), default="jsonl", show_default=True)
-@click.option("--schema", type=click.Choice(sorted(ENCODERS)), default="native", show_default=True)
+@click.option(
+    "--input",
+    "input_format",
+    type=click.Choice(sorted(FRAMERS)),
+    default="jsonl",
+    show_default=True,
+    help="What comes in: a JSON record per line, or msgpack objects.",
+)
+@click.option(
+    "--output",
+    "output_format",
+    type=click.Choice(sorted(WRITERS)),
+    default="jsonl",
+    show_default=True,
+    help="What goes out: an event per line, or msgpack objects.",
+)
+@click.option(
+    "--schema",
+    type=click.Choice(sorted(ENCODERS)),
+    default="native",
+    show_default=True,
+    help="Schema of events; `veilog schema` prints it.",
+)
 @click.option("--tag-key", default="", metavar="KEY", help="Key of records that holds the shipper's tag; kept.")
 @click.option("--time-key", default="", metavar="KEY", help="Key of records that holds the shipper's time; kept.")
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes; order is kept.")
 def filter_command(
+    paths: tuple[str, ...],
     config_path: str | None,
     input_format: str,
     output_format: str,
@@ -53,26 +78,71 @@ def filter_command(
     time_key: str,
     workers: int,
 ) -> None:
-    """Filter raw records from stdin to clean events on stdout, in order."""
-    make = partial(_make_filter, config_path, input_format, output_format, schema, tag_key, time_key)
-    filtering = make()
-    progress = _Progress(sys.stderr.isatty())
-    with progress:
-        if workers == 1:
-            stdio.run(filtering, sys.stdin.buffer, sys.stdout.buffer, lambda: progress.update(filtering.counts))
-            readable = not filtering.broken
-            progress.update(filtering.counts)
-        else:
-            from veilog_filters.transports import parallel
+    """Filter raw records to clean events on stdout, in order.
 
-            limit = load_config(config_path).limits.max_record_bytes
-            cutter = parallel.LineCutter() if input_format == "jsonl" else parallel.MsgpackCutter(limit)
-            streams = sys.stdin.buffer, sys.stdout.buffer
-            readable = parallel.run(filtering, make, workers, cutter, *streams, progress.update)
+    Reads FILEs and folders of them (*.jsonl, *.json, *.log, *.gz, *.zst), or stdin without any. What is compressed with
+    gzip or Zstandard is inflated, by what it is and not by its name. A .json file may be one document over many lines.
+    """
+    out = Output()
+    files, total_bytes = _files(paths)
+    limit = _start(config_path).limits.max_record_bytes
+    make = partial(_make_filter, config_path, input_format, output_format, schema, tag_key, time_key)
+    errors: list[str] = []
+    with Progress(total_bytes) as progress:
+        # Lines of several files are one stream; in msgpack, what is broken in one file does not break the next.
+        for stream in [files] if input_format == "jsonl" else [[file] for file in files]:
+            source = Files(stream, lines=input_format == "jsonl", max_record_bytes=limit)
+            if not _filter_stream(make, source, out, workers, input_format, limit, progress):
+                errors.append("the input stopped being msgpack; the rest went to quarantine as one record")
+            errors += source.errors
+            progress.next_stream(source.bytes_read)
     progress.summarize()
-    if not readable:
-        click.echo("veilog: the input stopped being msgpack; the rest went to quarantine as one record.", err=True)
-        sys.exit(EXIT_FAILED)
+    _fail_if(errors)
+
+
+def _filter_stream(
+    make: Callable[[], stdio.Filter],
+    source: Files,
+    out: Output,
+    workers: int,
+    input_format: str,
+    limit: int,
+    progress: Progress,
+) -> bool:
+    """Filter one stream of records; whether all of it could be read as such."""
+    filtering = make()
+    if workers == 1:
+        stdio.run(filtering, source, out, lambda: progress.update(filtering.counts, source.bytes_read))
+        return not filtering.broken
+    from veilog_filters.transports import parallel
+
+    cutter = parallel.LineCutter() if input_format == "jsonl" else parallel.MsgpackCutter(limit)
+    return parallel.run(
+        filtering, make, workers, cutter, source, out, lambda counts: progress.update(counts, source.bytes_read)
+    )
+
+
+def _files(paths: tuple[str, ...]) -> tuple[list[str], int]:
+    """The files that a command line names, or standard input, and how long they are in bytes."""
+    try:
+        return files_of(paths or (STDIN,))
+    except InputError as error:
+        complain(f"{error}. Name files that can be read, or folders of them.")
+        sys.exit(EXIT_USAGE)
+
+
+def _start(config_path: str | None, *, sidecar: bool = False) -> Config:
+    """The configuration, checked as ``check`` checks it; says what is unwise about it and which text it keeps.
+
+    Raises:
+        ConfigError: nothing may start with it.
+    """
+    config, warnings = startup.start(config_path, sidecar=sidecar)
+    for warning in warnings:
+        complain(warning)
+    if kept := startup.kept_text(config.policy):
+        complain(f"{kept}.")
+    return config
 
 
 def _make_filter(
@@ -80,9 +150,13 @@ def _make_filter(
 ) -> stdio.Filter:
     config = load_config(config_path)
     pipeline = Pipeline(config, schema, config_path=config_path)
-    framer = FRAMERS[input_format](pipeline.fingerprinter, config.tenant_id, config.limits.max_record_bytes)
-    injected = stdio.Injected(tag_key, time_key, config.sidecar.tag) if tag_key or time_key else None
+    framer = _framer(config, pipeline.fingerprinter, input_format)
+    injected = stdio.Injected(tag_key, time_key, config.sidecar.tag, pipeline.tag) if tag_key or time_key else None
     return stdio.Filter(pipeline, framer, WRITERS[output_format], injected)
+
+
+def _framer(config: Config, fingerprinter: Fingerprinter, input_format: str = "jsonl") -> Framer:
+    return FRAMERS[input_format](fingerprinter, config.tenant_id, config.limits.max_record_bytes)
 
 
 @app.command()
@@ -92,6 +166,7 @@ def sidecar(config_path: str, workers: int | None) -> None:
     """Filter between two shippers: Forward protocol in, Forward protocol out, acknowledged end to end."""
     from veilog_filters.transports.supervisor import Supervisor
 
+    _start(config_path, sidecar=True)
     sys.exit(Supervisor(config_path, workers).run())
 
 
@@ -101,18 +176,22 @@ def mmexternal(config_path: str | None) -> None:
     """Filter as a child of rsyslog's mmexternal: one message in, one line out."""
     from veilog_filters.transports import mmexternal as transport
 
-    config = load_config(config_path)
+    out, fd = Output(), standard_input().fileno()
+    config = _start(config_path)
     pipeline = Pipeline(config, config_path=config_path)
-    framer = FRAMERS["jsonl"](pipeline.fingerprinter, config.tenant_id, config.limits.max_record_bytes)
-    transport.run(pipeline, framer, sys.stdin.buffer, sys.stdout.buffer)
+    with open(fd, "rb", closefd=False) as source:
+        transport.run(pipeline, _framer(config, pipeline.fingerprinter), source, out)
 
 
 @app.command()
 @click.argument("file", metavar="FILE")
 def check(file: str) -> None:
     """Check a configuration by the code path of start-up: keys, files, models and entities included."""
-    Pipeline(load_config(file), config_path=file).prepare()
-    click.echo(f"{file}: ok")
+    from veilog_filters.transports.process import build
+
+    _start(file, sidecar=True)
+    build(file)
+    _print(f"{file}: ok")
 
 
 @app.command()
@@ -129,77 +208,91 @@ def warm(config_path: str | None) -> None:
     sieve = classifier_for(config, load_policy(config)).sieve
     stored = [made.stored for made in (detector, sieve) if isinstance(made, FastDetector | Sieve)]
     if not stored:
-        click.echo("veilog: nothing to compile: this configuration or platform goes without the prefilter.", err=True)
+        complain("nothing to compile: this configuration or platform goes without the prefilter.")
     elif not all(stored):
-        click.echo(f"veilog: cannot write to {cache_dir(config.detect.cache_dir)}.", err=True)
+        complain(f"cannot write to {cache_dir(config.detect.cache_dir)}.")
         sys.exit(EXIT_FAILED)
 
 
 @app.command()
+@_FILES
 @_CONFIG
-def explain(config_path: str | None) -> None:
-    """Explain one record from stdin: its parser, what was found where (no text), and why each label."""
+def explain(paths: tuple[str, ...], config_path: str | None) -> None:
+    """Explain records: their parser, what was found where (no text), and why each label.
+
+    Reads FILEs and folders of them, or stdin without any: a JSON record per line, or one document over many lines.
+    """
     from veilog_filters.explain import explain_record
 
-    config = load_config(config_path)
+    out = Output()
+    files, _ = _files(paths)
+    config = _start(config_path)
     pipeline = Pipeline(config, config_path=config_path)
-    framer = FRAMERS["jsonl"](pipeline.fingerprinter, config.tenant_id, config.limits.max_record_bytes)
-    # A pretty-printed record spans lines: whatever stdin holds is one record.
-    document = b" ".join(sys.stdin.buffer.read(config.limits.max_record_bytes + 1).splitlines())
-    for record in (*framer.feed(document), *framer.finish()):
+    source = Files(files, lines=True, max_record_bytes=config.limits.max_record_bytes, documents=True)
+    for record in _records(_framer(config, pipeline.fingerprinter), source):
         for explained in explain_record(pipeline, record):
-            click.echo(explained)
+            out.write(f"{explained}\n".encode())
+    _fail_if(source.errors)
 
 
 @app.command()
-@click.argument("what", type=click.Choice(["config", "native"]))
+@_FILES
+@_CONFIG
+def suggest(paths: tuple[str, ...], config_path: str | None) -> None:
+    """Show the shapes of records that no parser recognizes, and a `mapped` entry for each, to paste.
+
+    For a person on the host: key paths with types and lengths, and no values. But keys are content too, so what this
+    prints is not to leave the host unread. The output is YAML with comments: a configuration by itself.
+
+    Reads FILEs and folders of them, or stdin without any.
+    """
+    from veilog_filters.suggest import Suggestions
+
+    out = Output()
+    files, _ = _files(paths)
+    config = load_config(config_path)
+    suggestions = Suggestions(config, config_path)
+    source = Files(files, lines=True, max_record_bytes=config.limits.max_record_bytes, documents=True)
+    for record in _records(_framer(config, suggestions.fingerprinter), source):
+        suggestions.add(record)
+    out.write(suggestions.page().encode())
+    _fail_if(source.errors)
+
+
+def _records(framer: Framer, source: Files) -> Iterator[RawRecord | Damaged]:
+    while piece := source.read():
+        yield from framer.feed(piece)
+    yield from framer.finish()
+
+
+def _fail_if(errors: list[str]) -> None:
+    for error in errors:
+        complain(f"{error}.")
+    if errors:
+        sys.exit(EXIT_FAILED)
+
+
+@app.command()
+@click.argument("what", type=click.Choice(["config", "native", "policy"]))
 def schema(what: str) -> None:
-    """Print the JSON Schema of the configuration or of native events."""
+    """Print the JSON Schema of the configuration or of native events, or the built-in classification policy."""
     import json
 
+    if what == "policy":
+        _print(DEFAULT_POLICY_FILE.read_text(encoding="utf-8").rstrip("\n"))
+        return
     document = Config.model_json_schema() if what == "config" else native.json_schema()
-    click.echo(json.dumps(document, indent=2))
+    _print(json.dumps(document, indent=2))
 
 
 @app.command()
 def key() -> None:
     """Print a fresh hash key: base64 of 32 random bytes."""
-    click.echo(new_key())
+    _print(new_key())
 
 
-class _Progress:
-    """Progress and a closing summary on stderr: a live line on a terminal, else a line only if there is bad news."""
-
-    def __init__(self, terminal: bool) -> None:
-        self._counts = Counts()
-        self._terminal = terminal
-        self._shown = -1
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._terminal:
-            click.echo("\r\033[K", nl=False, err=True)
-
-    def update(self, counts: Counts) -> None:
-        """Show how far it is."""
-        self._counts = counts
-        if self._terminal and counts.received // 1000 != self._shown:
-            self._shown = counts.received // 1000
-            click.echo(f"\r\033[K{counts.received:,} records, {counts.bytes_in / 1e6:,.1f} MB", nl=False, err=True)
-
-    def summarize(self) -> None:
-        counts = self._counts
-        if self._terminal:
-            kinds = ", ".join(f"{number:,} {kind}" for kind, number in sorted(counts.emitted.items()))
-            click.echo(f"veilog: {counts.received:,} records in, events out: {kinds or 'none'}.", err=True)
-            entities = sum(counts.entities.values())
-            click.echo(f"veilog: {entities:,} spans redacted, {counts.unmapped_fields:,} unmapped fields.", err=True)
-        for what, counter in (("in quarantine", counts.quarantined), ("dropped", counts.dropped)):
-            if counter:
-                reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(counter.items()))
-                click.echo(f"veilog: {counter.total():,} {what}: {reasons}.", err=True)
+def _print(text: str) -> None:
+    Output().write(f"{text}\n".encode())
 
 
 def main() -> NoReturn:
@@ -212,7 +305,7 @@ def _guarded(run: Callable[[], Any]) -> int:
         run()
     except ConfigError as error:
         for defect in error.defects:
-            click.echo(f"veilog: {defect}", err=True)
+            complain(str(defect))
         return EXIT_USAGE
     except click.exceptions.Exit as error:
         return error.exit_code
@@ -221,11 +314,16 @@ def _guarded(run: Callable[[], Any]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130
+    except (InputError, OutputError) as error:
+        if not getattr(error, "reader_left", False):
+            complain(f"{error}; nothing more leaves.")
+        return EXIT_FAILED
     except BrokenPipeError:
         # The reader has gone; point stdout away, or the interpreter fails again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if sys.stdout is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     except Exception as error:
-        click.echo(f"veilog: stopped by a {type(error).__name__}; nothing more leaves.", err=True)
+        complain(f"stopped by a {type(error).__name__}; nothing more leaves.")
         return EXIT_FAILED
     return 0

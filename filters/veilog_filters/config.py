@@ -2,22 +2,39 @@
 
 Each option's docstring becomes its description in the JSON Schema (``veilog schema config``) and the "Fix" of an
 error about it. Names are snake_case with the full unit as suffix. A relative path is relative to the file it is in.
+
+What can be told from the file alone is checked here, where it is declared; ``startup`` checks what needs the host:
+secrets, certificates, folders. No message quotes a value (see ``yaml_file``).
 """
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_args
 
-import regex
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
 from veilog_filters.classify import ClassificationPolicy
 from veilog_filters.errors import ConfigError, Defect
-from veilog_filters.yaml_file import InvalidError, Strict, load
-from veilog_parsers.mapped import MappingSpec
+from veilog_filters.yaml_file import (
+    InvalidError,
+    Key,
+    Strict,
+    check_pattern,
+    closest,
+    dotted,
+    key_of,
+    line_of,
+    load,
+    reason_of,
+    variable,
+)
+from veilog_parsers.event import Kind, Operation
+from veilog_parsers.mapped import TARGETS, MappingSpec, split_path
 from veilog_parsers.mapped import make_source as make_mapped_source
 from veilog_parsers.registry import SOURCES
 from veilog_parsers.source import Source
@@ -25,6 +42,18 @@ from veilog_parsers.source import Source
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Operator = Literal["replace", "mask", "hash", "remove"]
 DEFAULT_POLICY_FILE = Path(__file__).parent / "rules" / "classification.yaml"
+
+
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+
+
+def _check_variable(name: str) -> None:
+    if name and not _VARIABLE.fullmatch(name):
+        raise InvalidError(
+            "this is no name of an environment variable",
+            "write the variable's name, up to 128 letters, digits and underscores; its value stays out of this file",
+            "env",
+        )
 
 
 class HashKey(Strict):
@@ -43,6 +72,7 @@ class HashKey(Strict):
     def _one_origin(self) -> Self:
         if bool(self.env) + bool(self.file) + self.ephemeral != 1:
             raise InvalidError("a key has exactly one origin", "write one of env: NAME, file: PATH and ephemeral: true")
+        _check_variable(self.env)
         return self
 
 
@@ -91,10 +121,7 @@ class PatternOption(Strict):
     @field_validator("regex")
     @classmethod
     def _compiles(cls, pattern: str) -> str:
-        try:
-            regex.compile(pattern)
-        except regex.error as error:
-            raise ValueError(f"the pattern does not compile: {error}") from None
+        check_pattern(pattern)
         return pattern
 
 
@@ -163,7 +190,7 @@ class Detect(Strict):
     threshold: float = Field(default=0.35, ge=0, le=1)
     """Least confidence of a finding, 0 to 1."""
     entities: list[str] = []
-    """Entity types to look for; none named means all that the recognizers know."""
+    """Entity types to look for, for example EMAIL_ADDRESS; none named means all that the recognizers know."""
     secrets: bool = True
     """Whether to look for API keys, tokens and passwords too."""
     further_recognizers: list[str] = []
@@ -223,10 +250,49 @@ class Secret(Strict):
     def _one_origin(self) -> Self:
         if bool(self.env) + bool(self.file) != 1:
             raise InvalidError("a secret has exactly one origin", "write one of env: NAME and file: PATH")
+        _check_variable(self.env)
         return self
 
 
-Address = Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):[0-9]{1,5}$")]
+MAX_PORT: Final = 65_535
+_ADDRESS: Final = r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):[0-9]{1,5}"
+_ANY: Final = frozenset(("0.0.0.0", "::"))  # noqa: S104 - to recognize it, not to bind it
+_LOOPBACK: Final = "loopback"
+
+
+def _has_port(address: str) -> str:
+    # Port 0 would be a port that nobody knows.
+    if address and not 1 <= int(address.rpartition(":")[2]) <= MAX_PORT:
+        raise InvalidError(f"expected a port from 1 to {MAX_PORT}", "write host:port, for example 127.0.0.1:24224")
+    return address
+
+
+Address = Annotated[str, Field(pattern=rf"^{_ADDRESS}$"), AfterValidator(_has_port)]
+AddressOrNone = Annotated[str, Field(pattern=rf"^({_ADDRESS})?$"), AfterValidator(_has_port)]
+
+
+def host_of(address: str) -> str:
+    """The host of an address, the names and numbers of this very host as one."""
+    host = address.rpartition(":")[0].strip("[]").lower()
+    try:
+        number = ipaddress.ip_address(host)
+    except ValueError:
+        return _LOOPBACK if host == "localhost" or host.endswith(".localhost") else host
+    mapped = getattr(number, "ipv4_mapped", None)
+    number = mapped or number
+    return _LOOPBACK if number.is_loopback else str(number)
+
+
+def is_same_place(address: str, listening: str) -> bool:
+    """Whether who connects to an address could reach what listens at another, by what the two say."""
+    if (
+        not address
+        or not listening
+        or address.rpartition(":")[2].lstrip("0") != listening.rpartition(":")[2].lstrip("0")
+    ):
+        return False
+    there, here = host_of(address), host_of(listening)
+    return there == here or there in _ANY or (here in _ANY and there == _LOOPBACK)
 
 
 class Tls(Strict):
@@ -241,11 +307,17 @@ class Tls(Strict):
     server_name: str = ""
     """To send: the name in the server's certificate, if it is not the host of the address."""
 
+    @model_validator(mode="after")
+    def _has_both(self) -> Self:
+        if self.key_file and not self.cert_file:
+            raise InvalidError("a key without its certificate", "write cert_file: PATH too", "key_file")
+        return self
+
 
 class Listen(Strict):
     """Where records come in."""
 
-    tcp: Address | Literal[""] = "127.0.0.1:24224"
+    tcp: AddressOrNone = "127.0.0.1:24224"
     """host:port of the Forward input; empty for none."""
     unix: str = ""
     """Path of a Unix socket for the Forward input; empty for none."""
@@ -255,12 +327,32 @@ class Listen(Strict):
     """The shared key that clients must know."""
     users: dict[str, Secret] = {}
     """Passwords by user name, that clients must know besides the shared key."""
+    hostname: str = Field(default="veilog", pattern=r"^[A-Za-z0-9._-]{1,253}$")
+    """What clients with a shared key are told that this is. It must differ from what they call themselves."""
     max_connections: int = Field(default=512, ge=1, le=65536)
-    """Most clients at a time, per worker."""
-    idle_timeout_secs: float = Field(default=600, gt=0)
-    """A client that sends nothing for so long is disconnected, in seconds."""
+    """Most clients at a time, per worker; besides, a quarter as many that have not authenticated or sent anything."""
+    handshake_timeout_secs: float = Field(default=10, gt=0, le=600)
+    """How long a client may take for TLS and for showing that it knows the shared key, in seconds, up to 600."""
+    idle_timeout_secs: float = Field(default=600, gt=0, le=604_800)
+    """A client that sends nothing for so long is disconnected, in seconds, up to 604800."""
     max_frame_bytes: int = Field(default=33_554_432, ge=65_536, le=1_073_741_824)
-    """Longest message of a client in bytes."""
+    """Longest message of a client in bytes, 65536 to 1073741824."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if not self.tcp and not self.unix:
+            raise InvalidError("there is nothing to listen on", "write tcp: host:port, unix: PATH, or both", "tcp")
+        if self.users and self.shared_key is None:
+            raise InvalidError(
+                "without shared_key nobody is asked for a user name and a password",
+                "write shared_key: {env: NAME} or {file: PATH} too, or remove users",
+                "users",
+            )
+        if self.tls is not None and not self.tls.cert_file:
+            raise InvalidError(
+                "to listen with TLS takes a certificate", "write cert_file: PATH, and key_file: PATH", "tls"
+            )
+        return self
 
 
 class Forward(Strict):
@@ -272,10 +364,29 @@ class Forward(Strict):
     """TLS to that place."""
     shared_key: Secret | None = None
     """Its shared key."""
+    hostname: str = Field(default="veilog-sender", pattern=r"^[A-Za-z0-9._-]{1,253}$")
+    """What it is told that this is, if it has a shared key. It must differ from what that place calls itself."""
     username: str = ""
     """User name, if it asks for one."""
     password: Secret | None = None
     """Password of that user."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if bool(self.username) != (self.password is not None):
+            given, other = ("username", "password") if self.username else ("password", "username")
+            raise InvalidError(f"{given} without {other}", f"write {other} too, or remove {given}", given)
+        if self.username and self.shared_key is None:
+            raise InvalidError(
+                "without shared_key nobody asks for a user name and a password",
+                "write shared_key: {env: NAME} or {file: PATH} too, or remove username and password",
+                "username",
+            )
+        return self
+
+
+_LITERAL: Final = re.compile(r"[A-Za-z0-9_-]+")
+_BRACES: Final = re.compile(r"[{}]")
 
 
 class Sidecar(Strict):
@@ -291,22 +402,64 @@ class Sidecar(Strict):
     """Whether to compress chunks with gzip."""
     require_ack: bool = True
     """Whether a place must acknowledge chunks before they are acknowledged to the shipper."""
-    ack_timeout_secs: float = Field(default=60, gt=0)
-    """How long to wait for an acknowledgement before the next place is tried, in seconds."""
+    ack_timeout_secs: float = Field(default=60, gt=0, le=86_400)
+    """How long to wait for an acknowledgement before the next place is tried, in seconds, up to 86400."""
     tag: str = Field(default="clean.{tag}", pattern=r"^[A-Za-z0-9_.:/*{}-]{1,256}$")
-    """Tag of clean events; {tag} is the tag they came with. It must differ, or a shipper loops."""
+    """Tag of clean events; {tag} is the tag they came with. Its first part, up to the dot, must be written out and not
+    be raw, for example clean.{tag}: shippers send what is tagged raw.* here, and what comes back must not match that.
+    """
     keep_metadata: bool = True
     """Whether entries' metadata and group markers go on, cleaned. Fluentd needs false: up to 1.19 it loses them."""
     workers: int = Field(default=1, ge=1, le=256)
-    """Processes that filter, on one port."""
+    """Processes that filter, on one port, 1 to 256."""
     max_in_flight_chunks: int = Field(default=64, ge=1, le=65_536)
-    """Chunks that a worker holds unacknowledged before it stops reading."""
-    max_in_flight_bytes: int = Field(default=67_108_864, ge=65_536)
-    """Bytes of events that a worker holds unacknowledged before it stops reading."""
-    http: Address | Literal[""] = "127.0.0.1:24280"
+    """Chunks that a worker holds unacknowledged before it stops reading, 1 to 65536."""
+    max_in_flight_bytes: int = Field(default=33_554_432, ge=65_536, le=17_179_869_184)
+    """Bytes that a worker holds before it stops reading: messages, whole or not, of all connections, and its events."""
+    http: AddressOrNone = "127.0.0.1:24280"
     """host:port of /healthz, /readyz and /metrics; empty for none."""
-    grace_secs: float = Field(default=10, ge=0)
-    """How long a stopping worker finishes what is in flight, in seconds."""
+    grace_secs: float = Field(default=10, ge=0, le=3600)
+    """How long a stopping worker finishes what is in flight, in seconds, up to 3600."""
+
+    @field_validator("tag")
+    @classmethod
+    def _never_comes_back(cls, template: str) -> str:
+        first = template.partition(".")[0]
+        if not _LITERAL.fullmatch(first) or first == "raw" or _BRACES.search(template.replace("{tag}", "")):
+            raise InvalidError(
+                "records would go round: with this tag they could be sent here again",
+                "write a tag whose first part is written out, holds no * and is not raw, for example clean.{tag}",
+            )
+        return template
+
+    @model_validator(mode="after")
+    def _sends_elsewhere(self) -> Self:
+        if self.http and is_same_place(self.http, self.listen.tcp):
+            raise InvalidError("two inputs have one port", "write another port than that of listen.tcp", "http")
+        for number, place in enumerate(self.forward):
+            for own, what in ((self.listen.tcp, "listen.tcp"), (self.http, "http")):
+                if is_same_place(place.address, own):
+                    raise InvalidError(
+                        f"this is where veilog itself listens ({what}): records would go round",
+                        "write the address of the next hop",
+                        *("forward", number, "address"),
+                    )
+        return self
+
+
+_CONSTANTS: Final[dict[str, list[str]]] = {
+    "provider": [],
+    "operation": [str(operation) for operation in Operation],
+    "kind": [str(kind) for kind in Kind],
+}
+"""Event fields that a mapping may give one value for all records, each with its closed list, if there is one."""
+
+
+def _check_path(path: str, *key: str) -> None:
+    try:
+        split_path(path)
+    except ValueError:
+        raise InvalidError("the path has an empty key", "write key.key, and \\. for a dot inside a key", *key) from None
 
 
 class MappedSource(Strict):
@@ -329,6 +482,19 @@ class MappedSource(Strict):
 
     @model_validator(mode="after")
     def _can_be_built(self) -> Self:
+        for target in self.fields:
+            if target not in TARGETS:
+                raise InvalidError("an event has no such field", closest(target, TARGETS, 99), "fields", target)
+        for target, path in self.fields.items():
+            _check_path(path, "fields", target)
+        for path in self.when:
+            _check_path(path, "when", path)
+        for name, value in self.constants.items():
+            allowed = _CONSTANTS.get(name)
+            if allowed is None:
+                raise InvalidError("there is no such constant", closest(name, _CONSTANTS), "constants", name)
+            if allowed and value not in allowed:
+                raise InvalidError("there is no such value", closest(value, allowed, 99), "constants", name)
         self.source()
         return self
 
@@ -367,14 +533,43 @@ class Config(Strict):
     def _names_a_source(self) -> Self:
         known = ["auto", *(source.name for source in SOURCES), *(mapping.name for mapping in self.mapped)]
         if self.source not in known:
-            raise InvalidError(f"there is no source {self.source}", f"write one of {', '.join(known)}", "source")
+            raise InvalidError("there is no such source", closest(self.source, known, 99), "source")
         if len(set(known)) != len(known):
             raise InvalidError("two sources have the same name", "rename one", "mapped")
+        return self
+
+    @model_validator(mode="after")
+    def _names_entities(self) -> Self:
+        custom = [recognizer.entity for recognizer in self.detect.recognizers]
+        check_entities(self.detect.entities, custom, lambda number, _: ("detect", "entities", number))
+        named = [name for name in self.redact.operators if name != "default"]
+        check_entities(named, custom, lambda _, name: ("redact", "operators", name))
         return self
 
     def sources(self) -> tuple[Source, ...]:
         """All sources, the configured ones first: a mapping is more specific than any built-in recognizer."""
         return (*(mapping.source() for mapping in self.mapped), *SOURCES)
+
+
+def check_entities(
+    names: Iterable[str], custom: Iterable[str], key_of: Callable[[int, str], tuple[str | int, ...]]
+) -> None:
+    """Whether there are recognizers for some entity types, in this configuration or another.
+
+    Args:
+        names: entity types that the configuration names.
+        custom: those that its own recognizers find.
+        key_of: the key of a name, by its place and itself.
+
+    Raises:
+        InvalidError: one does not exist.
+    """
+    from veilog_filters.detect import entities
+
+    for number, name in enumerate(names):
+        if not entities.exists(name, custom):
+            fix = closest(name, entities.KNOWN.union(custom))
+            raise InvalidError("no recognizer finds such an entity type", fix, *key_of(number, name))
 
 
 def load_config(path: str | Path | None) -> Config:
@@ -405,7 +600,7 @@ def _resolved(model: ModelT, base: Path) -> ModelT:
     return model.model_copy(update=update)
 
 
-def read_secret(secret: Secret | None) -> bytes:
+def read_secret(secret: Secret | None, key: str = "", file: str = "configuration") -> bytes:
     """The shared key or password that an option names; empty if there is no option.
 
     Raises:
@@ -413,14 +608,23 @@ def read_secret(secret: Secret | None) -> bytes:
     """
     if secret is None:
         return b""
-    origin = f"the environment variable {secret.env}" if secret.env else f"the file {secret.file}"
-    try:
-        value = os.environb.get(secret.env.encode(), b"") if secret.env else Path(secret.file).read_bytes()
-    except OSError:
-        value = b""
-    if not value.strip():
-        raise ConfigError(Defect("configuration", 0, "", f"there is no secret in {origin}", "put it there"))
-    return value.strip()
+
+    def fail(problem: str, fix: str) -> ConfigError:
+        place = f"{key}.{'env' if secret.env else 'file'}" if key else ""
+        return ConfigError(Defect(file, line_of(file, key_of(place)), place, problem, fix))
+
+    if secret.env:
+        value = os.environb.get(secret.env.encode(), b"").strip()
+        origin = variable(secret.env)
+    else:
+        origin = "the file"
+        try:
+            value = Path(secret.file).read_bytes().strip()
+        except OSError as error:
+            raise fail(f"cannot read the file: {reason_of(error)}", "put the secret there, or name its file") from None
+    if not value:
+        raise fail(f"there is no secret in {origin}", "put it there")
+    return value
 
 
 def load_policy(config: Config) -> ClassificationPolicy:
@@ -429,17 +633,25 @@ def load_policy(config: Config) -> ClassificationPolicy:
     Raises:
         ConfigError: something is wrong with the policy.
     """
-    return load(config.classify.policy_file or DEFAULT_POLICY_FILE, ClassificationPolicy)
+    file = config.classify.policy_file or DEFAULT_POLICY_FILE
+    policy = load(file, ClassificationPolicy)
+    custom = [recognizer.entity for recognizer in config.detect.recognizers]
+    defects = []
+    for number, rule in enumerate(policy.rules):
+        try:
+            check_entities(rule.when.entities, custom, lambda _, name: ("entities", name))
+        except InvalidError as error:
+            key = ("rules", number, "when", *error.key)
+            defects.append(Defect(str(file), line_of(file, key), dotted(key), str(error), error.fix))
+    if defects:
+        raise ConfigError(*defects)
+    return policy
 
 
 def defect_of(path: str | None, key: str, error: ValueError) -> ConfigError:
     """An error about a value that only fails when it is used (a model that is not installed), with its place."""
-    name = path or "built-in defaults"
-    line = 0
-    if path is not None:
-        leaf = re.escape(key.rpartition(".")[2])
-        for number, text in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
-            if re.match(rf"\s*{leaf}:", text):
-                line = number
-                break
-    return ConfigError(Defect(name, line, key, str(error), "name what is there, or install what is named"))
+    place: Key = key_of(key)
+    fix = "name what is there, or install what is named"
+    if isinstance(error, InvalidError):
+        place, fix = (*place, *error.key), error.fix
+    return ConfigError(Defect(path or "built-in defaults", line_of(path, place), dotted(place), str(error), fix))

@@ -39,10 +39,9 @@ def _findings(pipeline: Pipeline, event: AuditEvent) -> dict[str, Any]:
     inspection = pipeline.inspect(event)
     return {
         f"{side}_texts": [
-            _text(role, leaf) | _ner(pipeline, "system" if role is Role.SYSTEM and side == "prompt" else side, leaf)
+            _text(role, part) | _ner(pipeline, "system" if role is Role.SYSTEM and side == "prompt" else side, part)
             for role, parts in zip((message.role for message in messages), inspected, strict=True)
             for part in parts
-            for leaf in part.leaves()
         ]
         for side, messages, inspected in (
             ("prompt", event.prompt_messages, inspection.prompt),

@@ -16,6 +16,7 @@ import base64
 import binascii
 import functools
 import hmac
+import itertools
 import json
 import os
 import secrets
@@ -27,6 +28,7 @@ import orjson
 
 from veilog_filters.config import HashKey
 from veilog_filters.errors import ConfigError, Defect
+from veilog_filters.yaml_file import dotted, key_of, line_of, reason_of, variable
 from veilog_parsers.event import AuditEvent, Constant, Digest, Message, PreviousHashes, Role
 from veilog_parsers.record import RawRecord
 
@@ -34,7 +36,8 @@ MIN_KEY_BYTES: Final = 32
 _DOMAIN_CACHE: Final = 1024
 _FOLDED: Final = bytes(code for code in range(128) if chr(code).isspace() and chr(code) != " ")
 _EPHEMERAL_KEY: Final = "VEILOG_EPHEMERAL_KEY"
-_HOW_TO_MAKE_ONE: Final = "run: export VEILOG_HASH_KEY=$(veilog key)"
+_MIN_DISTINCT_BYTES: Final = 12
+_MIN_DISTINCT_STEPS: Final = 8
 
 
 def new_key() -> str:
@@ -46,33 +49,70 @@ def load_key(option: HashKey, where: str = "hash_key", file: str = "configuratio
     """The key that an option names, and its id.
 
     Raises:
-        ConfigError: the variable or file is not there, or what it holds is no key.
+        ConfigError: the variable or file is not there, or what it holds is no key, or one that can be guessed. The
+            error quotes nothing of it.
     """
-
-    def fail(problem: str, fix: str) -> ConfigError:
-        return ConfigError(Defect(file, 0, where, problem, fix))
-
     if option.ephemeral:
         # One key for this process and the workers that it starts: they inherit its environment.
         key = base64.b64decode(os.environ.setdefault(_EPHEMERAL_KEY, new_key()))
     else:
-        if option.env:
-            encoded, origin = os.environ.get(option.env, ""), f"the environment variable {option.env}"
-        else:
-            origin = f"the file {option.file}"
-            try:
-                encoded = Path(option.file).read_text(encoding="ascii")
-            except (OSError, UnicodeDecodeError):
-                raise fail(f"{origin} cannot be read", "mount the key there; veilog key prints one") from None
-        if not encoded.strip():
-            raise fail(f"there is no key in {origin}", _HOW_TO_MAKE_ONE)
-        try:
-            key = base64.b64decode(encoded.strip(), validate=True)
-        except binascii.Error:
-            raise fail(f"{origin} does not hold base64", _HOW_TO_MAKE_ONE) from None
-        if len(key) < MIN_KEY_BYTES:
-            raise fail(f"the key in {origin} has {len(key)} bytes, expected at least {MIN_KEY_BYTES}", _HOW_TO_MAKE_ONE)
+        key = _read_key(option, where, file)
     return key, option.key_id or hmac.digest(key, b"veilog/1\0key_id", "sha256").hex()[:8]
+
+
+def _read_key(option: HashKey, where: str, file: str) -> bytes:
+    place = (*key_of(where), "env" if option.env else "file")
+    fix = _how_to_make_one(option, where)
+
+    def fail(problem: str) -> ConfigError:
+        return ConfigError(Defect(file, line_of(file, place), dotted(place), problem, fix))
+
+    if option.env:
+        encoded, origin = os.environb.get(option.env.encode(), b"").strip(), variable(option.env)
+    else:
+        origin = "the file"
+        try:
+            encoded = Path(option.file).read_bytes().strip()
+        except OSError as error:
+            raise fail(f"cannot read the file: {reason_of(error)}") from None
+    if not encoded:
+        raise fail(f"there is no key in {origin}")
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        raise fail(f"{origin} does not hold base64") from None
+    if len(key) < MIN_KEY_BYTES:
+        raise fail(f"the key in {origin} has {len(key)} bytes, expected at least {MIN_KEY_BYTES}")
+    if is_weak(key):
+        raise fail(f"the key in {origin} can be guessed: its bytes repeat or follow a rule")
+    return key
+
+
+def _how_to_make_one(option: HashKey, where: str) -> str:
+    if where != "hash_key":
+        return f"put the key there that was in use before, or remove {where}"
+    if option.file:
+        return "run: (umask 077; veilog key > FILE) with the file that is named here"
+    name = option.env if variable(option.env).endswith(option.env) else "NAME"
+    return f"run: export {name}=$(veilog key)"
+
+
+def is_weak(key: bytes) -> bool:
+    """Whether a key was typed rather than drawn: few different bytes, a repeated piece, or steps of one size.
+
+    Of 32 random bytes 30 are different, and fewer than 12 are so rare that no drawn key is ever refused.
+    """
+    if len(set(key)) < _MIN_DISTINCT_BYTES:
+        return True
+    steps = {(after - before) % 256 for before, after in itertools.pairwise(key)}
+    return len(steps) < _MIN_DISTINCT_STEPS or any(
+        key == (key[:size] * len(key))[: len(key)] for size in range(1, len(key) // 2 + 1)
+    )
+
+
+def is_text(key: bytes) -> bool:
+    """Whether a key is plain text, which a person may have thought up. (One of random bytes never is.)"""
+    return key.isascii() and key.decode("ascii").isprintable()
 
 
 def canonical(text: str) -> bytes:

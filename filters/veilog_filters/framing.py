@@ -11,7 +11,6 @@ reported as one ``Damaged`` record and ``broken`` is set.
 from __future__ import annotations
 
 import hmac
-import re
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
@@ -21,7 +20,8 @@ import orjson
 from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.pipeline import Damaged
 from veilog_filters.plain import plain
-from veilog_parsers.errors import ErrorType
+from veilog_parsers.decoding import decode
+from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import Digest
 from veilog_parsers.record import RawRecord
 
@@ -109,36 +109,18 @@ class JsonLines:
 
 
 def decode_json(line: bytes) -> Any | ErrorType:
-    """The value of a JSON text, or why it has none.
+    """The value of a line, or why it has none.
 
-    Strings that were cut in the middle of an emoji end in half a surrogate pair; JavaScript writes such, and no other
-    decoder takes them. They are read with U+FFFD in its place, so that nobody hides a prompt behind one.
+    A line with several documents, or with text around them, is given as that text: the registry opens it, since it
+    makes several records of one.
     """
     try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        reason = str(error)
-    if "depth limit" in reason:
-        return ErrorType.NESTING_TOO_DEEP
-    try:
-        text = line.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return ErrorType.INVALID_UTF8
-    try:
-        return orjson.loads(_ESCAPE.sub(_mend, text))
-    except orjson.JSONDecodeError:
-        return ErrorType.MALFORMED_JSON
-
-
-_ESCAPE = re.compile(
-    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair: kept
-    r"|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-    r"|\\."  # any other escape, an escaped backslash among them: kept
-)
-
-
-def _mend(match: re.Match[str]) -> str:
-    return "\\ufffd" if match["lone"] else match[0]
+        decoded = decode(line)
+    except RecordError as error:
+        return error.error_type
+    if len(decoded.documents) == 1 and not decoded.before and not decoded.after:
+        return decoded.documents[0]
+    return line.decode() if decoded.documents else ErrorType.MALFORMED_JSON
 
 
 class MsgpackObjects:

@@ -32,6 +32,7 @@ import base64
 import binascii
 import dataclasses
 import ipaddress
+import math
 import re
 import unicodedata
 import urllib.parse
@@ -100,6 +101,7 @@ class Grammar:
         max_words: most words that are not in the vocabulary.
         vocabulary: words that do not count, in lower case.
         also: a further condition, or None.
+        max_distinct: of a list of names, the most different ones; a sentence may come word by word.
     """
 
     doc: str
@@ -108,6 +110,7 @@ class Grammar:
     max_words: int
     vocabulary: frozenset[str] = frozenset()
     also: Callable[[str], bool] | None = None
+    max_distinct: int = 6
 
     def fits(self, value: str) -> bool:
         """Whether a value is a name of this field."""
@@ -160,19 +163,24 @@ def count_words(value: str, vocabulary: frozenset[str] = frozenset(), enough: in
     """How many different words a value has, vocabulary aside; stops counting above ``enough``."""
     if "-" in value:
         value = _UUID.sub("", value)
-    words: dict[str, int] = {}
+    words: dict[str, float] = {}
     for part in _PART.findall(value):
         if len(part) > _MAX_PART_CHARS:
             return enough + 1
         if part.lower() in vocabulary:
             continue
+        if _VERSION.fullmatch(part):
+            # Two versions or sizes count as a word: one may be a short word with digits for letters.
+            if not part.isdigit():
+                words[part] = 0.5
+            continue
         for piece in _pieces(part):
             word = piece.lower()
             if word not in vocabulary:
                 words[word] = _weight(piece)
-        if len(words) > enough:
+        if len(words) > 2 * enough:
             break
-    return sum(words.values())
+    return math.ceil(sum(words.values()))
 
 
 def _pieces(part: str) -> list[str]:
@@ -186,11 +194,10 @@ def _pieces(part: str) -> list[str]:
             odd = sum(not _TITLE.fullmatch(piece) for piece in pieces)
             return _RUN.findall(part) if 4 * odd >= len(pieces) else pieces
         return pieces
-    if part.isdigit() or _HEX_PART.fullmatch(part):
+    if _HEX_PART.fullmatch(part):
         return []
     if len(part) < _SHORT_PART_CHARS:
-        # A version or a size, or else a word, maybe with digits for letters.
-        return [] if _VERSION.fullmatch(part) else _RUN.findall(part) or [part]
+        return _RUN.findall(part) or [part]
     if len(part) > _LONG_ID_CHARS or _DIGITS_BETWEEN.fullmatch(part):
         return _SHORT_RUN.findall(part)
     return _RUN.findall(part)
@@ -404,7 +411,7 @@ GRAMMARS: Final[dict[str, Grammar]] = {
     "model_version": Grammar("model", _MODEL, 160, 5, _VENDORS | _CLOUD),
     "request_id": Grammar("id", _ID, 128, 4),
     "error_code": Grammar("error code", _TOKEN, 80, 5, _ERRORS),
-    "finish_reasons": Grammar("finish reason", _TOKEN, 48, 4),
+    "finish_reasons": Grammar("finish reason", _TOKEN, 48, 4, max_distinct=4),
     "tag": Grammar("tag", re.compile(r"[A-Za-z0-9_./:*-]+"), 256, 6, _TAGS),
     "cloud.provider": Grammar("name", _SIMPLE, 32, 2, _CLOUD),
     "cloud.account_id": Grammar("id", _ID, 128, 4, _CLOUD),

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from veilog_filters.config import Policy
 from veilog_filters.fingerprint import Fingerprinter
@@ -129,6 +129,15 @@ class Names:
             if len(clean) > MAX_CLEAN_NAMES:
                 clean.popitem(last=False)
         return name
+
+    def each(self, values: Sequence[Text], field: str, handling: Handling, tenant: str) -> list[Any]:
+        """What leaves for the values of a list. A list of too many different ones may be a sentence, word by word."""
+        texts = {value.reveal() for value in values if isinstance(value, SensitiveText)}
+        if len(texts) <= GRAMMARS[field].max_distinct:
+            return [self(value, field, handling, tenant) for value in values]
+        return [
+            self.hash(value.reveal(), field, tenant) if isinstance(value, SensitiveText) else value for value in values
+        ]
 
     def hash(self, text: str, field: str, tenant: str) -> Digest:
         """The keyed hash that leaves for a value that is no name of the field."""

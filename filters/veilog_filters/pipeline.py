@@ -33,7 +33,7 @@ from veilog_filters.fingerprint import Fingerprinter, fingerprint, load_key
 from veilog_filters.inspect import Inspected, Inspection, Inspector, counts
 from veilog_filters.lookup import Departments
 from veilog_filters.metrics import Counts
-from veilog_filters.record_shape import key_paths
+from veilog_filters.record_shape import key_paths, shape_hash
 from veilog_filters.redact import Redactor
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import (
@@ -212,15 +212,16 @@ class Pipeline:
         self.registry = Registry(config.sources(), "" if config.source == "auto" else config.source)
         names = ["custom"]
         self._built: NamedDetector | None = None
+        self._budget = Budget(config.limits.record_secs)
         self._cache_seen = (0, 0)
+        self._budget = Budget(config.limits.record_secs)
         if detector is None:
             try:
-                self._built = detector = detector_for(config.detect)
+                self._built = detector = detector_for(config.detect, self._budget.check)
             except ValueError as error:
                 raise defect_of(config_path, "detect", error) from None
             names = detector.names
         self.ner = detector if isinstance(detector, NerDetector) else None
-        self._budget = Budget(config.limits.record_secs)
         self.inspect = Inspector(detector, config.detect.max_text_bytes, config.limits.max_depth)
         self._redact = Redactor(config.redact, config.policy, self.inspect, self.fingerprinter)
         self._names = self._redact.names
@@ -282,8 +283,11 @@ class Pipeline:
         for record in records:
             jobs: list[_Job | dict[str, Any]] = []
             done.append(jobs)
+            digest = b""
             try:
-                for job in self._parse(record):
+                # Now: parsers take apart what they are given.
+                digest = self._digest(record)
+                for job in self._parse(record, digest):
                     jobs.append(job)
                     if isinstance(job, _Job):
                         waiting.append(job)
@@ -294,9 +298,9 @@ class Pipeline:
                         yield
             except RecordError as error:
                 # The record as a whole cannot be opened: one event for it, whatever was read before that showed.
-                jobs[:] = [self._rejected(record, error.error_type)]
+                jobs[:] = [self._rejected(record, error.error_type, record_digest=digest)]
             except Exception:
-                jobs[:] = [self._rejected(record, ErrorType.PARSER_FAILED)]
+                jobs[:] = [self._rejected(record, ErrorType.PARSER_FAILED, record_digest=digest)]
         self._finish(waiting)
         out = [[job.encoded if isinstance(job, _Job) else job for job in jobs] for jobs in done]
         self._count_cache()
@@ -314,7 +318,11 @@ class Pipeline:
         if self.ner is not None:
             self.ner.count_into(self.counts)
 
-    def _parse(self, record: RawRecord | Damaged) -> Iterator[_Job | dict[str, Any]]:
+    def _digest(self, record: RawRecord | Damaged) -> bytes:
+        """What ids of a record's events are made of; for a damaged one, its hash is."""
+        return b"" if isinstance(record, Damaged) else self.fingerprinter.record(record, self._tenant_id)
+
+    def _parse(self, record: RawRecord | Damaged, record_digest: bytes) -> Iterator[_Job | dict[str, Any]]:
         """The events of a raw record, or what leaves instead of one; those that policy lets go are left out.
 
         Raises:
@@ -327,8 +335,6 @@ class Pipeline:
             return
         self.counts.bytes_in += len(record.raw)
         start = time.perf_counter()
-        # Now: parsers take apart what they are given.
-        record_digest = self.fingerprinter.record(record, self._tenant_id)
         index = -1
         for index, parsed in enumerate(self.registry.parse(record)):
             spent_secs = time.perf_counter() - start
@@ -478,12 +484,11 @@ class Pipeline:
             rules.response, event.response_classification = list(verdict.rules), verdict.level
             categories.update(verdict.categories)
         event.findings, event.classification_rules, event.data_categories = findings, rules, sorted(categories)
-        self.counts.findings.update(findings.prompt)
-        self.counts.findings.update(findings.response)
 
     def _judge(self, side: Side, event: AuditEvent, texts: list[Inspected]) -> tuple[dict[str, int], Verdict]:
         """What was found in the texts of one side, and its label."""
         found = counts(texts)
+        self.counts.findings.update(found)
         evidence = Evidence(
             [text.text for text in texts],
             found,
@@ -559,14 +564,9 @@ class Pipeline:
             record_digest or event.raw_hash.encode(), "quarantine", "", record.time or "", index
         )
         if isinstance(shown, SensitiveTree):
-            event.record_shape = self._shape(shown)
+            event.record_shape = Digest(shape_hash(key_paths(shown.reveal()), self.fingerprinter))
         self.counts.quarantined[error_type] += 1
         return self._encode(event)
-
-    def _shape(self, tree: SensitiveTree) -> Digest:
-        """The keyed hash of a record's key paths, by which ``veilog suggest`` finds its like again on the host."""
-        paths = "\n".join(key_paths(tree.reveal())).encode("utf-8", "replace")
-        return Digest(self.fingerprinter.digest("record_shape", "", paths)[:32])
 
 
 def classifier_for(config: Config, policy: ClassificationPolicy) -> Classifier:

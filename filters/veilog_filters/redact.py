@@ -25,10 +25,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import orjson
-
 from veilog_filters.config import Policy, Redact
 from veilog_filters.detect.finding import Finding
+from veilog_filters.detect.unfold import Span, covering, json_spans
 from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.inspect import TIMED_OUT, Inspected, InspectedObject, Inspection, Inspector
 from veilog_filters.names import Names
@@ -125,7 +124,7 @@ class Redactor:
             event.content = self._content(event, inspection, tenant)
         event.prompt_messages, event.response_messages = [], []
         if event.tool_calls:
-            event.tool_calls = [self._tool_call(call, tenant) for call in event.tool_calls]
+            event.tool_calls = self._tool_calls(event.tool_calls, tenant)
         if isinstance(event.unmapped, SensitiveTree):
             # Of unrecognized records, policy lets only those come here whose text it keeps.
             keep = self._keep_unmapped or event.source == OTHER
@@ -138,7 +137,7 @@ class Redactor:
             if value is None:
                 continue
             if field == "finish_reasons":
-                event.finish_reasons = [names(text, field, handling, tenant) for text in value]
+                event.finish_reasons = names.each(value, field, handling, tenant)
             else:
                 setattr(event, field, names(value, field, handling, tenant))
         if event.cloud is not None:
@@ -147,12 +146,14 @@ class Redactor:
                 if value is not None:
                     setattr(event.cloud, name, names(value, field, Handling.MACHINE, tenant))
 
-    def _tool_call(self, call: ToolCall, tenant: str) -> ToolCall:
-        cleaned = ToolCall()
-        if call.name is not None:
-            cleaned.name = self.names(call.name, "tool_calls.name", Handling.MACHINE, tenant)
-        if self._keep_content and isinstance(call.arguments, SensitiveText):
-            cleaned.arguments = self.text(self._inspect.text(call.arguments.reveal(), "tool_calls"), tenant)
+    def _tool_calls(self, calls: list[ToolCall], tenant: str) -> list[ToolCall]:
+        given = [call.name for call in calls if call.name is not None]
+        names = iter(self.names.each(given, "tool_calls.name", Handling.MACHINE, tenant))
+        cleaned = [ToolCall(name=None if call.name is None else next(names)) for call in calls]
+        if self._keep_content:
+            for call, clean in zip(calls, cleaned, strict=True):
+                if isinstance(call.arguments, SensitiveText):
+                    clean.arguments = self.text(self._inspect.text(call.arguments.reveal(), "tool_calls"), tenant)
         return cleaned
 
     def _content(self, event: AuditEvent, inspection: Inspection, tenant: str) -> Content | None:
@@ -174,30 +175,34 @@ class Redactor:
 
     def text(self, inspected: Inspected, tenant: str) -> CleanText:
         """An inspected text with its findings replaced."""
-        if inspected.tree is not None:
-            # Keys are CleanText, and orjson takes no subclass of str for a key without this option.
-            tree = self._rebuild(inspected.tree, tenant)
-            return CleanText(orjson.dumps(tree, option=orjson.OPT_NON_STR_KEYS).decode())
         text = inspected.text
         # Most texts are clean: they are passed on as they are, with no copy made.
-        if not inspected.findings:
+        if not inspected.findings and not inspected.continued:
             return CleanText(text)
+        spans = json_spans(text)
         out: list[str] = []
         position = 0
-        for cluster, alone in merge(inspected.findings):
-            out += text[position : cluster.start], self._replacement(text, cluster, alone, tenant)
-            position = cluster.end
+        for cluster, alone in merge(inspected.findings + inspected.continued):
+            self.entities[cluster.entity, self._names.get(cluster.entity, self._default)] += 1
+            # In JSON, what stands in strings and numbers is replaced, and the structure stays.
+            whole = Span(cluster.start, cluster.end, bare=False)
+            for span in [whole] if spans is None else covering(text, spans, cluster.start, cluster.end):
+                # An escape or a number may belong to two findings.
+                start = max(position, span.start)
+                if start < span.end:
+                    replacement = self._replacement(text[start : span.end], cluster.entity, alone, tenant)
+                    out += text[position:start], f'"{replacement}"' if span.bare else replacement
+                    position = span.end
         out.append(text[position:])
         return CleanText("".join(out))
 
-    def _replacement(self, text: str, cluster: Finding, alone: bool, tenant: str) -> str:
-        name = self._names.get(cluster.entity, self._default)
-        self.entities[cluster.entity, name] += 1
-        span = text[cluster.start : cluster.end]
-        if cluster.entity == TIMED_OUT:
+    def _replacement(self, span: str, entity: str, alone: bool, tenant: str) -> str:
+        name = self._names.get(entity, self._default)
+        if entity == TIMED_OUT:
             return f"<{TIMED_OUT}>"
-        replaced = self._operators[name](span, cluster.entity, tenant)
-        if name == "mask" and alone and len(span) > 2 * self._keep_last:
+        replaced = self._operators[name](span, entity, tenant)
+        # The last characters of an escape are no characters.
+        if name == "mask" and alone and len(span) > 2 * self._keep_last and "\\" not in span:
             hidden = len(span) - self._keep_last
             return replaced[:hidden] + span[hidden:]
         return replaced
@@ -212,18 +217,23 @@ class Redactor:
         return cleaned
 
     def _rebuild(self, tree: Any, tenant: str) -> Any:
+        self._inspect.check()
         if type(tree) is Inspected:
             return self.text(tree, tenant)
         if type(tree) is list:
             return [self._rebuild(item, tenant) for item in tree]
         if type(tree) is InspectedObject:
-            rebuilt: dict[CleanText, Any] = {}
-            for key, item in tree.pairs:
-                name = stem = self.text(key, tenant)
-                number = 1
-                while name in rebuilt:
-                    number += 1
-                    name = CleanText(f"{stem}~{number}")
-                rebuilt[name] = self._rebuild(item, tenant)
-            return rebuilt
+            return self._rebuild_object(tree, tenant)
         return tree
+
+    def _rebuild_object(self, tree: InspectedObject, tenant: str) -> dict[CleanText, Any]:
+        rebuilt: dict[CleanText, Any] = {}
+        # By key, the number of the last one that was renamed: thousands of keys may become the same.
+        numbers: dict[CleanText, int] = {}
+        for key, item in tree.pairs:
+            name = stem = self.text(key, tenant)
+            while name in rebuilt:
+                numbers[stem] = numbers.get(stem, 1) + 1
+                name = CleanText(f"{stem}~{numbers[stem]}")
+            rebuilt[name] = self._rebuild(item, tenant)
+        return rebuilt

@@ -23,7 +23,9 @@ from veilog_parsers.outcomes import outcome_of_status
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.take import (
+    discard,
     discard_known,
+    ignored,
     known,
     take_count,
     take_identifier,
@@ -56,14 +58,16 @@ _WEB_SERVERS: Final = (
     *("downstream_remote_address", "response_flags", "upstream_host"),
 )
 _BODIES: Final = known("request_body requestBody response_body responseBody response resp res output input body")
-_NOISE: Final = known(
+_NOISE: Final = ignored(
     """
-    :authority access_flags access_method access_referer access_size authority body_bytes_sent bytes_received bytes_sent
-    connection connection_requests downstream_local_address host http_host http_referer http_x_forwarded_proto method
-    msec protocol request_length request_method requested_server_name response_code_details response_flags route_name
-    scheme server_name server_port server_protocol ssl_cipher ssl_protocol upstream_addr upstream_cluster
-    upstream_connect_time upstream_header_time upstream_host upstream_local_address upstream_response_time
-    upstream_service_time upstream_status upstream_transport_failure_reason connection_termination_details
+    :authority access_flags access_method access_referer access_size:number authority body_bytes_sent:number
+    bytes_received:number bytes_sent:number connection:number connection_requests:number downstream_local_address
+    host http_host http_referer http_x_forwarded_proto method msec:number protocol request_length:number
+    request_method requested_server_name response_code_details response_flags route_name scheme server_name
+    server_port:number server_protocol ssl_cipher ssl_protocol upstream_addr upstream_cluster
+    upstream_connect_time:number upstream_header_time:number upstream_host upstream_local_address
+    upstream_response_time:number upstream_service_time:number upstream_status:number
+    upstream_transport_failure_reason connection_termination_details
     """
 )
 
@@ -108,7 +112,8 @@ def parse(fields: Fields) -> AuditEvent:
         event.operation = operation_at(endpoint)
         event.model_name = model_at(endpoint)
         event.provider = provider_at(endpoint)
-    discard_known(fields, frozenset(_JSON_PATHS) if endpoint is not None else frozenset())
+    if endpoint is not None:
+        discard(fields, *_JSON_PATHS)
     event.user_id = _first(take_identifier, fields, "access_user", "remote_user")
     if event.user_id is not None:
         event.user_type = UserType.USER

@@ -25,7 +25,7 @@ from veilog_parsers.take import (
     discard,
     discard_known,
     identifier,
-    known,
+    ignored,
     open_json,
     peek,
     remainder,
@@ -56,12 +56,16 @@ _TOOL: Final = re.compile(r"\btool ([A-Za-z0-9_.:/-]{1,256})")
 _ANSWERS: Final = ("result", "response", "answer", "output", "message")
 """What authors of agents call their answer."""
 
-_ATTRIBUTES: Final = known(
-    "account.id actor.id aws.account.id aws.operation.name aws.request.id aws.resource.type resource.id session.id "
-    "cloud.platform cloud.provider cloud.region cloud.resource_id service.name toolsession.id"
+_ATTRIBUTES: Final = ignored(
+    """
+    account.id actor.id aws.account.id aws.operation.name aws.request.id aws.resource.type resource.id session.id
+    cloud.platform cloud.provider cloud.region cloud.resource_id service.name toolsession.id
+    """
 )
-_BOOKKEEPING: Final = known(
-    "observedTimeUnixNano service_name severityNumber severityText spanId span_id timeUnixNano event_timestamp"
+_BOOKKEEPING: Final = ignored(
+    """
+    observedTimeUnixNano service_name severityNumber:number severityText spanId span_id timeUnixNano event_timestamp
+    """
 )
 
 

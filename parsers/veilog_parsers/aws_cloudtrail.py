@@ -33,7 +33,7 @@ from veilog_parsers.take import (
     discard,
     discard_known,
     identifier,
-    known,
+    ignored,
     open_json,
     peek,
     take_count,
@@ -137,19 +137,21 @@ _ANSWERED: Final = (("completion",), ("output", "text"), ("outputs",), ("systemM
 _BODIES: Final = ("body", "payload")
 _ON_BEHALF: Final = ("userId", "runtimeUserId")
 """For whom the caller says to call; no one has checked it."""
-_BOOKKEEPING: Final = known(
+_BOOKKEEPING: Final = ignored(
     """
-    apiVersion eventCategory eventID eventType eventVersion managementEvent readOnly sessionCredentialFromConsole
-    sharedEventID
+    apiVersion eventCategory eventID eventType eventVersion managementEvent:flag readOnly:flag
+    sessionCredentialFromConsole:flag sharedEventID
     """
 )
 _INNER_BOOKKEEPING: Final = {
-    "requestParameters": known(
-        "accept agentAliasId chatMode clientToken contentType enableTrace endSession parentMessageId"
+    "requestParameters": ignored(
+        """
+    accept agentAliasId chatMode clientToken contentType enableTrace:flag endSession:flag parentMessageId
+    """
     ),
-    "responseElements": known("contentType systemMessageId userMessageId"),
-    "tlsDetails": known("cipherSuite tlsVersion"),
-    "userIdentity": known("accessKeyId inScopeOf onBehalfOf principalId sessionContext"),
+    "responseElements": ignored("contentType systemMessageId userMessageId"),
+    "tlsDetails": ignored("cipherSuite tlsVersion"),
+    "userIdentity": ignored("accessKeyId inScopeOf:plain onBehalfOf:plain principalId sessionContext:plain"),
 }
 """What of AI events says nothing more about who, what and how. Of other services' events all is kept."""
 

@@ -30,7 +30,7 @@ from veilog_parsers.take import (
     discard,
     discard_known,
     identifier,
-    known,
+    ignored,
     open_json,
     peek,
     take,
@@ -40,6 +40,7 @@ from veilog_parsers.take import (
     take_number,
     take_str,
     take_text,
+    withhold,
 )
 from veilog_parsers.times import take_time
 from veilog_parsers.wire.exchange import Exchange
@@ -92,8 +93,10 @@ _IDENTIFYING: Final = frozenset(
 )
 
 
-_BOOKKEEPING: Final = known(
-    "DeploymentVersion Level Tenant Type category event isRequestSuccess level operationVersion truncated"
+_BOOKKEEPING: Final = ignored(
+    """
+    DeploymentVersion Level Tenant Type category event isRequestSuccess:flag level operationVersion truncated:flag
+    """
 )
 """What of AI records says nothing more about who, what and how. Of other records all is kept."""
 
@@ -289,7 +292,7 @@ def _read_gateway(properties: Fields, event: AuditEvent) -> None:
         if type(headers) is dict:
             for name in [name for name in headers if name.lower() == "user-agent"]:
                 event.user_agent = event.user_agent or take_text(headers, name)
-        take(properties, key)
+        withhold(properties, key)
     for key in _BODIES:
         if properties.get(key) == "":
             del properties[key]
@@ -352,11 +355,11 @@ _SIDES: Final = (
 _HEADERS: Final = ("requestHeaders", "responseHeaders", "backendRequestHeaders", "backendResponseHeaders")
 """They carry credentials: the client's name is taken, the rest is dropped."""
 
-_GATEWAY_BOOKKEEPING: Final = known(
+_GATEWAY_BOOKKEEPING: Final = ignored(
     """
-    apiId apiRevision backendId backendMethod backendProtocol backendResponseCode backendTime backendUrl cache cacheTime
-    clientProtocol clientTime clientTlsVersion isRequestSuccess method operationId productId region requestSize
-    responseSize sourceSystem type
+    apiId apiRevision backendId backendMethod backendProtocol backendResponseCode:number backendTime:number
+    backendUrl cache:plain cacheTime:number clientProtocol clientTime:number clientTlsVersion isRequestSuccess:flag
+    method operationId productId region requestSize:number responseSize:number sourceSystem type
     """
 )
 _BODIES: Final = ("requestBody", "backendRequestBody", "responseBody", "backendResponseBody")
@@ -377,10 +380,7 @@ def _read_llm_row(row: Fields, event: AuditEvent) -> None:
         if type(messages) is str and messages:
             # The log cuts long messages, which leaves no JSON: the text is still text that went over the wire.
             take(row, key)
-            if key == "requestMessages":
-                read_request({"prompt": messages}, exchange)
-            else:
-                exchange.answer([SensitiveText(messages)])
+            read(messages, exchange)
         elif type(messages) in (list, dict):
             row[key] = messages
             read(

@@ -16,7 +16,7 @@ from typing import Any, Final
 from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome, Role, UserType
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.take import dicts, discard, discard_known, known, peek, take_identifier
+from veilog_parsers.take import dicts, discard, discard_known, ignored, peek, take_identifier, withhold
 from veilog_parsers.times import take_time
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.turns import Turn, answer_turn, take_role
@@ -24,9 +24,9 @@ from veilog_parsers.wire.turns import Turn, answer_turn, take_role
 _OPENAI: Final = Constant("openai")
 _OBJECT: Final = "compliance.workspace.conversation"
 _CONTENT: Final = ("value", "parts", "text")
-_MESSAGE_BOOKKEEPING: Final = known("created_at id object")
-_CONTENT_BOOKKEEPING: Final = known("annotations content_type type")
-_BOOKKEEPING: Final = known("created_at last_active_at object")
+_MESSAGE_BOOKKEEPING: Final = ignored("created_at id object")
+_CONTENT_BOOKKEEPING: Final = ignored("annotations:objects content_type type")
+_BOOKKEEPING: Final = ignored("created_at last_active_at object")
 
 
 def _is_conversation(fields: Fields) -> bool:
@@ -58,7 +58,7 @@ def _read_message(message: Fields, exchange: Exchange) -> None:
     else:
         turn.take(message, "content")
     for file in dicts(peek(message, "files", "data")):
-        discard(file, "download_url", "url")
+        withhold(file, "download_url", "url")
         turn.take(file, "title")
         turn.take(file, "name")
     if role is Role.ASSISTANT:

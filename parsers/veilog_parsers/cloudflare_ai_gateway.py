@@ -18,17 +18,28 @@ from veilog_parsers.network import take_endpoint
 from veilog_parsers.outcomes import outcome_of_status
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.take import discard_known, known, open_json, peek, take, take_count, take_identifier, take_number
+from veilog_parsers.take import (
+    discard_known,
+    ignored,
+    known,
+    open_json,
+    peek,
+    take,
+    take_count,
+    take_identifier,
+    take_number,
+)
 from veilog_parsers.times import take_time
 from veilog_parsers.wire.read import open_body, read_exchange
 
 ENCRYPTED: Final = "encrypted"
 _BLOCKED_BY_DLP: Final = 424
 _ENVELOPE: Final = known("key iv data")
-_NOISE: Final = known(
+_NOISE: Final = ignored(
     """
-    Cached Cost RateLimited Step cached cost custom_cost model_type request_content_type request_head_complete
-    request_size request_type response_content_type response_head_complete response_size step
+    Cached:flag Cost:number RateLimited:flag Step cached:flag cost:number custom_cost model_type
+    request_content_type request_head_complete:flag request_size:number request_type response_content_type
+    response_head_complete:flag response_size:number step
     """
 )
 

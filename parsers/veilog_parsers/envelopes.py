@@ -23,8 +23,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-import orjson
-
+from veilog_parsers.decoding import decode, decode_one, keep_around, may_be_json
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import SensitiveText, Timestamp
 from veilog_parsers.otlp import open_document, open_internal
@@ -84,15 +83,15 @@ def _page(fields: Fields) -> list[Any] | None:
 
 def _decoded(body: Any) -> list[Any] | None:
     """The records in a body that may be base64. One that is no JSON is rejected, not passed on encoded."""
-    if type(body) is str and body.lstrip()[:1] not in ("{", "["):
+    if type(body) is str and not may_be_json(body):
         try:
             body = base64.b64decode(body, validate=True).decode()
         except ValueError:
             return [body]
-    if type(body) is str and body.lstrip()[:1] == "[":
+    if type(body) is str and may_be_json(body):
         try:
-            body = orjson.loads(body)
-        except orjson.JSONDecodeError:
+            body = records_in(body) or body
+        except RecordError:
             return [body]
     if type(body) is list:
         return join_rows(body)
@@ -137,10 +136,10 @@ def _columns(row: Fields) -> tuple[str, Fields]:
     """Where a row has its columns: under a key, as an object or JSON in a string, or, under no key, at the top."""
     for key in ("properties", "Properties"):
         value = row.get(key)
-        if type(value) is str and value[:1] == "{":
+        if type(value) is str and may_be_json(value):
             try:
-                value = orjson.loads(value)
-            except orjson.JSONDecodeError:
+                value = decode_one(value)
+            except RecordError:
                 continue
         if type(value) is dict:
             return key, value
@@ -156,18 +155,18 @@ def _number(columns: Fields) -> int:
 
 def _one_record(rows: list[Fields]) -> Fields:
     """The first row with the columns of all. Pieces of a text are joined in order, counts are the first that count."""
-    rows = sorted(rows, key=lambda row: _number(_columns(row)[1]))
+    opened = sorted(((row, *_columns(row)) for row in rows), key=lambda found: _number(found[2]))
     joined: Fields = {}
     pieces: dict[str, list[Any]] = {}
-    for row in rows:
-        for key, value in _columns(row)[1].items():
+    for _, _, columns in opened:
+        for key, value in columns.items():
             if key in _TEXT_COLUMNS:
                 pieces.setdefault(key, []).append(value)
             else:
                 joined[key] = joined.get(key) or value
     joined |= {key: _text_of(found) for key, found in pieces.items()}
-    holder = _columns(rows[0])[0]
-    return rows[0] | {holder: joined} if holder else joined
+    first, holder, _ = opened[0]
+    return first | {holder: joined} if holder else joined
 
 
 def _text_of(pieces: list[Any]) -> Any:
@@ -178,8 +177,8 @@ def _text_of(pieces: list[Any]) -> Any:
     if not all(type(piece) is str for piece in pieces):
         return [item for piece in pieces for item in (piece if type(piece) is list else [piece])]
     try:
-        lists = [orjson.loads(piece) for piece in pieces]
-    except orjson.JSONDecodeError:
+        lists = [decode_one(piece) for piece in pieces]
+    except RecordError:
         return "".join(pieces)
     return [item for piece in lists for item in (piece if type(piece) is list else [piece])]
 
@@ -244,6 +243,8 @@ _CRI: Final = re.compile(
 )
 _TIMES: Final = ("time", "timestamp", "@timestamp", "ts", "date", "_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP")
 _MAX_NAME: Final = 253
+_SIGN_OF_JSON: Final = re.compile(r"[{\[\]}\"'\\]")
+"""A text without any of these is no JSON and no piece of it."""
 
 
 @dataclasses.dataclass(slots=True, frozen=True)
@@ -262,8 +263,12 @@ class Around:
 NOTHING: Final = Around()
 
 
-def unwrap(fields: Fields, key: str, around: Around) -> tuple[Fields, Around] | None:
-    """The object under one of ``WRAPPERS``, or in a string there, and what is known around it; or None."""
+def unwrap(fields: Fields, key: str, around: Around) -> tuple[list[Any], Around] | None:
+    """The objects under one of ``WRAPPERS``, or in a string there, and what is known around them; or None.
+
+    Raises:
+        RecordError: a string there looks like JSON, or like a piece of it, and cannot be read.
+    """
     value, time = fields.get(key), None
     if type(value) is list and key == "MESSAGE":
         value = _journal_text(value)
@@ -271,16 +276,34 @@ def unwrap(fields: Fields, key: str, around: Around) -> tuple[Fields, Around] | 
         line = _CRI.match(value)
         if line is not None:
             time, value = parse_time(line[1]), value[line.end() :]
-        if value.lstrip()[:1] != "{":
-            return None
-        try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError:
-            return None
-    if type(value) is not dict:
+        records = records_in(value)
+    else:
+        records = [value] if type(value) is dict else []
+    if not records:
         return None
     time = time or next((found for name in _TIMES if name in fields and (found := _time(fields[name]))), None)
-    return value, Around(time or around.time, _resource(fields) or around.resource)
+    return records, Around(time or around.time, _resource(fields) or around.resource)
+
+
+def records_in(text: str) -> list[Any]:
+    """The records in a text, with what stands around them in the first; none if it is no JSON.
+
+    Raises:
+        RecordError: it looks like JSON, or like a piece of it, and cannot be read.
+    """
+    if _SIGN_OF_JSON.search(text) is None:
+        return []
+    decoded = decode(text)
+    records: list[Any] = []
+    for document in decoded.documents:
+        if type(document) is list:
+            records += document
+        elif type(document) is dict:
+            records.append(document)
+    first = next((record for record in records if type(record) is dict), None)
+    if first is not None:
+        keep_around(first, decoded)
+    return records
 
 
 def _journal_text(value: list[Any]) -> str | None:
@@ -371,19 +394,17 @@ def _part(line: Fields, key: str, cut_by_docker: bool) -> tuple[str, bool]:
     return text, cut_by_docker and "stream" in line and key == "log" and not text.endswith("\n")
 
 
-def decode_inner(value: Any) -> Fields:
-    """A record from inside an envelope: an object, or a string that holds one.
+def decode_inner(value: Any) -> list[Any]:
+    """The records that an item of an envelope is: an object, or a string that holds one or more.
 
     Raises:
         RecordError: it is neither.
     """
     if type(value) is str:
-        try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError as error:
-            raise RecordError(
-                ErrorType.MALFORMED_JSON, f"record of {len(error.doc)} characters in an envelope"
-            ) from None
+        records = records_in(value)
+        if not records:
+            raise RecordError(ErrorType.MALFORMED_JSON, f"record of {len(value)} characters in an envelope")
+        return records
     if type(value) is not dict:
         raise RecordError(ErrorType.NOT_AN_OBJECT, "record in an envelope")
-    return value
+    return [value]

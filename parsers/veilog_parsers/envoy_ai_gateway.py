@@ -16,19 +16,29 @@ from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.outcomes import outcome_of_status
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.take import discard_known, known, take_count, take_identifier, take_number, take_str, take_text
+from veilog_parsers.take import (
+    discard_known,
+    ignored,
+    known,
+    take_count,
+    take_identifier,
+    take_number,
+    take_str,
+    take_text,
+)
 from veilog_parsers.times import take_time
 
 _ENVOYS: Final = known(
     "response_code downstream_remote_address upstream_host upstream_cluster x-envoy-origin-path response_flags"
 )
-_NOISE: Final = known(
+_NOISE: Final = ignored(
     """
-    :authority authority bytes_received bytes_sent connection_termination_details downstream_local_address
-    genai_model_name_override jsonrpc.request.id mcp.protocol.version method protocol requested_server_name
-    response_code_details response_flags route_name upstream_cluster upstream_host upstream_local_address
-    upstream_transport_failure_reason x-envoy-upstream-service-time
-    gen_ai.usage.cached_input_tokens gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_creation.input_tokens
+    :authority authority bytes_received:number bytes_sent:number connection_termination_details
+    downstream_local_address genai_model_name_override jsonrpc.request.id mcp.protocol.version method protocol
+    requested_server_name response_code_details response_flags route_name upstream_cluster upstream_host
+    upstream_local_address upstream_transport_failure_reason x-envoy-upstream-service-time:number
+    gen_ai.usage.cached_input_tokens:number gen_ai.usage.cache_read.input_tokens:number
+    gen_ai.usage.cache_creation.input_tokens:number
     """
 )
 _OPERATIONS: Final = {str(operation): operation for operation in Operation}

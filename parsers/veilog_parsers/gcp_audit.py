@@ -24,8 +24,9 @@ from veilog_parsers.take import (
     discard,
     discard_known,
     identifier,
-    known,
+    ignored,
     peek,
+    take,
     take_identifier,
     take_int,
     take_str,
@@ -108,12 +109,14 @@ _LOCATION: Final = re.compile(r"/locations/([^/\s]{1,64})")
 _MODEL: Final = re.compile(r"(?:^|/)(?:models|tunedModels|endpoints)/([^/:\s]{1,256})")
 _ANONYMOUS: Final = frozenset(("allUsers", "anonymous", "system:anonymous"))
 
-_BOOKKEEPING: Final = known("insertid logName receiveTimestamp receivetimestamp severity")
-_PAYLOAD_BOOKKEEPING: Final = known(
-    "@type at_sign_type authorizationInfo numResponseItems resourceLocation serviceName"
+_BOOKKEEPING: Final = ignored("insertid logName receiveTimestamp receivetimestamp severity")
+_PAYLOAD_BOOKKEEPING: Final = ignored(
+    """
+    @type at_sign_type authorizationInfo:objects numResponseItems:number resourceLocation:plain serviceName
+    """
 )
-_METADATA_BOOKKEEPING: Final = known("destinationAttributes requestAttributes")
-_BODY_BOOKKEEPING: Final = known("@type endpoint model name parent")
+_METADATA_BOOKKEEPING: Final = ignored("destinationAttributes:plain requestAttributes:plain")
+_BODY_BOOKKEEPING: Final = ignored("@type endpoint model name parent")
 """What of AI entries says nothing more about who, what and how. Of other services' entries all is kept."""
 
 
@@ -153,7 +156,7 @@ def _read_who(payload: Fields, event: AuditEvent) -> None:
     if event.user_id is None:
         event.user_id = take_identifier(payload, "authenticationInfo", "principalSubject")
     elif type(subject) is str and subject.partition(":")[2] == email:
-        discard(payload, ("authenticationInfo", "principalSubject"))
+        take(payload, "authenticationInfo", "principalSubject")
     if event.user_id is not None:
         event.user_type = _user_type(str(email or ""), str(subject or ""))
     event.client_ip = take_address(payload, "requestMetadata", "callerIp") or take_address(
@@ -218,9 +221,8 @@ def _read_bodies(payload: Fields, event: AuditEvent) -> None:
     for body, read in ((request, gemini.read_request), (response, gemini.read_response)):
         if type(body) is dict:
             discard(body, ("setup", "model"))
-            for key in _BODY_BOOKKEEPING & body.keys():
-                # The same keys hold, in calls that create or change something, the whole of it.
-                take_str(body, key)
+            # The same keys hold, in calls that create or change something, the whole of it.
+            discard_known(body, _BODY_BOOKKEEPING)
             if event.kind is Kind.AI_ACCESS and body:
                 read(body, exchange)
     exchange.operation = event.operation

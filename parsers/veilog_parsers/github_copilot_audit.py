@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome, Role, SensitiveText, UserType
+from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome, SensitiveText, UserType
 from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.take import discard, discard_known, known, take, take_identifier, take_text
+from veilog_parsers.take import discard, discard_known, ignored, take, take_identifier, take_text
 from veilog_parsers.times import take_time
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.read import open_body, read_request, read_response
@@ -25,7 +25,7 @@ from veilog_parsers.wire.read import open_body, read_request, read_response
 _PROVIDER: Final = Constant("github.copilot")
 _ACTION: Final = "copilot."
 
-_BOOKKEEPING: Final = known("actor_is_bot hashed_token operation_type token_id version")
+_BOOKKEEPING: Final = ignored("actor_is_bot:flag hashed_token:secret operation_type token_id version")
 
 
 def _is_action(fields: Fields) -> bool:
@@ -50,13 +50,7 @@ def _read_usage(fields: Fields, event: AuditEvent) -> None:
     asked = fields.get("type") == "request"
     exchange = Exchange()
     body = open_body(fields, "body")
-    if type(body) is str:
-        text = take_text(fields, "body")
-        if asked:
-            exchange.ask(Role.USER, [text] if text else [])
-        else:
-            exchange.answer([text] if text else [])
-    elif asked:
+    if asked:
         read_request(body, exchange)
     else:
         event.outcome_status = Outcome.SUCCESS

@@ -23,6 +23,7 @@ from veilog_parsers.source import Source, Stability
 from veilog_parsers.take import (
     discard,
     discard_known,
+    ignored,
     known,
     peek,
     take_count,
@@ -35,11 +36,16 @@ from veilog_parsers.wire.read import open_body, read_exchange
 
 _SECTION_KEYS: Final = known("cache meta payload usage")
 _PROXIES: Final = ("proxy", "ai-proxy", "ai-proxy-advanced")
-_NOISE: Final = known("latencies route service source tries upstream_status upstream_uri workspace")
-_META_NOISE: Final = known("plugin_id request_mode")
-_USAGE_NOISE: Final = known("cost time_per_token time_to_first_token")
-_REQUEST_NOISE: Final = known("headers id method querystring size tls")
-_RESPONSE_NOISE: Final = known("headers size")
+_NOISE: Final = ignored(
+    """
+    latencies:plain route:plain service:plain source:blob tries:plain upstream_status:number upstream_uri
+    workspace:plain
+    """
+)
+_META_NOISE: Final = ignored("plugin_id request_mode")
+_USAGE_NOISE: Final = ignored("cost:number time_per_token:number time_to_first_token:number")
+_REQUEST_NOISE: Final = ignored("headers:secret id method querystring:secret size tls:plain")
+_RESPONSE_NOISE: Final = ignored("headers:secret size")
 
 
 def _has_ai(fields: Fields) -> bool:

@@ -18,7 +18,7 @@ from typing import Final
 
 from veilog_parsers.event import AuditEvent
 from veilog_parsers.record import Fields
-from veilog_parsers.take import discard_known, known
+from veilog_parsers.take import discard_known, ignored, withhold
 from veilog_parsers.times import take_time
 
 LINE_KEYS: Final = ("log", "message", "MESSAGE")
@@ -26,9 +26,10 @@ HEAD_CHARS: Final = 512
 """How far into a line its kind must show: behind prefixes of docker, compose, Kubernetes and terminals."""
 
 _COLOR: Final = re.compile(r"\x1b\[[0-9;]{0,16}m")
-_SHIPPERS: Final = known(
+_SHIPPERS: Final = ignored(
     """
-    _p component color_message container_id container_name docker filename kubernetes level logger logtag source stream
+    _p component color_message container_id container_name docker:plain filename kubernetes:plain level logger
+    logtag source:blob stream
     """
 )
 
@@ -86,6 +87,11 @@ def open_line(fields: Fields, *patterns: re.Pattern[str]) -> bool:
             for name, value in match.groupdict().items():
                 if value is not None:
                     fields.setdefault(name, value)
+            for name, rest in (("text_before", line[: match.start()]), ("text_after", line[match.end() :])):
+                if rest and name not in fields:
+                    # Nothing of what a source prints there is for an audit trail, but that it is there.
+                    fields[name] = rest
+                    withhold(fields, name)
             return True
     return False
 

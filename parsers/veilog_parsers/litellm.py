@@ -18,7 +18,6 @@ from typing import Any, Final
 from veilog_parsers.event import AuditEvent, Constant, Kind, Message, Operation, Outcome, SensitiveText, Text, UserType
 from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.outcomes import outcome_of_error
-from veilog_parsers.python_repr import decoded
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.take import (
@@ -30,9 +29,11 @@ from veilog_parsers.take import (
     take_number,
     take_str,
     take_text,
+    withhold,
 )
 from veilog_parsers.times import parse_time, take_time
-from veilog_parsers.wire.read import open_body, read_exchange
+from veilog_parsers.wire.read import decode, open_body, read_exchange
+from veilog_parsers.wire.rest import drop_repeated
 
 _REDACTED: Final = "redacted-by-litellm"
 _MASTER_KEY_OWNER: Final = "default_user_id"
@@ -66,11 +67,11 @@ _NOISE: Final = (
     *("model_map_information", "hidden_params", "cost_breakdown", "response_cost", "saved_cache_cost", "cache_key"),
     *("cache_hit", "autorouter_savings", "autorouter_savings_estimate", "autorouter_baseline_observation"),
     *("endTime", "completionStartTime", "stream", "status_fields", "litellm_call_id", "model_group", "model_id"),
-    *("request_model_access_groups", "model_parameters", "session_id", "error_str", "guardrail_information"),
+    *("request_model_access_groups", "model_parameters", "session_id", "guardrail_information"),
 )
-"""Costs, timings and settings. ``error_str`` says again what ``error_information`` says."""
+"""Costs, timings and settings."""
 _METADATA_NOISE: Final = (
-    *("requester_metadata", "requester_custom_headers", "usage_object", "user_api_key_hash", "user_api_key_spend"),
+    *("usage_object", "user_api_key_hash", "user_api_key_spend"),
     *("user_api_key_max_budget", "user_api_key_user_spend", "user_api_key_user_max_budget"),
     *("user_api_key_team_spend", "user_api_key_team_max_budget", "used_client_oauth_token"),
 )
@@ -91,8 +92,16 @@ def parse(fields: Fields) -> AuditEvent:
     _read_what(fields, event)
     _read_how(fields, event)
     _read_texts(fields, event)
+    _drop_same_error(fields)
     discard(fields, *_NOISE)
     return event
+
+
+def _drop_same_error(fields: Fields) -> None:
+    """``error_str`` says again what ``error_information`` says."""
+    information = fields.get("error_information")
+    if type(information) is dict:
+        drop_repeated(fields, (text for text in information.values() if type(text) is str), "error_str")
 
 
 def _read_who(fields: Fields, event: AuditEvent) -> None:
@@ -121,6 +130,7 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
     route = take_endpoint(metadata, "user_api_key_request_route")
     event.endpoint = SensitiveText(route) if route else None
     discard(metadata, *_METADATA_NOISE)
+    withhold(metadata, "requester_metadata", "requester_custom_headers")
 
 
 def _read_what(fields: Fields, event: AuditEvent) -> None:
@@ -166,13 +176,14 @@ def _read_how(fields: Fields, event: AuditEvent) -> None:
         if event.outcome_status is Outcome.FAILURE and event.error_code is not None:
             name = f"{error_class.reveal() if error_class else ''} {code.reveal() if code else ''}"
             event.outcome_status = outcome_of_error(name)
-        discard(information, "traceback", "llm_provider")
+        discard(information, "llm_provider")
+        withhold(information, "traceback")
         discard(information, *[key for key, value in information.items() if value == ""])
 
 
 def _read_texts(fields: Fields, event: AuditEvent) -> None:
     request: Any = {"messages": _open(fields, "messages")}
-    response = _open(fields, "response")
+    response = open_body(fields, "response")
     if type(request["messages"]) is str:
         request = {"prompt": request["messages"]}
     exchange = read_exchange(request, response)
@@ -190,9 +201,9 @@ def _read_texts(fields: Fields, event: AuditEvent) -> None:
 
 def _open(fields: Fields, key: str) -> Any:
     """Decode what is under a key in place, from JSON or from what Python prints of it."""
-    body = open_body(fields, key)
-    if type(body) is str and (printed := decoded(body)) is not None:
-        body = fields[key] = printed
+    body = decode(fields.get(key))
+    if key in fields:
+        fields[key] = body
     return body
 
 

@@ -24,7 +24,7 @@ from veilog_parsers.take import (
     dicts,
     discard,
     discard_known,
-    known,
+    ignored,
     open_json,
     peek,
     take_identifier,
@@ -56,7 +56,7 @@ _RESULTS: Final = {
 }
 _MAPPED: Final = ("::ffff:", "ffff:")
 
-_BOOKKEEPING: Final = known("CopilotLogVersion RecordType Version Workload")
+_BOOKKEEPING: Final = ignored("CopilotLogVersion RecordType Version Workload")
 
 
 _LISTENERS: Final = frozenset(

@@ -33,6 +33,7 @@ from veilog_parsers.take import (
     dicts,
     discard,
     discard_known,
+    ignored,
     known,
     peek,
     take,
@@ -79,17 +80,29 @@ _RESULTS: Final = {
     "isError": "tools/call",
 }
 """What an answer's keys tell of its question, most telling first."""
-_LISTS: Final = known("prompts resources resourceTemplates roots tools capabilities instructions")
+_LISTS: Final = ignored(
+    """
+    prompts:objects resources:objects resourceTemplates:objects roots:objects tools:objects capabilities:plain
+    instructions
+    """
+)
 _ANSWERS: Final = _LISTS | _RESULTS.keys() | known("protocolVersion resultType supportedVersions")
 
-_BOOKKEEPING: Final = known(
-    "_meta cacheScope hasMore nextCursor progressToken protocolVersion resultType supportedVersions total ttlMs"
+_BOOKKEEPING: Final = ignored(
+    """
+    _meta:plain cacheScope hasMore:flag nextCursor progressToken protocolVersion resultType supportedVersions:list
+    total:number ttlMs:number
+    """
 )
-_SAMPLING: Final = known(
-    "includeContext maxTokens metadata modelPreferences stopSequences temperature toolChoice tools"
+_SAMPLING: Final = ignored(
+    """
+    includeContext maxTokens:number metadata:plain modelPreferences:plain stopSequences:list temperature:number
+    toolChoice:objects tools:objects
+    """
 )
-_BLOCKS: Final = known("annotations blob data icons mimeType name size title")
-_ENVELOPE: Final = known("direction headers level logger request_headers response_headers")
+_ELICITATION: Final = ignored("mode requestedSchema:objects")
+_BLOCKS: Final = ignored("annotations:objects blob:blob data:blob icons:blob mimeType name size title")
+_ENVELOPE: Final = ignored("direction headers:secret level logger request_headers:secret response_headers:secret")
 
 _TIME: Final = ("time", "timestamp", "ts", "@timestamp")
 _SESSION: Final = ("session_id", "sessionId", "session", "mcp_session_id", "mcp-session-id")
@@ -243,7 +256,7 @@ def _read_params(params: Fields, method: str, event: AuditEvent, exchange: Excha
         discard(params, "ref", "context")
     elif method == "elicitation/create":
         _ask(params, "message", exchange)
-        discard(params, "mode", "requestedSchema")
+        discard_known(params, _ELICITATION)
     elif method == "initialize":
         discard(params, "capabilities", "clientInfo")
     discard_known(params, _BOOKKEEPING)

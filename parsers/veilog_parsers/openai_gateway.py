@@ -22,7 +22,9 @@ from veilog_parsers.record import Fields
 from veilog_parsers.shapes import Shapes
 from veilog_parsers.source import KeyedTest, Source, Stability, Test
 from veilog_parsers.take import (
+    discard,
     discard_known,
+    ignored,
     known,
     peek,
     take,
@@ -30,6 +32,7 @@ from veilog_parsers.take import (
     take_identifier,
     take_number,
     take_text,
+    withhold,
 )
 from veilog_parsers.times import take_time
 from veilog_parsers.wire.read import open_body, read_exchange
@@ -130,8 +133,13 @@ def _present(keys: frozenset[str]) -> _Names:
 
 _NAMES: Final = Shapes((path[0] for paths in _USUAL for path in paths), _present)
 
-_CREDENTIALS: Final = known("authorization Authorization api_key apiKey api-key x-api-key cookie cookies access_token")
-_NOT_WANTED: Final = _CREDENTIALS | known("stream streaming")
+_CREDENTIALS: Final = ignored(
+    """
+    authorization:secret Authorization:secret api_key:secret apiKey:secret api-key:secret x-api-key:secret
+    cookie:secret cookies:secret access_token:secret
+    """
+)
+_NOT_WANTED: Final = _CREDENTIALS | ignored("stream:flag streaming:flag")
 
 _STATUS_WORDS: Final = {
     "success": Outcome.SUCCESS,
@@ -144,6 +152,10 @@ _STATUS_WORDS: Final = {
 
 _MAX_DURATION: Final = 1e12
 
+_REQUEST_LINE: Final = re.compile(
+    r"(?:[A-Z]{3,7} )?[a-z]{0,5}:?/\S{0,2000}(?: HTTP/[0-9.]{1,3})?|[A-Z]{3,7}|[1-5][0-9]{2}(?: [A-Za-z ]{0,32})?"
+)
+"""What is under the name of a body and is none: a request line, a URL, a method, a status."""
 _BODY_STARTS: Final = ("{", "[", "data:", "event:")
 _PROMPT_KEYS: Final = known(
     "messages prompt input contents system instructions message chat_history texts inputs query"
@@ -156,15 +168,15 @@ _UNMISTAKABLE_KEYS: Final = known(
 
 
 def _text_has(text: str, *keys: str) -> bool:
-    return any(f'"{key}"' in text for key in keys)
+    """Whether a text names one of some keys, in JSON or in what Python prints."""
+    return any(f'"{key}"' in text for key in keys) or ("'" in text and any(f"'{key}'" in text for key in keys))
 
 
 def _asks_a_model(body: Any) -> bool:
     """Whether a request body is one to a model: it names the model and holds a prompt, or has turns with roles."""
     if type(body) is str:
-        return body.lstrip().startswith(_BODY_STARTS) and (
-            (_text_has(body, "model") and _text_has(body, *_PROMPT_KEYS))
-            or (_text_has(body, "role") and _text_has(body, "messages", "contents"))
+        return (_text_has(body, "model") and _text_has(body, *_PROMPT_KEYS)) or (
+            _text_has(body, "role") and _text_has(body, "messages", "contents")
         )
     if type(body) is not dict:
         return False
@@ -184,9 +196,7 @@ def _parameters(body: Fields) -> Any:
 def _is_a_models(body: Any) -> bool:
     """Whether a response body (or the first events of its stream) is a model's answer."""
     if type(body) is str:
-        return body.lstrip().startswith(_BODY_STARTS) and (
-            (_text_has(body, "model") and _text_has(body, *_ANSWER_KEYS)) or _text_has(body, *_UNMISTAKABLE_KEYS)
-        )
+        return (_text_has(body, "model") and _text_has(body, *_ANSWER_KEYS)) or _text_has(body, *_UNMISTAKABLE_KEYS)
     if type(body) is list:
         return any(_is_a_models(event) for event in body[:3] if type(event) is dict)
     if type(body) is not dict:
@@ -226,6 +236,7 @@ def _first(taker: Callable[..., T | None], fields: Fields, paths: tuple[Path, ..
 
 def _open_first(fields: Fields, paths: tuple[Path, ...]) -> Any:
     """The first body there is, decoded in place."""
+    texts = []
     for path in paths:
         body = peek(fields, *path)
         if type(body) is dict:
@@ -234,7 +245,10 @@ def _open_first(fields: Fields, paths: tuple[Path, ...]) -> Any:
             return open_body(fields, *path)
         if body == "":
             take(fields, *path)
-    return None
+        elif type(body) is str and not _REQUEST_LINE.fullmatch(body):
+            texts.append(path)
+    # A body that is nothing but text is better than none.
+    return open_body(fields, *texts[0]) if texts else None
 
 
 def _take_headers(fields: Fields, paths: tuple[Path, ...]) -> dict[str, Any]:
@@ -323,9 +337,11 @@ def parse(fields: Fields) -> AuditEvent:
     _read_how(fields, names, event)
     if headers:
         _read_headers(headers, event)
+        # What is left of them is to be seen by nobody: it may be a credential.
+        fields["headers"] = headers
+        withhold(fields, "headers")
     discard_known(fields, _NOT_WANTED)
-    for path in names.method:
-        take(fields, *path)
+    discard(fields, *names.method)
     read_exchange(request, response).apply(event)
     if event.user_id is not None:
         event.user_type = UserType.USER

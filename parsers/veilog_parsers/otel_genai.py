@@ -43,7 +43,7 @@ from veilog_parsers.take import (
     discard,
     discard_known,
     identifier,
-    known,
+    ignored,
     open_json,
     peek,
     take,
@@ -52,6 +52,7 @@ from veilog_parsers.take import (
     take_list,
     take_str,
     take_text,
+    withhold,
 )
 from veilog_parsers.times import take_time
 
@@ -97,24 +98,29 @@ _OPERATIONS: Final = {
 _CHUNKS: Final = ("gen_ai.content.completion.chunk", "First Token Stream Event")
 _STEPS: Final = frozenset((Operation.EXECUTE_TOOL, Operation.INVOKE_AGENT, Operation.RETRIEVAL))
 
-_SPAN_BOOKKEEPING: Final = known(
+_SPAN_BOOKKEEPING: Final = ignored(
     """
-    droppedAttributesCount droppedEventsCount droppedLinksCount endTimeUnixNano flags kind links name
-    observedTimeUnixNano parentSpanId resource schemaUrl scope startTimeUnixNano timeUnixNano traceState
+    droppedAttributesCount:number droppedEventsCount:number droppedLinksCount:number endTimeUnixNano flags:number
+    kind links:plain name observedTimeUnixNano parentSpanId resource:plain schemaUrl scope:plain startTimeUnixNano
+    timeUnixNano traceState
     """
 )
-_LOG_BOOKKEEPING: Final = known(
-    "droppedAttributesCount eventName flags observedTimeUnixNano severityNumber severityText timeUnixNano"
-)
-_SETTINGS: Final = known(
+_LOG_BOOKKEEPING: Final = ignored(
     """
-    aws.bedrock.guardrail.id error.type event.name gen_ai.completion gen_ai.headers gen_ai.is_streaming
+    droppedAttributesCount:number eventName flags:number observedTimeUnixNano severityNumber:number severityText
+    timeUnixNano
+    """
+)
+_SETTINGS: Final = ignored(
+    """
+    aws.bedrock.guardrail.id error.type event.name gen_ai.completion gen_ai.headers:secret gen_ai.is_streaming:flag
     gen_ai.openai.api_version gen_ai.openai.response.system_fingerprint gen_ai.openai.system_fingerprint
-    gen_ai.output.type gen_ai.prompt.prompt_filter_results gen_ai.prompt_caching gen_ai.token.type
-    gen_ai.tool.definitions gen_ai.tool.type gen_ai.usage.reasoning_tokens input.mime_type llm.headers
-    llm.invocation_parameters llm.is_streaming llm.prompt_template.variables llm.prompt_template.version
-    openai.request.service_tier openai.response.service_tier openai.response.system_fingerprint
-    openinference.span.kind output.mime_type server.port traceloop.entity.path traceloop.span.kind
+    gen_ai.output.type:schema gen_ai.prompt.prompt_filter_results:json gen_ai.prompt_caching:plain gen_ai.token.type
+    gen_ai.tool.definitions:json gen_ai.tool.type gen_ai.usage.reasoning_tokens:number input.mime_type
+    llm.headers:secret llm.invocation_parameters:json llm.is_streaming:flag llm.prompt_template.variables
+    llm.prompt_template.version openai.request.service_tier openai.response.service_tier
+    openai.response.system_fingerprint openinference.span.kind output.mime_type server.port:number
+    traceloop.entity.path traceloop.span.kind
     """
 )
 """Settings of calls, the model's tools (see ``wire.openai``), and headers, which may hold credentials."""
@@ -191,7 +197,7 @@ def parse(fields: Fields) -> AuditEvent:
     _read_resource(fields, event)
     for attributes in holders:
         discard_known(attributes, _SETTINGS)
-        discard_known(attributes, frozenset(key for key in attributes if key.startswith(_SETTINGS_BEGIN)))
+        discard(attributes, *[key for key in attributes if key.startswith(_SETTINGS_BEGIN)])
     for log in logs:
         discard_known(log, _LOG_BOOKKEEPING)
     discard_known(fields, _SPAN_BOOKKEEPING)
@@ -296,7 +302,7 @@ def _has_guardrail_found(attributes: Fields) -> bool:
             sensitive = filters.get("sensitive")
             kinds = [*filters.values(), *(sensitive.values() if type(sensitive) is dict else ())]
             found |= any(type(kind) is list and bool(kind) for kind in kinds)
-            take(filters, "words")
+            withhold(filters, "words")
     return found
 
 
@@ -309,9 +315,10 @@ def _read_outcome(fields: Fields, holders: list[Fields], event: AuditEvent) -> N
             attributes = happened["attributes"]
             error = take_identifier(attributes, "exception.type")
             errors += [error] if error else []
-            discard(attributes, "exception.stacktrace", "exception.escaped")
+            withhold(attributes, "exception.stacktrace")
+            discard(attributes, "exception.escaped")
             if type(message) is str and type(text := attributes.get("exception.message")) is str and text in message:
-                discard(attributes, "exception.message")
+                del attributes["exception.message"]
             discard(happened, "name", "timeUnixNano")
     code = take(fields, "status", "code")
     ended = "endTimeUnixNano" in fields and "status" not in fields

@@ -17,7 +17,7 @@ from typing import Any, Final
 from veilog_parsers.event import Message, Role, SensitiveText
 from veilog_parsers.otlp import event_name
 from veilog_parsers.record import Fields
-from veilog_parsers.take import dicts, discard, discard_known, known, open_json, take
+from veilog_parsers.take import dicts, discard, discard_known, ignored, known, open_json, take
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.read import decode, read_request, read_response
 from veilog_parsers.wire.turns import (
@@ -41,8 +41,9 @@ _EVENT_ROLES: Final = {
 }
 _SPOKEN: Final = {"user": Role.USER, "system": Role.SYSTEM, "assistant": Role.ASSISTANT}
 """Traceloop's older attributes name a role where others have ``content``."""
-_PART_BOOKKEEPING: Final = known("id modality mime_type uri file_id content_filter_results")
-_EVENT_BOOKKEEPING: Final = known("gen_ai.provider.name gen_ai.system id index")
+_BLOB: Final = ignored("content:blob data:blob")
+_PART_BOOKKEEPING: Final = ignored("id modality mime_type uri:blob file_id content_filter_results:plain")
+_EVENT_BOOKKEEPING: Final = ignored("gen_ai.provider.name gen_ai.system id index:number")
 _BODIES: Final = (
     ("input.value", "output.value"),
     ("traceloop.entity.input", "traceloop.entity.output"),
@@ -247,7 +248,7 @@ def _take_rest(message: Fields, turn: Turn) -> None:
 def _read_part(part: Fields, turn: Turn) -> None:
     kind = part.get("type")
     if kind == "blob":
-        discard(part, "content", "data")
+        discard_known(part, _BLOB)
     elif kind == "tool_call_response":
         turn.result(part, "response")
         turn.result(part, "result")

@@ -21,7 +21,7 @@ from veilog_parsers.network import take_endpoint
 from veilog_parsers.outcomes import outcome_of_status
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.take import dicts, discard, discard_known, known, peek, take_count, take_identifier, take_number
+from veilog_parsers.take import dicts, discard, discard_known, ignored, peek, take_count, take_identifier, take_number
 from veilog_parsers.times import take_time
 from veilog_parsers.wire.read import open_body, read_exchange
 
@@ -31,8 +31,10 @@ _REQUESTS: Final = (
     ("transformedRequest", "body"),
 )
 _RESPONSES: Final = (("originalResponse", "body"), ("response", "body"), ("response",))
-_ATTEMPT_NOISE: Final = known(
-    "cacheKey cacheMaxAge cacheMode cacheStatus hookSpanId lastUsedOptionIndex lastUsedOptionJsonPath"
+_ATTEMPT_NOISE: Final = ignored(
+    """
+    cacheKey cacheMaxAge:number cacheMode cacheStatus hookSpanId lastUsedOptionIndex:number lastUsedOptionJsonPath
+    """
 )
 _PARTS: Final = (
     *("finalUntransformedRequest", "originalResponse", "providerOptions", "requestParams", "response"),

@@ -1,23 +1,23 @@
 """What Python's ``repr`` wrote into a log: strings, and lists and objects of them.
 
 They are decoded here by hand, never evaluated. Lists and objects are rewritten as JSON, literal by literal, and a JSON
-decoder with its bounds reads that.
+decoder with its bounds reads that (``decoding``).
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))", re.DOTALL)
 _PLAIN_ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t"}
-_LITERAL: Final = re.compile(
-    r"'[^'\\]*+(?:\\.[^'\\]*+)*+'|\"[^\"\\]*+(?:\\.[^\"\\]*+)*+\"|\b(?:True|False|None)\b", re.DOTALL
-)
-_WORDS: Final = {"True": "true", "False": "false", "None": "null"}
-_BEGINNINGS: Final = re.compile(r"""\s*(?:\[\s*)?(?:\{\s*['"]|\[\s*\]|\{\s*\})""")
+_STRING: Final = r"'[^'\\]*+(?:\\.[^'\\]*+)*+(?:'|\\?\Z)|\"[^\"\\]*+(?:\\.[^\"\\]*+)*+(?:\"|\\?\Z)"
+"""A string, which the end of the text may cut off."""
+_LITERAL: Final = re.compile(rf"\b[ub](?={_STRING[0]}|\")|{_STRING}|\b(?:True|False|None|nan|inf)\b", re.DOTALL)
+_WORDS: Final = {"True": "true", "False": "false", "None": "null", "nan": "NaN", "inf": "Infinity", "u": "", "b": ""}
+_TOKEN: Final = re.compile(rf"{_STRING}|[][{{}}()]", re.DOTALL)
 
 
 def unquoted(literal: str) -> str:
@@ -28,14 +28,22 @@ def unquoted(literal: str) -> str:
     return _ESCAPE.sub(_character, text) if "\\" in text else text
 
 
-def decoded(text: str) -> Any:
-    """The object, or the list of objects, that a text is the ``repr`` of; None if it is of none."""
-    if not _BEGINNINGS.match(text):
-        return None
-    try:
-        return orjson.loads(_LITERAL.sub(_as_json, text))
-    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
-        return None
+def respelled(text: str) -> str:
+    """The ``repr`` of an object or a list in the spelling of JSON. What JSON has no word for stays, and is none."""
+    return _LITERAL.sub(_as_json, text)
+
+
+def end_of(text: str, start: int) -> int:
+    """Where the brackets that begin at ``start`` are closed again; -1 if they never are."""
+    depth = 0
+    for token in _TOKEN.finditer(text, start):
+        if token[0] in "[{(":
+            depth += 1
+        elif token[0] in "]})":
+            depth -= 1
+            if depth == 0:
+                return token.end()
+    return -1
 
 
 def _character(escape: re.Match[str]) -> str:
@@ -48,4 +56,5 @@ def _character(escape: re.Match[str]) -> str:
 
 
 def _as_json(literal: re.Match[str]) -> str:
-    return _WORDS.get(literal[0]) or orjson.dumps(unquoted(literal[0])).decode()
+    word = _WORDS.get(literal[0])
+    return orjson.dumps(unquoted(literal[0])).decode() if word is None else word

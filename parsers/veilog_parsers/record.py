@@ -14,7 +14,8 @@ class RawRecord:
     """One record as it arrived.
 
     Attributes:
-        value: the decoded record; any JSON value, since what arrives need not be an object.
+        value: the decoded record; any JSON value, since what arrives need not be an object. A text is one that has
+            JSON in it: the registry opens it.
         raw: the bytes it was decoded from. They key its ``event_id``, so that a redelivery has the same one.
         tag: the shipper's tag, or "".
         time: the shipper's time of the entry in RFC 3339, for records that carry none themselves.

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from veilog_parsers import (
@@ -55,6 +56,7 @@ from veilog_parsers.envelopes import (
     is_line,
     join_partial_lines,
     join_rows,
+    records_in,
     unwrap,
 )
 from veilog_parsers.errors import ErrorType, RecordError
@@ -195,6 +197,8 @@ class Registry:
 
     def _open(self, value: Any, depth: int, around: Around) -> Iterable[Opened]:
         """The records inside a decoded value, through at most ``MAX_DEPTH`` envelopes, and what these say of them."""
+        if type(value) is str and depth == 0 and (records := records_in(value)):
+            return self._open_all(records, 1, around)
         if type(value) is list and depth == 0 and self._is_batch(value):
             return self._open_batch(value, around)
         if type(value) is not dict:
@@ -206,33 +210,63 @@ class Registry:
                 if inside is not None:
                     return self._open_all(inside, depth + 1, around)
         source = _confirmed(shape, value)
-        if source is None and depth < MAX_DEPTH and (found := self._unwrap(value, depth, around)) is not None:
-            return self._open(*found)
+        if source is None and depth < MAX_DEPTH:
+            try:
+                found = self._unwrap(value, depth, around)
+            except RecordError as error:
+                return ((error, None, around),)
+            if found is not None:
+                return found
         return ((value, source, around),)
 
-    def _open_batch(self, values: list[Any], around: Around) -> Iterator[Opened]:
+    def _open_batch(self, values: list[Any], around: Around) -> Iterable[Opened]:
         document = as_one_document(values)
-        for item in [document] if document else join_rows(join_partial_lines(join_internal(values))):
-            yield from self._open(item, 1, around)
+        items = [document] if document else join_rows(join_partial_lines(join_internal(values)))
+        return self._open_all(items, 1, around)
 
     def _open_all(self, inside: list[Any], depth: int, around: Around) -> Iterator[Opened]:
         for item in inside:
             try:
-                yield from self._open(decode_inner(item), depth, around)
+                for record in decode_inner(item):
+                    yield from self._open(record, depth, around)
             except RecordError as error:
                 yield error, None, around
 
-    def _unwrap(self, value: Fields, depth: int, around: Around) -> tuple[Fields, int, Around] | None:
-        """The source's record that shippers wrapped, if there is one. Each text is decoded once."""
+    def _unwrap(self, value: Fields, depth: int, around: Around) -> Iterable[Opened] | None:
+        """The sources' records that shippers wrapped, if there are any. Each text is decoded once.
+
+        Raises:
+            RecordError: there are none, but a text that looks like JSON and cannot be read.
+        """
+        failure = None
         for key in WRAPPERS:
-            inside = unwrap(value, key, around) if key in value else None
-            if inside is None:
+            try:
+                inside = unwrap(value, key, around) if key in value else None
+                found = self._open_wrapped(*inside, depth + 1) if inside is not None else None
+            except RecordError as error:
+                failure = error
                 continue
-            if self._is_record(inside[0]):
-                return inside[0], depth + 1, inside[1]
-            if depth + 1 < MAX_DEPTH and (found := self._unwrap(inside[0], depth + 1, inside[1])) is not None:
+            if found is not None:
                 return found
+        if failure is not None:
+            raise failure
         return None
+
+    def _open_wrapped(self, records: list[Any], around: Around, depth: int) -> Iterable[Opened] | None:
+        if any(self._is_record(record) for record in records):
+            return self._open_all(records, depth, around)
+        if depth >= MAX_DEPTH:
+            return None
+        found = [self._unwrap(record, depth, around) if type(record) is dict else None for record in records]
+        if not any(opened is not None for opened in found):
+            return None
+        others: list[Opened] = [
+            (record if type(record) is dict else RecordError(ErrorType.NOT_AN_OBJECT, "record in a text"), None, around)
+            for record in records
+        ]
+        return chain.from_iterable(
+            [other] if opened is None else opened for opened, other in zip(found, others, strict=True)
+        )
 
     def _is_record(self, value: Any) -> bool:
         if type(value) is not dict:

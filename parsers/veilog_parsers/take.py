@@ -11,11 +11,24 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
-import orjson
-
+from veilog_parsers.decoding import decode_one, may_be_json
+from veilog_parsers.errors import RecordError
 from veilog_parsers.event import SensitiveText
+from veilog_parsers.prose import (
+    is_blob,
+    is_flag,
+    is_json,
+    is_list,
+    is_number,
+    is_numbers,
+    is_objects,
+    is_plain,
+    is_schema,
+    is_word,
+)
 from veilog_parsers.record import Fields
 
 MAX_IDENTIFIER_CHARS: Final = 512
@@ -50,20 +63,99 @@ def take(fields: Fields, *path: str) -> Any:
 
 
 def discard(fields: Fields, *paths: tuple[str, ...] | str) -> None:
-    """Drop what is known to carry nothing for an audit trail, so that it does not count as drift."""
+    """Drop what is known to carry nothing for an audit trail, so that it does not count as drift.
+
+    It is dropped for what it is: a value that could hold prose is left.
+    """
     for path in paths:
-        take(fields, *((path,) if isinstance(path, str) else path))
+        keys = (path,) if isinstance(path, str) else path
+        holder = _inside(fields, keys) if len(keys) > 1 else fields
+        if type(holder) is dict and keys[-1] in holder:
+            _drop(holder, keys[-1], is_plain)
 
 
 def known(names: str) -> frozenset[str]:
-    """The keys in a string of names, for ``discard_known``."""
+    """The keys in a string of names."""
     return frozenset(names.split())
 
 
-def discard_known(fields: Fields, keys: frozenset[str]) -> None:
-    """``discard`` for a long list of top-level keys, of which a record has a few."""
-    for key in keys.intersection(fields):
+Ignored = dict[str, Callable[[Any], bool]]
+"""Keys that a parser drops, each with the test of what their values have to be for that."""
+
+
+def _is_secret(value: Any) -> bool:
+    """Never asked for more than its identity: see ``_drop``."""
+    return is_plain(value)
+
+
+_KINDS: Final[Ignored] = {
+    "word": is_word,
+    "number": is_number,
+    "numbers": is_numbers,
+    "flag": is_flag,
+    "list": is_list,
+    "plain": is_plain,
+    "objects": is_objects,
+    "schema": is_schema,
+    "json": is_json,
+    "blob": is_blob,
+    "secret": _is_secret,
+}
+"""What a dropped value has to be. See ``prose`` for each.
+
+``word``: a scalar that holds no sentence; the kind of a name without one. ``number``, ``numbers`` (lists of them),
+``flag``. ``list``, ``plain``: a list, anything, in which nothing holds a sentence. ``objects``, ``schema``, ``json``:
+structures that hold prose by their nature (tool definitions, quotations), in their own type alone. ``blob``: what
+encodes no text. ``secret``: never left as it is; what could hold a sentence is replaced by how many characters it has.
+"""
+
+
+def ignored(declarations: str) -> Ignored:
+    """Keys to drop, each as ``name`` or ``name:kind``, for ``discard_known``. The kinds are those of ``_KINDS``."""
+    keys: Ignored = {}
+    for declaration in declarations.split():
+        name, colon, kind = declaration.rpartition(":")
+        if colon and kind in _KINDS:
+            keys[name] = _KINDS[kind]
+        else:
+            keys[declaration] = is_word
+    return keys
+
+
+def discard_known(fields: Fields, keys: Ignored) -> None:
+    """Drop those of a list of top-level keys whose values are what they are said to be; others are left."""
+    for key in [key for key in fields if key in keys]:
+        _drop(fields, key, keys[key])
+
+
+def withhold(fields: Fields, *keys: str) -> None:
+    """Take what is not to be seen by anybody out of a record: what could hold prose leaves its length behind."""
+    for key in keys:
+        if key in fields:
+            _drop(fields, key, _is_secret)
+
+
+def _drop(fields: Fields, key: str, may_go: Callable[[Any], bool]) -> None:
+    value = fields[key]
+    if may_go(value):
         del fields[key]
+    elif may_go is _is_secret:
+        fields[key] = _chars_in(value)
+
+
+def _chars_in(value: Any) -> int:
+    """How many characters the strings and keys of a value have together."""
+    chars, pending = 0, [value]
+    while pending:
+        item = pending.pop()
+        if type(item) is str:
+            chars += len(item)
+        elif type(item) is dict:
+            chars += sum(map(len, item))
+            pending += item.values()
+        elif type(item) is list:
+            pending += item
+    return chars
 
 
 def take_str(fields: Fields, *path: str) -> str | None:
@@ -179,11 +271,13 @@ def open_json(fields: Fields, *path: str) -> Any:
     """
     holder = _inside(fields, path) if len(path) > 1 else fields
     value = holder.get(path[-1]) if type(holder) is dict else None
-    if type(value) is str and value[:1] in "{[" and value:
+    if type(value) is str and may_be_json(value):
         try:
-            value = holder[path[-1]] = orjson.loads(value)
-        except orjson.JSONDecodeError:
+            decoded = decode_one(value)
+        except RecordError:
             return value
+        if type(decoded) in _CONTAINERS:
+            value = holder[path[-1]] = decoded
     return value
 
 

@@ -24,7 +24,7 @@ from veilog_parsers.lines import finish, line_of, markers, open_line
 from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.take import dicts, discard, discard_known, known, peek, take_identifier, take_text
+from veilog_parsers.take import dicts, discard, discard_known, ignored, peek, take_identifier, take_text
 from veilog_parsers.times import take_duration
 
 LINE: Final = re.compile(
@@ -51,8 +51,11 @@ _OPERATIONS: Final = {
 }
 _API_OPERATIONS: Final = {name: Constant(name) for name in _OPERATIONS}
 _SPAN: Final = re.compile(r"(?:^|[ :])(?:compat_generate|generate|generate_stream|chat_completions|completions)\{")
-_NOISE: Final = known(
-    "fields filename line_number span spans target threadId tgi_level tgi_parameters tgi_target tgi_http"
+_NOISE: Final = ignored(
+    """
+    fields:plain filename line_number:number span:plain spans:plain target threadId tgi_level tgi_parameters:secret
+    tgi_target tgi_http:secret
+    """
 )
 
 

@@ -5,13 +5,14 @@ The row of a model with an API of its own (Gemini, Claude, OpenAI's shape) has t
 are in snake case here; a stream is a list of its chunks. The row of an endpoint that somebody deployed has
 ``request_payload`` and ``response_payload`` instead: lists of JSON strings with ``instances`` and ``predictions``.
 
-Where both are there, the payloads say the same once more and are dropped, as is ``otel_log``. ``request_id`` is a
-number beyond 2^53. Nothing says who called (the audit log does); ``model_version`` is mostly ``default``.
+Where both are there, the payloads say the same once more, as does ``otel_log``: what only does so is dropped.
+``request_id`` is a number beyond 2^53. Nothing says who called (the audit log does); ``model_version`` is mostly ``default``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Final
 
 from veilog_parsers.event import AuditEvent, Cloud, Kind, Outcome, Role
@@ -21,22 +22,27 @@ from veilog_parsers.source import Source, Stability
 from veilog_parsers.take import (
     dicts,
     discard,
+    discard_known,
+    ignored,
     open_json,
     peek,
     remainder,
     take_identifier,
     take_number,
-    take_str,
-    take_text,
 )
 from veilog_parsers.times import take_time
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.read import decode, open_body, read_request, read_response
+from veilog_parsers.wire.rest import UNREAD, drop_repeated, texts_of
 from veilog_parsers.wire.turns import Turn, answer_turn, ask_content, take_dumped
 
 _ASKED: Final = ((Role.SYSTEM, "context"), (Role.USER, "prompt"), (Role.USER, "content"), (Role.USER, "text"))
 _ANSWERED: Final = ("content", "candidates", "text")
-_NO_TEXT: Final = ("embeddings", "bytesBase64Encoded", "safetyAttributes", "citationMetadata", "image")
+_NAMES: Final = ignored("model deployed_model_id")
+_VERSION: Final = ignored("model_version")
+_NO_TEXT: Final = ignored(
+    "embeddings:plain bytesBase64Encoded:blob safetyAttributes:plain citationMetadata:objects image:blob"
+)
 
 
 def _is_row(fields: Fields) -> bool:
@@ -57,8 +63,7 @@ def _read_where(fields: Fields, event: AuditEvent) -> None:
         discard(request, "endpoint")
     if event.model_name is None:
         event.model_name = take_identifier(fields, "deployed_model_id")
-    take_str(fields, "model")
-    take_str(fields, "deployed_model_id")
+    discard_known(fields, _NAMES)
 
 
 def _read_payload(fields: Fields, key: str, exchange: Exchange, read: Callable[[Fields, Exchange], None]) -> None:
@@ -93,7 +98,7 @@ def _read_instances(body: Fields, exchange: Exchange) -> None:
 def _read_predictions(body: Fields, exchange: Exchange) -> None:
     predictions = body.get("predictions")
     for prediction in dicts(predictions) if predictions else [body]:
-        discard(prediction, *_NO_TEXT)
+        discard_known(prediction, _NO_TEXT)
         turn = Turn()
         for key in _ANSWERED:
             turn.take(prediction, key)
@@ -106,23 +111,20 @@ def _read_predictions(body: Fields, exchange: Exchange) -> None:
 
 
 def _read_bodies(fields: Fields, exchange: Exchange) -> None:
-    """Read the full bodies, else the payloads. A full body that is no JSON was cut: it is still text."""
+    """Read the full bodies, and the payloads where these are no JSON."""
     request, response = fields.get("full_request"), open_body(fields, "full_response")
+    repeated = ["otel_log"]
     for full, key, read in (
         (request, "request_payload", _read_instances),
         (response, "response_payload", _read_predictions),
     ):
-        if type(full) is dict and full:
-            discard(fields, key, "otel_log")
+        if type(full) is dict and full and UNREAD not in full:
+            repeated.append(key)
         elif key in fields:
             _read_payload(fields, key, exchange, read)
     read_request(request, exchange)
     read_response(response, exchange)
-    cut_request, cut_response = take_text(fields, "full_request"), take_text(fields, "full_response")
-    if cut_request:
-        exchange.ask(Role.USER, [cut_request])
-    if cut_response:
-        exchange.answer([cut_response])
+    drop_repeated(fields, chain(texts_of(exchange.prompt), texts_of(exchange.response)), *repeated)
 
 
 def parse(fields: Fields) -> AuditEvent:
@@ -136,7 +138,7 @@ def parse(fields: Fields) -> AuditEvent:
     _read_where(fields, event)
     if fields.get("model_version") != "default":
         event.model_version = take_identifier(fields, "model_version")
-    take_str(fields, "model_version")
+    discard_known(fields, _VERSION)
     exchange = Exchange()
     _read_bodies(fields, exchange)
     if exchange.response or exchange.finish_reasons:

@@ -70,6 +70,7 @@ def test_the_image_runs_veilog_as_a_user_without_rights() -> None:
     assert the("ENTRYPOINT", final).arguments == ["veilog"]
     assert the("CMD", final).arguments == ["sidecar", "--config", "/etc/veilog/veilog.yaml"]
     assert "/opt/veilog/bin" in the("ENV", final).rest.split()[0]
+    assert the("ENV", stages()[0]).rest in the("ENV", final).rest.split(), "the cache that was warmed is the one used"
     words = [instruction.word for instruction in final]
     assert "HEALTHCHECK" not in words
     assert "RUN" not in words
@@ -122,6 +123,9 @@ class Build:
                 self.copy(sources, there)
             elif instruction.word == "RUN":
                 self.execute(instruction.arguments)
+            elif instruction.word == "ENV":
+                name, _, value = instruction.rest.partition("=")
+                self.environment[name] = str(self.inside(value))
             else:
                 assert instruction.word == "FROM", instruction.word
 

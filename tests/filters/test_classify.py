@@ -113,7 +113,7 @@ def test_a_pattern_that_runs_out_of_time_counts_as_a_match() -> None:
     ("when", "problem"),
     [
         ({}, "rules[0].when: a rule needs a condition"),
-        ({"patterns": ["("]}, "rules[0].when.patterns: a pattern does not compile"),
+        ({"patterns": ["("]}, "rules[0].when.patterns: the pattern does not compile: missing ) at character 2"),
         ({"keyword": ["x"]}, "rules[0].when.keyword: there is no such key. Fix: write keywords"),
     ],
 )

@@ -17,7 +17,7 @@ from veilog_filters.errors import ConfigError
 from veilog_filters.fingerprint import Fingerprinter, canonical, fingerprint, load_key, new_key, newest_user_turn
 from veilog_parsers.event import AuditEvent, Message, Role, SensitiveText
 
-KEY = b"k" * 32
+KEY = b"one of 32 bytes, not all alike!!"
 OURS = Fingerprinter(KEY, "k1")
 
 
@@ -118,7 +118,23 @@ def test_keys_come_from_environment_file_or_nowhere(monkeypatch: pytest.MonkeyPa
     assert encoded not in from_environment[1]
 
 
-@pytest.mark.parametrize("value", ["", "not base64!", base64.b64encode(b"x" * 31).decode()])
+WEAK = [
+    base64.b64encode(key).decode()
+    for key in (
+        bytes(32),
+        b"x" * 40,
+        bytes(range(64)),
+        bytes(range(255, 191, -1)),
+        bytes(range(0, 224, 7)),
+        b"0123456789abcdef" * 2,
+        b"abc" * 20,
+        b"aaaaaaaaaaaabbbbbbbbbbbccccccccc",
+        b"password" * 4,
+    )
+]
+
+
+@pytest.mark.parametrize("value", ["", "not base64!", base64.b64encode(b"x" * 31).decode(), *WEAK])
 def test_what_is_no_key_is_refused_without_being_shown(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_KEY", value)
     with pytest.raises(ConfigError) as raised:
@@ -127,5 +143,6 @@ def test_what_is_no_key_is_refused_without_being_shown(value: str, monkeypatch: 
 
 
 def test_new_keys_are_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOME_KEY", new_key())
-    assert len(load_key(HashKey(env="SOME_KEY"))[0]) == 32
+    for _ in range(1000):
+        monkeypatch.setenv("SOME_KEY", new_key())
+        assert len(load_key(HashKey(env="SOME_KEY"))[0]) == 32

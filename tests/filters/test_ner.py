@@ -527,10 +527,10 @@ def test_explain_says_what_the_model_did(veilog: Run, tmp_path: Path) -> None:
     ("section", "line", "problem"),
     [
         ("fields: [prompt, names]", 6, "names"),
-        ("fields: []", 6, "at least 1"),
+        ("fields: []", 6, "a list of 1 or more"),
         ("min_chars: 50\n    max_chars: 40", 7, "no text is that long"),
         ("chunk_chars: 400\n    overlap_chars: 101", 7, "overlap too far"),
-        ("budget_secs: 0", 6, "greater than 0"),
+        ("budget_secs: 0", 6, "a number above 0, up to 600"),
         ("budget: 5", 6, "budget"),
         ("recycle_after_words: 10", 6, "1000"),
     ],
@@ -550,9 +550,12 @@ def test_a_wrong_policy_is_an_error_with_its_place(section: str, line: int, prob
 @pytest.mark.parametrize(
     ("section", "problem"),
     [
-        ({"ner": {"models": [{"model_name": "no_such_model"}]}}, "no_such_model is not installed"),
-        ({"entities": ["CREDIT_CARD"], "ner": {"models": MODELS}}, "for nothing"),
-        ({"entities": ["NOBODY"], "ner": {"models": MODELS}}, "NOBODY"),
+        (
+            {"ner": {"models": [{"model_name": "no_such_model"}]}},
+            r"detect\.ner\.models\[0\]\.model_name: this spaCy model is not installed",
+        ),
+        ({"entities": ["CREDIT_CARD"], "ner": {"models": MODELS}}, "the model finds none of detect.entities"),
+        ({"entities": ["ES_NIE"], "ner": {"models": MODELS}}, r"detect\.entities\[0\]: no recognizer that is on"),
     ],
 )
 def test_what_shows_only_when_it_is_built(section: dict[str, Any], problem: str) -> None:

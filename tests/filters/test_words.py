@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from texts import generated, sample_texts
 from veilog_filters.config import Detect
 from veilog_filters.detect.context import ContextRule, ContextWords
-from veilog_filters.detect.presidio import break_punctuation
+from veilog_filters.detect.deadline import Deadline
+from veilog_filters.detect.presidio import readable
 from veilog_filters.detect.verify import Verifier
 from veilog_filters.detect.words import Words
 
@@ -28,14 +29,14 @@ def check(text: str) -> None:
     """Words around every place of the text where a match could start."""
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         return  # spaCy takes no lone surrogates
-    text = break_punctuation(text)
-    words = Words(rule().tokenizer, text)
+    text = readable(text)
+    words = Words(rule().tokenizer, text, Deadline(60))
     _, ends, _ = rule().tokenizer.whole(text)
     for position in range(0, len(text), max(1, len(text) // 23)):
         if position >= (ends or [0])[-1]:
             continue
         for before, behind in ((6, 1), (3, 400)):
-            assert words.near(position, before, behind) == words._near_in_whole(position, before, behind), ascii(text)
+            assert words.near(position, before, behind) == words._whole.near(position, before, behind), ascii(text)
 
 
 CONTEXTS = [ContextWords(words) for words in (["card", "passport"], ["number"], ["the", "call", "name"], ["a", "12"])]
@@ -45,14 +46,14 @@ def check_glance(text: str) -> int:
     """What is seen at a glance is what tokens tell. Returns how often a glance was enough."""
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         return 0
-    words, lowered, seen = Words(rule().tokenizer, break_punctuation(text)), text.lower(), 0
+    words, lowered, seen = Words(rule().tokenizer, readable(text), Deadline(60)), text.lower(), 0
     for position in range(0, len(text), max(1, len(text) // 37)):
         try:
             near = words.near(position, 6, 1)
         except ValueError:
             continue
         for context in CONTEXTS:
-            glance = rule()._glance(text, lowered, position, context)
+            glance = rule()._glance(text, lowered, position, context, {})
             if glance is not None:
                 seen += 1
                 assert glance == any(word in keyword for word in context.words for keyword in near), ascii(text)

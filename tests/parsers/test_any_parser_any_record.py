@@ -103,7 +103,11 @@ def records(seed: int) -> Iterator[bytes]:
 
 
 def pipeline_for(source: str, **sections: Any) -> Pipeline:
-    sections = {"policy": {"content": "redacted", "unmapped": "redact"}, "source": source or "auto", **sections}
+    sections = {
+        "policy": {"content": "redacted", "unmapped": "redact", "unrecognized": "redact"},
+        "source": source or "auto",
+        **sections,
+    }
     return Pipeline(config_with(**sections), detector=canaries)
 
 

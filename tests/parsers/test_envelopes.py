@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from veilog_parsers.errors import ErrorType
 from veilog_parsers.event import AuditEvent, Text
 from veilog_parsers.record import RawRecord
-from veilog_parsers.registry import Registry
+from veilog_parsers.registry import Registry, Rejected
 
 REGISTRY = Registry()
 CALL = {"model": "m", "request": {"messages": [{"role": "user", "content": "hi"}]}, "response": {"choices": []}}
@@ -70,7 +71,6 @@ def test_what_the_record_says_itself_goes_first() -> None:
     "value",
     [
         {"log": "plain", "stream": "stdout", "time": TIME, "kubernetes": POD},
-        {"log": f"{TIME} stdout P {LINE[:30]}"},
         {"MESSAGE": [1, 2, 300]},
         {"MESSAGE": ["a", None]},
         {"MESSAGE": None},
@@ -80,6 +80,12 @@ def test_what_holds_no_record_is_kept_whole(value: Any) -> None:
     (event,) = parse(json.loads(json.dumps(value)))
     assert event.source == "other"
     assert event.unmapped.reveal() == value  # type: ignore[union-attr]
+
+
+def test_a_part_of_a_record_is_rejected() -> None:
+    (rejected,) = REGISTRY.parse(RawRecord({"log": f"{TIME} stdout P {LINE[:30]}"}, b""))
+    assert isinstance(rejected, Rejected)
+    assert rejected.error_type is ErrorType.MALFORMED_JSON
 
 
 def cut(**about: Any) -> list[dict[str, Any]]:
@@ -113,10 +119,12 @@ def test_parts_of_two_containers_are_told_apart() -> None:
     assert [event.source for event in parse(mixed)] == ["openai_gateway"] * 2
 
 
-def test_a_line_whose_end_is_missing_stays_and_others_are_read() -> None:
-    events = parse([*CUT_LINES["logtag"][:2], {"log": LINE, "stream": "stderr"}, {"log": "started", "stream": "x"}])
-    assert [event.source for event in events] == ["openai_gateway", "other", "other"]
-    assert events[2].unmapped.reveal()["log"] == LINE[:50]  # type: ignore[union-attr]
+def test_a_line_whose_end_is_missing_is_rejected_and_others_are_read() -> None:
+    lines = [*CUT_LINES["logtag"][:2], {"log": LINE, "stream": "stderr"}, {"log": "started", "stream": "x"}]
+    *events, rejected = REGISTRY.parse(RawRecord(lines, b""))
+    assert [event.source for event in events] == ["openai_gateway", "other"]
+    assert isinstance(rejected, Rejected)
+    assert rejected.error_type is ErrorType.MALFORMED_JSON
 
 
 def test_a_batch_begins_with_a_record_or_a_line() -> None:

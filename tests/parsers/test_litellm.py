@@ -100,12 +100,14 @@ def test_headers_keys_and_tracebacks_do_not_even_count_as_unmapped() -> None:
             assert text not in left
 
 
-def test_wrong_types_are_left() -> None:
+def test_wrong_types_are_left_and_texts_are_read() -> None:
     fields = load("malformed")
     event = SOURCE.parse(fields)
-    assert (event.user_id, event.model_name, event.input_tokens, event.outcome_status) == (None,) * 4
+    assert (event.user_id, event.model_name, event.input_tokens) == (None,) * 3
     left = remainder(fields)
-    assert {"id", "model", "metadata", "messages", "prompt_tokens", "end_user"} <= set(left)
+    assert {"id", "model", "metadata", "prompt_tokens", "end_user"} <= set(left)
+    assert not {"messages", "response"} & set(left)
+    assert all(texts(event))
 
 
 def test_what_python_printed_is_read_like_json() -> None:

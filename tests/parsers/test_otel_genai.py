@@ -271,7 +271,7 @@ def test_what_fluent_bit_sends() -> None:
     chunk = connection.next_event()
     assert isinstance(chunk, Chunk)
     group: dict[str, Any] = {"resource": {"attributes": {"service.name": "tutor"}}}
-    entries: list[Entry] = [entry for entry in chunk.entries if not entry.is_group_marker]
+    entries: list[Entry] = [entry for entry in chunk.entries if isinstance(entry, Entry) and not entry.is_group_marker]
     events = [parse(entry.record, metadata=entry.metadata or {}, group=group)[0] for entry in entries]
     assert [event.source for event in events] == ["otel_genai"] * 4
     assert [role for event in events for role, _ in prompt(event)] == [Role.SYSTEM, Role.SYSTEM, Role.USER]

@@ -50,7 +50,7 @@ def sources_of(value: Any) -> list[str]:
         ({"log": {"log": {"log": {"log": {"log": TRAIL}}}}}, ["other"]),
         ({"log": {"a": 1}, "msg": json.dumps({"b": 1, "event": TRAIL})}, ["aws_cloudtrail"]),
         ({"log": "plain text"}, ["other"]),
-        ({"log": "{broken"}, ["other"]),
+        ({"log": "{broken"}, ["malformed_json"]),
         ({"a": 1}, ["other"]),
         ({}, ["other"]),
         ({"Records": []}, ["other"]),

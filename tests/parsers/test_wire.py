@@ -306,7 +306,7 @@ RESPONSES: list[tuple[str, Any, list[list[str]]]] = [
     ("ollama generate", {"response": "a", "done": True, "context": [1, 2]}, [["a"]]),
     ("JSON string", '{"choices":[{"message":{"content":"a"}}]}', [["a"]]),
     ("nothing", "", []),
-    ("prose", "Bad gateway", []),
+    ("prose", "Bad gateway", [["Bad gateway"]]),
 ]
 
 STREAMS: list[tuple[str, list[Any], list[list[str]]]] = [
@@ -534,7 +534,7 @@ def test_gemini_inline_data_leaves_nothing() -> None:
     "left",
     [
         {"messages": "many"},
-        {"messages": ["hello", 7]},
+        {"messages": [7, ["hello"]]},
         {"messages": [{"content": 42}]},
         {"messages": [{"content": [{"type": "hologram", "shape": "cube"}]}]},
         {"instructions": 7, "model": ["m"], "user": {"mail": "a@b.se"}},
@@ -562,7 +562,7 @@ def test_nested_content_is_read_to_a_bound() -> None:
 def test_open_body_leaves_the_opened_body_in_the_record() -> None:
     record = {"http": {"body": as_sse([chunk({"content": "a"}) | {"novelty": 1}])}}
     read_exchange(None, open_body(record, "http", "body"))
-    assert remainder(record) == {"http": {"body": {"novelty": 1}}}
+    assert remainder(record) == {"http": {"body": {"novelty": 1, "text_after": ": comment"}}}
 
 
 KEYS = st.sampled_from(

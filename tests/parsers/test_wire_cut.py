@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veilog_parsers.wire.cut import close
+from veilog_parsers.cut import close
 from veilog_parsers.wire.read import read_exchange
 
 
@@ -40,7 +40,9 @@ from veilog_parsers.wire.read import read_exchange
     ],
 )
 def test_what_is_there_is_read(text: str, value: Any) -> None:
-    assert close(text) == value
+    closed = close(text)
+    assert closed is not None
+    assert closed.value == value
 
 
 @pytest.mark.parametrize(
@@ -83,9 +85,9 @@ def begins(part: Any, whole: Any) -> bool:
 def test_any_beginning_is_read_as_a_beginning(value: Any, data: st.DataObject) -> None:
     text = data.draw(st.sampled_from((json.dumps(value), orjson.dumps(value).decode())))
     cut = data.draw(st.integers(1, len(text) - 1))
-    read = close(text[:cut])
-    assert read is not None
-    assert begins(read, value)
+    closed = close(text[:cut])
+    assert closed is not None
+    assert begins(closed.value, value)
 
 
 def test_both_sides_of_a_cut_exchange_are_texts() -> None:

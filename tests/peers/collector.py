@@ -9,7 +9,7 @@ import threading
 
 import orjson
 
-from veilog_filters.forward import NEED_DATA, Ack, Chunk, Closed, ServerConnection
+from veilog_filters.forward import NEED_DATA, Ack, Chunk, Closed, Entry, ServerConnection
 
 
 def serve(client: socket.socket, file: int) -> None:
@@ -23,7 +23,8 @@ def serve(client: socket.socket, file: int) -> None:
                 except ConnectionError:
                     return
             elif isinstance(event, Chunk):
-                os.write(file, b"".join(orjson.dumps(entry.record) + b"\n" for entry in event.entries))
+                entries = [entry for entry in event.entries if isinstance(entry, Entry)]
+                os.write(file, b"".join(orjson.dumps(entry.record) + b"\n" for entry in entries))
                 if event.chunk_id is not None:
                     client.sendall(connection.send(Ack(event.chunk_id)))
 

@@ -20,7 +20,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import wraps
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import yaml
 
@@ -32,6 +32,7 @@ from veilog_filters.forward import (
     NEED_DATA,
     Ack,
     Chunk,
+    ChunkId,
     ClientConnection,
     Closed,
     Entry,
@@ -42,7 +43,9 @@ from veilog_filters.forward import (
 )
 from veilog_filters.metrics import Traffic
 from veilog_filters.pipeline import Pipeline
+from veilog_filters.transports.addresses import bind_tcp
 from veilog_filters.transports.sender import ForwardSender
+from veilog_filters.transports.turns import Budget
 from veilog_filters.transports.worker import Worker
 
 WAIT_SECS = 30.0
@@ -93,6 +96,23 @@ def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
 
 
 @dataclasses.dataclass
+class Received:
+    """A chunk that arrived, with all its entries."""
+
+    tag: str
+    entries: list[Entry]
+    chunk_id: ChunkId | None
+    frame_bytes: int
+
+
+def received(chunk: Chunk) -> Received:
+    """A chunk, its entries decoded; all can be."""
+    entries = [entry for entry in chunk.entries if entry is not None]
+    assert all(isinstance(entry, Entry) for entry in entries)
+    return Received(chunk.tag, cast("list[Entry]", entries), chunk.chunk_id, chunk.frame_bytes)
+
+
+@dataclasses.dataclass
 class Collector:
     """A next hop in this process.
 
@@ -108,7 +128,7 @@ class Collector:
     acks: Callable[[str], list[str]] = lambda chunk_id: [chunk_id]
     shared_key: bytes = b""
     tls: ssl.SSLContext | None = None
-    chunks: list[Chunk] = dataclasses.field(default_factory=list)
+    chunks: list[Received] = dataclasses.field(default_factory=list)
     connections: int = 0
     _server: asyncio.Server | None = None
     _writers: set[asyncio.StreamWriter] = dataclasses.field(default_factory=set)
@@ -143,8 +163,8 @@ class Collector:
                 elif isinstance(event, Ping):
                     writer.write(connection.send(Pong(event.accepted, "" if event.accepted else "no")))
                 elif isinstance(event, Chunk):
-                    self.chunks.append(event)
-                    for chunk_id in self.acks(event.chunk_id or ""):
+                    self.chunks.append(received(event))
+                    for chunk_id in self.acks(str(event.chunk_id or "")):
                         writer.write(connection.send(Ack(chunk_id)))
         except OSError:
             pass  # the sidecar hung up; what it did is asserted on its side
@@ -191,7 +211,7 @@ class Shipper:
         """Send a chunk of any entries."""
         self.writer.write(self.connection.send(Chunk(tag, entries, chunk_id)))
 
-    async def ack(self) -> str:
+    async def ack(self) -> ChunkId:
         """The next ack's chunk id; "" when the sidecar hangs up."""
         event = await self._event()
         if isinstance(event, Closed):
@@ -232,20 +252,27 @@ async def running(*places: Collector, listen: dict[str, Any] | None = None, **op
     """A worker that sends to the given places, with further options of the ``sidecar`` section."""
     port = free_port()
     forward = [{"address": f"127.0.0.1:{place.port}"} for place in places]
-    policy = options.pop("policy", {})
+    policy, limits = options.pop("policy", {}), options.pop("limits", {})
+    detector = options.pop("detector", addresses)
     sidecar = {"listen": {"tcp": f"127.0.0.1:{port}", **(listen or {})}, "forward": forward, "grace_secs": 5, **options}
-    config = Config.model_validate({"hash_key": {"file": str(KEY_FILE)}, "policy": policy, "sidecar": sidecar})
+    config = Config.model_validate(
+        {"hash_key": {"file": str(KEY_FILE)}, "policy": policy, "limits": limits, "sidecar": sidecar}
+    )
     traffic = Traffic()
-    pipeline = Pipeline(config, detector=addresses)
-    worker = Worker(config, pipeline, ForwardSender(config.sidecar, traffic), traffic)
+    pipeline = Pipeline(config, detector=detector)
+    budget = Budget(config.sidecar.max_in_flight_bytes)
+    worker = Worker(config, pipeline, ForwardSender(config.sidecar, traffic, budget), traffic, budget)
     ready = asyncio.Event()
-    serving = asyncio.create_task(worker.serve(None, ready.set))
+    listeners = bind_tcp(config.sidecar.listen.tcp, "sidecar.listen.tcp")
+    serving = asyncio.create_task(worker.serve(listeners, ready.set))
     await asyncio.wait_for(ready.wait(), WAIT_SECS)
     try:
         yield Running(worker, traffic, port, serving)
     finally:
         worker.stop()
         await asyncio.wait_for(serving, WAIT_SECS)
+        for listener in listeners:
+            listener.close()
 
 
 class Sidecar:

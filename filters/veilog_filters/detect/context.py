@@ -26,12 +26,15 @@ from presidio_analyzer import RecognizerResult
 from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 from presidio_analyzer.nlp_engine import NlpArtifacts
 
-from veilog_filters.detect.presidio import LANGUAGE, PresidioDetector, break_punctuation
+from veilog_filters.detect.deadline import Deadline
+from veilog_filters.detect.presidio import LANGUAGE, PresidioDetector, readable
 from veilog_filters.detect.words import PIECE, Tokenizer, Words, is_part
 
 _GLANCE_CHARS: Final = 160
 """How far back a glance goes."""
 _BEHIND_CHARS: Final = 80
+_MAX_PIECE_CHARS: Final = 512
+"""How far from the start of a match the end of its piece is sought."""
 _SPACE = re.compile(r"\s")
 _DIGIT = re.compile(r"[0-9]")
 
@@ -88,9 +91,14 @@ class ContextRule:
         raised: float = max(score + enhancer.context_similarity_factor, enhancer.min_score_with_context_similarity)
         return min(raised, LemmaContextAwareEnhancer.MAX_SCORE)
 
-    def __call__(self, text: str, found: Sequence[tuple[RecognizerResult, ContextWords]]) -> None:
-        """Raise the scores of results that have a context word of their recognizer near them."""
+    def __call__(self, text: str, found: Sequence[tuple[RecognizerResult, ContextWords]], deadline: Deadline) -> None:
+        """Raise the scores of results that have a context word of their recognizer near them.
+
+        Raises:
+            DetectorTimeout: the text's time is used up.
+        """
         unclear = []
+        colons: dict[str, bool] = {}
         lowered: str | None = None
         mentioned: dict[ContextWords, bool] = {}
         for result, context in found:
@@ -102,16 +110,22 @@ class ContextRule:
                 mentioned[context] = not context.are_plain or context.are_in(lowered)
             if not mentioned[context]:
                 continue
-            supported = self._glance(text, lowered, result.start, context)
+            deadline()
+            supported = self._glance(text, lowered, result.start, context, colons)
             if supported is None:
                 unclear.append((result, context))
             elif supported:
                 result.score = self.best(result.score)
         if unclear:
-            self._read(break_punctuation(text), unclear)
+            self._read(readable(text), unclear, deadline)
 
-    def _glance(self, text: str, lowered: str, start: int, context: ContextWords) -> bool | None:
-        """Whether a context word is near a place; None if tokens must tell."""
+    def _glance(
+        self, text: str, lowered: str, start: int, context: ContextWords, colons: dict[str, bool]
+    ) -> bool | None:
+        """Whether a context word is near a place; None if tokens must tell.
+
+        ``colons`` remembers which stop words may stand beside a colon somewhere in the text.
+        """
         if not self._can_glance or not context.are_plain or len(lowered) != len(text) or text[start].isspace():
             return None
         low = max(0, start - _GLANCE_CHARS)
@@ -132,8 +146,12 @@ class ContextRule:
         for part in reversed(pieces):
             word = self.tokenizer.plain_word(part)
             keyword = word is not None and not self.tokenizer.is_stopword(word)
-            if word is not None and not keyword and not is_part(word.lower(), lowered):
-                continue
+            if word is not None and not keyword:
+                may_count = colons.get(word)
+                if may_count is None:
+                    may_count = colons[word] = is_part(word.lower(), lowered)
+                if not may_count:
+                    continue
             if is_near and context.are_in(part.lower()):
                 if keyword and possible < self._before:
                     return True
@@ -148,7 +166,9 @@ class ContextRule:
 
     def _end_of_next_keyword(self, text: str, start: int, head: str) -> int | None:
         """A place behind the first token that is a keyword, from the match on; None if that is not plain to see."""
-        space = _SPACE.search(text, start)
+        space = _SPACE.search(text, start, start + _MAX_PIECE_CHARS)
+        if space is None and start + _MAX_PIECE_CHARS < len(text):
+            return None
         end = space.start() if space else len(text)
         # The token at the match may begin before it.
         if ":" not in head and _has_number(text[start:end]):
@@ -162,9 +182,9 @@ class ContextRule:
                 return piece.end()
         return len(text) if limit == len(text) else None
 
-    def _read(self, text: str, unclear: list[tuple[RecognizerResult, ContextWords]]) -> None:
+    def _read(self, text: str, unclear: list[tuple[RecognizerResult, ContextWords]], deadline: Deadline) -> None:
         """Raise scores by the tokens around matches."""
-        words, enhancer = Words(self.tokenizer, text), self._enhancer
+        words, enhancer = Words(self.tokenizer, text, deadline), self._enhancer
         for result, context in unclear:
             if enhancer._find_supportive_word_in_context(  # noqa: SLF001
                 words.near(result.start, self._before, self._behind), context.words, enhancer.context_matching_mode

@@ -25,6 +25,7 @@ from veilog_filters import __version__
 from veilog_filters.config import Detect, Ner
 from veilog_filters.detect import prefilter
 from veilog_filters.detect.cache import CachingDetector, FindingsCache
+from veilog_filters.detect.deadline import Check
 from veilog_filters.detect.finding import Finding
 from veilog_filters.detect.patterns import ADDRESSES, SECRETS
 
@@ -46,36 +47,39 @@ class NamedDetector(CachingDetector, Protocol):
     names: list[str]
 
 
-def detector_for(options: Detect) -> NamedDetector:
+def detector_for(options: Detect, check: Check | None = None) -> NamedDetector:
     """The fastest detector that finds what is configured.
 
     Args:
         options: the ``detect`` section of the configuration.
+        check: may stop the record that is worked on, see ``deadline``.
 
     Raises:
         ValueError: the configuration names a recognizer, entity or model that is not there. The message is fit for
             the person who wrote the configuration.
     """
     if options.ner is not None:
-        return _with_ner(options, options.ner)
+        return _with_ner(options, options.ner, check)
     if options.prefilter == "off" or not prefilter.available():
-        return ReferenceDetector(options)
+        return ReferenceDetector(options, check)
     try:
-        return FastDetector(options)
+        return FastDetector(options, check)
     except UnsupportedPresidioError:
-        return ReferenceDetector(options)
+        return ReferenceDetector(options, check)
 
 
-def _with_ner(options: Detect, ner: Ner) -> NamedDetector:
+def _with_ner(options: Detect, ner: Ner, check: Check | None) -> NamedDetector:
     from veilog_filters.detect.ner import NerDetector, NoPatterns
     from veilog_filters.detect.presidio import PresidioDetector
 
-    reader = PresidioDetector(options)
+    reader = PresidioDetector(options, check)
     # No entity named means all. So the list becomes shorter, but it never becomes empty.
     named = reader.pattern_entities if options.entities else []
     if options.entities and not named:
-        return NerDetector(ner, reader, NoPatterns(FindingsCache(options.cache_entries, options.cache_bytes)))
-    return NerDetector(ner, reader, detector_for(options.model_copy(update={"ner": None, "entities": named})))
+        nothing = NoPatterns(FindingsCache(options.cache_entries, options.cache_bytes))
+        return NerDetector(ner, reader, nothing, check=check)
+    patterns = detector_for(options.model_copy(update={"ner": None, "entities": named}), check)
+    return NerDetector(ner, reader, patterns, check=check)
 
 
 class UnsupportedPresidioError(Exception):
@@ -85,10 +89,10 @@ class UnsupportedPresidioError(Exception):
 class ReferenceDetector:
     """Presidio's engine as it is, behind the cache."""
 
-    def __init__(self, options: Detect) -> None:
+    def __init__(self, options: Detect, check: Check | None = None) -> None:
         from veilog_filters.detect.presidio import PresidioDetector
 
-        self._detect = PresidioDetector(options)
+        self._detect = PresidioDetector(options, check)
         self.names = self._detect.names
         self.cache = FindingsCache(options.cache_entries, options.cache_bytes)
 
@@ -128,6 +132,7 @@ class FastDetector:
 
     Args:
         options: the ``detect`` section of the configuration.
+        check: may stop the record that is worked on.
 
     Attributes:
         names: what detects, with versions.
@@ -139,8 +144,9 @@ class FastDetector:
         UnsupportedPresidioError: use the engine itself.
     """
 
-    def __init__(self, options: Detect) -> None:
+    def __init__(self, options: Detect, check: Check | None = None) -> None:
         self._options = options
+        self._check = check
         self._verifier: Any = None
         self._least: tuple[int, list[str]] | None = None
         self.cache = FindingsCache(options.cache_entries, options.cache_bytes)
@@ -160,6 +166,8 @@ class FastDetector:
 
     def look(self, text: str) -> list[Finding] | Candidate:
         """The findings of a text, or what ``verify`` needs to tell them. Few texts need it, and it takes longer."""
+        if self._check is not None:
+            self._check()
         # Digesting is faster than scanning, but only a long text is worth a place in the cache for being clean.
         key = self.cache.key(text) if self._remembers and len(text) > _LONG_CHARS else None
         if key is not None and (found := self.cache.get(key)) is not None:
@@ -266,7 +274,8 @@ class FastDetector:
         from veilog_filters.detect.verify import UnsupportedError, Verifier
 
         try:
-            verifier = Verifier(self._options, Least(self._least[0], tuple(self._least[1])) if self._least else None)
+            least = Least(self._least[0], tuple(self._least[1])) if self._least else None
+            verifier = Verifier(self._options, least, self._check)
         except UnsupportedError:
             raise UnsupportedPresidioError from None
         _keep_for_good()

@@ -42,6 +42,7 @@ from typing import Final, Protocol, TypeVar
 
 from veilog_filters.config import Ner
 from veilog_filters.detect.cache import CachingDetector, FindingsCache
+from veilog_filters.detect.deadline import Check
 from veilog_filters.detect.finding import ANY, NAME, DetectorTimeout, Finding
 from veilog_filters.metrics import Counts
 
@@ -115,6 +116,7 @@ class NerDetector:
         reader: reads with the model.
         patterns: the same configuration without NER.
         clock: seconds that only grow.
+        check: may stop the record that is worked on.
 
     Attributes:
         names: what detects, with versions.
@@ -124,8 +126,14 @@ class NerDetector:
     """
 
     def __init__(
-        self, options: Ner, reader: Reader, patterns: CachingDetector, clock: Callable[[], float] = time.perf_counter
+        self,
+        options: Ner,
+        reader: Reader,
+        patterns: CachingDetector,
+        clock: Callable[[], float] = time.perf_counter,
+        check: Check | None = None,
     ) -> None:
+        self._check = check
         self.names = reader.names
         self.cache = patterns.cache
         self._patterns = patterns
@@ -263,19 +271,21 @@ class NerDetector:
         """Read a text in chunks. Half of a text read is not read."""
         spans = list(chunks(text, self._chunk_chars, self._overlap_chars))
         found: list[list[Finding]] = []
-        for start, end in spans:
-            if self._spent >= self._budget_secs:
-                return _Outcome(None, OVER_BUDGET)
-            chunk = text[start:end]
-            names = self._timed(lambda chunk=chunk: self._reader.names_in(chunk))  # type: ignore[misc]
-            found.append([f._replace(start=f.start + start, end=f.end + start) for f in names])
         try:
+            for start, end in spans:
+                if self._spent >= self._budget_secs:
+                    return _Outcome(None, OVER_BUDGET)
+                chunk = text[start:end]
+                names = self._timed(lambda chunk=chunk: self._reader.names_in(chunk))  # type: ignore[misc]
+                found.append([f._replace(start=f.start + start, end=f.end + start) for f in names])
             patterns = self._patterns(text)
         except DetectorTimeout:
             return _Outcome(None, TIMED_OUT)
         return _Outcome(self._reader.merged([*patterns, *stitched(text, spans, found)]), READ)
 
     def _timed(self, read: Callable[[], ResultT]) -> ResultT:
+        if self._check is not None:
+            self._check()
         started = self._clock()
         try:
             return read()

@@ -13,7 +13,7 @@ Here the same happens with less work:
 * Where one region takes a *plain* candidate whole, the others can only find the same or parts of it, which Presidio
   removes as duplicates. So the regions go through a text side by side.
 
-A text with so many candidates that the matcher would give up on it goes to the matcher.
+The matcher gives up on a text after 65,535 failures. Here the rest of it is searched too, as if it had not.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ import dataclasses
 import hashlib
 import re
 import string
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
@@ -32,18 +31,15 @@ from phonenumbers import phonenumbermatcher as matcher
 from phonenumbers import phonenumberutil as util
 from phonenumbers.phonemetadata import PhoneMetadata
 
+from veilog_filters.detect.deadline import Deadline
 from veilog_filters.detect.dialling import LENIENCY, Plan, by_the_library, has_country_code, is_number_with_country_code
-from veilog_filters.detect.finding import DetectorTimeout
 
 GATE_ANY_DIGIT: Final = (r"\d", r"[\d\x82]")
-MAX_TRIES: Final = 60_000
-"""The matcher gives up on a text after 65,535 failures."""
 MAX_SHORT: Final = 100
 _READABLE = re.compile(r"([(\[]?\+)?([0-9\-/ ()\[\].]+)(?:x[0-9]{1,9})?", re.IGNORECASE)
 _PLAIN = re.compile(r"\+?[0-9\-/ ()\[\].]+")
 _MAX_LEAD_CHARS: Final = 2 * (1 + 4)
 """The matcher's pattern has at most two brackets or pluses before the first digit, each with four marks behind it."""
-_RUN_OF_DIGITS = re.compile(r"\d+")
 _NOT_DIGITS = re.compile(r"[^0-9]+")
 _MAX_PLAIN_DIGITS: Final = 20
 _NO_NEIGHBOURS: Final = frozenset(string.ascii_letters + "%$")
@@ -183,6 +179,25 @@ class _Candidate:
     parts: list[_Part] | None = None
 
 
+class BoundedMatcher(matcher.PhoneNumberMatcher):
+    """The library's matcher, which asks for the time that is left before it tries anything.
+
+    Args:
+        text: the text.
+        region: the region to assume.
+        ask: raises if none is left.
+        options: as the library's.
+    """
+
+    def __init__(self, text: str, region: str, ask: Callable[[], object], **options: Any) -> None:
+        super().__init__(text, region, **options)
+        self._ask = ask
+
+    def _parse_and_verify(self, candidate: str, offset: int) -> Any:
+        self._ask()
+        return super()._parse_and_verify(candidate, offset)
+
+
 class PhoneFinder:
     """The spans that ``PhoneNumberMatcher`` finds for any of the regions.
 
@@ -199,12 +214,12 @@ class PhoneFinder:
         self._least = least
         self._viable = _viable(least.fewest)
 
-    def __call__(self, text: str, deadline: float) -> set[tuple[int, int]]:
+    def __call__(self, text: str, deadline: Deadline) -> set[tuple[int, int]]:
         """Spans in characters; some may be missing that lie inside others.
 
         Args:
             text: the text.
-            deadline: when to give up, on the clock of ``time.monotonic``.
+            deadline: says when to give up.
 
         Raises:
             DetectorTimeout: the deadline has passed.
@@ -219,8 +234,7 @@ class PhoneFinder:
             candidate = candidates.after(index)
             if candidate is None:
                 continue
-            if time.monotonic() > deadline:
-                raise DetectorTimeout
+            deadline()
             taken = candidate.plain and self._any_takes(candidates, candidate.whole, regions)
             if taken:
                 spans.add((candidate.start, candidate.end))
@@ -236,9 +250,6 @@ class PhoneFinder:
                         end = part.end
                         break
                 places.setdefault(end, []).append(region)
-        if candidates.tries() > MAX_TRIES:
-            # The matcher would give up somewhere in this text: only itself knows where.
-            return self._by_the_book(text, deadline)
         return spans
 
     def _any_takes(self, candidates: _Candidates, whole: _Part | None, regions: list[int]) -> bool:
@@ -255,15 +266,6 @@ class PhoneFinder:
         if part.by is _By.ANYWHERE and plan is not None:
             return is_number_with_country_code(part.digits)
         return candidates.ask_library(part, self._names[region])
-
-    def _by_the_book(self, text: str, deadline: float) -> set[tuple[int, int]]:
-        spans = set()
-        for name in self._names:
-            for match in matcher.PhoneNumberMatcher(text, name, leniency=LENIENCY):
-                spans.add((match.start, match.end))
-                if time.monotonic() > deadline:
-                    raise DetectorTimeout
-        return spans
 
 
 class _Candidates:
@@ -372,17 +374,6 @@ class _Candidates:
 
     def _may_be_number(self, part: _Part) -> bool:
         return part.by is not _By.NOBODY and (part.by is not _By.PLAN or self._least.allow(part.digits))
-
-    def tries(self) -> int:
-        """How many parts a matcher tries at most before it has seen the whole text."""
-        candidates = self._after.values()
-        # No more than one for each character, and in a candidate one for each inner pattern and character. Seldom must
-        # it be known better.
-        most = len(self._text) + sum(1 + len(matcher._INNER_MATCHES) * (1 + c.end - c.start) for c in candidates)  # noqa: SLF001
-        if most <= MAX_TRIES:
-            return most
-        inner = sum(1 for c in candidates for _ in _inner_parts(self._text[c.start : c.end]))
-        return len(_RUN_OF_DIGITS.findall(self._text)) + inner
 
     def ask_library(self, part: _Part, region: str) -> bool:
         """Whether the library takes a part for a number."""

@@ -4,7 +4,8 @@ Hyperscan's prefilter mode promises a superset: every end of every true match is
 reports, ``verify`` confirms with the patterns themselves. There are two databases, for ASCII texts and for all others
 (see ``syntax``). A pattern that a database cannot hold is *always* reported, without ends: it runs on the whole text.
 
-Compiling takes seconds, loading milliseconds: ``store`` keeps compiled databases in a cache directory.
+Compiling takes seconds, loading milliseconds: ``store`` keeps compiled databases in a cache directory, if nobody else
+can write there (see ``cachefile``).
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import dataclasses
 import hashlib
 import json
 import os
-import tempfile
+from array import array
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import regex
 
+from veilog_filters.detect import cachefile
 from veilog_filters.detect.syntax import Shape, fold
 
 hyperscan: Any
@@ -29,8 +31,11 @@ try:
 except ImportError:  # no wheel for this platform
     hyperscan = None
 
-MAX_HITS: Final = 20_000
-"""A text with more reported ends is not worth their bookkeeping: every pattern runs on all of it."""
+MAX_HITS: Final = 4_194_304
+"""A text with more reported ends is not worth their bookkeeping: every pattern runs on all of it. An end takes four
+bytes. Texts made for it have two ends a character, so no text of the usual limit comes near."""
+_OFFSET: Final = "I"
+"""How an end is kept: no text is longer than 2**32 bytes."""
 
 _MAGIC: Final = b"veilog-prefilter/1\n"
 _SUFFIX: Final = ".hsdb"
@@ -56,11 +61,12 @@ class Hits(NamedTuple):
     """What could match in a text.
 
     Attributes:
-        ends: offsets in characters of ends of possible matches, by expression. Ascending.
+        ends: offsets in characters of ends of possible matches, by expression. Ascending. A text can have more of
+            them than characters, so they are numbers in a row, not objects.
         whole: expressions that must be tried on the whole text.
     """
 
-    ends: dict[int, list[int]]
+    ends: dict[int, Sequence[int]]
     whole: frozenset[int]
 
 
@@ -154,36 +160,44 @@ def _flags(expression: Expression) -> int:
     return int(ours)
 
 
-class _TooManyHitsError(Exception):
-    """Stops a scan."""
-
-
 class _Scanner:
     def __init__(self, serialized: bytes) -> None:
         database = hyperscan.loadb(serialized, mode=hyperscan.HS_MODE_BLOCK)
         self._scratch = hyperscan.Scratch(database)
         self._scan = database.scan
-        self._hits: list[tuple[int, int]] = []
+        self._ends: dict[int, array[int]] = {}
 
-        hits = self._hits
+    def _on_match(self) -> Callable[[int, int, int, int, Any], bool | None]:
+        ends, left = self._ends, MAX_HITS
 
         def on_match(number: int, start: int, end: int, flags: int, context: Any) -> bool | None:  # noqa: ARG001
-            hits.append((end, number))
+            nonlocal left
+            left -= 1
+            try:
+                ends[number].append(end)
+            except KeyError:
+                ends[number] = array(_OFFSET, (end,))
             # True stops the scan.
-            return len(hits) > MAX_HITS or None
+            return left < 0 or None
 
-        self._on_match = on_match
+        return on_match
 
-    def __call__(self, data: bytes) -> list[tuple[int, int]] | None:
-        """Pairs of end and expression; None if there are too many."""
-        hits = self._hits
-        hits.clear()
+    def __call__(self, data: bytes) -> dict[int, Sequence[int]] | None:
+        """Ends by expression, ascending; None if there are too many."""
+        self._ends = {}
         try:
             # By position: by name they take as long as the scan of a short text itself.
-            self._scan(data, self._on_match, 0, None, self._scratch)
+            self._scan(data, self._on_match(), 0, None, self._scratch)
         except hyperscan.ScanTerminated:
             return None
-        return hits
+        finally:
+            ends, self._ends = self._ends, {}
+        # Hyperscan promises no order. Most often there is one.
+        return {number: ends[number] if len(ends[number]) < 2 else _ascending(ends[number]) for number in sorted(ends)}
+
+
+def _ascending(ends: array[int]) -> array[int]:
+    return array(_OFFSET, sorted(ends))
 
 
 class RefusedError(Exception):
@@ -219,17 +233,11 @@ class Prefilter:
             if folded is None:
                 return self._everything
             scan, always, data = self._wide, self._wide_always, folded
-        hits = scan(data) if scan is not None else []
-        if hits is None:
+        ends = scan(data) if scan is not None else {}
+        if ends is None:
             return self._everything
-        if not hits:
+        if not ends:
             return Hits({}, always) if always else None
-        ends: dict[int, list[int]] = {}
-        for end, number in sorted(hits):
-            if number in ends:
-                ends[number].append(end)
-            else:
-                ends[number] = [end]
         return Hits(ends, always)
 
 
@@ -280,13 +288,12 @@ def prefilter_of(stored: Stored) -> Prefilter:
 
 
 def load(directory: Path, key: str) -> Stored | None:
-    """The databases that were stored under a key; None if there are none, or if the file is not what was written.
+    """The databases that were stored under a key; None if there are none, or if the file is not what we wrote.
 
     A database that is not what Hyperscan wrote can crash it, so the checksum is checked before it sees anything.
     """
-    try:
-        data = (directory / (key + _SUFFIX)).read_bytes()
-    except OSError:
+    data = cachefile.read(directory, key + _SUFFIX)
+    if data is None:
         return None
     digest, body = data[len(_MAGIC) : len(_MAGIC) + 32], data[len(_MAGIC) + 32 :]
     if not data.startswith(_MAGIC) or _checksum(key, body) != digest:
@@ -317,20 +324,7 @@ def store(directory: Path, key: str, stored: Stored) -> bool:
     ).encode()
     sizes = len(header).to_bytes(8, "big") + len(compiled.narrow).to_bytes(8, "big")
     body = sizes + header + compiled.narrow + compiled.wide
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=directory, prefix=".", suffix=_SUFFIX, delete=False) as file:
-            try:
-                file.write(_MAGIC + _checksum(key, body) + body)
-                file.close()
-                Path(file.name).replace(directory / (key + _SUFFIX))
-            except OSError:
-                with contextlib.suppress(OSError):
-                    Path(file.name).unlink()
-                raise
-    except OSError:
-        return False
-    return True
+    return cachefile.write(directory, key + _SUFFIX, _MAGIC + _checksum(key, body) + body)
 
 
 def _checksum(key: str, body: bytes) -> bytes:

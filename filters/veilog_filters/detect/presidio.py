@@ -7,17 +7,16 @@ and Presidio does not have:
 * **Offline.** Its e-mail recognizer asks ``tldextract``, which fetches the public-suffix list on first use; here it
   uses the snapshot that comes with the package. spaCy engines download a missing model; here a missing model is a
   configuration error.
-* **A timeout is a detection.** Presidio logs a pattern that timed out and skips it, which would pass the text.
-  Its log line is the only sign of that, so a handler on its logger raises ``DetectorTimeout``. The same handler keeps
-  Presidio's log records, which may quote text, from reaching any output.
+* **A timeout is a detection.** Presidio logs a pattern that timed out and skips it, which would pass the text. Here a
+  search that times out raises what Presidio does not catch, and the time is one for the whole text (see ``compat``).
 * **No tokens without need.** Presidio tokenizes every text before it looks for anything. Tokens serve only to find
   context words around hits, so they are made when a hit asks for them. spaCy's tokenizer takes quadratic time on long
-  runs of punctuation; such runs are broken up for it.
+  runs of punctuation, and in what white space does not part; both are broken up for it (``readable``).
 * **Flat memory.** spaCy's vocabulary keeps every word it ever saw; each call gets a memory zone of its own, which
   frees the words but not their places in an index, some 32 bytes each. So after very many words it is made anew.
 
-With NER, a model reads the texts. Its tokenizer is quadratic in what white space does not part, so there long words are
-broken up too; texts without such runs are read exactly as Presidio reads them.
+With NER, a model reads the texts, made readable likewise; texts without such runs are read exactly as Presidio reads
+them.
 """
 
 from __future__ import annotations
@@ -25,17 +24,13 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib.metadata
-import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, Final
 
-import presidio_analyzer.pattern_recognizer
 import presidio_analyzer.predefined_recognizers as predefined
 import spacy
-import tldextract
-import tldextract.tldextract
 from presidio_analyzer import (
     AnalyzerEngine,
     EntityRecognizer,
@@ -44,32 +39,28 @@ from presidio_analyzer import (
     RecognizerRegistry,
     RecognizerResult,
 )
-from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine, NlpEngineProvider
-from presidio_analyzer.predefined_recognizers.generic import iban_recognizer
+from presidio_analyzer.nlp_engine import NerModelConfiguration, NlpArtifacts, NlpEngine, NlpEngineProvider
 from presidio_analyzer.recognizer_registry import RecognizerRegistryProvider
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from veilog_filters.config import CustomRecognizer, Detect
+from veilog_filters.detect import compat
+from veilog_filters.detect.deadline import Check
 from veilog_filters.detect.finding import DetectorTimeout, Finding
 from veilog_filters.detect.patterns import ADDRESSES, SECRETS, PatternDetector
+from veilog_filters.yaml_file import InvalidError, closest
 
 LANGUAGE: Final = "en"
 _OURS: Final = "veilog:"
-MAX_PUNCTUATION_RUN: Final = 500
+MAX_PUNCTUATION_RUN: Final = 50
 MAX_WORD_CHARS: Final = 500
 RENEW_AFTER_WORDS: Final = 1_000_000
 """New words after which the tokenizer for context words is made anew; a model says for itself."""
 _LONG_WORD = re.compile(rf"\S{{{MAX_WORD_CHARS + 1},}}")
-_PUNCTUATION_RUN = re.compile(rf"([^\w\s]{{{MAX_PUNCTUATION_RUN}}})([^\w\s]+)")
-
-
-class _TimeoutAlarm(logging.Handler):
-    """Turns Presidio's "timed out, skipping" log line into an error at the place where it is logged."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if "timed out" in record.msg:
-            raise DetectorTimeout
+_AFFIX: Final = r"(?:['’][sS]|[^\w\s]|_)"
+"""What spaCy takes off a word, one after the other, and looks at all that is left each time."""
+_PUNCTUATION_RUN = re.compile(rf"({_AFFIX}{{{MAX_PUNCTUATION_RUN}}})({_AFFIX}+)")
 
 
 class _LazyArtifacts(NlpArtifacts):
@@ -83,7 +74,7 @@ class _LazyArtifacts(NlpArtifacts):
 
     @cached_property
     def tokens(self) -> Doc:  # type: ignore[override]
-        return self._engine.tokenize(break_punctuation(self._text))
+        return self._engine.tokenize(readable(self._text))
 
     @cached_property
     def tokens_indices(self) -> list[int]:  # type: ignore[override]
@@ -98,9 +89,17 @@ class _LazyArtifacts(NlpArtifacts):
         return self.set_keywords(self.nlp_engine, self.lemmas, LANGUAGE)
 
 
+def readable(text: str) -> str:
+    """The text as spaCy can tokenize it in linear time; every character stays in its place."""
+    return break_long_words(break_punctuation(text))
+
+
 def break_punctuation(text: str) -> str:
-    """The text with the tails of very long runs of punctuation blanked out; every character stays in its place."""
-    return _PUNCTUATION_RUN.sub(lambda run: run[1] + " " * len(run[2]), text)
+    """The text with the tails of long runs of punctuation loosened; every character stays in its place.
+
+    Full stops and blanks in turn stand for the tail: tokens of punctuation, of which none counts as a word.
+    """
+    return _PUNCTUATION_RUN.sub(lambda run: run[1] + (" ." * len(run[2]))[: len(run[2])], text)
 
 
 def break_long_words(text: str) -> str:
@@ -185,10 +184,11 @@ class PresidioDetector:
 
     Args:
         options: the ``detect`` section of the configuration.
+        check: may stop the record that is worked on.
 
     Raises:
-        ValueError: the configuration names a recognizer, entity or model that is not there. The message is fit for
-            the person who wrote the configuration.
+        ValueError: the configuration names a recognizer, entity or model that is not there, or the installed libraries
+            do not keep to their time. The message is fit for the person who wrote the configuration.
 
     Attributes:
         engine: Presidio's engine with all configured recognizers.
@@ -199,10 +199,10 @@ class PresidioDetector:
         renewals: how often spaCy's vocabulary was made anew, since it had seen too many words.
     """
 
-    def __init__(self, options: Detect) -> None:
-        _go_offline()
-        _raise_on_timeout(options.timeout_secs)
+    def __init__(self, options: Detect, check: Check | None = None) -> None:
+        compat.install()
         self._options = options
+        self._check = check
         self.blank = BlankNlpEngine()
         engine = self.blank if options.ner is None else _ner_engine(options)
         registry = RecognizerRegistryProvider(
@@ -219,7 +219,8 @@ class PresidioDetector:
         if options.ner is not None:
             readers.add_nlp_recognizer(engine)
             registry.recognizers += readers.recognizers
-        self.engine = AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=[LANGUAGE])
+        compat.probe(registry.recognizers)
+        self.engine = self._engine_of(registry, engine)
         self.entities = _selected(registry, options.entities)
         self.pattern_entities = [entity for entity in self.entities if entity in by_patterns]
         self._threshold = options.threshold
@@ -238,11 +239,18 @@ class PresidioDetector:
         known = {entity for r in readers.recognizers for entity in r.supported_entities}
         self._read_entities = [entity for entity in self.entities if entity in known]
         if not self._read_entities:
-            raise ValueError(f"detect.ner is for nothing: {model_name} finds none of detect.entities")
-        self._readers = AnalyzerEngine(
-            registry=readers, nlp_engine=self.engine.nlp_engine, supported_languages=[LANGUAGE]
-        )
+            raise InvalidError("the model finds none of detect.entities", "add PERSON, or remove ner", "ner")
+        self._readers = self._engine_of(readers, self.engine.nlp_engine)
         self.names.append(f"spacy:{model_name}/{self._language.meta.get('version', '')}")
+
+    @staticmethod
+    def _engine_of(registry: RecognizerRegistry, nlp: NlpEngine) -> AnalyzerEngine:
+        return AnalyzerEngine(
+            registry=registry,
+            nlp_engine=nlp,
+            supported_languages=[LANGUAGE],
+            context_aware_enhancer=compat.BoundedEnhancer(),
+        )
 
     def _new_engine(self) -> NlpEngine:
         if self._options.ner is not None:
@@ -291,16 +299,14 @@ class PresidioDetector:
             return [self._analyze_or_none(text, artifacts) for text, (_, artifacts) in zip(texts, batch, strict=True)]
 
     def names_in(self, text: str) -> list[Finding]:
-        """What the model alone finds in a text (in a part of one: patterns need to see it whole)."""
+        """What the model alone finds in a text (in a part of one: patterns need to see it whole).
+
+        Raises:
+            DetectorTimeout: it took too long. Treat the whole text as found.
+        """
         with self.zone() as nlp:
-            results = self._readers.analyze(
-                text,
-                language=LANGUAGE,
-                entities=self._read_entities,
-                score_threshold=self._threshold,
-                nlp_artifacts=nlp.process_text(self._readable(text), LANGUAGE),
-            )
-            return _findings(results)
+            artifacts = nlp.process_text(self._readable(text), LANGUAGE)
+            return self._run(self._readers, text, self._read_entities, artifacts)
 
     @staticmethod
     def merged(findings: Iterable[Finding]) -> list[Finding]:
@@ -310,17 +316,21 @@ class PresidioDetector:
 
     def _readable(self, text: str) -> str:
         """The text as spaCy can read it in linear time. (The blank engine does so itself, when tokens are needed.)"""
-        return text if self._options.ner is None else break_long_words(break_punctuation(text))
+        return text if self._options.ner is None else readable(text)
 
     def _analyze(self, text: str, artifacts: NlpArtifacts) -> list[Finding]:
-        results = self.engine.analyze(
-            text,
-            language=LANGUAGE,
-            entities=self.entities,
-            score_threshold=self._threshold,
-            nlp_artifacts=artifacts,
-        )
-        return _findings(results)
+        return self._run(self.engine, text, self.entities, artifacts)
+
+    def _run(self, engine: AnalyzerEngine, text: str, entities: list[str], artifacts: NlpArtifacts) -> list[Finding]:
+        with compat.under(self._options.timeout_secs, self._check):
+            results = engine.analyze(
+                text,
+                language=LANGUAGE,
+                entities=entities,
+                score_threshold=self._threshold,
+                nlp_artifacts=artifacts,
+            )
+            return _findings(results)
 
     def _analyze_or_none(self, text: str, artifacts: NlpArtifacts) -> list[Finding] | None:
         try:
@@ -333,37 +343,47 @@ def _findings(results: Iterable[RecognizerResult]) -> list[Finding]:
     return sorted(Finding(r.start, r.end, r.entity_type, r.score) for r in results)
 
 
-def _go_offline() -> None:
-    tldextract.tldextract.TLD_EXTRACTOR = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
-
-
-def _raise_on_timeout(timeout_secs: float) -> None:
-    logger = logging.getLogger("presidio-analyzer")
-    logger.handlers = [_TimeoutAlarm(logging.WARNING)]
-    logger.propagate = False
-    logger.setLevel(logging.WARNING)
-    # Presidio reads whole seconds from the environment at import; the regex library takes any number.
-    presidio_analyzer.pattern_recognizer.REGEX_TIMEOUT_SECONDS = timeout_secs  # type: ignore[assignment]
-    iban_recognizer.REGEX_TIMEOUT_SECONDS = timeout_secs  # type: ignore[assignment]
-
-
 def _ner_engine(options: Detect) -> NlpEngine:
     assert options.ner is not None  # noqa: S101 - narrowed by the caller
     for model in options.ner.models:
         if not spacy.util.is_package(model.model_name):
-            raise ValueError(f"the spaCy model {model.model_name} is not installed, and veilog downloads nothing")
+            raise InvalidError(
+                "this spaCy model is not installed, and veilog downloads nothing",
+                "install its package, or name one that is installed",
+                *("ner", "models", 0, "model_name"),
+            )
     configuration = options.ner.model_dump(include={"nlp_engine_name", "models"})
     return NlpEngineProvider(nlp_configuration=configuration).create_engine()
+
+
+def _pattern_recognizers() -> list[str]:
+    found = vars(predefined).items()
+    return [name for name, value in found if isinstance(value, type) and issubclass(value, PatternRecognizer)]
+
+
+def all_entities() -> frozenset[str]:
+    """Entity types of everything that the installed Presidio can be told to use, models included."""
+    found: set[str] = set((NerModelConfiguration().model_to_presidio_entity_mapping or {}).values())
+    for value in vars(predefined).values():
+        if isinstance(value, type) and issubclass(value, EntityRecognizer):
+            # Some need a service or a library that is not there; what these find, patterns or models find too.
+            with contextlib.suppress(Exception):
+                found.update(value().supported_entities)  # type: ignore[call-arg]  # each has its own entities
+    return frozenset(found)
 
 
 def _additional(options: Detect) -> list[EntityRecognizer]:
     """Recognizers beside Presidio's defaults: ours, further countries', and those written in the configuration."""
     ours = (*ADDRESSES, *SECRETS) if options.secrets else ADDRESSES
     recognizers: list[EntityRecognizer] = [_ours(detector) for detector in ours]
-    for name in options.further_recognizers:
+    for number, name in enumerate(options.further_recognizers):
         found = getattr(predefined, name, None)
         if not (isinstance(found, type) and issubclass(found, PatternRecognizer)):
-            raise ValueError(f"{name} is no pattern recognizer of the installed Presidio")
+            raise InvalidError(
+                "this is no pattern recognizer of the installed Presidio",
+                closest(name, _pattern_recognizers(), 99),
+                *("further_recognizers", number),
+            )
         recognizers.append(found(supported_language=LANGUAGE))  # type: ignore[call-arg]  # each has its own entity
     recognizers += [_custom(recognizer) for recognizer in options.recognizers]
     return recognizers
@@ -393,7 +413,11 @@ def _custom(recognizer: CustomRecognizer) -> PatternRecognizer:
 
 def _selected(registry: RecognizerRegistry, entities: Sequence[str]) -> list[str]:
     known = sorted({entity for r in registry.recognizers for entity in r.supported_entities})
-    missing = sorted(set(entities) - set(known))
-    if missing:
-        raise ValueError(f"no recognizer finds {', '.join(missing)}; there are {', '.join(known)}")
+    for number, entity in enumerate(entities):
+        if entity not in known:
+            raise InvalidError(
+                "no recognizer that is on finds this entity type",
+                f"turn one on in further_recognizers, recognizers or ner, or {closest(entity, known, 99)}",
+                *("entities", number),
+            )
     return list(entities) or known

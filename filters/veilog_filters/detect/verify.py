@@ -24,18 +24,18 @@ search, unless the window is short and the pattern known to be harmless there.
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import regex
 from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult, predefined_recognizers
-from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 from presidio_analyzer.predefined_recognizers import IbanRecognizer, PhoneRecognizer
 
 from veilog_filters.config import Detect
+from veilog_filters.detect.compat import BoundedEnhancer, under
 from veilog_filters.detect.context import ContextRule, ContextWords
+from veilog_filters.detect.deadline import Check, Deadline
 from veilog_filters.detect.finding import DetectorTimeout, Finding
 from veilog_filters.detect.phone import Least, PhoneFinder, gate, least_of
 from veilog_filters.detect.prefilter import Expression, Hits, expression_of
@@ -44,6 +44,11 @@ from veilog_filters.detect.syntax import WHITESPACE, shape_of
 
 _SPACE = re.compile(f"[{WHITESPACE}]")
 _MAX_WINDOW_CHARS: Final = 1_000
+_SEARCH_SECS: Final = 0.05
+_SEARCH_SECS_PER_CHAR: Final = 4e-6
+"""A search may take so long, in CPU time, per window and per character of it: thirty times what a pattern of
+Presidio's takes that goes once through a text. One that backtracks through all of a long word is given up, so that no
+text costs more than its length allows."""
 _UNTIMED_CHARS: Final = 128
 """On a window of so many characters no known pattern takes longer than 0.1 s, whatever stands there: a test tries."""
 
@@ -96,8 +101,8 @@ class _Pattern:
     def find(
         self,
         text: str,
-        ends: list[int] | None,
-        deadline: float,
+        ends: Sequence[int] | None,
+        deadline: Deadline,
         result_of: Callable[[regex.Match[str], float], RecognizerResult | None],
     ) -> list[RecognizerResult]:
         """What is made of exactly the matches of ``finditer`` over the whole text.
@@ -105,34 +110,49 @@ class _Pattern:
         Args:
             text: the text.
             ends: where a match could end, in ascending order; None if that is not known.
-            deadline: when to give up.
+            deadline: says when to give up.
             result_of: makes a result of a match and its score, or none.
 
         Raises:
-            TimeoutError: the deadline has passed.
+            DetectorTimeout: the deadline has passed.
         """
-        results: list[RecognizerResult] = []
+        try:
+            return list(self._results(text, ends, deadline, result_of))
+        except TimeoutError:
+            raise DetectorTimeout from None
+
+    def _results(
+        self,
+        text: str,
+        ends: Sequence[int] | None,
+        deadline: Deadline,
+        result_of: Callable[[regex.Match[str], float], RecognizerResult | None],
+    ) -> Iterator[RecognizerResult]:
         bounds, last = self._bounds, 0
         whole: list[tuple[int, int, int | None]] = [(0, len(text), None)]
         windows = whole if ends is None or bounds is None else _windows(text, ends, bounds)
         for first, stop, limit in windows:
-            remaining, first = _remaining(deadline), max(first, last)
-            if limit is not None and limit - first <= self._untimed_chars:
+            remaining, first = deadline(), max(first, last)
+            is_short = limit is not None and limit - first <= self._untimed_chars
+            if is_short:
                 # The timeout takes thrice the time of the search, and most windows are a word.
                 matches = self._compiled.finditer(text, first, limit)
             else:
-                matches = self._compiled.finditer(text, first, limit, timeout=remaining)
+                chars = (len(text) if limit is None else limit) - first
+                allowed = min(remaining, _SEARCH_SECS + chars * _SEARCH_SECS_PER_CHAR)
+                matches = self._compiled.finditer(text, first, limit, timeout=allowed)
             for match in matches:
                 if match.start() >= stop:
                     break
+                if not is_short:
+                    deadline()
                 last = match.end()
                 result = result_of(match, self.score)
                 if result is not None:
-                    results.append(result)
+                    yield result
                 if last >= stop:
                     # Most windows end with their match: no other is sought behind it.
                     break
-        return results
 
 
 class _Bounds(NamedTuple):
@@ -149,7 +169,7 @@ class _Bounds(NamedTuple):
     crosses: bool
 
 
-def _windows(text: str, ends: list[int], bounds: _Bounds) -> list[tuple[int, int, int | None]]:
+def _windows(text: str, ends: Sequence[int], bounds: _Bounds) -> list[tuple[int, int, int | None]]:
     """Where matches can start (from, to) and how far attempts from there can look, without overlap."""
     most, behind, crosses = bounds
     windows: list[tuple[int, int, int | None]] = []
@@ -218,9 +238,9 @@ class _Recognizer:
     def find(
         self,
         text: str,
-        places: list[tuple[int, list[int] | None]],  # noqa: ARG002
+        places: list[tuple[int, Sequence[int] | None]],  # noqa: ARG002
         engine: BlankNlpEngine,
-        deadline: float,  # noqa: ARG002
+        deadline: Deadline,  # noqa: ARG002
     ) -> list[RecognizerResult]:
         """Its results.
 
@@ -228,7 +248,7 @@ class _Recognizer:
             text: the text.
             places: which of its expressions could match, and the ends of such matches, if they are known.
             engine: makes tokens, if somebody asks.
-            deadline: when to give up.
+            deadline: says when to give up.
         """
         entities = self.recognizer.supported_entities
         return self.recognizer.analyze(text, entities, lazy_artifacts(engine, text)) or []
@@ -271,9 +291,9 @@ class _PatternRecognizer(_Recognizer):
     def find(
         self,
         text: str,
-        places: list[tuple[int, list[int] | None]],
+        places: list[tuple[int, Sequence[int] | None]],
         engine: BlankNlpEngine,  # noqa: ARG002
-        deadline: float,
+        deadline: Deadline,
     ) -> list[RecognizerResult]:
         """As ``PatternRecognizer.analyze``, on the places where a pattern could match."""
         results: list[RecognizerResult] = []
@@ -330,9 +350,9 @@ class _Phone(_Recognizer):
     def find(
         self,
         text: str,
-        places: list[tuple[int, list[int] | None]],  # noqa: ARG002
+        places: list[tuple[int, Sequence[int] | None]],  # noqa: ARG002
         engine: BlankNlpEngine,  # noqa: ARG002
-        deadline: float,
+        deadline: Deadline,
     ) -> list[RecognizerResult]:
         """As ``PhoneRecognizer.analyze``."""
         results = [self._result(start, end, self.recognizer.SCORE) for start, end in self._find(text, deadline)]
@@ -345,6 +365,7 @@ class Verifier:
     Args:
         options: the ``detect`` section of the configuration.
         least: how small a phone number can be, if it is known from an earlier start.
+        check: may stop the record that is worked on.
 
     Attributes:
         names: what detects, with versions.
@@ -359,11 +380,12 @@ class Verifier:
         UnsupportedError: the installed Presidio does something that this does not know.
     """
 
-    def __init__(self, options: Detect, least: Least | None = None) -> None:
-        reference = PresidioDetector(options)
+    def __init__(self, options: Detect, least: Least | None = None, check: Check | None = None) -> None:
+        reference = PresidioDetector(options, check)
         enhancer = reference.engine.context_aware_enhancer
-        if type(enhancer) is not LemmaContextAwareEnhancer:
+        if type(enhancer) is not BoundedEnhancer:
             raise UnsupportedError
+        self._check = check
         self.names = reference.names
         self.least = least
         self._context_rule = ContextRule(enhancer, reference)
@@ -397,7 +419,7 @@ class Verifier:
             self._recognizers[index].prepare(number)
         self._unprepared.clear()
 
-    def _prepare(self, places: dict[int, list[tuple[int, list[int] | None]]]) -> None:
+    def _prepare(self, places: dict[int, list[tuple[int, Sequence[int] | None]]]) -> None:
         """Make what some expressions need. It is not this text's time that goes by."""
         for index, expressions in places.items():
             for number, _ in expressions:
@@ -437,23 +459,20 @@ class Verifier:
         places = self._places(hits)
         if self._unprepared:
             self._prepare(places)
-        deadline = time.monotonic() + self._timeout_secs
         found: list[tuple[RecognizerResult, ContextWords]] = []
-        try:
+        with under(self._timeout_secs, self._check) as deadline:
             for index, expressions in places.items():
                 recognizer = self._recognizers[index]
                 results = recognizer.find(text, expressions, self._blank, deadline)
                 found += [(result, recognizer.context) for result in results]
-        except TimeoutError:
-            raise DetectorTimeout from None
-        self._context_rule(text, found)
+            self._context_rule(text, found, deadline)
         results = [result for result, _ in found if result.score and result.score >= self._threshold]
         results = _without_duplicates(results)
         return sorted(Finding(r.start, r.end, r.entity_type, r.score) for r in results)
 
-    def _places(self, hits: Hits | None) -> dict[int, list[tuple[int, list[int] | None]]]:
+    def _places(self, hits: Hits | None) -> dict[int, list[tuple[int, Sequence[int] | None]]]:
         """Which recognizers to run, on which of their expressions, and where."""
-        places: dict[int, list[tuple[int, list[int] | None]]] = {index: [] for index in self._always}
+        places: dict[int, list[tuple[int, Sequence[int] | None]]] = {index: [] for index in self._always}
         whole: Iterable[int] = range(len(self._owners)) if hits is None else hits.whole
         for expression in whole:
             index, number = self._owners[expression]
@@ -499,10 +518,3 @@ def _is_known(recognizer: EntityRecognizer) -> bool:
 
 def _patterns(recognizer: PatternRecognizer) -> list[Pattern]:
     return list(recognizer.patterns)  # type: ignore[has-type]  # Presidio's own hints run in a circle
-
-
-def _remaining(deadline: float) -> Any:
-    remaining = deadline - time.monotonic()
-    if remaining <= 0:
-        raise TimeoutError
-    return remaining

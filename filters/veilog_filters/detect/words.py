@@ -12,13 +12,17 @@ other in some special case meet at the edge of two pieces, so is the whole text.
 What counts as a keyword is decided word by word, with one exception: a token with a colon in it gives its parts as
 keywords to the whole text ("the:x" makes every "the" count), so for words that do not count otherwise, the pieces with
 colons are asked.
+
+A text with thousands of matches costs no more than its length: where the next piece with a word that counts is, in
+either direction, is found out once for each piece; and once it shows that spaCy must see the whole text, all matches
+are looked up in an index of that.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
@@ -27,10 +31,14 @@ from typing import Any, Final, NamedTuple
 from spacy.attrs import ORTH
 from spacy.lang.lex_attrs import is_punct
 
+from veilog_filters.detect.deadline import Deadline
+
 PIECE = re.compile(r"\S+|\s+")
 _PLAIN = re.compile(r"([A-Za-z]*[a-z]|[0-9]+)([,.]?)")
 _DASHED = re.compile(r"[0-9]+(?:-[0-9]+)+[,.]?")
 _BLANK: Final = " "
+MAX_SOUGHT: Final = 64
+"""How many words of a text are sought beside its colons one by one."""
 
 Keywords = Callable[["Tokenizer", list[str]], list[str]]
 """Which of some words count, in lower case, given who knows stop words and punctuation."""
@@ -212,22 +220,55 @@ class Tokenizer:
             return words, [token.idx + len(token) for token in doc], frozenset(self._keywords(self, words))
 
 
+class TokenIndex:
+    """All tokens of a text, and which of them count.
+
+    Args:
+        words: the tokens, in lower case.
+        ends: where each ends, in characters.
+        keywords: those that count.
+    """
+
+    def __init__(self, words: Sequence[str], ends: list[int], keywords: frozenset[str]) -> None:
+        self._ends = ends
+        self._counting = [number for number, word in enumerate(words) if word in keywords]
+        self._words = [words[number] for number in self._counting]
+
+    def near(self, position: int, before: int, behind: int) -> list[str]:
+        """As ``Words.near``."""
+        index = bisect_right(self._ends, position)
+        if index == len(self._ends):
+            raise ValueError("a match starts behind the last word")
+        first = bisect_left(self._counting, index)
+        until = first + (first < len(self._counting) and self._counting[first] == index)
+        return self._words[max(0, until - before) : until][::-1] + self._words[first : first + behind]
+
+
 class Words:
     """The words of one text.
 
     Args:
         tokenizer: makes them.
         text: the text.
+        deadline: says when to give up.
     """
 
-    def __init__(self, tokenizer: Tokenizer, text: str) -> None:
+    def __init__(self, tokenizer: Tokenizer, text: str, deadline: Deadline) -> None:
         self._tokenizer = tokenizer
         self._text = text
+        self._deadline = deadline
         self._lowered = text.lower()
         self._spans = list(_spans(text))
         self._starts = [start for start, _ in self._spans]
         self._pieces: dict[int, Piece] = {}
+        self._made: dict[str, Piece] = {}
+        self._counting: dict[int, list[str]] = {}
+        # By piece, the nearest one before it, or behind it, that has a word that counts.
+        self._before: dict[int, int] = {}
+        self._behind: dict[int, int] = {}
         self._parts: frozenset[str] | None = None
+        self._sought: dict[str, bool] = {}
+        self._across = False
 
     def near(self, position: int, before: int, behind: int) -> list[str]:
         """The words at a position and around it that count, in lower case.
@@ -238,8 +279,10 @@ class Words:
             behind: how many from it forward.
 
         Raises:
+            DetectorTimeout: the text's time is used up.
             ValueError: there is no token at the position or behind it. Presidio's enhancer raises it too.
         """
+        self._deadline()
         if not self._spans:
             return [""]
         # The single blank behind a piece is no token: the next one is taken.
@@ -248,51 +291,90 @@ class Words:
             number += 1
         if number == len(self._spans):
             raise ValueError("a match starts behind the last word")
-        try:
-            index = bisect_right(self._piece(number).ends, max(0, position - self._starts[number]))
-            return [
-                *itertools.islice(self._backward(number, index), before),
-                *itertools.islice(self._forward(number, index), behind),
-            ]
-        except AcrossPiecesError:
-            return self._near_in_whole(position, before, behind)
+        if not self._across:
+            try:
+                index = bisect_right(self._piece(number).ends, max(0, position - self._starts[number]))
+                return [
+                    *itertools.islice(self._backward(number, index), before),
+                    *itertools.islice(self._forward(number, index), behind),
+                ]
+            except AcrossPiecesError:
+                self._across = True
+        return self._whole.near(position, before, behind)
 
     def _backward(self, number: int, index: int) -> Iterator[str]:
         """Words that count, from a token of a piece backward."""
         piece = self._piece(number)
-        words: Sequence[str] = piece.words[: index + 1]
-        while True:
-            if number > 0:
-                self._tokenizer.meet(lambda number=number: self._piece(number - 1), piece)  # type: ignore[misc]
-            yield from (word for word in map(str.lower, reversed(words)) if self._counts(word, piece))
-            if number == 0:
-                return
-            number -= 1
-            piece = self._piece(number)
-            words = piece.words
+        yield from (word for word in map(str.lower, reversed(piece.words[: index + 1])) if self._counts(word, piece))
+        while (number := self._next(number, -1, self._before)) >= 0:
+            yield from reversed(self._words_of(number))
 
     def _forward(self, number: int, index: int) -> Iterator[str]:
         """Words that count, from a token of a piece forward."""
-        words: Sequence[str] = self._piece(number).words[index:]
+        piece = self._piece(number)
+        yield from (word for word in map(str.lower, piece.words[index:]) if self._counts(word, piece))
+        while (number := self._next(number, 1, self._behind)) < len(self._spans):
+            yield from self._words_of(number)
+
+    def _next(self, number: int, step: int, known: dict[int, int]) -> int:
+        """The nearest piece before (step -1) or behind (1) a piece that has words that count; else beyond the text.
+
+        Raises:
+            AcrossPiecesError: a special case could stand across two pieces on the way.
+        """
+        passed = []
         while True:
+            if number in known:
+                number = known[number]
+                break
+            passed.append(number)
+            other = number + step
+            if not 0 <= other < len(self._spans):
+                number = other
+                break
+            first, second = (other, number) if step < 0 else (number, other)
+            self._tokenizer.meet(lambda first=first: self._piece(first), self._piece(second))  # type: ignore[misc]
+            number = other
+            if self._words_of(number):
+                break
+        for one in passed:
+            known[one] = number
+        return number
+
+    def _words_of(self, number: int) -> list[str]:
+        """The words of a piece that count."""
+        words = self._counting.get(number)
+        if words is None:
             piece = self._piece(number)
-            if number + 1 < len(self._spans):
-                self._tokenizer.meet(lambda piece=piece: piece, self._piece(number + 1))  # type: ignore[misc]
-            yield from (word for word in map(str.lower, words) if self._counts(word, piece))
-            number += 1
-            if number == len(self._spans):
-                return
-            words = self._piece(number).words
+            words = [word for word in map(str.lower, piece.words) if self._counts(word, piece)]
+            self._counting[number] = words
+        return words
 
     def _piece(self, number: int) -> Piece:
         piece = self._pieces.get(number)
         if piece is None:
+            self._deadline()
             start, end = self._spans[number]
-            piece = self._pieces[number] = self._tokenizer.piece(self._text[start:end])
+            text = self._text[start:end]
+            # Texts repeat themselves, in floods above all.
+            piece = self._made.get(text)
+            if piece is None:
+                piece = self._made[text] = self._tokenizer.piece(text)
+            self._pieces[number] = piece
         return piece
 
     def _counts(self, word: str, piece: Piece) -> bool:
-        return word in piece.keywords or (is_part(word, self._lowered) and word in self._parts_at_colons())
+        return word in piece.keywords or (self._is_part(word) and word in self._parts_at_colons())
+
+    def _is_part(self, word: str) -> bool:
+        """Whether a word may be one of ``_parts_at_colons``, which take long to make."""
+        if self._parts is not None or ":" not in self._lowered:
+            return self._parts is not None
+        sought = self._sought.get(word)
+        if sought is None:
+            # To seek many words takes longer than to make them all.
+            sought = self._sought[word] = len(self._sought) >= MAX_SOUGHT or is_part(word, self._lowered)
+        return sought
 
     def _parts_at_colons(self) -> frozenset[str]:
         """The keywords of all pieces that have a colon in them."""
@@ -302,17 +384,9 @@ class Words:
         return self._parts
 
     @cached_property
-    def _whole(self) -> tuple[list[str], list[int], frozenset[str]]:
-        return self._tokenizer.whole(self._text)
-
-    def _near_in_whole(self, position: int, before: int, behind: int) -> list[str]:
-        words, ends, keywords = self._whole
-        index = bisect_right(ends, position)
-        lowered = list(map(str.lower, words))
-        return [
-            *itertools.islice(filter(keywords.__contains__, lowered[index::-1]), before),
-            *itertools.islice(filter(keywords.__contains__, lowered[index:]), behind),
-        ]
+    def _whole(self) -> TokenIndex:
+        words, ends, keywords = self._tokenizer.whole(self._text)
+        return TokenIndex(list(map(str.lower, words)), ends, keywords)
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:

@@ -9,13 +9,27 @@ Format: https://github.com/fluent/fluentd/wiki/Forward-Protocol-Specification-v1
 
 from veilog_filters.forward.connection import NEED_DATA, ClientConnection, ServerConnection
 from veilog_filters.forward.errors import ForwardError, Reason
-from veilog_filters.forward.events import Ack, Chunk, Closed, Entry, EventTime, Heartbeat, Helo, Ping, Pong
+from veilog_filters.forward.events import (
+    Ack,
+    BadEntry,
+    Chunk,
+    ChunkId,
+    Closed,
+    Entry,
+    EventTime,
+    Heartbeat,
+    Helo,
+    Ping,
+    Pong,
+)
 from veilog_filters.forward.limits import Limits
 
 __all__ = [
     "NEED_DATA",
     "Ack",
+    "BadEntry",
     "Chunk",
+    "ChunkId",
     "ClientConnection",
     "Closed",
     "Entry",

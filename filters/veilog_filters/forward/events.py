@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
+
+from veilog_parsers.errors import ErrorType
 
 GROUP_START_SECONDS: Final = 0xFFFF_FFFF
 GROUP_END_SECONDS: Final = 0xFFFF_FFFE
@@ -27,16 +30,70 @@ class Entry:
         time: as the peer wrote it.
         metadata: of a v2 entry ``[[time, metadata], record]``; None for a v1 entry ``[time, record]``.
         record: the record, of JSON values.
+        raw: the bytes that the record was decoded from; empty for an entry that has not been on the wire.
     """
 
     time: Time
     metadata: dict[str, Any] | None
     record: Any
+    raw: bytes = dataclasses.field(default=b"", compare=False)
+
+    @property
+    def is_group_start(self) -> bool:
+        """Whether a group begins (OTLP through Fluent Bit): no record, but what the group's records have in common.
+
+        What says so is the shipper's entry, never the record: Fluent Bit writes ``[[time, {"schema": ...}],
+        {"resource": ..., "scope": ...}]`` with the time 0xFFFFFFFF. An author who gives a record that time, in a v1
+        entry or without a schema, has written an ordinary record without a time.
+        """
+        return (
+            self.metadata is not None
+            and _seconds(self.time) == GROUP_START_SECONDS
+            and type(self.metadata.get("schema")) is str
+            and type(self.record) is dict
+            and self.record.keys() <= _GROUP_KEYS
+        )
+
+    @property
+    def is_group_end(self) -> bool:
+        """Whether a group ends: Fluent Bit writes ``[[time, {}], {}]`` with the time 0xFFFFFFFE."""
+        return self.metadata is not None and _seconds(self.time) == GROUP_END_SECONDS and self.record == {}
 
     @property
     def is_group_marker(self) -> bool:
-        """Whether this begins or ends a group (OTLP through Fluent Bit): no record of its own, passed through."""
-        return isinstance(self.time, EventTime) and self.time.seconds in (GROUP_START_SECONDS, GROUP_END_SECONDS)
+        """Whether this begins or ends a group."""
+        return self.is_group_start or self.is_group_end
+
+    @property
+    def has_time(self) -> bool:
+        """Whether its time is one: the two that mark groups are none."""
+        return _seconds(self.time) not in (GROUP_START_SECONDS, GROUP_END_SECONDS)
+
+
+_GROUP_KEYS: Final = {"resource", "scope"}
+
+
+def _seconds(time: Time) -> int:
+    return time.seconds if isinstance(time, EventTime) else 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BadEntry:
+    """What stands where an entry should, and cannot be read. Its neighbours can.
+
+    Attributes:
+        error_type: why.
+        raw: the entry's bytes, or the record's if it is the record that cannot be read.
+        time: the entry's, if that could be read.
+    """
+
+    error_type: ErrorType
+    raw: bytes
+    time: Time | None = None
+
+
+ChunkId = str | bytes
+"""As it came: what is sent back is what was sent. A string that is not UTF-8 has surrogate escapes."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,14 +102,14 @@ class Chunk:
 
     Attributes:
         tag: the tag.
-        entries: the entries, in order.
+        entries: the entries, in order. Those that came are decoded while they are walked through (``Packed``).
         chunk_id: if given, the sender waits for an ``Ack`` of it.
         frame_bytes: length on the wire; 0 for one that has not been there.
     """
 
     tag: str
-    entries: list[Entry]
-    chunk_id: str | None = None
+    entries: Iterable[Entry | BadEntry | None]
+    chunk_id: ChunkId | None = None
     frame_bytes: int = 0
 
 
@@ -60,7 +117,7 @@ class Chunk:
 class Ack:
     """The receiver has taken a chunk over."""
 
-    chunk_id: str
+    chunk_id: ChunkId
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

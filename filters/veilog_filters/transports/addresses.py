@@ -1,12 +1,24 @@
-"""Addresses and TLS contexts from their options."""
+"""Addresses, listening sockets and TLS contexts from their options."""
 
 from __future__ import annotations
 
+import os
+import socket
 import ssl
-from collections.abc import Callable
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
 
 from veilog_filters.config import Tls
 from veilog_filters.errors import ConfigError, Defect
+
+_BACKLOG: Final = 1024
+_PROBE_SECS: Final = 1.0
+
+
+class StartError(Exception):
+    """It cannot start here and now, though nothing is wrong with the configuration as such; the message is one line."""
 
 
 def split(address: str) -> tuple[str, int]:
@@ -15,29 +27,94 @@ def split(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def server_tls(options: Tls, failed: Callable[[], None]) -> ssl.SSLContext:
-    """A context to listen with; with ``ca_file``, clients must have a certificate.
+def bind_tcp(address: str, option: str) -> list[socket.socket]:
+    """Listening sockets for an address, one for each that its host has. Workers share them, so each exists once.
+
+    They are bound without ``SO_REUSEPORT``: another sidecar on the same port is an error, not a competitor.
 
     Args:
-        options: the files.
-        failed: called for every handshake that fails. asyncio closes such a connection and tells nobody.
+        address: host:port.
+        option: the option that it is from, for the message.
+
+    Raises:
+        StartError: the address is in use, or is not one of this host.
+    """
+    host, port = split(address)
+    listeners: list[socket.socket] = []
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, name in dict.fromkeys(found):
+            listener = socket.socket(family, kind, protocol)
+            listeners.append(listener)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.bind(name)
+            listener.listen(_BACKLOG)
+            listener.setblocking(False)  # noqa: FBT003 - socket's own signature
+    except (OSError, OverflowError) as error:
+        for listener in listeners:
+            listener.close()
+        raise StartError(f"cannot listen on {address} ({option}): {_reason(error)}") from None
+    return listeners
+
+
+def _reason(error: OSError | OverflowError) -> str:
+    if isinstance(error, socket.gaierror):
+        return "there is no such host"
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno).lower()
+    return "the port is out of range"
+
+
+def bind_unix(path: str) -> socket.socket:
+    """A listening Unix socket, in place of one that a dead process left behind; only its owner and group may use it.
+
+    Raises:
+        StartError: something else is there, somebody listens there, or the folder is missing.
+    """
+    option = f"{path} (sidecar.listen.unix)"
+    try:
+        with suppress(FileNotFoundError):
+            if not stat.S_ISSOCK(os.lstat(path).st_mode):
+                raise StartError(f"cannot listen on {option}: there is something that is no socket")
+            _refuse_if_served(path, option)
+            Path(path).unlink()
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listener.bind(path)
+            Path(path).chmod(0o660)
+            listener.listen(_BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        reason = "the path is too long" if error.errno is None else os.strerror(error.errno).lower()
+        raise StartError(f"cannot listen on {option}: {reason}") from None
+    listener.setblocking(False)  # noqa: FBT003 - socket's own signature
+    return listener
+
+
+def _refuse_if_served(path: str, option: str) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_PROBE_SECS)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            return
+        except OSError:
+            # A full backlog, or no right to connect: somebody is there.
+            pass
+    raise StartError(f"cannot listen on {option}: another process listens there")
+
+
+def server_tls(options: Tls) -> ssl.SSLContext:
+    """A context to listen with; with ``ca_file``, clients must have a certificate.
 
     Raises:
         ConfigError: a file is missing or wrong.
     """
-
-    class Counted(ssl.SSLObject):
-        def do_handshake(self) -> None:
-            try:
-                super().do_handshake()
-            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                raise
-            except ssl.SSLError:
-                failed()
-                raise
-
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.sslobject_class = Counted
     _load(context, options, "sidecar.listen.tls", needs_certificate=True)
     if options.ca_file:
         context.verify_mode = ssl.CERT_REQUIRED
@@ -45,8 +122,13 @@ def server_tls(options: Tls, failed: Callable[[], None]) -> ssl.SSLContext:
 
 
 def client_tls(options: Tls) -> ssl.SSLContext:
-    """A context to send with; the server's certificate and name are always checked. Raises as ``server_tls``."""
-    context = ssl.create_default_context()
+    """A context to send with; the server's certificate and name are always checked. Raises as ``server_tls``.
+
+    With ``ca_file``, those CAs and no others are trusted; without, those of the system.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if not options.ca_file:
+        context.load_default_certs()
     _load(context, options, "sidecar.forward.tls", needs_certificate=False)
     return context
 

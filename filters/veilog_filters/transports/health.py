@@ -1,12 +1,21 @@
-"""/healthz, /readyz and /metrics, served by the supervisor, which filters nothing and so always answers."""
+"""/healthz, /readyz and /metrics, served by the supervisor's process, which filters nothing and so always answers.
+
+The port may be open to a whole cluster. So it costs little whatever comes: so many connections at a time, the oldest
+of which goes when there is one more, and so many seconds for each, whatever it does in them. The server has a thread of
+its own; what fails in it fails one answer, and what fails in the supervisor does not fail it.
+"""
 
 from __future__ import annotations
 
 import platform
+import socket
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -20,8 +29,10 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from veilog_filters import __version__
 from veilog_filters.metrics import Counts, Status, Traffic
-from veilog_filters.transports.addresses import split
 
+MAX_CONNECTIONS: Final = 32
+REQUEST_SECS: Final = 5.0
+_POLL_SECS: Final = 0.25
 INTENTIONAL_DROPS = frozenset(("unrecognized", "no_events_inside"))
 STAGES = {
     "malformed_json": "decode",
@@ -126,51 +137,117 @@ class _ErrorCollector:
         yield errors_of(self._status())
 
 
+class _Server(ThreadingHTTPServer):
+    """Serves on a socket that is bound already, with bounds on connections and on the time of each."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, listener: socket.socket, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(listener.getsockname()[:2], handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+        self._lock = threading.Lock()
+        self._open: dict[socket.socket, float] = {}
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """See ``socketserver``: a thread for the connection, in place of the oldest one if there are too many."""
+        with self._lock:
+            while len(self._open) >= MAX_CONNECTIONS:
+                _cut(self._open, next(iter(self._open)))
+            self._open[request] = time.monotonic()
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """See ``socketserver``."""
+        with self._lock:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """See ``socketserver``, which calls this between two connections, or now and then: end what takes too long."""
+        too_old = time.monotonic() - REQUEST_SECS
+        with self._lock:
+            for request in [request for request, since in self._open.items() if since < too_old]:
+                _cut(self._open, request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """See ``socketserver``: a client that went away, most often; a traceback would say no more."""
+
+
+def _cut(connections: dict[socket.socket, float], request: socket.socket) -> None:
+    """Let the thread of a connection find that it has ended. The thread closes it."""
+    del connections[request]
+    with suppress(OSError):
+        request.shutdown(socket.SHUT_RDWR)
+
+
 class HealthServer:
-    """The HTTP server, in a thread of its own.
+    """The HTTP server, in threads of its own.
 
     Args:
-        address: host:port to listen on.
+        listeners: bound sockets to serve on.
         status: the state of the sidecar, when asked.
     """
 
-    def __init__(self, address: str, status: Callable[[], Status]) -> None:
+    def __init__(self, listeners: Iterable[socket.socket], status: Callable[[], Status]) -> None:
         registry = CollectorRegistry()
         registry.register(StatusCollector(status))
         registry.register(_ErrorCollector(status))
 
         class Handler(BaseHTTPRequestHandler):
+            timeout = REQUEST_SECS
+
             def do_GET(self) -> None:
                 """Answer one of three paths."""
-                if self.path == "/metrics":
-                    self._answer(HTTPStatus.OK, generate_latest(registry), CONTENT_TYPE_LATEST)
-                elif self.path == "/healthz":
-                    self._answer(HTTPStatus.OK, b"ok\n")
-                elif self.path == "/readyz":
-                    ready = status().ready
-                    self._answer(
-                        HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE,
-                        b"ready\n" if ready else b"not ready\n",
-                    )
-                else:
-                    self._answer(HTTPStatus.NOT_FOUND, b"not found\n")
+                try:
+                    answer = self._find()
+                except Exception:
+                    # Whatever failed, the next request is answered.
+                    answer = HTTPStatus.INTERNAL_SERVER_ERROR, b"failed\n", "text/plain"
+                self._answer(*answer)
 
-            def _answer(self, code: HTTPStatus, body: bytes, content_type: str = "text/plain") -> None:
+            def _find(self) -> tuple[HTTPStatus, bytes, str]:
+                if self.path == "/metrics":
+                    return HTTPStatus.OK, generate_latest(registry), CONTENT_TYPE_LATEST
+                if self.path == "/healthz":
+                    return HTTPStatus.OK, b"ok\n", "text/plain"
+                if self.path == "/readyz":
+                    if status().ready:
+                        return HTTPStatus.OK, b"ready\n", "text/plain"
+                    return HTTPStatus.SERVICE_UNAVAILABLE, b"not ready\n", "text/plain"
+                return HTTPStatus.NOT_FOUND, b"not found\n", "text/plain"
+
+            def _answer(self, code: HTTPStatus, body: bytes, content_type: str) -> None:
                 self.send_response(code)
                 self.send_header("Content-Type", content_type)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
 
+            def version_string(self) -> str:
+                """What it is; not which Python it runs on."""
+                return "veilog"
+
             def log_message(self, *arguments: object) -> None:
                 """Requests are not logged."""
 
-        Handler.timeout = 10
-        self._server = ThreadingHTTPServer(split(address), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._closing = False
+        self._servers = [_Server(listener, Handler) for listener in listeners]
+        for server in self._servers:
+            threading.Thread(target=self._serve, args=(server,), daemon=True).start()
+
+    def _serve(self, server: _Server) -> None:
+        while not self._closing:
+            try:
+                server.serve_forever(_POLL_SECS)
+            except Exception:
+                # No more threads or files, for example: those that are open will end.
+                time.sleep(_POLL_SECS)
 
     def close(self) -> None:
         """Stop answering."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._closing = True
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()

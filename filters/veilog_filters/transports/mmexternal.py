@@ -16,12 +16,13 @@ import orjson
 
 from veilog_filters.framing import Framer
 from veilog_filters.pipeline import Pipeline
+from veilog_filters.transports.inputs import Sink
 
 READ_BYTES: Final = 262_144
 _COOKIE: Final = b"@cee:"
 
 
-def run(pipeline: Pipeline, framer: Framer, source: BinaryIO, sink: BinaryIO) -> None:
+def run(pipeline: Pipeline, framer: Framer, source: BinaryIO, sink: Sink) -> None:
     """Answer every message until the end of input.
 
     Args:

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import dataclasses
 import multiprocessing
-import os
 import select
 import signal
 import sys
@@ -29,14 +28,13 @@ from collections import deque
 from collections.abc import Callable
 from enum import Enum
 from multiprocessing.connection import Connection
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from veilog_filters.framing import MsgpackObjects
 from veilog_filters.metrics import Counts
+from veilog_filters.transports.inputs import Sink, Source
 from veilog_filters.transports.stdio import Filter
 
-READ_BYTES: Final = 524_288
-"""With a quarter of it workers wait a twentieth of their time for the next batch."""
 MAX_WAITING_PER_WORKER: Final = 4
 """Batches that are given out and not yet written."""
 _FORKS: Final = sys.platform == "linux"
@@ -82,8 +80,8 @@ def run(
     make_filter: Callable[[], Filter],
     workers: int,
     cutter: LineCutter | MsgpackCutter,
-    source: BinaryIO,
-    sink: BinaryIO,
+    source: Source,
+    sink: Sink,
     progress: Callable[[Counts], None] = lambda _: None,
 ) -> bool:
     """Filter everything from ``source`` to ``sink``.
@@ -93,8 +91,8 @@ def run(
         make_filter: makes another one, in the process of a worker that is not forked; must be picklable.
         workers: how many processes.
         cutter: finds the ends of records.
-        source: a binary stream with a file descriptor.
-        sink: a binary stream.
+        source: where bytes come from.
+        sink: where what leaves is written.
         progress: called with the sums over all workers after each batch.
 
     Returns:
@@ -102,15 +100,14 @@ def run(
 
     Raises:
         WorkerDiedError: a worker has died. Nothing more was written.
+        OutputError: the sink takes nothing more.
     """
     pool: list[_Process] = []
     try:
         for _ in range(workers):
             pool.append(_Process((lambda: filtering) if _FORKS else make_filter, pool))
-        _deal(_Dealer(pool, sink, lambda: progress(_sum(pool))), cutter, source.fileno())
-    except (EOFError, OSError) as error:
-        if isinstance(error, BrokenPipeError) and all(process.alive for process in pool):
-            raise  # it is the sink that is gone
+        _deal(_Dealer(pool, sink, lambda: progress(_sum(pool))), cutter, source)
+    except (EOFError, OSError):
         raise WorkerDiedError from None
     finally:
         for process in pool:
@@ -118,13 +115,14 @@ def run(
     return not any(process.broken for process in pool)
 
 
-def _deal(dealer: _Dealer, cutter: LineCutter | MsgpackCutter, source: int) -> None:
+def _deal(dealer: _Dealer, cutter: LineCutter | MsgpackCutter, source: Source) -> None:
     """Give out all batches, and then the word that there are no more."""
     current: _Process | None = None
     while True:
-        while not dealer.collect(source):
+        waits_on = source.waits_on
+        while waits_on is not None and not dealer.collect(waits_on):
             pass
-        data = os.read(source, READ_BYTES)
+        data = source.read()
         if not data:
             break
         end = cutter.feed(data)
@@ -151,7 +149,7 @@ class _Dealer:
         progress: called after each.
     """
 
-    def __init__(self, pool: list[_Process], sink: BinaryIO, progress: Callable[[], None]) -> None:
+    def __init__(self, pool: list[_Process], sink: Sink, progress: Callable[[], None]) -> None:
         self._idle = deque(pool)
         self._busy: dict[_Process, _Batch] = {}
         self._given: deque[_Batch] = deque()

@@ -2,6 +2,9 @@
 
 The pipe to the supervisor carries ``Report``s up and the word ``RELOAD`` down. When it breaks the supervisor is gone,
 and the worker stops as if it had been told to.
+
+A reload takes a new pipeline, the listeners' users, keys and certificates, and the next hops. It is refused, and all
+stays as it is, where the file is wrong, looks as if it had been cut, or changes what only a restart can change.
 """
 
 from __future__ import annotations
@@ -10,20 +13,25 @@ import asyncio
 import dataclasses
 import gc
 import hashlib
+import select
 import signal
 import socket
+import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
+import yaml
 
 from veilog_filters.config import Config, load_config
 from veilog_filters.errors import ConfigError, Defect
 from veilog_filters.metrics import Counts, Traffic
 from veilog_filters.pipeline import Pipeline
+from veilog_filters.transports.log import say
 from veilog_filters.transports.sender import ForwardSender, Sender, StdoutSender
-from veilog_filters.transports.worker import Worker
+from veilog_filters.transports.turns import Budget
+from veilog_filters.transports.worker import Access, Worker
 from veilog_parsers.record import RawRecord
 
 RELOAD: Final = "reload"
@@ -38,7 +46,8 @@ class Report:
         counts: of its pipelines, since it started.
         traffic: of its connections.
         config_hash: of the configuration in use.
-        ready: whether it takes chunks.
+        ready: whether it takes chunks, and can hand them on.
+        serving: whether it takes chunks.
         reloaded: after a reload: whether it worked. Else None.
         defects: why a start or reload failed, in words for the person who wrote the configuration.
     """
@@ -47,11 +56,12 @@ class Report:
     traffic: Traffic
     config_hash: str
     ready: bool = False
+    serving: bool = False
     reloaded: bool | None = None
     defects: tuple[str, ...] = ()
 
 
-def run_worker(config_path: str, unix_socket: socket.socket | None, pipe: Connection) -> None:
+def run_worker(config_path: str, listeners: list[socket.socket], pipe: Connection) -> None:
     """The process's main function."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -59,11 +69,15 @@ def run_worker(config_path: str, unix_socket: socket.socket | None, pipe: Connec
         try:
             import uvloop
         except ImportError:
-            asyncio.run(_Process(config_path, pipe).run(unix_socket))
+            asyncio.run(_Process(config_path, pipe).run(listeners))
         else:
-            uvloop.run(_Process(config_path, pipe).run(unix_socket))
+            uvloop.run(_Process(config_path, pipe).run(listeners))
     except ConfigError as error:
         pipe.send(Report(Counts(), Traffic(), "", defects=tuple(map(str, error.defects))))
+    except Exception as error:
+        # Left to multiprocessing, it would be printed with its message, which may quote a record.
+        say("worker_failed", error=type(error).__name__)
+        sys.exit(1)
 
 
 def build(config_path: str) -> tuple[Config, Pipeline, str]:
@@ -78,6 +92,68 @@ def build(config_path: str) -> tuple[Config, Pipeline, str]:
     self_test(pipeline, config, config_path)
     pipeline.counts.__init__()  # type: ignore[misc]  # the canaries are nobody's records
     return config, pipeline, hashlib.sha256(Path(config_path).read_bytes()).hexdigest()[:12]
+
+
+_LIVE: Final = (
+    *("forward", "tag", "keep_metadata"),
+    *(
+        f"listen.{option}"
+        for option in (
+            *("shared_key", "users", "tls", "hostname", "max_connections", "max_frame_bytes"),
+            *("handshake_timeout_secs", "idle_timeout_secs"),
+        )
+    ),
+)
+"""Options of ``sidecar`` that a reload takes over. All others need a restart."""
+
+
+def refuse_what_needs_a_restart(before: Config, after: Config, path: str) -> None:
+    """Compare two configurations of a running sidecar.
+
+    Raises:
+        ConfigError: they differ in something that cannot be changed while it runs.
+    """
+    old, new = _flat(before), _flat(after)
+    changed = sorted(key for key in old if old[key] != new[key] and key not in _LIVE)
+    if bool(before.sidecar.forward) != bool(after.sidecar.forward):
+        changed.append("forward")
+    if changed:
+        fix = "restart veilog sidecar, or change it back"
+        problem = "this cannot be changed while it runs: it needs a restart"
+        raise ConfigError(*(Defect(path, 0, f"sidecar.{key}", problem, fix) for key in changed))
+
+
+def _flat(config: Config) -> dict[str, Any]:
+    """The options of ``sidecar``, those of ``listen`` one by one."""
+    options = config.sidecar.model_dump()
+    return {f"listen.{key}": value for key, value in options.pop("listen").items()} | options
+
+
+def refuse_what_was_cut(before: bytes, after: bytes, path: str) -> None:
+    """Compare two texts of a configuration file: is the new one the beginning of something?
+
+    Whoever writes a file in place empties it first, and a disk may be full. Such a file may be valid, with the defaults
+    in place of all that is missing.
+
+    Raises:
+        ConfigError: it is empty, does not end as the old one did, or lacks one of its sections.
+    """
+    fix = "write the file whole, best under another name that then replaces it; to leave something out, restart"
+    if before.endswith(b"\n") and not after.endswith(b"\n"):
+        problem = (
+            "the file is empty" if not after.strip() else "its last line does not end, as if the file had been cut"
+        )
+        raise ConfigError(Defect(path, 0, "", problem, fix))
+    gone = sorted(_sections(before) - _sections(after))
+    if gone:
+        problem = f"sections are gone, as if the file had been cut: {', '.join(gone)}"
+        raise ConfigError(Defect(path, 0, "", problem, fix))
+
+
+def _sections(text: bytes) -> set[str]:
+    """The top-level keys of a file that is known to be valid."""
+    document = yaml.safe_load(text)
+    return set(map(str, document)) if type(document) is dict else set()
 
 
 CANARIES: Final = {"EMAIL_ADDRESS": "canary.bird@example.com", "CREDIT_CARD": "4111 1111 1111 1111"}
@@ -108,29 +184,41 @@ class _Process:
     def __init__(self, config_path: str, pipe: Connection) -> None:
         self._path = config_path
         self._pipe = pipe
+        self._text = Path(config_path).read_bytes()
         self._config, self._pipeline, self._hash = build(config_path)
         self._retired = Counts()
         self._traffic = Traffic()
-        self._ready = False
+        self._serving = False
 
-    async def run(self, unix_socket: socket.socket | None) -> None:
-        """Serve until told to stop."""
+    async def run(self, listeners: list[socket.socket]) -> None:
+        """Serve until told to stop.
+
+        Raises:
+            RuntimeError: something ended that never should.
+        """
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_say_type)
         options = self._config.sidecar
-        sender: Sender = ForwardSender(options, self._traffic) if options.forward else StdoutSender()
-        self._worker = Worker(self._config, self._pipeline, sender, self._traffic)
+        budget = Budget(options.max_in_flight_bytes)
+        self._sender: Sender = ForwardSender(options, self._traffic, budget) if options.forward else StdoutSender()
+        self._worker = Worker(self._config, self._pipeline, self._sender, self._traffic, budget)
         loop.add_signal_handler(signal.SIGTERM, self._worker.stop)
         loop.add_reader(self._pipe.fileno(), self._heard)
         reporting = asyncio.create_task(self._report_for_ever())
+        serving = asyncio.create_task(self._worker.serve(listeners, self._now_serving))
         try:
-            await self._worker.serve(unix_socket, self._now_ready)
+            await asyncio.wait((serving, reporting), return_when=asyncio.FIRST_COMPLETED)
+            if not serving.done():
+                raise RuntimeError("the task that reports has ended")
+            serving.result()
         finally:
-            reporting.cancel()
-            self._ready = False
+            for task in (serving, reporting):
+                task.cancel()
+            self._serving = False
             self._report()
 
-    def _now_ready(self) -> None:
-        self._ready = True
+    def _now_serving(self) -> None:
+        self._serving = True
         self._report()
 
     async def _report_for_ever(self) -> None:
@@ -139,11 +227,15 @@ class _Process:
             self._report()
 
     def _report(self, reloaded: bool | None = None, defects: tuple[str, ...] = ()) -> None:
+        # A supervisor that has stopped reading must not stop the worker.
+        if reloaded is None and not select.select((), (self._pipe,), (), 0)[1]:
+            return
         counts = Counts()
         counts.add(self._retired)
         counts.add(self._pipeline.counts)
+        ready = self._serving and self._sender.is_well
         try:
-            self._pipe.send(Report(counts, self._traffic, self._hash, self._ready, reloaded, defects))
+            self._pipe.send(Report(counts, self._traffic, self._hash, ready, self._serving, reloaded, defects))
         except OSError:
             self._worker.stop()
 
@@ -160,7 +252,11 @@ class _Process:
     async def _reload(self) -> None:
         """Build and test the new pipeline beside the old one, and put it in its place between two chunks."""
         try:
-            _, pipeline, new_hash = await asyncio.to_thread(build, self._path)
+            config, pipeline, new_hash, text = await asyncio.to_thread(self._build_again)
+            Access(config.sidecar.listen)
+            if isinstance(self._sender, ForwardSender):
+                self._sender.configure(config.sidecar)
+            self._worker.configure(config)
         except ConfigError as error:
             self._report(reloaded=False, defects=tuple(map(str, error.defects)))
             return
@@ -169,7 +265,25 @@ class _Process:
             return
         self._retired.add(self._pipeline.counts)
         self._pipeline = self._worker.pipeline = pipeline
-        self._hash = new_hash
+        self._config, self._hash, self._text = config, new_hash, text
         # The old one, with its key and its names, is not to stay among what ``detect.fast`` told the collector to keep.
         gc.unfreeze()
         self._report(reloaded=True)
+
+    def _build_again(self) -> tuple[Config, Pipeline, str, bytes]:
+        try:
+            text = Path(self._path).read_bytes()
+        except OSError:
+            raise ConfigError(Defect(self._path, 0, "", "the file cannot be read", "put it back")) from None
+        load_config(self._path)  # what is wrong with it comes before what it lacks
+        refuse_what_was_cut(self._text, text, self._path)
+        config, pipeline, new_hash = build(self._path)
+        refuse_what_needs_a_restart(self._config, config, self._path)
+        if Path(self._path).read_bytes() != text:
+            raise ConfigError(Defect(self._path, 0, "", "the file changed while it was read", "it is read again"))
+        return config, pipeline, new_hash, text
+
+
+def _say_type(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What asyncio has to complain of, without its message and traceback, which may quote a record."""
+    say("loop_complains", error=type(context.get("exception")).__name__)

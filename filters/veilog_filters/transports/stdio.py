@@ -10,17 +10,16 @@ its user's choice). ``Injected`` takes them out before the record is parsed and 
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
-from typing import Any, BinaryIO, Final
+from typing import Any
 
 from veilog_filters.framing import Framer
 from veilog_filters.pipeline import Damaged, Pipeline, batches, size_of
+from veilog_filters.transports.inputs import Sink, Source
 from veilog_parsers.record import RawRecord
 from veilog_parsers.times import parse_time
 
-CHUNK_BYTES: Final = 262_144
 _TAG = re.compile(r"[A-Za-z0-9_./:*-]{1,256}")
 
 
@@ -31,12 +30,14 @@ class Injected:
         tag_key: the tag's key; "" for none.
         time_key: the time's key, seconds since the epoch or a time in text; "" for none.
         tag: template of the tag of what leaves, with ``{tag}`` for the record's.
+        name: a record's tag as it may leave.
     """
 
-    def __init__(self, tag_key: str, time_key: str, tag: str) -> None:
+    def __init__(self, tag_key: str, time_key: str, tag: str, name: Callable[[str], str]) -> None:
         self._tag_key = tag_key
         self._time_key = time_key
         self._template = tag
+        self._name = name
 
     def take(self, record: RawRecord) -> dict[str, Any]:
         """Move tag and time from a record's fields to where transports put them; what to add to its events.
@@ -51,12 +52,12 @@ class Injected:
             tag = record.value.pop(self._tag_key, None)
             if type(tag) is str and _TAG.fullmatch(tag):
                 record.tag = tag
-                add[self._tag_key] = self._template.replace("{tag}", tag)
+                add[self._tag_key] = self._template.replace("{tag}", self._name(tag))
         if self._time_key:
             time = record.value.pop(self._time_key, None)
             if type(time) in (int, float, str) and (parsed := parse_time(time)) is not None:
                 record.time = parsed
-                add[self._time_key] = time
+                add[self._time_key] = time.strip() if type(time) is str else time
         return add
 
 
@@ -113,18 +114,19 @@ class Filter:
         return out
 
 
-def run(filtering: Filter, source: BinaryIO, sink: BinaryIO, progress: Callable[[], None] = lambda: None) -> None:
+def run(filtering: Filter, source: Source, sink: Sink, progress: Callable[[], None] = lambda: None) -> None:
     """Filter everything from ``source`` to ``sink``.
 
     Args:
         filtering: what happens to the bytes.
-        source: a binary stream with a file descriptor.
-        sink: a binary stream.
-        progress: called after each chunk.
+        source: where they come from.
+        sink: where what leaves is written.
+        progress: called after each piece.
     """
-    while chunk := os.read(source.fileno(), CHUNK_BYTES):
-        sink.write(filtering.feed(chunk))
+    while piece := source.read():
+        sink.write(filtering.feed(piece))
         sink.flush()
         progress()
     sink.write(filtering.finish())
     sink.flush()
+    progress()

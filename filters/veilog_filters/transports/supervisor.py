@@ -1,28 +1,34 @@
 """``veilog sidecar``: starts the workers, replaces dead ones, answers health checks, passes reloads on.
 
-The supervisor never touches a record. So it imports no detector, needs little memory, and its health checks are
-answered however busy the workers are. Workers share one port (``SO_REUSEPORT``: the kernel spreads connections); a Unix
-socket is bound here and handed to all.
+The supervisor never touches a record, so its health checks are answered however busy the workers are. It binds every
+address itself, once, and hands the sockets to all workers: a port that is in use is an error before anything starts,
+and what waits in a socket's queue outlives the worker that would have taken it.
+
+Workers report several times a second. One that has been silent for ``SILENT_SECS`` does not count as ready; one that
+stays silent is killed, as one that has died is, and another takes its place. One that cannot even start ends the
+sidecar: whoever started it is to see that, and not a loop.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 import signal
 import socket
-import sys
 import time
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from veilog_filters.config import load_config
+from veilog_filters.config import Config, load_config
 from veilog_filters.metrics import Counts, Status, Traffic
+from veilog_filters.transports.addresses import StartError, bind_tcp, bind_unix
 from veilog_filters.transports.health import HealthServer
+from veilog_filters.transports.log import say, write
 from veilog_filters.transports.process import RELOAD, Report, run_worker
-from veilog_filters.transports.worker import bind_unix
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
@@ -30,6 +36,10 @@ EXIT_CONFIG: Final = 2
 _TICK_SECS: Final = 0.5
 _KILL_AFTER_SECS: Final = 5.0
 _MAX_RESTART_DELAY_SECS: Final = 30.0
+SILENT_SECS: Final = 5.0
+_WEDGED_SECS: Final = 60.0
+_MAX_FAILED_TICKS: Final = 10
+_SCHEMA: Final = "native"
 
 
 class _Child:
@@ -39,7 +49,13 @@ class _Child:
         self.process = process
         self.pipe = pipe
         self.report = Report(Counts(), Traffic(), "")
-        self.was_ready = False
+        self.was_serving = False
+        self.heard_at = time.monotonic()
+
+    @property
+    def silent_secs(self) -> float:
+        """How long it has said nothing; while it starts it has nothing to say."""
+        return time.monotonic() - self.heard_at if self.was_serving else 0.0
 
 
 class Supervisor:
@@ -55,7 +71,8 @@ class Supervisor:
 
     def __init__(self, config_path: str, workers: int | None = None) -> None:
         self._path = config_path
-        self._options = load_config(config_path).sidecar
+        self._config = load_config(config_path)
+        self._options = self._config.sidecar
         self._workers = workers or self._options.workers
         self._context = multiprocessing.get_context("spawn")
         self._children: list[_Child] = []
@@ -66,46 +83,88 @@ class Supervisor:
         self._failures = 0
         self._restart_at: list[float] = []
         self._exit_code = EXIT_OK
+        self._listeners: list[socket.socket] = []
+        self._has_served = False
+        self._snapshot = Status()
+        self._snapshot_at = time.monotonic()
 
     def run(self) -> int:
         """Until a signal ends it; the exit code."""
-        unix_socket = bind_unix(self._options.listen.unix) if self._options.listen.unix else None
-        signal.signal(signal.SIGTERM, self._on_stop)
-        signal.signal(signal.SIGINT, self._on_stop)
-        signal.signal(signal.SIGHUP, self._on_reload)
-        health = HealthServer(self._options.http, self.status) if self._options.http else None
-        for _ in range(self._workers):
-            self._start(unix_socket)
+        health: HealthServer | None = None
+        unix_inode = 0
         try:
-            while not self._stopping:
-                self._tick(unix_socket)
-            self._stop_children()
+            if self._options.http:
+                health = HealthServer(bind_tcp(self._options.http, "sidecar.http"), self.status)
+            if self._options.listen.tcp:
+                self._listeners += bind_tcp(self._options.listen.tcp, "sidecar.listen.tcp")
+            if self._options.listen.unix:
+                self._listeners.append(bind_unix(self._options.listen.unix))
+                unix_inode = Path(self._options.listen.unix).stat().st_ino
+            signal.signal(signal.SIGTERM, self._on_stop)
+            signal.signal(signal.SIGINT, self._on_stop)
+            signal.signal(signal.SIGHUP, self._on_reload)
+            self._supervise()
+        except StartError as error:
+            write(f"veilog: {error}")
+            return EXIT_FAILED
         finally:
             for child in self._children:
                 child.process.kill()
             if health is not None:
                 health.close()
-            if unix_socket is not None:
-                unix_socket.close()
-                Path(self._options.listen.unix).unlink(missing_ok=True)
+            for listener in self._listeners:
+                listener.close()
+            if unix_inode:
+                self._remove_socket(unix_inode)
         return self._exit_code
 
+    def _supervise(self) -> None:
+        for _ in range(self._workers):
+            self._start()
+        failed = 0
+        while not self._stopping:
+            try:
+                self._tick()
+                failed = 0
+            except Exception as error:
+                # The health server and the workers go on; and so does this, unless it cannot.
+                failed += 1
+                say("supervisor_failed", error=type(error).__name__)
+                if failed >= _MAX_FAILED_TICKS:
+                    self._exit_code = EXIT_FAILED
+                    break
+                time.sleep(_TICK_SECS)
+        self._stop_children()
+
+    def _remove_socket(self, inode: int) -> None:
+        """Remove our Unix socket, if it is still ours."""
+        path = Path(self._options.listen.unix)
+        with suppress(OSError):
+            if path.lstat().st_ino == inode:
+                path.unlink()
+
     def status(self) -> Status:
-        """The sums over all workers. Called from the health server's threads; reads only."""
+        """The sums over all workers, as of the last tick; called from the health server's threads."""
+        status = self._snapshot
+        if time.monotonic() - self._snapshot_at > SILENT_SECS:
+            status = dataclasses.replace(status, workers_ready=0)
+        return dataclasses.replace(status, stopping=self._stopping)
+
+    def _sum_up(self) -> None:
+        """Make the status that is shown until the next one: nobody reads what is being written."""
         status = Status(
             restarts=self._retired.restarts,
             reloads=self._retired.reloads.copy(),
-            stopping=self._stopping,
             config_hash=self._retired.config_hash,
         )
         status.counts.add(self._retired.counts)
         status.traffic.add(self._retired.traffic)
-        for child in list(self._children):
+        for child in self._children:
             status.counts.add(child.report.counts)
             status.traffic.add(child.report.traffic)
-            status.workers_ready += child.report.ready
+            status.workers_ready += child.report.ready and child.silent_secs < SILENT_SECS
             status.config_hash = child.report.config_hash or status.config_hash
-        return status
+        self._snapshot, self._snapshot_at = status, time.monotonic()
 
     def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
@@ -113,21 +172,26 @@ class Supervisor:
     def _on_reload(self, _number: int, _frame: FrameType | None) -> None:
         self._reload_wanted = True
 
-    def _start(self, unix_socket: socket.socket | None) -> None:
+    def _start(self) -> None:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=run_worker, args=(self._path, unix_socket, theirs), daemon=True)
+        process = self._context.Process(target=run_worker, args=(self._path, self._listeners, theirs), daemon=True)
         process.start()
         theirs.close()
         self._children.append(_Child(process, ours))
 
-    def _tick(self, unix_socket: socket.socket | None) -> None:
+    def _tick(self) -> None:
         self._listen(_TICK_SECS)
+        for child in self._children:
+            if child.silent_secs > _WEDGED_SECS:
+                say("worker_wedged", pid=child.process.pid, silent_secs=round(child.silent_secs))
+                child.process.kill()
+                child.process.join(_KILL_AFTER_SECS)
         for child in [child for child in self._children if not child.process.is_alive()]:
             self._bury(child)
         now = time.monotonic()
         for due in [due for due in self._restart_at if due <= now]:
             self._restart_at.remove(due)
-            self._start(unix_socket)
+            self._start()
         if self._fingerprint() != self._changed:
             self._changed = self._fingerprint()
             self._reload_wanted = True
@@ -135,12 +199,13 @@ class Supervisor:
             self._reload_wanted = False
             for child in self._children:
                 self._tell(child)
+        self._sum_up()
 
     def _tell(self, child: _Child) -> None:
         try:
             child.pipe.send(RELOAD)
         except OSError:
-            self._say("a worker could not be told to reload; it is gone")
+            say("reload_not_told", pid=child.process.pid)
 
     def _listen(self, timeout_secs: float) -> None:
         """Read the workers' reports, or notice that one has died."""
@@ -157,15 +222,20 @@ class Supervisor:
             child.process.join(_TICK_SECS)
             return False
         child.report = report
-        if report.ready and not child.was_ready:
-            child.was_ready = True
+        child.heard_at = time.monotonic()
+        if report.serving and not child.was_serving:
+            child.was_serving = True
             self._failures = 0
+            if not self._has_served:
+                self._has_served = True
+                say("started", **started(self._config, self._workers, report.config_hash))
         if report.reloaded is not None:
-            self._retired.reloads["ok" if report.reloaded else "failed"] += 1
-            outcome = f"now {report.config_hash}" if report.reloaded else "refused; the old one stays in use"
-            self._say(f"configuration reloaded in worker {child.process.pid}: {outcome}")
+            result = "ok" if report.reloaded else "failed"
+            self._retired.reloads[result] += 1
+            note = {} if report.reloaded else {"note": "refused; the old one stays in use"}
+            say("reload", result=result, pid=child.process.pid, config=report.config_hash, **note)
         for defect in report.defects:
-            self._say(defect)
+            write(f"veilog: {defect}")
         return True
 
     def _hear_out(self, child: _Child) -> None:
@@ -182,19 +252,28 @@ class Supervisor:
         self._retired.config_hash = child.report.config_hash or self._retired.config_hash
         self._children.remove(child)
         child.pipe.close()
-        if not child.was_ready and child.report.defects:
+        pid, code = child.process.pid, child.process.exitcode
+        if not child.was_serving and child.report.defects:
             self._exit_code = EXIT_CONFIG
             self._stopping = True
             return
-        if child.was_ready:
+        if not self._has_served and code is not None and code >= 0:
+            # It was not killed: it cannot start, and another could not either.
+            say("start_failed", pid=pid, exit_code=code)
+            self._exit_code = EXIT_FAILED
+            self._stopping = True
+            return
+        if child.was_serving:
             self._failures = 0
         self._failures += 1
         self._retired.restarts += 1
-        delay = 0.0 if child.was_ready else min(_MAX_RESTART_DELAY_SECS, 0.5 * 2 ** min(self._failures, 10))
-        self._say(f"worker {child.process.pid} ended with code {child.process.exitcode}; another takes its place")
+        delay = 0.0 if child.was_serving else min(_MAX_RESTART_DELAY_SECS, 0.5 * 2 ** min(self._failures, 10))
+        say("worker_restarted", pid=pid, exit_code=code, delay_secs=delay, note="another takes its place")
         self._restart_at.append(time.monotonic() + delay)
 
     def _stop_children(self) -> None:
+        for listener in self._listeners:
+            listener.close()
         for child in self._children:
             child.process.terminate()
         deadline = time.monotonic() + self._options.grace_secs + _KILL_AFTER_SECS
@@ -211,6 +290,23 @@ class Supervisor:
             return self._changed if hasattr(self, "_changed") else (0, 0)
         return stat.st_mtime_ns, stat.st_ino
 
-    @staticmethod
-    def _say(line: str) -> None:
-        print(f"veilog: {line}", file=sys.stderr, flush=True)
+
+def started(config: Config, workers: int, config_hash: str) -> dict[str, object]:
+    """What is said at start: what it listens on, where it sends, and what may leave."""
+    options, policy = config.sidecar, config.policy
+    return {
+        "listen": ",".join(filter(None, (options.listen.tcp, options.listen.unix))),
+        "tls": options.listen.tls is not None,
+        "shared_key": options.listen.shared_key is not None,
+        "users": len(options.listen.users),
+        "forward": ",".join(place.address for place in options.forward) or "stdout",
+        "http": options.http or "none",
+        "workers": workers,
+        "schema": _SCHEMA,
+        "policy": policy.name,
+        "content": policy.content,
+        "unmapped": policy.unmapped,
+        "unrecognized": policy.unrecognized,
+        "identity": policy.identity,
+        "config": config_hash,
+    }

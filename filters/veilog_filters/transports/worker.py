@@ -1,11 +1,11 @@
 """One sidecar process: Forward in, through the pipeline, Forward out.
 
-Filtering is work for the processor, and one loop does all of it: one chunk at a time, in the order of arrival, handing
-the loop back every few milliseconds so that acks and heartbeats go on. More processors are for more workers, which the
-supervisor starts (see ``supervisor``); a worker talks to it over a pipe.
+Filtering is work for the processor, and one loop does all of it, in turns of some milliseconds between which acks,
+heartbeats and other senders go on (see ``turns``). More processors are for more workers, which the supervisor starts
+(see ``supervisor``); a worker talks to it over a pipe.
 
-On stop a worker accepts and reads no more, finishes the chunk it is at, waits for the acks of what it has sent, passes
-them on, and ends.
+On stop a worker accepts and reads no more, finishes the chunks it is at, waits for the acks of what it has sent, passes
+them on, and ends. If one of its own tasks ends that never should, the worker ends too, and is replaced.
 """
 
 from __future__ import annotations
@@ -14,47 +14,68 @@ import asyncio
 import contextlib
 import os
 import socket
-import ssl
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import msgpack
-
-from veilog_filters.config import Config, Sidecar, read_secret
-from veilog_filters.fingerprint import Fingerprinter
-from veilog_filters.forward import (
-    NEED_DATA,
-    Ack,
-    Chunk,
-    Closed,
-    Entry,
-    EventTime,
-    ForwardError,
-    Heartbeat,
-    Helo,
-    Limits,
-    Ping,
-    Pong,
-    Reason,
-    ServerConnection,
-)
-from veilog_filters.framing import RAW
+from veilog_filters.config import Config, Listen, read_secret
+from veilog_filters.errors import ConfigError, Defect
+from veilog_filters.forward import Chunk, Helo, Limits, ServerConnection
 from veilog_filters.metrics import Traffic
-from veilog_filters.pipeline import Damaged, Pipeline, batches, size_of
-from veilog_filters.transports.addresses import server_tls, split
+from veilog_filters.pipeline import Pipeline
+from veilog_filters.transports.addresses import server_tls
+from veilog_filters.transports.chunk import ChunkFilter, Settings
+from veilog_filters.transports.peer import Peer
 from veilog_filters.transports.sender import Sender
-from veilog_parsers.errors import ErrorType
-from veilog_parsers.otlp import Calls
-from veilog_parsers.record import RawRecord
-from veilog_parsers.times import from_epoch_ns
+from veilog_filters.transports.turns import READ_BYTES, Account, Budget, Reader, Turns
 
-_READ_BYTES: Final = 262_144
-_SLICE_SECS: Final = 0.01
-_SLOW_SECS: Final = 0.1
-"""When batches that take longer become smaller."""
-_MAX_UNREAD_ACK_BYTES: Final = 1_048_576
-_NS: Final = 1_000_000_000
+_WATCH_SECS: Final = 0.25
+_ACCEPT_ROUND: Final = 2
+_POLITE_SECS: Final = 0.001
+"""A worker that has connections waits so long before it takes two more, so that workers with fewer come first."""
+_NO_FILES_SECS: Final = 0.1
+_STRANGERS_SHARE: Final = 4
+"""One for each so many connections may be a stranger."""
+
+
+class Access:
+    """Who may connect, as the configuration says now; a reload makes another one.
+
+    Args:
+        options: ``sidecar.listen``.
+
+    Raises:
+        ConfigError: a secret or certificate is not there, or there are users and no key.
+    """
+
+    def __init__(self, options: Listen) -> None:
+        if options.users and options.shared_key is None:
+            problem = "users are asked for their passwords only where there is a shared key"
+            raise ConfigError(Defect("configuration", 0, "sidecar.listen.users", problem, "write shared_key too"))
+        self.shared_key = read_secret(options.shared_key)
+        self.users = {
+            name: read_secret(secret).decode("utf-8", "surrogateescape") for name, secret in options.users.items()
+        }
+        self.hostname = options.hostname
+        self.tls = server_tls(options.tls) if options.tls else None
+        self.handshake_timeout_secs = options.handshake_timeout_secs
+        self.idle_timeout_secs = options.idle_timeout_secs
+        self.max_known = options.max_connections
+        self.max_strangers = max(1, options.max_connections // _STRANGERS_SHARE)
+
+    def connection(self, limits: Limits) -> tuple[ServerConnection, bytes]:
+        """The protocol's state for a new client, and the greeting that it is sent."""
+        connection = ServerConnection(limits, self.shared_key, self.hostname, self.users)
+        if not self.shared_key:
+            return connection, b""
+        return connection, connection.send(Helo(os.urandom(16), os.urandom(16) if self.users else b""))
+
+    def still_admits(self, peer: Peer) -> bool:
+        """Whether who was let in before would be let in now."""
+        before = peer.access
+        if self.shared_key != before.shared_key or bool(self.users) != bool(before.users):
+            return False
+        user = peer.user.decode("utf-8", "replace")
+        return not user or self.users.get(user) == before.users.get(user)
 
 
 class Worker:
@@ -65,278 +86,171 @@ class Worker:
         pipeline: what happens to a record; may be replaced at any time, it is looked up for each chunk.
         sender: where clean chunks go.
         traffic: counts connections, chunks and protocol errors.
+        budget: what may be kept; the sender's too.
     """
 
-    def __init__(self, config: Config, pipeline: Pipeline, sender: Sender, traffic: Traffic) -> None:
+    def __init__(
+        self, config: Config, pipeline: Pipeline, sender: Sender, traffic: Traffic, budget: Budget | None = None
+    ) -> None:
         self.pipeline = pipeline
-        self._batch_records = 1
+        self.budget = budget or Budget(config.sidecar.max_in_flight_bytes)
+        self.buffer = memoryview(bytearray(READ_BYTES))
+        self.stopping = False
         self._sender = sender
         self._traffic = traffic
-        self._options: Sidecar = config.sidecar
-        self._max_record_bytes = config.limits.max_record_bytes
-        self._tenant = config.tenant_id
-        self._keep_metadata = config.sidecar.keep_metadata
-        listen = config.sidecar.listen
-        self._limits = Limits(max_frame_bytes=listen.max_frame_bytes, max_entry_bytes=listen.max_frame_bytes)
-        self._shared_key = read_secret(listen.shared_key)
-        self._users = {
-            name: read_secret(secret).decode("utf-8", "surrogateescape") for name, secret in listen.users.items()
-        }
-        self._tls = server_tls(listen.tls, self._tls_failed) if listen.tls else None
-        self._turn = asyncio.Lock()
+        self._turns = Turns()
         self._stop = asyncio.Event()
-        self._clients: set[asyncio.Task[None]] = set()
+        self._strangers: dict[Peer, None] = {}
+        self._known: dict[Peer, None] = {}
+        self._grace_secs = config.sidecar.grace_secs
+        self._is_polite = config.sidecar.workers > 1
+        self.configure(config)
 
-    async def serve(self, unix_socket: socket.socket | None, ready: Callable[[], None]) -> None:
-        """Listen until ``stop`` is called, then finish what is in flight within the grace period."""
-        servers = []
-        if self._options.listen.tcp:
-            host, port = split(self._options.listen.tcp)
-            servers.append(
-                await asyncio.start_server(
-                    self._accept, host, port, ssl=self._tls, reuse_port=True, backlog=1024, limit=_READ_BYTES
-                )
-            )
-        if unix_socket is not None:
-            servers.append(await asyncio.start_unix_server(self._accept, sock=unix_socket, limit=_READ_BYTES))
+    def configure(self, config: Config) -> None:
+        """Take over what may change while it runs; connections that would not be let in now are closed.
+
+        Raises:
+            ConfigError: a secret or certificate is not there; then nothing has changed.
+        """
+        self.access = Access(config.sidecar.listen)
+        self.limits = Limits(
+            max_frame_bytes=config.sidecar.listen.max_frame_bytes,
+            max_inflated_bytes=config.sidecar.listen.max_frame_bytes,
+            max_entry_bytes=config.limits.max_record_bytes,
+        )
+        self._settings = Settings(config)
+        for peer in (*self._strangers, *self._known):
+            if not self.access.still_admits(peer):
+                peer.drop("access_revoked")
+
+    async def serve(self, listeners: Sequence[socket.socket], ready: Callable[[], None]) -> None:
+        """Accept until ``stop`` is called, then close the listeners and finish what is in flight in the grace period.
+
+        Raises:
+            RuntimeError: one of the tasks that should never end has ended; so must the process.
+        """
         sending = asyncio.create_task(self._sender.run())
-        ready()
-        await self._stop.wait()
-        for server in servers:
-            server.close()
-        if self._clients:
-            _, late = await asyncio.wait(self._clients, timeout=self._options.grace_secs)
-            for client in late:
-                client.cancel()  # unacknowledged: the shipper sends it again
-        sending.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await sending
+        accepting = [asyncio.create_task(self._accept(listener)) for listener in listeners]
+        watching = asyncio.create_task(self._watch())
+        stopped = asyncio.create_task(self._stop.wait())
+        tasks = [sending, *accepting, watching]
+        try:
+            ready()
+            await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            ended = [task for task in tasks if task.done()]
+            if ended and not self.stopping:
+                names = ", ".join(sorted({task.get_coro().__name__ for task in ended}))  # type: ignore[union-attr]
+                raise RuntimeError(f"a task has ended that never should: {names}")
+            await _cancel(*accepting)
+            for listener in listeners:
+                listener.close()
+            await self._finish(sending)
+        finally:
+            await _cancel(stopped, *tasks)
+
+    async def _finish(self, sending: asyncio.Task[None]) -> None:
+        """Wait for the peers, as long as somebody may still acknowledge what they wait for."""
+        self.budget.close()
+        for stranger in list(self._strangers):
+            stranger.drop("unfinished")
+        for peer in self._known:
+            peer.stir()
+        deadline = asyncio.get_running_loop().time() + self._grace_secs
+        while self._known and not sending.done() and asyncio.get_running_loop().time() < deadline:
+            left = deadline - asyncio.get_running_loop().time()
+            tasks = [sending, *(peer.task for peer in self._known)]
+            await asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        late = [*self._strangers, *self._known]
+        for peer in late:
+            peer.drop("unfinished")  # unacknowledged: the shipper sends it again
+        if late:
+            await asyncio.wait([peer.task for peer in late])
 
     def stop(self) -> None:
         """Begin to stop."""
+        self.stopping = True
         self._stop.set()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a server's callback runs in a task
-        if len(self._clients) >= self._options.listen.max_connections:
-            self._traffic.errors["receive", "too_many_connections"] += 1
-            writer.close()
-            return
-        self._clients.add(task)
-        self._traffic.connections = len(self._clients)
-        try:
-            await _Client(self, reader, writer).run()
-        except ForwardError as error:
-            self._traffic.errors["receive", error.reason] += 1
-        except TimeoutError:
-            self._traffic.errors["receive", "timeout"] += 1
-        except (OSError, ssl.SSLError):
-            self._traffic.errors["receive", "connection_failed"] += 1
-        except asyncio.CancelledError:
-            # The grace period is over; asyncio's streams would print a traceback for a task that was cancelled.
-            self._traffic.errors["receive", "unfinished"] += 1
-        except Exception:
-            # Left to asyncio, it would be logged with its message, which may quote a record.
-            self._traffic.errors["receive", "internal"] += 1
-        finally:
-            self._clients.discard(task)
-            self._traffic.connections = len(self._clients)
-            writer.close()
+    # Who is connected.
 
-    def _tls_failed(self) -> None:
-        self._traffic.errors["receive", "tls_failed"] += 1
-
-    def connection(self) -> tuple[ServerConnection, bytes]:
-        """The protocol's state for a new client, and the greeting that it is sent."""
-        connection = ServerConnection(self._limits, self._shared_key, socket.gethostname(), self._users)
-        if not self._shared_key:
-            return connection, b""
-        return connection, connection.send(Helo(os.urandom(16), os.urandom(16) if self._users else b""))
-
-    @property
-    def stopping(self) -> asyncio.Event:
-        """Set when no more may be read."""
-        return self._stop
-
-    @property
-    def idle_timeout_secs(self) -> float:
-        """How long a client may send nothing."""
-        return self._options.listen.idle_timeout_secs
-
-    async def take(self, chunk: Chunk, done: Callable[[], None]) -> None:
-        """Filter a chunk and hand it on; ``done`` is called when everything made from it is somebody else's."""
-        self._traffic.chunks_received += 1
-        async with self._turn:
-            await self._sender.room()
-            entries = await self._filter(chunk)
-        if entries:
-            self._sender.deliver(self._options.tag.replace("{tag}", chunk.tag), entries, done)
-        else:
-            done()
-
-    async def _filter(self, chunk: Chunk) -> list[Entry]:
-        pipeline = self.pipeline
+    async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        pause_at = loop.time() + _SLICE_SECS
-        out: list[Entry] = []
-        began = loop.time()
-        for batch in batches(
-            self._records(chunk, pipeline), lambda pair: size_of(pair[1]), lambda: self._batch_records
-        ):
-            # A group's body before what is in the group: what a parser reads of it, it may take out of it.
-            markers = [self._marker(entry, pipeline) for entry, record in batch if record is None]
-            results = pipeline.batch([record for _, record in batch if record is not None])
-            for entry, record in batch:
-                out += markers.pop(0) if record is None else self._entries(entry, results.pop(0), pipeline)
-            now = loop.time()
-            # After a batch that took long, acks and heartbeats wait for one record alone, and then for few.
-            self._batch_records = (
-                1 if now - began > _SLOW_SECS else min(2 * self._batch_records, pipeline.batch_records)
-            )
-            if now > pause_at:
-                await asyncio.sleep(0)
-                pause_at = loop.time() + _SLICE_SECS
-            began = loop.time()
-        return out
-
-    def _marker(self, entry: Entry, pipeline: Pipeline) -> list[Entry]:
-        """A group's body names a resource and a scope: kept, cleaned, for the shipper that closes the group."""
-        if not self._keep_metadata:
-            return []
-        body = pipeline.clean(entry.record) if type(entry.record) is dict else {}
-        return [Entry(entry.time, self._metadata(entry, pipeline) or {}, body)]
-
-    def _entries(self, entry: Entry, events: list[dict[str, Any]], pipeline: Pipeline) -> list[Entry]:
-        """What is handed on for the events of a record."""
-        # Only now: what a parser reads of the metadata (attributes with prompts) it takes out of it. Of a record in
-        # quarantine nobody knows whether it did.
-        failed = any(event["kind"] == "quarantine" for event in events)
-        metadata = None if failed else self._metadata(entry, pipeline)
-        return [Entry(entry.time, metadata, event) for event in events]
-
-    def _records(self, chunk: Chunk, pipeline: Pipeline) -> Iterator[tuple[Entry, RawRecord | Damaged | None]]:
-        """The records of a chunk, log records of one model call as one; None for the marker of a group."""
-        group: dict[str, Any] = {}
-        calls = Calls[Entry](self._max_record_bytes)
-        for entry in chunk.entries:
-            record = None
-            if entry.is_group_marker:
-                # The mark of a group's end has no body.
-                group = entry.record if type(entry.record) is dict else {}
-            else:
-                record = self._record(entry, chunk.tag, group, pipeline.fingerprinter)
-            if isinstance(record, RawRecord) and (count := calls.add(entry, record)):
-                pipeline.counts.received += count > 1
-                continue
-            yield from calls.take()
-            yield entry, record
-        yield from calls.take()
-
-    def _metadata(self, entry: Entry, pipeline: Pipeline) -> dict[str, Any] | None:
-        """An entry's metadata, cleaned; none if it is empty: released Fluentds skip and acknowledge such entries."""
-        return pipeline.clean(entry.metadata) if entry.metadata and self._keep_metadata else None
-
-    def _record(
-        self, entry: Entry, tag: str, group: dict[str, Any], fingerprinter: Fingerprinter
-    ) -> RawRecord | Damaged:
-        raw: bytes = msgpack.packb(entry.record)
-        if isinstance(entry.time, EventTime):
-            time = from_epoch_ns(entry.time.seconds * _NS + entry.time.nanoseconds)
-        else:
-            time = from_epoch_ns(int(entry.time * _NS)) if entry.time < 2**40 else None
-        if len(raw) > self._max_record_bytes:
-            digest = fingerprinter.digest(RAW, self._tenant, raw)
-            return Damaged(ErrorType.RECORD_TOO_LARGE, len(raw), digest, tag, time)
-        return RawRecord(entry.record, raw, tag, time, entry.metadata or {}, group)
-
-
-class _Client:
-    """One shipper's connection."""
-
-    def __init__(self, worker: Worker, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._worker = worker
-        self._reader = reader
-        self._writer = writer
-        self._connection, greeting = worker.connection()
-        if greeting:
-            writer.write(greeting)
-        self._outstanding = 0
-        self._settled = asyncio.Event()
-        self._settled.set()
-
-    async def run(self) -> None:
-        """Until the client closes, breaks the protocol, falls silent, or the worker stops."""
+        listener.setblocking(False)  # noqa: FBT003 - socket's own signature
         while True:
-            event = self._connection.next_event()
-            if event is NEED_DATA:
-                data = await self._read()
-                if data is None:
-                    break
-                self._connection.receive_data(data)
-            elif isinstance(event, Chunk):
-                await self._take(event)
-            elif isinstance(event, Ping):
-                self._write(self._connection.send(Pong(event.accepted, "" if event.accepted else "not authenticated")))
-                if not event.accepted:
-                    raise ForwardError(Reason.UNAUTHENTICATED, "wrong key, user or password")
-            elif isinstance(event, Heartbeat):
-                self._write(self._connection.send(event))
-            elif isinstance(event, Closed):
-                break
-        # The client may have half-closed, or the worker may be stopping: its acks are still to come.
-        async with asyncio.timeout(self._worker.idle_timeout_secs):
-            await self._settled.wait()
-            await self._writer.drain()
+            try:
+                for _ in range(_ACCEPT_ROUND):
+                    connected, _ = await loop.sock_accept(listener)
+                    self._welcome(connected)
+            except (ConnectionError, TimeoutError):
+                self.count_error("connection_failed")  # it was gone before it was accepted
+            except OSError:
+                # No more files, for example: those who are connected go on, and some of them will end.
+                self.count_error("not_accepted")
+                await asyncio.sleep(_NO_FILES_SECS)
+            await asyncio.sleep(_POLITE_SECS if self._is_polite and self._known else 0)
 
-    async def _read(self) -> bytes | None:
-        """Bytes, or None if the worker stops."""
-        read = asyncio.ensure_future(self._reader.read(_READ_BYTES))
-        stop = asyncio.ensure_future(self._worker.stopping.wait())
-        try:
-            finished, _ = await asyncio.wait(
-                (read, stop), timeout=self._worker.idle_timeout_secs, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            stop.cancel()
-        if read in finished:
-            return read.result()
-        read.cancel()
-        if not finished:
-            raise TimeoutError
-        return None
+    def _welcome(self, connected: socket.socket) -> None:
+        connected.setblocking(False)  # noqa: FBT003 - socket's own signature
+        while len(self._strangers) >= self.access.max_strangers:
+            oldest = next(iter(self._strangers))
+            del self._strangers[oldest]
+            oldest.drop("too_many_strangers")
+        peer = Peer(self, connected)
+        self._strangers[peer] = None
+        self._count_connections()
 
-    async def _take(self, chunk: Chunk) -> None:
-        self._outstanding += 1
-        self._settled.clear()
+    def known(self, peer: Peer) -> None:
+        """A peer is no stranger, or has just sent something whole again."""
+        peer.is_known = True
+        self._strangers.pop(peer, None)
+        self._known.pop(peer, None)
+        if len(self._known) >= self.access.max_known:
+            # The one that has been idle for longest; a newcomer that finds only busy ones must wait.
+            idle = next((other for other in self._known if not other.outstanding), peer)
+            self._known.pop(idle, None)
+            idle.drop("too_many_connections")
+        if not peer.is_dropped:
+            self._known[peer] = None
+        self._count_connections()
 
-        def done() -> None:
-            self._outstanding -= 1
-            if not self._outstanding:
-                self._settled.set()
-            if chunk.chunk_id is not None and not self._writer.is_closing():
-                self._writer.write(self._connection.send(Ack(chunk.chunk_id)))
+    def forget(self, peer: Peer) -> None:
+        """A peer has gone."""
+        self._strangers.pop(peer, None)
+        self._known.pop(peer, None)
+        self._count_connections()
 
-        await self._worker.take(chunk, done)
-        self._bound_unread()
+    def _count_connections(self) -> None:
+        self._traffic.connections = len(self._known) + len(self._strangers)
 
-    def _write(self, data: bytes) -> None:
-        self._writer.write(data)
-        self._bound_unread()
+    def count_error(self, reason: str) -> None:
+        """Something went wrong with a connection."""
+        self._traffic.errors["receive", reason] += 1
 
-    def _bound_unread(self) -> None:
-        """A client that never reads its acks must not make us keep them."""
-        if self._writer.transport.get_write_buffer_size() > _MAX_UNREAD_ACK_BYTES:
-            self._writer.transport.abort()
-            raise TimeoutError
+    async def _watch(self) -> None:
+        """Hang up on who holds the budget while others wait for it."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_WATCH_SECS)
+            for reader in self.budget.holders_to_drop(loop.time()):
+                _drop(reader)
+
+    # What is done for them.
+
+    async def take(self, chunk: Chunk, account: Account, done: Callable[[], None]) -> None:
+        """Filter a chunk and hand it on; ``done`` is called when everything made from it has been acknowledged."""
+        self._traffic.chunks_received += 1
+        work = ChunkFilter(self._settings, self.pipeline, self._sender, self.budget, self._turns, account)
+        await work.run(chunk, done)
 
 
-def bind_unix(path: str) -> socket.socket:
-    """A listening Unix socket, in place of one that a dead process left behind; only its owner and group may use it."""
-    Path(path).unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(path)
-    Path(path).chmod(0o660)
-    listener.listen(1024)
-    listener.setblocking(False)  # noqa: FBT003 - socket's own signature
-    return listener
+def _drop(reader: Reader) -> None:
+    assert isinstance(reader, Peer)  # noqa: S101 - nobody else reads
+    reader.drop("over_budget")
+
+
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

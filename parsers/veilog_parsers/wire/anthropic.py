@@ -10,20 +10,28 @@ from typing import Final
 
 from veilog_parsers.event import Operation, Role
 from veilog_parsers.record import Fields
-from veilog_parsers.take import discard_known, known, take_count, take_identifier, take_sum
+from veilog_parsers.take import discard_known, ignored, take_count, take_identifier, take_sum
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.turns import Turn, answer_turn, ask_content, ask_turns, take_finish, take_role
 
-_CONFIGURATION: Final = known(
+_CONFIGURATION: Final = ignored(
     """
-    anthropic_beta anthropic_version cache_control container context_management effort inference_geo max_tokens
-    max_tokens_to_sample mcp_servers output_config output_format service_tier speed stop_sequences stream temperature
-    thinking tool_choice tools top_k top_p
+    anthropic_beta:list anthropic_version cache_control:plain container:plain context_management:plain effort:plain
+    inference_geo max_tokens:number max_tokens_to_sample:number mcp_servers:objects output_config:plain
+    output_format:schema service_tier speed:number stop_sequences:list stream:flag temperature:number thinking:plain
+    tool_choice:schema tools:objects top_k:number top_p:number
     """
 )
-_BOOKKEEPING: Final = known("container context_management log_id stop stop_details stop_sequence type")
-_USAGE_DETAILS: Final = known(
-    "cache_creation inference_geo iterations output_tokens_details server_tool_use service_tier speed"
+_BOOKKEEPING: Final = ignored(
+    """
+    container:plain context_management:plain log_id stop:plain stop_details:plain stop_sequence type
+    """
+)
+_USAGE_DETAILS: Final = ignored(
+    """
+    cache_creation:plain inference_geo iterations:plain output_tokens_details:plain server_tool_use:plain
+    service_tier speed:number
+    """
 )
 
 

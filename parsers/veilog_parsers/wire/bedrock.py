@@ -21,6 +21,7 @@ from veilog_parsers.take import (
     dicts,
     discard,
     discard_known,
+    ignored,
     known,
     peek,
     remainder,
@@ -30,11 +31,13 @@ from veilog_parsers.take import (
     take_number,
     take_str,
     take_sum,
+    withhold,
 )
 from veilog_parsers.wire import anthropic, flat, openai, streams
 from veilog_parsers.wire.errors import read_error
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.read import decode
+from veilog_parsers.wire.rest import answer_rest, ask_rest
 from veilog_parsers.wire.turns import MAX_DEPTH, Turn, answer_turn, take_dumped, take_finish, take_role
 
 _CONVERSE_REQUEST: Final = known(
@@ -44,18 +47,23 @@ _CONVERSE_EVENTS: Final = known("contentBlockDelta contentBlockStart messageStar
 _ANTHROPIC_REQUEST: Final = known("anthropic_version max_tokens_to_sample")
 _ANTHROPIC_RESPONSE: Final = known("completion content")
 
-_CONFIGURATION: Final = known(
+_CONFIGURATION: Final = ignored(
     """
-    add_generation_prompt additionalModelRequestFields additionalModelResponseFieldPaths amazon-bedrock-guardrailConfig
-    aspect_ratio cfg_scale citation_quality clip_guidance_preset countPenalty dimensions do_sample embeddingConfig
-    embeddingTypes embedding_types eos_token_id force_single_step frequencyPenalty frequency_penalty guardrailConfig
-    height image imageGenerationConfig images inferenceConfig init_image inputImage input_type k logit_bias maxTokens
-    max_gen_len max_length max_new_tokens max_tokens min_tokens minTokens mode n normalize numResults num_generations
-    output_dimension output_format outputConfig p parameters performanceConfig presencePenalty presence_penalty
-    prompt_truncation raw_prompting repetition_penalty requestMetadata return_likelihoods return_prompt samples sampler
-    schemaVersion search_queries_only seed serviceTier steps stop stopSequences stop_sequences stop_token_ids stream
-    strength style_preset temperature textGenerationConfig toolConfig tools topK topKReturn topP top_k top_n top_p
-    truncate videoGenerationConfig width
+    add_generation_prompt:flag additionalModelRequestFields:plain additionalModelResponseFieldPaths:list
+    amazon-bedrock-guardrailConfig:plain aspect_ratio cfg_scale:number citation_quality clip_guidance_preset
+    countPenalty:number dimensions:number do_sample:flag embeddingConfig:plain embeddingTypes:schema
+    embedding_types:schema eos_token_id:numbers force_single_step:flag frequencyPenalty:number
+    frequency_penalty:number guardrailConfig:plain height:number image:blob imageGenerationConfig:plain images:blob
+    inferenceConfig:plain init_image:blob inputImage:blob input_type k:number logit_bias:plain maxTokens:number
+    max_gen_len:number max_length:number max_new_tokens:number max_tokens:number min_tokens:number minTokens:number
+    mode n:number normalize:flag numResults:number num_generations:number output_dimension:number
+    output_format:schema outputConfig:plain p:number parameters:plain performanceConfig:plain presencePenalty:number
+    presence_penalty:number prompt_truncation raw_prompting:flag repetition_penalty:number requestMetadata:plain
+    return_likelihoods return_prompt:flag samples:number sampler schemaVersion search_queries_only:flag seed:number
+    serviceTier steps:number stop:plain stopSequences:list stop_sequences:list stop_token_ids:numbers stream:flag
+    strength:number style_preset:plain temperature:number textGenerationConfig:plain toolConfig:objects
+    tools:objects topK:number topKReturn:number topP:number top_k:number top_n:number top_p:number truncate
+    videoGenerationConfig:plain width:number
     """
 )
 _TRACES: Final = (("trace", "guardrail"), ("amazon-bedrock-trace", "guardrail"))
@@ -70,9 +78,14 @@ _BLOCK_TEXTS: Final = {
     "citationsContent": ("content",),
 }
 """Where a content block, which is a union told apart by its key, has texts besides ``text``."""
-_BLOCK_DETAILS: Final = known("citations format image redactedContent source")
-_USE_DETAILS: Final = known("status toolUseId type")
-_USAGE_DETAILS: Final = known("cacheDetails cacheReadInputTokenCount cacheWriteInputTokenCount serverToolUsage")
+_BLOCK_DETAILS: Final = ignored("citations:objects format:schema image:blob redactedContent:blob source:blob")
+_MEDIA: Final = ignored("audio:blob cachePoint:plain image:blob video:blob")
+_USE_DETAILS: Final = ignored("status toolUseId type")
+_USAGE_DETAILS: Final = ignored(
+    """
+    cacheDetails:plain cacheReadInputTokenCount:number cacheWriteInputTokenCount:number serverToolUsage:plain
+    """
+)
 
 
 def open_body(fields: Fields, *path: str) -> Any:
@@ -85,11 +98,10 @@ def open_body(fields: Fields, *path: str) -> Any:
         return None
     body = decode(parent[path[-1]])
     if type(body) is list:
-        parent[path[-1]] = body
-        body = assemble(body)
+        body = assemble(body) or body
     elif type(body) is str and body:
         body = {"text": body}
-    if type(body) is not dict:
+    if type(body) not in (dict, list):
         return None
     parent[path[-1]] = body
     return body
@@ -107,9 +119,16 @@ def assemble(events: list[Any]) -> Fields | None:
 
 
 def read_request(body: Any, exchange: Exchange) -> None:
-    """Consume a request body."""
-    if type(body) is not dict:
-        return
+    """Consume a request body. A bare list is a list of messages."""
+    asked = len(exchange.prompt)
+    if type(body) is list:
+        _read_request({"messages": body}, exchange)
+    elif type(body) is dict:
+        _read_request(body, exchange)
+    ask_rest(body, exchange, asked)
+
+
+def _read_request(body: Fields, exchange: Exchange) -> None:
     keys = body.keys()
     if not keys.isdisjoint(_ANTHROPIC_REQUEST):
         anthropic.read_request(body, exchange)
@@ -125,8 +144,13 @@ def read_request(body: Any, exchange: Exchange) -> None:
 
 def read_response(body: Any, exchange: Exchange) -> None:
     """Consume a response body; a stream must be assembled first (``open_body``)."""
-    if type(body) is not dict:
-        return
+    answered = len(exchange.response)
+    if type(body) is dict:
+        _read_response(body, exchange)
+    answer_rest(body, exchange, answered)
+
+
+def _read_response(body: Fields, exchange: Exchange) -> None:
     read_error(body, exchange)
     if take_str(body, "amazon-bedrock-guardrailAction") == "INTERVENED":
         exchange.content_filtered = True
@@ -218,7 +242,7 @@ def _read_block(block: Fields, turn: Turn, depth: int) -> None:
     data = take_dumped(block, "json")
     if data:
         turn.said.append(data)
-    discard(block, "audio", "cachePoint", "image", "video")
+    discard_known(block, _MEDIA)
 
 
 def _assemble_converse(events: list[Fields]) -> Fields:
@@ -282,13 +306,13 @@ def _read_trace(trace: Any, exchange: Exchange) -> None:
 
 
 def drop_quotes(tree: Any, depth: int = 0) -> None:
-    """Drop what a trace quotes; what is nested deeper than any trace is dropped whole."""
+    """Withhold what a trace quotes, and whole what is nested deeper than any trace."""
     if type(tree) not in (dict, list):
         return
-    if depth >= MAX_DEPTH:
-        tree.clear()
-    elif type(tree) is dict:
-        discard_known(tree, _QUOTES)
+    if type(tree) is dict:
+        withhold(tree, *(_QUOTES if depth < MAX_DEPTH else list(tree)))
+    elif depth >= MAX_DEPTH:
+        tree[:] = [{"": item} for item in tree]
     for item in tree.values() if type(tree) is dict else tree:
         drop_quotes(item, depth + 1)
 

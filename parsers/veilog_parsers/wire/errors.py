@@ -11,7 +11,7 @@ from typing import Final
 from veilog_parsers.event import Outcome
 from veilog_parsers.outcomes import outcome_of_error
 from veilog_parsers.record import Fields
-from veilog_parsers.take import discard, peek, take, take_identifier
+from veilog_parsers.take import discard, peek, take_identifier
 from veilog_parsers.wire.exchange import Exchange
 
 _NAMES: Final = ("code", "type", "status")
@@ -31,7 +31,7 @@ def read_error(body: Fields, exchange: Exchange) -> None:
     exchange.failed = True
     exchange.request_id = take_identifier(body, "request_id")
     if body.get("type") == "error":
-        take(body, "type")
+        discard(body, "type")
     if type(error) is not dict:
         exchange.error_code = take_identifier(body, "error_type")
         return

@@ -18,6 +18,7 @@ from veilog_parsers.take import (
     dicts,
     discard,
     discard_known,
+    ignored,
     known,
     peek,
     remainder,
@@ -28,6 +29,7 @@ from veilog_parsers.take import (
     take_sum,
 )
 from veilog_parsers.wire.exchange import Exchange
+from veilog_parsers.wire.rest import drop_repeated, texts_of
 from veilog_parsers.wire.turns import (
     Turn,
     answer_turn,
@@ -44,14 +46,17 @@ RESPONSE_KEYS: Final = known("generated_text generation_id generations predictio
 EVENT_KEYS: Final = known("event_type generated_text generation outputText outputs text tokens_predicted")
 
 _COMPLETION_REQUEST: Final = known("inputs instances prompt text textGenerationConfig")
-_CONFIGURATION: Final = known(
+_CONFIGURATION: Final = ignored(
     """
-    cache_prompt citation_options citation_quality connectors conversation_id details embedding_types
-    force_single_step frequency_penalty input_type k logit_bias max_chunks_per_doc max_new_tokens max_tokens
-    max_tokens_per_doc min_p mirostat model n_keep n_predict n_probs num_generations output_dimension p parameters
-    presence_penalty priority prompt_truncation raw_prompting rank_fields repeat_last_n repeat_penalty response_format
-    return_documents return_likelihoods safety_mode samplers search_queries_only seed stop stop_sequences stream
-    temperature tool_choice tools top_k top_n top_p truncate truncation typical_p
+    cache_prompt:flag citation_options:plain citation_quality connectors:objects conversation_id details:flag
+    embedding_types:schema force_single_step:flag frequency_penalty:number input_type k:number logit_bias:plain
+    max_chunks_per_doc:number max_new_tokens:number max_tokens:number max_tokens_per_doc:number min_p:number
+    mirostat:number model n_keep:number n_predict:number n_probs:number num_generations:number
+    output_dimension:number p:number parameters:plain presence_penalty:number priority:plain prompt_truncation
+    raw_prompting:flag rank_fields:list repeat_last_n:number repeat_penalty:number response_format:schema
+    return_documents:flag return_likelihoods safety_mode samplers:list search_queries_only:flag seed:number
+    stop:plain stop_sequences:list stream:flag temperature:number tool_choice:schema tools:objects top_k:number
+    top_n:number top_p:number truncate truncation typical_p:number
     """
 )
 _SYSTEM_TEXTS: Final = ("system", "preamble")
@@ -68,7 +73,11 @@ _USER_TEXTS: Final = (
 )
 _INSTANCE_TEXTS: Final = ("context", "title", "prompt", "content", "text")
 _TASK_TEXTS: Final = ("text", "negativeText", "maskPrompt")
-_TASK_MEDIA: Final = known("image images maskImage returnMask similarityStrength weight")
+_TASK_MEDIA: Final = ignored(
+    """
+    image:blob images:blob maskImage:blob returnMask:flag similarityStrength:number weight:number
+    """
+)
 
 _ANSWER_LISTS: Final = ("results", "generations", "outputs", "completions", "predictions")
 _ANSWER_TEXTS: Final = ("outputText", "generation", "generated_text", "text", "content")
@@ -81,16 +90,20 @@ _FINISH_REASONS: Final = (
     ("finishReason", "reason"),
     ("finishReason",),
 )
-_ANSWER_BOOKKEEPING: Final = known(
+_ANSWER_BOOKKEEPING: Final = ignored(
     """
-    artifacts chat_history citationMetadata citations document documents embedding embeddings embeddingsByType
-    event_type finish_reasons generation_id generation_settings generation_time has_new_line id id_slot images index
-    is_finished is_search_required likelihood meta mimeType bytesBase64Encoded prompt relevance_score response_id
-    response_type safetyAttributes search_queries search_results seeds stop stopped_eos stopped_limit stopped_word
-    stopping_word texts timings token_likelihoods tokens tokens_cached truncated
+    artifacts:blob chat_history:objects citationMetadata:objects citations:objects document:objects
+    documents:objects embedding:numbers embeddings:numbers embeddingsByType:plain event_type finish_reasons:list
+    generation_id generation_settings:plain generation_time:number has_new_line:flag id id_slot:number images:blob
+    index:number is_finished:flag is_search_required:flag likelihood:number meta:plain mimeType
+    bytesBase64Encoded:blob prompt relevance_score:number response_id:plain response_type safetyAttributes:plain
+    search_queries:objects search_results:objects seeds:list stop:plain stopped_eos:flag stopped_limit:flag
+    stopped_word stopping_word texts timings:plain token_likelihoods:numbers tokens:objects tokens_cached:number
+    truncated:flag
     """
 )
-_DETAILS: Final = known("best_of_sequences prefill seed tokens top_tokens")
+_DETAILS: Final = ignored("best_of_sequences:objects prefill:number seed:number tokens:objects top_tokens:objects")
+_TOKENS: Final = ignored("index:number top_tokens:objects")
 _EMBEDDED: Final = known("embedding embeddings embeddingsByType")
 _PICTURED: Final = known("artifacts images")
 _COHERE_ROLES: Final = {"USER": "user", "CHATBOT": "assistant", "SYSTEM": "system", "TOOL": "tool"}
@@ -233,7 +246,7 @@ def _read_answer(answer: Fields, exchange: Exchange) -> None:
     data = answer.get("data")
     if type(data) is dict:
         turn.take(data, "text")
-        discard(data, "tokens")
+        discard_known(data, _DETAILS)
     for call in dicts(answer.get("tool_calls")):
         if "parameters" in call:
             call["arguments"] = call.pop("parameters")
@@ -247,6 +260,7 @@ def _read_answer(answer: Fields, exchange: Exchange) -> None:
         exchange.output_tokens = generated if exchange.output_tokens is None else exchange.output_tokens
         exchange.input_tokens = take_count(details, "input_length") or exchange.input_tokens
         discard_known(details, _DETAILS)
+    drop_repeated(answer, texts_of(exchange.prompt), "prompt", "texts")
     discard_known(answer, _ANSWER_BOOKKEEPING)
 
 
@@ -280,4 +294,4 @@ def _open_token(event: Fields, pieces: dict[str, list[str]]) -> None:
         pieces.clear()
     elif type(token.get("text")) is str and token.get("special") is not True:
         event["generated_text"] = token["text"]
-    discard(event, "index", "top_tokens")
+    discard_known(event, _TOKENS)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from veilog_parsers.event import Operation, Role, SensitiveText
 from veilog_parsers.record import Fields
-from veilog_parsers.take import dicts, discard_known, known, take, take_count, take_identifier, take_sum
+from veilog_parsers.take import dicts, discard, discard_known, ignored, take_count, take_identifier, take_sum
 from veilog_parsers.times import take_time
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.turns import Turn, answer_turn, take_finish, take_role
@@ -38,32 +38,36 @@ _SNAKE: Final = {
     "total_token_count": "totalTokenCount",
     "usage_metadata": "usageMetadata",
 }
-_CONFIGURATION: Final = known(
+_CONFIGURATION: Final = ignored(
     """
-    cachedContent cached_content generationConfig generation_config labels outputDimensionality safetySettings
-    safety_settings taskType task_type toolConfig tool_config tools
-    """
-)
-_PART_BOOKKEEPING: Final = known(
-    """
-    fileData file_data inlineData inline_data mediaResolution thought thoughtSignature thought_signature videoMetadata
-    video_metadata
+    cachedContent cached_content generationConfig:objects generation_config:objects labels:plain
+    outputDimensionality:number safetySettings:plain safety_settings:plain taskType task_type toolConfig:objects
+    tool_config:objects tools:objects
     """
 )
-_CANDIDATE_BOOKKEEPING: Final = known(
+_PART_BOOKKEEPING: Final = ignored(
     """
-    avgLogprobs avg_logprobs citationMetadata citation_metadata groundingMetadata grounding_metadata index
-    logprobsResult logprobs_result safetyRatings safety_ratings score tokenCount token_count urlContextMetadata
-    """
-)
-_USAGE_DETAILS: Final = known(
-    """
-    billablePromptUsage billable_prompt_usage cacheTokensDetails cache_tokens_details cachedContentTokenCount
-    cached_content_token_count candidatesTokensDetails candidates_tokens_details promptTokensDetails
-    prompt_tokens_details serviceTier toolUsePromptTokensDetails
-    tool_use_prompt_tokens_details trafficType traffic_type
+    fileData:blob file_data:blob inlineData:blob inline_data:blob mediaResolution thought:flag thoughtSignature:blob
+    thought_signature:blob videoMetadata:plain video_metadata:plain
     """
 )
+_CANDIDATE_BOOKKEEPING: Final = ignored(
+    """
+    avgLogprobs:number avg_logprobs:number citationMetadata:objects citation_metadata:objects
+    groundingMetadata:objects grounding_metadata:objects index:number logprobsResult:objects logprobs_result:objects
+    safetyRatings:plain safety_ratings:plain score:number tokenCount:number token_count:number
+    urlContextMetadata:plain
+    """
+)
+_USAGE_DETAILS: Final = ignored(
+    """
+    billablePromptUsage:plain billable_prompt_usage:plain cacheTokensDetails:plain cache_tokens_details:plain
+    cachedContentTokenCount:number cached_content_token_count:number candidatesTokensDetails:plain
+    candidates_tokens_details:plain promptTokensDetails:plain prompt_tokens_details:plain serviceTier
+    toolUsePromptTokensDetails:plain tool_use_prompt_tokens_details:plain trafficType traffic_type
+    """
+)
+_EMBEDDED: Final = ignored("embedding:plain embeddings:plain")
 _FINISH_REASONS: Final = (
     "FINISH_REASON_UNSPECIFIED",
     "STOP",
@@ -121,7 +125,7 @@ def read_response(body: Fields, exchange: Exchange) -> None:
         discard_known(feedback, _CANDIDATE_BOOKKEEPING)
     if "embedding" in body or "embeddings" in body:
         exchange.operation = Operation.EMBEDDINGS
-        discard_known(body, frozenset(("embedding", "embeddings")))
+        discard_known(body, _EMBEDDED)
     if "totalTokens" in body:
         exchange.input_tokens = take_count(body, "totalTokens")
         discard_known(body, _USAGE_DETAILS)
@@ -167,17 +171,17 @@ def _read_part(part: Fields, turn: Turn) -> None:
     call, code = part.get("functionCall"), part.get("executableCode")
     if type(call) is dict:
         turn.call(call)
-        take(call, "id")
+        discard(call, "id")
     if type(code) is dict:
         turn.take(code, "code")
-        take(code, "language")
+        discard(code, "language")
     answer, result = part.get("functionResponse"), part.get("codeExecutionResult")
     if type(answer) is dict:
         turn.result(answer, "response")
-        discard_known(answer, frozenset(("id", "name", "scheduling", "willContinue")))
+        discard(answer, "id", "name", "scheduling", "willContinue")
     if type(result) is dict:
         turn.result(result, "output")
-        take(result, "outcome")
+        discard(result, "outcome")
     discard_known(part, _PART_BOOKKEEPING)
 
 

@@ -10,16 +10,22 @@ from typing import Final
 
 from veilog_parsers.event import Operation, Role
 from veilog_parsers.record import Fields
-from veilog_parsers.take import discard_known, known, take_count, take_identifier
+from veilog_parsers.take import discard_known, ignored, take_count, take_identifier
 from veilog_parsers.times import take_time
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.turns import Turn, answer_turn, ask_content, ask_turns, take_finish, take_role
 
-_CONFIGURATION: Final = known(
-    "context dimensions format images keep_alive logprobs options raw stream template think tools truncate"
+_CONFIGURATION: Final = ignored(
+    """
+    context:numbers dimensions:number format:schema images:blob keep_alive logprobs:objects options:plain raw:flag
+    stream:flag template think tools:objects truncate
+    """
 )
-_BOOKKEEPING: Final = known(
-    "context done embedding embeddings eval_duration load_duration logprobs prompt_eval_duration"
+_BOOKKEEPING: Final = ignored(
+    """
+    context:numbers done:flag embedding:numbers embeddings:numbers eval_duration:number load_duration:number
+    logprobs:objects prompt_eval_duration:number
+    """
 )
 _NS_PER_MS: Final = 1_000_000
 

@@ -11,62 +11,74 @@ apart from its messages is not: variables of stored prompts count as the user's,
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, Final
 
 from veilog_parsers.event import Operation, Role
 from veilog_parsers.record import Fields
-from veilog_parsers.take import dicts, discard_known, known, peek, take_count, take_identifier, take_str
+from veilog_parsers.take import dicts, discard, discard_known, ignored, known, peek, take_count, take_identifier
 from veilog_parsers.times import take_time
 from veilog_parsers.wire import flat
 from veilog_parsers.wire.exchange import Exchange
+from veilog_parsers.wire.rest import drop_repeated, texts_of
 from veilog_parsers.wire.turns import Turn, answer_turn, ask_content, ask_documents, ask_turns, take_finish, take_role
 
-_CONFIGURATION: Final = known(
+_CONFIGURATION: Final = ignored(
     """
-    add_generation_prompt add_special_tokens allowed_token_ids audio background bad_words best_of cache_prompt
-    cache_salt chat_template chat_template_kwargs chunking_strategy citation_options compound_custom
-    context_length_exceeded_behavior continue_final_message data_sources dimensions disable_tool_validation echo
-    enable_thinking encoding_format file frequency_penalty function_call functions guidance_scale guided_choice
-    guided_grammar guided_json guided_regex ignore_eos image include include_reasoning include_stop_str_in_output
-    input_fidelity known_speaker_names language length_penalty logit_bias logprobs mask max_completion_tokens
-    max_output_tokens max_prompt_tokens max_tokens max_tool_calls min_p min_tokens mm_processor_kwargs modalities
-    models moderation n n_keep n_predict n_probs options output_compression output_format parallel_tool_calls
-    partial_images plugins presence_penalty priority prompt_cache_key prompt_cache_retention prompt_mode
-    prompt_truncate_len provider quality random_seed reasoning reasoning_effort reasoning_format repeat_penalty
-    repetition_penalty request_id response_format route safe_prompt safety_mode safety_model search_domain_filter
-    search_recency_filter search_settings seed service_tier size skip_special_tokens spaces_between_special_tokens
-    speed stop stop_token_ids store stream stream_format stream_options strict_tools structured_outputs style
-    temperature text thinking timestamp_granularities timings_per_token tool_choice tools top_k top_logprobs top_p
-    transforms truncate_prompt_tokens truncation use_beam_search user_security_context verbosity voice
-    web_search web_search_options
-    """
-)
-_RESPONSE_BOOKKEEPING: Final = _CONFIGURATION | known(
-    """
-    billing citations completed_at content_filters duration frequency_penalty kv_transfer_params language
-    obfuscation object output_text p prompt prompt_annotations prompt_filter_results prompt_logprobs
-    prompt_token_ids search_results system_fingerprint task timings tool_usage usage_breakdown words x_groq
-    """
-)
-_CHOICE_BOOKKEEPING: Final = known(
-    """
-    content_filter_offsets content_filter_result content_filter_results index logprobs native_finish_reason
-    prompt_logprobs seed stop_reason token_ids
+    add_generation_prompt:flag add_special_tokens:flag allowed_token_ids:numbers audio:blob background
+    bad_words:list best_of:number cache_prompt:flag cache_salt chat_template chat_template_kwargs:plain
+    chunking_strategy:schema citation_options:plain compound_custom:plain context_length_exceeded_behavior
+    continue_final_message:flag data_sources:secret dimensions:number disable_tool_validation:flag echo:flag
+    enable_thinking:flag encoding_format file:blob frequency_penalty:number function_call:plain functions:objects
+    guidance_scale:number guided_choice guided_grammar guided_json:objects guided_regex ignore_eos:flag image:blob
+    include:list include_reasoning:flag include_stop_str_in_output:flag input_fidelity known_speaker_names:list
+    language length_penalty:number logit_bias:plain logprobs:objects mask:blob max_completion_tokens:number
+    max_output_tokens:number max_prompt_tokens:number max_tokens:number max_tool_calls:number min_p:number
+    min_tokens:number mm_processor_kwargs:plain modalities:list models:list moderation:plain n:number n_keep:number
+    n_predict:number n_probs:number options:plain output_compression:number output_format:schema
+    parallel_tool_calls:flag partial_images:number plugins:objects presence_penalty:number priority:plain
+    prompt_cache_key prompt_cache_retention prompt_mode prompt_truncate_len:number provider:plain quality
+    random_seed:number reasoning:schema reasoning_effort reasoning_format repeat_penalty:number
+    repetition_penalty:number request_id response_format:schema route:plain safe_prompt:flag safety_mode
+    safety_model search_domain_filter:list search_recency_filter search_settings:plain seed:number service_tier size
+    skip_special_tokens:flag spaces_between_special_tokens:flag speed:number stop:plain stop_token_ids:numbers
+    store:flag stream:flag stream_format stream_options:plain strict_tools:flag structured_outputs:objects style
+    temperature:number text:objects thinking:plain timestamp_granularities:list timings_per_token:flag
+    tool_choice:schema tools:objects top_k:number top_logprobs:number top_p:number transforms:list
+    truncate_prompt_tokens:number truncation use_beam_search:flag user_security_context:plain verbosity voice:plain
+    web_search:plain web_search_options:plain
     """
 )
-_USAGE_DETAILS: Final = known(
+_RESPONSE_BOOKKEEPING: Final = _CONFIGURATION | ignored(
     """
-    cached_tokens citation_tokens completion_time completion_tokens_details cost cost_details input_token_details
-    input_tokens_details is_byok latency_checkpoint num_cached_tokens num_search_queries output_tokens_details
-    prompt_audio_seconds prompt_cache_hit_tokens prompt_cache_miss_tokens prompt_time prompt_tokens_details
-    queue_time reasoning_tokens search_context_size seconds total_time type
+    billing:plain citations:objects completed_at:number content_filters:plain duration:number
+    frequency_penalty:number kv_transfer_params:plain language obfuscation:blob object output_text p:number prompt
+    prompt_annotations:objects prompt_filter_results:plain prompt_logprobs:objects prompt_token_ids:numbers
+    search_results:objects system_fingerprint task timings:plain tool_usage:plain usage_breakdown:plain
+    words:objects x_groq:plain
+    """
+)
+_CHOICE_BOOKKEEPING: Final = ignored(
+    """
+    content_filter_offsets:numbers content_filter_result:plain content_filter_results:plain index:number
+    logprobs:objects native_finish_reason prompt_logprobs:objects seed:number stop_reason token_ids:numbers
+    """
+)
+_USAGE_DETAILS: Final = ignored(
+    """
+    cached_tokens:number citation_tokens:number completion_time:number completion_tokens_details:plain cost:number
+    cost_details:plain input_token_details:plain input_tokens_details:plain is_byok:flag latency_checkpoint:number
+    num_cached_tokens:number num_search_queries:number output_tokens_details:plain prompt_audio_seconds:number
+    prompt_cache_hit_tokens:number prompt_cache_miss_tokens:number prompt_time:number prompt_tokens_details:plain
+    queue_time:number reasoning_tokens:number search_context_size seconds:number total_time:number type
     """
 )
 _BESIDE_MESSAGES: Final = known("documents input instructions prediction prompt suffix tool_results variables")
 """Where a request says something, but for its messages: most chats have nothing else."""
 _IDS: Final = known("user safety_identifier user_security_context conversation previous_response_id")
-_DATUM_BOOKKEEPING: Final = known("b64_json embedding index object url")
-_VERDICT: Final = known("categories category_applied_input_types category_scores flagged")
+_HEARD: Final = ignored("segments:objects")
+_DATUM_BOOKKEEPING: Final = ignored("b64_json:blob embedding:numbers index:number object url:blob")
+_VERDICT: Final = ignored("categories:plain category_applied_input_types:plain category_scores:plain flagged:flag")
 
 
 def read_request(body: Fields, exchange: Exchange) -> None:
@@ -80,7 +92,7 @@ def read_request(body: Fields, exchange: Exchange) -> None:
         _read_said(body, exchange)
     discard_known(body, _CONFIGURATION)
     # OpenRouter: whether the usage is wanted.
-    body.pop("usage", None)
+    discard(body, "usage")
 
 
 def _read_said(body: Fields, exchange: Exchange) -> None:
@@ -91,7 +103,7 @@ def _read_said(body: Fields, exchange: Exchange) -> None:
     _read_input(body, "input", exchange)
     if type(body.get("prompt")) is dict:
         _read_variables(body["prompt"], exchange)
-        discard_known(body["prompt"], frozenset(("id", "version")))
+        discard(body["prompt"], "id", "version")
     else:
         _read_input(body, "prompt", exchange)
     _read_variables(body, exchange)
@@ -127,6 +139,7 @@ def read_response(body: Fields, exchange: Exchange) -> None:
     for verdict in dicts(body.get("results")):
         exchange.operation = Operation.MODERATION
         discard_known(verdict, _VERDICT)
+    drop_repeated(body, chain(texts_of(exchange.response), texts_of(exchange.prompt)), "output_text", "prompt")
     discard_known(body, _RESPONSE_BOOKKEEPING)
 
 
@@ -147,7 +160,7 @@ def _read_transcript(body: Fields, exchange: Exchange) -> None:
     turn = Turn()
     turn.take(body, "text")
     answer_turn(turn, exchange)
-    discard_known(body, frozenset(("segments",)))
+    discard_known(body, _HEARD)
 
 
 def _operation(body: Fields) -> Operation | None:
@@ -250,7 +263,7 @@ def _read_output(body: Fields, exchange: Exchange) -> None:
         turn.read(item)
     answer_turn(turn, exchange)
     if peek(body, "incomplete_details", "reason"):
-        take_str(body, "status")
+        discard(body, "status")
         take_finish(body, exchange, "incomplete_details", "reason")
     else:
         exchange.failed = exchange.failed or body.get("status") == "failed"

@@ -2,23 +2,26 @@
 
 A body may be an object, a JSON string, a stream in a string (server-sent events or JSON lines) or a list of stream
 events. Objects are consumed in place, so that what is left of them shows up as unmapped. A string cannot be: whoever
-holds the record opens it first (``open_body``); otherwise what is left of it is dropped.
+holds the record opens it first (``open_body``); otherwise what is left of it is dropped. A body that is none of these,
+or in which no reader finds a text, is a text as a whole (``rest``).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
-import orjson
-
+from veilog_parsers.decoding import decode as decode_text
+from veilog_parsers.decoding import keep_around
+from veilog_parsers.errors import RecordError
 from veilog_parsers.event import Constant
 from veilog_parsers.record import Fields
 from veilog_parsers.take import dicts, peek
 from veilog_parsers.wire import anthropic, flat, gemini, ollama, openai
-from veilog_parsers.wire.cut import close
 from veilog_parsers.wire.errors import read_error
 from veilog_parsers.wire.exchange import Exchange
+from veilog_parsers.wire.rest import answer_rest, ask_rest, unread
 from veilog_parsers.wire.streams import assemble, events_of
 
 Reader = Callable[[Fields, Exchange], None]
@@ -27,6 +30,14 @@ _ANTHROPIC: Final = Constant("anthropic")
 _GEMINI: Final = Constant("gcp.gemini")
 _OLLAMA: Final = Constant("ollama")
 
+MAX_PREFIX_CHARS: Final = 128
+"""A longer text before a document is no prefix of a log, but the beginning of a text that quotes JSON."""
+
+_STREAMED: Final = ("data:", "event:", "id:", "retry:", ":")
+_LINE_OF_JSON: Final = re.compile(r"^\s*(?:data:\s*)?\{", re.MULTILINE)
+_SIGNS_OF_BODY: Final = frozenset(
+    ("messages", "prompt", "input", "contents", "choices", "output", "candidates", "content", "model", "inputs", "role")
+)
 _GEMINI_REQUEST: Final = frozenset(("contents", "systemInstruction", "system_instruction"))
 _ANTHROPIC_REQUEST: Final = frozenset(
     (
@@ -54,54 +65,74 @@ def read_exchange(request: Any, response: Any) -> Exchange:
 
 
 def read_request(body: Any, exchange: Exchange) -> None:
-    """Consume a request body of any provider. A bare list is a list of messages."""
-    body = decode(body)
-    if type(body) is list:
-        body = {"messages": body}
-    if type(body) is dict and body:
-        reader, provider = _request_reader(body)
+    """Consume a request body of any provider. A bare list is a list of messages, and no JSON is a text of the user."""
+    asked, opened = len(exchange.prompt), decode(body)
+    fields = {"messages": opened} if type(opened) is list else opened
+    if type(fields) is dict and fields:
+        reader, provider = _request_reader(fields)
         exchange.provider = exchange.provider or provider
-        reader(body, exchange)
+        reader(fields, exchange)
+    ask_rest(opened, exchange, asked)
 
 
 def read_response(body: Any, exchange: Exchange) -> None:
-    """Consume a response body of any provider."""
-    body = decode(body)
-    if type(body) is list:
-        body = assemble(body)
-    if type(body) is dict and body:
-        read_error(body, exchange)
-        reader, provider = _response_reader(body)
+    """Consume a response body of any provider; one that is no JSON is an answer as it is."""
+    answered, opened = len(exchange.response), decode(body)
+    fields = assemble(opened) if type(opened) is list else opened
+    if type(fields) is dict and fields:
+        read_error(fields, exchange)
+        reader, provider = _response_reader(fields)
         # What answers in OpenAI's shape speaks a dialect of it, whatever else its request resembled.
-        exchange.provider = None if "choices" in body else exchange.provider or provider
-        reader(body, exchange)
+        exchange.provider = None if "choices" in fields else exchange.provider or provider
+        reader(fields, exchange)
+    answer_rest(opened if fields is None else fields, exchange, answered)
 
 
 def decode(body: Any) -> Any:
-    """The JSON object or array in a string, also one that was cut, or the events of a stream; all else as it is."""
-    if type(body) is not str:
+    """What is in a string: JSON, also cut off, the events of a stream, else the text itself. All else is as it is."""
+    if type(body) is not str or not body:
         return body
-    text = body.lstrip()
-    if text.startswith(("{", "[")):
-        try:
-            return orjson.loads(text)
-        except orjson.JSONDecodeError:
-            cut = close(text)
-            if cut is not None:
-                return cut
-    elif not text.startswith(("data:", "event:", "id:", ":")):
+    if body.lstrip().startswith(_STREAMED):
+        return events_of(body) or body
+    try:
+        decoded = decode_text(body, allow_cut=True)
+    except RecordError:
+        # One line may be broken, and the others whole.
+        return (events_of(body) if _LINE_OF_JSON.search(body) else None) or body
+    documents = [document for document in decoded.documents if type(document) in (dict, list)]
+    if not documents:
+        value = decoded.documents[0] if len(decoded.documents) == 1 else None
+        return value if type(value) is str and value else body
+    if len(decoded.before) > MAX_PREFIX_CHARS or (decoded.before and not _is_known(documents[0])):
+        # A text with JSON in it.
         return body
-    return events_of(text) or body
+    first = documents[0]
+    if type(first) is dict:
+        keep_around(first, decoded)
+    elif decoded.before or decoded.after:
+        documents.append({"text_after": f"{decoded.before}\n{decoded.after}".strip()})
+    return documents if len(documents) > 1 else first
+
+
+def _is_known(document: Any) -> bool:
+    """Whether a document that stands behind a text is a body, and not just an example in it."""
+    first = document[0] if type(document) is list and document else document
+    return type(first) is dict and not _SIGNS_OF_BODY.isdisjoint(first)
 
 
 def open_body(fields: Fields, *path: str) -> Any:
-    """Decode the body at a path in place, a stream of events to the body it amounts to, and return what is there."""
+    """Decode the body at a path in place, a stream of events to the body it amounts to, and return what is there.
+
+    A body that is no JSON is put in the form in which it is read as a text (``rest.unread``).
+    """
     parent = peek(fields, *path[:-1]) if len(path) > 1 else fields
     if type(parent) is not dict or path[-1] not in parent:
         return None
     body = decode(parent[path[-1]])
     if type(body) is list:
         body = assemble(body) or body
+    elif type(body) is str and body:
+        body = unread(body)
     parent[path[-1]] = body
     return body
 

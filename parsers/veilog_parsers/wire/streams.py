@@ -7,15 +7,22 @@ fragments go to the body, the last value that says something first; so usage, id
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
-import orjson
-
+from veilog_parsers.decoding import Decoded, decode, keep_around
+from veilog_parsers.errors import RecordError
 from veilog_parsers.record import Fields
 from veilog_parsers.take import dicts, known
 from veilog_parsers.wire import flat
 
+_OTHER: Final = "text_after"
+_MARK: Final = re.compile(
+    r"|\[DONE\]|event: ?[\w.-]{1,64}|id: ?[\w.:-]{0,64}|retry: ?[0-9]{1,10}"
+    r"|: ?(?:OPENROUTER PROCESSING|ping|keep-?alive)?"
+)
+"""Lines of a stream that say nothing."""
 _FRAGMENTS: Final = known(
     "arguments completion content partial_json reasoning reasoning_content refusal response text thinking tool_plan"
 )
@@ -29,18 +36,34 @@ _RESPONSES_END: Final = frozenset(("response.completed", "response.incomplete", 
 
 
 def events_of(text: str) -> list[Any]:
-    """The events of a stream in one string. What is no JSON object (``[DONE]``, comments, a cut-off line) is none."""
-    events = []
+    """The events of a stream in one string.
+
+    Marks between them (``[DONE]``, names, ids) are none; any other text is kept, as an event of nothing but that.
+    """
+    events: list[Any] = []
+    others: list[str] = []
     # Not splitlines(): JSON may hold U+2028 and its like as they are.
     for line in text.split("\n"):
         line = line.strip()
         if line.startswith("data:"):
             line = line[5:].lstrip()
-        if line.startswith("{"):
-            try:
-                events.append(orjson.loads(line))
-            except orjson.JSONDecodeError:
-                continue
+        found = _events_in(line) if "{" in line else []
+        events += found
+        if not found and _MARK.fullmatch(line) is None:
+            others.append(line)
+    if events and others:
+        events.append({_OTHER: "\n".join(others)})
+    return events
+
+
+def _events_in(line: str) -> list[Any]:
+    try:
+        decoded = decode(line, allow_cut=True)
+    except RecordError:
+        return []
+    events = [document for document in decoded.documents if type(document) is dict]
+    if events:
+        keep_around(events[0], decoded)
     return events
 
 
@@ -50,10 +73,16 @@ def assemble(events: list[Any]) -> Fields | None:
     The events are consumed. Items that are no objects, such as a ``"[DONE]"`` in between, are passed over.
     """
     found = [event for event in events if type(event) is dict]
+    others = [event[_OTHER] for event in found if event.keys() == {_OTHER}]
+    if others:
+        found = [event for event in found if event.keys() != {_OTHER}]
     for event in found:
         assembler = _assembler(event)
         if assembler is not None:
-            return assembler(found)
+            body = assembler(found)
+            for other in others:
+                keep_around(body, Decoded([], after=other))
+            return body
     return None
 
 

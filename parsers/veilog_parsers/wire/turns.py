@@ -13,9 +13,11 @@ from typing import Any, Final
 
 import orjson
 
+from veilog_parsers.decoding import decode_one
+from veilog_parsers.errors import RecordError
 from veilog_parsers.event import Role, SensitiveText, ToolCall
 from veilog_parsers.record import Fields
-from veilog_parsers.take import dicts, discard_known, identifier, known, peek, take_identifier, take_str
+from veilog_parsers.take import dicts, discard_known, identifier, ignored, known, peek, take_identifier, take_str
 from veilog_parsers.wire.exchange import Exchange
 
 _MAX_COMPARED_CHARS: Final = 100_000
@@ -64,14 +66,20 @@ _TEXTS: Final = (
 )
 _CALLS: Final = known("tool_calls executed_tools function_call")
 _ATTACHMENTS: Final = known("source file filename audio transcript")
-_SILENT: Final = known(
+_SILENT: Final = ignored(
     """
-    annotations audio cache_control call_id caller citation citations container_id created_by data detail document_url
-    encrypted_content encrypted_index file file_data file_id file_url format id image image_url images index input_audio
-    input_image is_error logprobs media_type mime_type name obfuscation page_age phase prefix result server_label
-    signature source status token_id tool_call_id tool_name tool_use_id url video video_url
+    annotations:objects audio:blob cache_control:plain call_id caller citation:objects citations:objects
+    container_id created_by data:blob detail document_url:blob encrypted_content:blob encrypted_index:blob file:blob
+    file_data:blob file_id file_url:blob format:schema id image:blob image_url:blob images:blob index:number
+    input_audio:blob input_image:blob is_error:flag logprobs:objects media_type mime_type name obfuscation:blob
+    page_age phase prefix result server_label signature:blob source:blob status token_id tool_call_id tool_name
+    tool_use_id url:blob video:blob video_url:blob
     """
 )
+
+_SILENT_IN_DOCUMENTS: Final = {
+    key: kind for key, kind in _SILENT.items() if key not in ("data", "name", "source", "result")
+}
 
 
 class Turn:
@@ -214,8 +222,8 @@ def comparable(part: SensitiveText) -> str:
     text = part.reveal().strip()
     if text[:1] in ("{", "[") and len(text) < _MAX_COMPARED_CHARS:
         try:
-            return orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS).decode()
-        except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+            return orjson.dumps(decode_one(text), option=orjson.OPT_SORT_KEYS).decode()
+        except (RecordError, orjson.JSONEncodeError):
             return text
     return text
 
@@ -241,7 +249,14 @@ def take_finish(fields: Fields, exchange: Exchange, *path: str) -> None:
 
 def ask_turns(turns: Any, exchange: Exchange) -> None:
     """Read a list of messages (or Responses input items) into the request side."""
-    for item in dicts(turns):
+    if type(turns) is dict:
+        turns = [turns]
+    for position, item in enumerate(turns if type(turns) is list else ()):
+        if type(item) is str:
+            turns[position] = None
+            exchange.ask(Role.USER, [SensitiveText(item)] if item else [])
+        if type(item) is not dict:
+            continue
         kind = item.get("type")
         by_model = type(kind) is str and (kind.endswith(_CALL_ENDINGS) or kind == "reasoning")
         # Who speaks without a known role is taken for the user: that is the side which must not be overlooked.
@@ -270,7 +285,7 @@ def ask_documents(fields: Fields, exchange: Exchange) -> None:
     for document in dicts(fields.get("documents")):
         data = document.get("data")
         for holder in (document, data if type(data) is dict else {}):
-            discard_known(holder, _SILENT - {"data", "name", "source", "result"})
+            discard_known(holder, _SILENT_IN_DOCUMENTS)
             for key in list(holder):
                 turn.take(holder, key)
     turn.take(fields, "documents")

@@ -1,0 +1,49 @@
+"""Time for one text, and who may stop its record: what every loop of detection asks before it goes on.
+
+Detection cannot be interrupted from outside: it is loops around calls into libraries. So each loop (windows, matches,
+candidates, tokens, chunks) calls a ``Deadline`` once a turn. That costs a tenth of a microsecond and bounds the time of
+a text to what is allowed plus one call into a library; and those calls that can, take what is left as their timeout.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from veilog_filters.detect.finding import DetectorTimeout
+
+Check = Callable[[], float | None]
+"""Raises if the record that is worked on must not go on (whatever it raises passes through detection), else returns
+the seconds that are left to the record, or None if it has no bound."""
+
+
+class Deadline:
+    """When to give up a text.
+
+    Args:
+        timeout_secs: how long the text may take.
+        check: may stop the record.
+    """
+
+    __slots__ = ("_at", "_check")
+
+    def __init__(self, timeout_secs: float, check: Check | None = None) -> None:
+        self._at = time.monotonic() + timeout_secs
+        self._check = check
+
+    def __call__(self) -> float:
+        """The seconds that are left: more than none.
+
+        Raises:
+            DetectorTimeout: none is left. Treat the whole text as found.
+        """
+        left = self._at - time.monotonic()
+        if left <= 0:
+            raise DetectorTimeout
+        if self._check is not None:
+            of_record = self._check()
+            if of_record is not None and of_record < left:
+                if of_record <= 0:
+                    raise DetectorTimeout
+                return of_record
+        return left

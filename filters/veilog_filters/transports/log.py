@@ -1,0 +1,36 @@
+"""What a running sidecar says on standard error: one line for each event, ``key=value``, never content, never a key."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from typing import Final
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.:/,@%+\[\]{}-]+")
+
+
+def say(event: str, **fields: object) -> None:
+    """Write a line.
+
+    Args:
+        event: what happened, in snake_case.
+        fields: constants, numbers, and names from the configuration; with blanks or quotes they are quoted as in JSON.
+    """
+    line = " ".join(("veilog:", f"event={event}", *(f"{key}={_value(value)}" for key, value in fields.items())))
+    write(line)
+
+
+def write(line: str) -> None:
+    """Write a line at once, so that processes do not mix theirs. It may go nowhere: that is no reason to stop."""
+    try:
+        sys.stderr.flush()
+        os.write(sys.stderr.fileno(), f"{line}\n".encode("utf-8", "backslashreplace"))
+    except (OSError, ValueError):
+        return
+
+
+def _value(value: object) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if _PLAIN.fullmatch(text) else json.dumps(text)

@@ -1,0 +1,110 @@
+"""Writes docs/fields.md: every field of an event, what it may be, and what it says. A test keeps it current.
+
+The table is made from the declarations that the gate and the encoder work with (``veilog_parsers.event``,
+``veilog_filters.gate``), so it cannot say anything else than they do. Run it with ``make sources``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final
+
+from veilog_filters.gate import GRAMMARS, Grammar
+from veilog_parsers.event import (
+    AuditEvent,
+    CleanText,
+    Constant,
+    Digest,
+    Handling,
+    Name,
+    SensitiveText,
+    SensitiveTree,
+    Timestamp,
+)
+
+PAGE: Final = Path(__file__).parents[1] / "docs" / "fields.md"
+_HEAD: Final = """\
+# What leaves: the fields of an event
+
+<!-- made by `make sources` from the types of the schema and the grammars of the gate -->
+
+A value leaves because of what it is. The encoder refuses every other type in a field.
+
+| it may be | that is |
+| --- | --- |
+| constant | written in veilog's code or in your configuration |
+| one of ... | a member of a closed list |
+| number, yes or no | a JSON number or boolean |
+| time | RFC 3339, UTC |
+| keyed hash | HMAC-SHA-256 under your key |
+| name | a value of the record that fits the field's grammar, see below |
+| cleaned text | text whose findings were replaced, only where the policy keeps text, see below |
+
+A **grammar** is a closed set of characters, a length, and at most so many different words, however they are joined,
+that are not in the field's vocabulary of vendors, services, resource types and clients. A value that does not fit
+leaves as `hmac:` and a keyed hash, and is counted in `redaction.hashed_fields`. Secrets, card numbers and government
+ids are replaced inside names, whatever the policy.
+
+**Text is kept** by `policy.content: redacted`, `policy.unmapped: redact` and `policy.unrecognized: redact` alone.
+
+| field | may be | what it says |
+| --- | --- | --- |
+"""
+
+
+def _grammar(grammar: Grammar) -> str:
+    return f"name ({grammar.doc}, up to {grammar.max_chars} characters, {grammar.max_words} words) or keyed hash"
+
+
+def _scalar(kind: Any, path: str) -> str:
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return "one of " + ", ".join(str(getattr(member, "label", member.value)) for member in kind)
+    names: dict[Any, str] = {Constant: "constant", Digest: "keyed hash", Timestamp: "time", CleanText: "cleaned text"}
+    names |= {int: "number", float: "number", bool: "yes or no", str: "constant"}
+    return names.get(kind, f"{kind} of {path}")
+
+
+def rows(kind: type[Any], prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    """Field, what it may be, and what it says, for each field of a type of the schema."""
+    hints = typing.get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        if field.metadata.get("handling") is Handling.WORKING:
+            continue
+        path = prefix + field.name
+        doc = field.metadata.get("doc", "")
+        options = [hint for hint in _options(hints[field.name]) if hint not in (SensitiveText, SensitiveTree)]
+        item = options[0]
+        if typing.get_origin(item) is list:
+            options = [hint for hint in _options(typing.get_args(item)[0]) if hint is not SensitiveText]
+            item = options[0]
+        if dataclasses.is_dataclass(item):
+            yield path, "object", doc
+            yield from rows(typing.cast("type[Any]", item), path + ".")
+        elif Name in options:
+            yield path, _grammar(GRAMMARS[path]), doc
+        elif typing.get_origin(item) is dict:
+            yield path, "entity types with counts" if typing.get_args(item)[1] is int else "cleaned text", doc
+        else:
+            yield path, _scalar(item, path), doc
+
+
+def _options(hint: Any) -> list[Any]:
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return [option for option in typing.get_args(hint) if option is not types.NoneType]
+    return [hint]
+
+
+def page() -> str:
+    """The page."""
+    lines = (f"| `{path}` | {may_be} | {doc} |" for path, may_be, doc in rows(AuditEvent))
+    return _HEAD + "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page(), encoding="utf-8")
