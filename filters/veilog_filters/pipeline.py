@@ -222,7 +222,7 @@ class Pipeline:
                 raise defect_of(config_path, "detect", error) from None
             names = detector.names
         self.ner = detector if isinstance(detector, NerDetector) else None
-        self.inspect = Inspector(detector, config.detect.max_text_bytes, config.limits.max_depth)
+        self.inspect = Inspector(detector, config.detect.max_text_bytes, config.limits.max_depth, self._budget.check)
         self._redact = Redactor(config.redact, config.policy, self.inspect, self.fingerprinter)
         self._names = self._redact.names
         self._encode = ENCODERS[schema]
