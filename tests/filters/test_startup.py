@@ -168,6 +168,7 @@ def test_what_this_user_may_not_read_or_write(home: Path) -> None:
     for parent in home.parents:
         if parent.stat().st_mode & 0o005 != 0o005:
             parent.chmod(parent.stat().st_mode | 0o055)
+    start(home)  # what is imported late may be where another user cannot read
     os.seteuid(NOBODY)
     try:
         defects, _ = start(home, **sidecar(unix="closed/in.sock", shared_key={"file": "shared.key"}))

@@ -258,11 +258,13 @@ class _Zstandard:
         self._at = 0
         self._decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW_BYTES)
         self._frame: Any = None
+        # The library forgets that it has failed.
+        self._damaged = False
 
     def read(self) -> bytes:
         out: list[bytes] = []
         size = 0
-        while size < READ_BYTES:
+        while size < READ_BYTES and not self._damaged:
             if self._at >= len(self._input):
                 # What is there is given out before more is waited for.
                 if size:
@@ -273,11 +275,12 @@ class _Zstandard:
             try:
                 piece = self._inflate()
             except zstandard.ZstdError:
-                if out:  # it will be said again
-                    break
-                raise InputError(f"{self._name}: the Zstandard data is damaged; what came before it was read") from None
+                self._damaged = True
+                break
             out.append(piece)
             size += len(piece)
+        if self._damaged and not size:
+            raise InputError(f"{self._name}: the Zstandard data is damaged; what came before it was read")
         return b"".join(out)
 
     def _inflate(self) -> bytes:
