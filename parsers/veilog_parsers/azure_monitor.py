@@ -38,8 +38,8 @@ from veilog_parsers.take import (
     take_identifier,
     take_int,
     take_number,
-    take_str,
     take_text,
+    take_word,
     withhold,
 )
 from veilog_parsers.times import take_time
@@ -233,7 +233,7 @@ def _region(fields: Fields) -> SensitiveText | None:
 
 def _read_how(fields: Fields, properties: Fields, event: AuditEvent) -> None:
     event.http_status = _status(fields, properties)
-    result = take_str(fields, "resultType")
+    result = take_word(fields, "resultType")
     event.outcome_status = outcome_of_status(event.http_status)
     if event.outcome_status is None and result is not None:
         word = result.lower()

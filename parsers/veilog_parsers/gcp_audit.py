@@ -112,7 +112,7 @@ _ANONYMOUS: Final = frozenset(("allUsers", "anonymous", "system:anonymous"))
 _BOOKKEEPING: Final = ignored("insertid logName receiveTimestamp receivetimestamp severity")
 _PAYLOAD_BOOKKEEPING: Final = ignored(
     """
-    @type at_sign_type authorizationInfo:objects numResponseItems:number resourceLocation:plain serviceName
+    @type at_sign_type authorizationInfo:plain numResponseItems:number resourceLocation:plain serviceName
     """
 )
 _METADATA_BOOKKEEPING: Final = ignored("destinationAttributes:plain requestAttributes:plain")

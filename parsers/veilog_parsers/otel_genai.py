@@ -46,7 +46,6 @@ from veilog_parsers.take import (
     ignored,
     open_json,
     peek,
-    take,
     take_count,
     take_identifier,
     take_list,
@@ -320,7 +319,8 @@ def _read_outcome(fields: Fields, holders: list[Fields], event: AuditEvent) -> N
             if type(message) is str and type(text := attributes.get("exception.message")) is str and text in message:
                 del attributes["exception.message"]
             discard(happened, "name", "timeUnixNano")
-    code = take(fields, "status", "code")
+    code = peek(fields, "status", "code")
+    discard(fields, ("status", "code"))
     ended = "endTimeUnixNano" in fields and "status" not in fields
     for name in _HTTP_STATUS:
         status = [take_count(attributes, name) for attributes in holders if name in attributes]
@@ -384,9 +384,10 @@ def _read_resource(fields: Fields, event: AuditEvent) -> None:
     resource = fields.get("resource")
     if type(resource) is not dict:
         return
-    service = take_text(resource, "service.name")
-    if event.user_type is None and service is not None and not service.reveal().startswith("unknown_service"):
-        event.user_type, event.user_name = UserType.SERVICE, service
+    service = resource.get("service.name")
+    if event.user_type is None and type(service) is str and service and not service.startswith("unknown_service"):
+        event.user_type, event.user_name = UserType.SERVICE, take_text(resource, "service.name")
+    discard(resource, "service.name")
     pod = [take_str(resource, f"k8s.{part}.name") for part in ("namespace", "pod", "container")]
     cloud = Cloud(
         provider=take_identifier(resource, "cloud.provider"),

@@ -46,11 +46,13 @@ from veilog_parsers import (
 )
 from veilog_parsers.envelopes import (
     CONTAINERS,
+    CONTENTS,
     MAX_DEPTH,
     MAX_EVENTS,
     NOTHING,
     WRAPPERS,
     Around,
+    chars_beside,
     decode_inner,
     is_container,
     is_line,
@@ -97,6 +99,8 @@ SOURCES: Final[tuple[Source, ...]] = (
     openai_gateway.SOURCE,
 )
 OTHER: Final = "other"
+_ENVELOPE: Final = "envelope_chars"
+"""Key of what is left of an envelope, as a number: how many characters of it could have been prose."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -176,6 +180,8 @@ class Registry:
         if isinstance(inner, RecordError):
             return Rejected(inner.error_type, OTHER)
         if source is None:
+            if around.withheld_chars:
+                inner.setdefault(_ENVELOPE, around.withheld_chars)
             event = AuditEvent(source=Constant(OTHER), kind=Kind.OTHER)
             event.unmapped = SensitiveTree(inner)
             return event
@@ -192,6 +198,8 @@ class Registry:
             event.cloud = event.cloud or Cloud()
             event.cloud.resource = event.cloud.resource or around.resource
         left = remainder(inner)
+        if around.withheld_chars:
+            left.setdefault(_ENVELOPE, around.withheld_chars)
         event.unmapped = SensitiveTree(left) if left else None
         return event
 
@@ -208,7 +216,8 @@ class Registry:
             for key in shape.containers:
                 inside = CONTAINERS[key](value)
                 if inside is not None:
-                    return self._open_all(inside, depth + 1, around)
+                    beside = chars_beside(value, *CONTENTS)
+                    return self._open_all(inside, depth + 1, around, around.withheld_chars + beside)
         source = _confirmed(shape, value)
         if source is None and depth < MAX_DEPTH:
             try:
@@ -224,8 +233,13 @@ class Registry:
         items = [document] if document else join_rows(join_partial_lines(join_internal(values)))
         return self._open_all(items, 1, around)
 
-    def _open_all(self, inside: list[Any], depth: int, around: Around) -> Iterator[Opened]:
-        for item in inside:
+    def _open_all(self, inside: list[Any], depth: int, around: Around, beside: int = 0) -> Iterator[Opened]:
+        """Open each item of an envelope. What the envelope says beside them is counted with the first."""
+        rest = dataclasses.replace(around, withheld_chars=0) if beside or around.withheld_chars else around
+        around = dataclasses.replace(around, withheld_chars=beside) if beside else around
+        for number, item in enumerate(inside):
+            if number == 1:
+                around = rest
             try:
                 for record in decode_inner(item):
                     yield from self._open(record, depth, around)
