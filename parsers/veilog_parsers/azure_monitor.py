@@ -19,7 +19,9 @@ from typing import Any, Final
 
 import orjson
 
+from veilog_parsers.decoding import looks_like_json
 from veilog_parsers.envelopes import LLM_ROWS
+from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Outcome, SensitiveText, UserType
 from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.outcomes import outcome_of_error, outcome_of_status
@@ -123,6 +125,8 @@ def parse(fields: Fields) -> AuditEvent:
     category = fields.get("category") or fields.get("Type")
     category = category.lower() if type(category) is str else ""
     properties = open_json(fields, "properties")
+    if type(properties) is str and looks_like_json(properties):
+        raise RecordError(ErrorType.MALFORMED_JSON, f"properties of {len(properties)} characters")
     properties = properties if type(properties) is dict else {}
     if category in _GATEWAY or category in LLM_ROWS:
         properties = _camel_cased(properties or fields)

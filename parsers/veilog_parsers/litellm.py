@@ -109,7 +109,8 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
     metadata = fields.get("metadata")
     metadata = metadata if type(metadata) is dict else {}
     email = take_identifier(metadata, "user_api_key_user_email")
-    owner = take_identifier(metadata, "user_api_key_user_id")
+    owner = take_identifier(metadata, "user_api_key_user_id") if email is None else None
+    discard(metadata, "user_api_key_user_id")
     if owner is not None and owner.reveal() == _MASTER_KEY_OWNER:
         owner = None
     end_user = take_same(metadata, take_text(fields, "end_user"), "user_api_key_end_user_id")
@@ -143,9 +144,10 @@ def _read_what(fields: Fields, event: AuditEvent) -> None:
     event.api_operation = take_identifier(fields, "call_type")
     if type(call_type) is str:
         event.operation = _OPERATIONS.get(call_type) or _OPERATIONS.get(call_type.removeprefix("a"))
-    base = take_endpoint(fields, "api_base")
-    if event.endpoint is None and base:
+    base = take_endpoint(fields, "api_base") if event.endpoint is None else None
+    if base:
         event.endpoint = SensitiveText(base)
+    discard(fields, "api_base")
 
 
 def _model(fields: Fields, provider: str) -> Text | None:

@@ -126,7 +126,8 @@ def _leave_what_is_left(attempt: Fields, texts: list[str]) -> None:
     _drop_copies(attempt, texts)
     for key, body in (("finalUntransformedRequest", request), ("originalResponse", response)):
         if body:
-            attempt[key] = {"body": body}
+            beside = attempt.get(key)
+            attempt[key] = {"body": body} | ({} if beside is None else {"chars": beside})
 
 
 def _drop_copies(attempt: Fields, texts: list[str]) -> None:

@@ -44,6 +44,7 @@ from veilog_parsers import (
     vertex_request_response,
     vllm,
 )
+from veilog_parsers.decoding import decode
 from veilog_parsers.envelopes import (
     CONTAINERS,
     CONTENTS,
@@ -62,9 +63,10 @@ from veilog_parsers.envelopes import (
     unwrap,
 )
 from veilog_parsers.errors import ErrorType, RecordError
-from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, SensitiveTree
+from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Outcome, SensitiveTree
 from veilog_parsers.lines import LineTest, head_of
 from veilog_parsers.otlp import as_one_document, join_internal, open_fluent_bit
+from veilog_parsers.prose import may_hold_prose
 from veilog_parsers.record import Fields, RawRecord
 from veilog_parsers.shapes import Shapes
 from veilog_parsers.source import KeyedTest, Source
@@ -198,6 +200,17 @@ class Registry:
             event.cloud = event.cloud or Cloud()
             event.cloud.resource = event.cloud.resource or around.resource
         left = remainder(inner)
+        if (
+            event.kind is Kind.AI_ACCESS
+            and not event.prompt_messages
+            and not event.response_messages
+            and event.outcome_status in (None, Outcome.SUCCESS)
+        ):
+            # It would say that nothing was asked: but perhaps it could not be read.
+            try:
+                refuse_unread(left)
+            except RecordError as error:
+                return Rejected(error.error_type, source.name)
         if around.withheld_chars:
             left.setdefault(_ENVELOPE, around.withheld_chars)
         event.unmapped = SensitiveTree(left) if left else None
@@ -295,6 +308,26 @@ class Registry:
             and all(type(item) is dict for item in values)
             and (self._is_record(values[0]) or is_line(values[0]))
         )
+
+
+def refuse_unread(left: Fields) -> None:
+    """Refuse what is left of a record without texts if a string in it is JSON that nobody has read.
+
+    Raises:
+        RecordError: it looks like JSON and cannot be read, or is JSON with words in it.
+    """
+    pending: list[Any] = [left]
+    while pending:
+        item = pending.pop()
+        if type(item) is str:
+            if may_hold_prose(item):
+                documents = decode(item).documents
+                if any(type(document) in (dict, list) and may_hold_prose(document) for document in documents):
+                    raise RecordError(ErrorType.MALFORMED_JSON, f"text of {len(item)} characters")
+        elif type(item) is dict:
+            pending += item.values()
+        elif type(item) is list:
+            pending += item
 
 
 def _confirmed(shape: Shape, fields: Fields) -> Source | None:

@@ -20,6 +20,7 @@ from veilog_parsers.event import SensitiveText
 from veilog_parsers.prose import (
     is_blob,
     is_flag,
+    is_format,
     is_json,
     is_list,
     is_number,
@@ -97,6 +98,7 @@ _KINDS: Final[Ignored] = {
     "plain": is_plain,
     "objects": is_objects,
     "schema": is_schema,
+    "format": is_format,
     "json": is_json,
     "blob": is_blob,
     "secret": _is_secret,
@@ -104,9 +106,10 @@ _KINDS: Final[Ignored] = {
 """What a dropped value has to be. See ``prose`` for each.
 
 ``word``: a scalar that holds no sentence; the kind of a name without one. ``number``, ``numbers`` (lists of them),
-``flag``. ``list``, ``plain``: a list, anything, in which nothing holds a sentence. ``objects``, ``schema``, ``json``:
-structures that hold prose by their nature (tool definitions, quotations), in their own type alone. ``blob``: what
-encodes no text. ``secret``: never left as it is; what could hold a sentence is replaced by how many characters it has.
+``flag``. ``list``, ``plain``: a list, anything, in which nothing holds a sentence. ``objects``, ``schema``, ``json``,
+``format``: structures that hold prose by their nature (tool definitions, quotations), in their own type alone.
+``blob``: what encodes no text. ``secret``: never left as it is; what could hold a sentence is replaced by how many
+characters it has.
 """
 
 

@@ -22,7 +22,7 @@ from samples import samples
 from veilog_parsers.envelopes import NOTHING
 from veilog_parsers.event import AuditEvent, SensitiveText, SensitiveTree
 from veilog_parsers.record import RawRecord
-from veilog_parsers.registry import SOURCES, Registry
+from veilog_parsers.registry import SOURCES, Registry, Rejected
 from veilog_parsers.take import remainder
 
 WORDS = ["amber", "basin", "cedar", "drift", "ember", "fjord", "grove", "harbor", "inlet"]
@@ -46,10 +46,13 @@ SOURCE_NAMES = [source.name for source in SOURCES]
 
 BY_NATURE = {
     "mcp": {"tools", "requestedSchema", "properties", "prompts", "resources"},
+    "aws_bedrock_invocation": {"chat_history", "citations"},
+    "chatgpt_compliance": {"annotations"},
+    "otel_genai": {"llm.invocation_parameters", "llm.tools", "gen_ai.tool.definitions"},
     "openai_gateway": {"tools", "functions", "text", "logprobs", "citations", "annotations"},
 }
 """Structures that hold prose by their nature are dropped whole, if they are structures: what is inside is not sought."""
-IDS = {"id", "requestId", "request_id", "model"}
+IDS = {"id", "requestId", "request_id", "model", "finish_reason", "gen_ai.system", "openinference.span.kind"}
 """A body's id or model goes if the record around it has a better one; it is a name, and so no sentence with blanks."""
 
 
@@ -67,9 +70,10 @@ def opened(value: Any) -> Any:
 
 def records_of(source: str) -> list[dict[str, Any]]:
     """The records of a source's good samples, out of their envelopes."""
-    found = []
+    found: list[dict[str, Any]] = []
     for sample in SAMPLES:
-        if sample.source == source:
+        # The events of a stream are put together: of what each says again the last is kept.
+        if sample.source == source and "stream" not in sample.case:
             for inner, _, _ in REGISTRY._open(opened(orjson.loads(sample.line)), 0, NOTHING):
                 if type(inner) is dict and orjson.dumps(inner) not in map(orjson.dumps, found):
                     found.append(inner)
@@ -95,6 +99,8 @@ def leaves(value: Any) -> Iterator[Any]:
             yield from leaves(item)
     elif isinstance(value, SensitiveText):
         yield value.reveal()
+    elif isinstance(value, SensitiveTree):
+        yield from leaves(value.reveal())
     elif dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
             yield from leaves(getattr(value, field.name))
@@ -158,9 +164,10 @@ def test_a_sentence_under_any_key_is_found_again(source: str) -> None:
             fields = orjson.loads(orjson.dumps(record))
             event = parse(fields)
             by_nature = BY_NATURE.get(source, set()) & {*path, key}
-            if not by_nature and not (key in IDS and " " not in str(planted)):
-                if not is_found(planted, [event, remainder(fields)]):
-                    gone.append((*path, key, spelling))
+            if by_nature or (key in IDS and " " not in str(planted)):
+                continue
+            if not is_found(planted, [event, remainder(fields)]):
+                gone.append((*path, key, spelling))
     assert gone == []
 
 
@@ -201,20 +208,28 @@ def bodies(record: dict[str, Any], parse: Callable[[dict[str, Any]], AuditEvent]
 
 @pytest.mark.parametrize("source", SOURCE_NAMES)
 def test_a_broken_body_says_something(source: str) -> None:
-    """Whatever was done to the text of a body: there are words to hash, or words are left to be counted."""
-    parse = next(known.parse for known in SOURCES if known.name == source)
+    """Whatever was done to the text of a body: there are words to hash, or the record is rejected.
+
+    What holds a body (``input``, ``protoPayload``) is broken too. Plain prose in its place is no body: it is left.
+    """
+    known = next(known for known in SOURCES if known.name == source)
     silent = []
     for record in records_of(source):
-        for path in [*bodies(record, parse)][:3]:
+        for path in [*bodies(record, known.parse)][:3]:
             text = orjson.dumps(at(record, path)).decode()
             for name, broken in BREAKS.items():
                 fields = orjson.loads(orjson.dumps(record))
-                at(fields, path[:-1])[path[-1]] = broken(text)
-                event = parse(fields)
-                said = [
-                    part for message in (*event.prompt_messages, *event.response_messages) for part in message.parts
-                ]
-                if not said:
+                planted = at(fields, path[:-1])[path[-1]] = broken(text)
+                event = next(iter(REGISTRY.parse(RawRecord(fields, b""))))
+                if isinstance(event, Rejected) or event.prompt_messages or event.response_messages:
+                    continue
+                if event.source == "other":
+                    # No source's record any more: policy has it quarantined.
+                    continue
+                if event.unmapped and name in ("doubled", "tail"):
+                    # A list, or half of a text, with nothing but words in it: left, and counted.
+                    continue
+                if name != "prose" or not is_found(planted, event):
                     silent.append((*path, name))
     assert silent == []
 
