@@ -14,7 +14,7 @@ from typing import Any, Final
 from veilog_parsers.event import AuditEvent, Constant, Operation, Outcome, Role, SensitiveText, UserType
 from veilog_parsers.outcomes import outcome_of_error
 from veilog_parsers.record import Fields
-from veilog_parsers.take import discard, identifier, peek, remainder, take, take_identifier
+from veilog_parsers.take import discard, identifier, peek, remainder, take_identifier
 from veilog_parsers.wire import bedrock
 from veilog_parsers.wire.errors import read_error
 from veilog_parsers.wire.exchange import Exchange
@@ -123,7 +123,8 @@ def read_response(holder: Fields, key: str, exchange: Exchange) -> None:
 
 def read_result(result: Fields, exchange: Exchange) -> None:
     """Consume what a tool answered."""
-    exchange.failed = exchange.failed or take(result, "isError") is True
+    exchange.failed = exchange.failed or result.get("isError") is True
+    discard(result, "isError")
     turn = Turn()
     turn.take(result, "content")
     turn.result(result, "structuredContent")

@@ -17,6 +17,8 @@ import re
 from typing import Final
 
 from veilog_parsers.aws import AWS, BEDROCK, holder_of, read_any_request, read_any_response, read_call, read_result
+from veilog_parsers.decoding import looks_like_json
+from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, Cloud, Kind, Operation, Outcome, ToolCall
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
@@ -206,6 +208,8 @@ def parse(fields: Fields) -> AuditEvent:
     event = AuditEvent(timestamp=parse_time(take_int(fields, "timeUnixNano")) or take_time(fields, "event_timestamp"))
     event.kind = Kind.OTHER if type(fields.get("metrics")) is dict else Kind.AI_ACCESS
     body = open_json(fields, "body")
+    if type(body) is str and looks_like_json(body):
+        raise RecordError(ErrorType.MALFORMED_JSON, f"body of {len(body)} characters")
     body = body if type(body) is dict else {}
     _read_who(fields, body, event)
     _read_what(fields, body, event)

@@ -40,6 +40,7 @@ from veilog_parsers.take import (
     take_identifier,
     take_str,
     take_text,
+    take_word,
 )
 from veilog_parsers.times import take_time
 from veilog_parsers.wire import bedrock
@@ -190,7 +191,7 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
 
 def _read_identity(identity: Fields, event: AuditEvent) -> None:
     """Read any variant of ``userIdentity``. They differ in what they lack, so each field has its fallbacks."""
-    kind, principal = take_str(identity, "type"), peek(identity, "principalId")
+    kind, principal = take_word(identity, "type"), peek(identity, "principalId")
     read_principal(identity.get("arn"), event)
     name = take_identifier(identity, "userName")
     issuer = take_identifier(identity, "sessionContext", "sessionIssuer", "userName")

@@ -19,7 +19,9 @@ from typing import Any, Final
 
 import orjson
 
+from veilog_parsers.decoding import looks_like_json
 from veilog_parsers.envelopes import LLM_ROWS
+from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Outcome, SensitiveText, UserType
 from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.outcomes import outcome_of_error, outcome_of_status
@@ -38,8 +40,8 @@ from veilog_parsers.take import (
     take_identifier,
     take_int,
     take_number,
-    take_str,
     take_text,
+    take_word,
     withhold,
 )
 from veilog_parsers.times import take_time
@@ -123,6 +125,8 @@ def parse(fields: Fields) -> AuditEvent:
     category = fields.get("category") or fields.get("Type")
     category = category.lower() if type(category) is str else ""
     properties = open_json(fields, "properties")
+    if type(properties) is str and looks_like_json(properties):
+        raise RecordError(ErrorType.MALFORMED_JSON, f"properties of {len(properties)} characters")
     properties = properties if type(properties) is dict else {}
     if category in _GATEWAY or category in LLM_ROWS:
         properties = _camel_cased(properties or fields)
@@ -233,7 +237,7 @@ def _region(fields: Fields) -> SensitiveText | None:
 
 def _read_how(fields: Fields, properties: Fields, event: AuditEvent) -> None:
     event.http_status = _status(fields, properties)
-    result = take_str(fields, "resultType")
+    result = take_word(fields, "resultType")
     event.outcome_status = outcome_of_status(event.http_status)
     if event.outcome_status is None and result is not None:
         word = result.lower()

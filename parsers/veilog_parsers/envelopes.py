@@ -27,8 +27,9 @@ from veilog_parsers.decoding import decode, decode_one, keep_around, may_be_json
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import SensitiveText, Timestamp
 from veilog_parsers.otlp import open_document, open_internal
+from veilog_parsers.prose import may_hold_prose
 from veilog_parsers.record import Fields
-from veilog_parsers.take import identifier, known
+from veilog_parsers.take import chars_in, identifier, known
 from veilog_parsers.times import parse_time
 
 MAX_DEPTH: Final = 4
@@ -198,6 +199,12 @@ def _cloudwatch(fields: Fields) -> list[Any] | None:
     return [event.get("message") if type(event) is dict else event for event in events]
 
 
+CONTENTS: Final = (
+    *("Records", "records", "Body", "message", "data", "receivedMessages", "detail", "logEvents", "items"),
+    *("resourceLogs", "resourceSpans", "__internal__", "body", "log"),
+)
+"""Where containers have their records."""
+
 CONTAINERS: Final[dict[str, Callable[[Fields], list[Any] | None]]] = {
     "Records": _batch("Records"),
     "records": _event_hub,
@@ -254,10 +261,12 @@ class Around:
     Attributes:
         time: when the line was written.
         resource: where: ``namespace/pod/container``, or a host and its unit.
+        withheld_chars: how many characters it says besides that could hold prose: counted, as nobody reads them.
     """
 
     time: Timestamp | None = None
     resource: SensitiveText | None = None
+    withheld_chars: int = 0
 
 
 NOTHING: Final = Around()
@@ -282,7 +291,14 @@ def unwrap(fields: Fields, key: str, around: Around) -> tuple[list[Any], Around]
     if not records:
         return None
     time = time or next((found for name in _TIMES if name in fields and (found := _time(fields[name]))), None)
-    return records, Around(time or around.time, _resource(fields) or around.resource)
+    return records, Around(
+        time or around.time, _resource(fields) or around.resource, around.withheld_chars + chars_beside(fields, key)
+    )
+
+
+def chars_beside(fields: Fields, *keys: str) -> int:
+    """How many characters an envelope has in values that could hold prose, but for those under some keys."""
+    return sum(chars_in(value) for name, value in fields.items() if name not in keys and may_hold_prose(value))
 
 
 def records_in(text: str) -> list[Any]:

@@ -23,8 +23,8 @@ from veilog_parsers.take import (
     take_count,
     take_identifier,
     take_number,
-    take_str,
     take_text,
+    take_word,
 )
 from veilog_parsers.times import take_time
 
@@ -87,7 +87,7 @@ def _read_what(fields: Fields, event: AuditEvent) -> None:
     if endpoint:
         event.endpoint = SensitiveText(endpoint)
         event.operation = operation_at(endpoint)
-    named = take_str(fields, "gen_ai.operation.name")
+    named = take_word(fields, "gen_ai.operation.name")
     event.operation = _OPERATIONS.get(named or "") or event.operation
     event.api_operation = take_identifier(fields, "mcp.method.name")
     tool = take_identifier(fields, "mcp.tool.name")

@@ -35,6 +35,8 @@ from veilog_parsers.take import (
 from veilog_parsers.times import take_time
 from veilog_parsers.wire import gemini
 from veilog_parsers.wire.exchange import Exchange
+from veilog_parsers.wire.read import open_body
+from veilog_parsers.wire.rest import answer_rest, ask_rest
 
 GCP: Final = Constant("gcp")
 VERTEX: Final = Constant("gcp.vertex_ai")
@@ -112,7 +114,7 @@ _ANONYMOUS: Final = frozenset(("allUsers", "anonymous", "system:anonymous"))
 _BOOKKEEPING: Final = ignored("insertid logName receiveTimestamp receivetimestamp severity")
 _PAYLOAD_BOOKKEEPING: Final = ignored(
     """
-    @type at_sign_type authorizationInfo:objects numResponseItems:number resourceLocation:plain serviceName
+    @type at_sign_type authorizationInfo:plain numResponseItems:number resourceLocation:plain serviceName
     """
 )
 _METADATA_BOOKKEEPING: Final = ignored("destinationAttributes:plain requestAttributes:plain")
@@ -217,14 +219,17 @@ def _read_outcome(payload: Fields, event: AuditEvent) -> None:
 
 def _read_bodies(payload: Fields, event: AuditEvent) -> None:
     exchange = Exchange()
-    request, response = payload.get("request"), payload.get("response")
-    for body, read in ((request, gemini.read_request), (response, gemini.read_response)):
+    asked, answered = (open_body(payload, key) for key in ("request", "response"))
+    for body, read in ((asked, gemini.read_request), (answered, gemini.read_response)):
         if type(body) is dict:
             discard(body, ("setup", "model"))
             # The same keys hold, in calls that create or change something, the whole of it.
             discard_known(body, _BODY_BOOKKEEPING)
             if event.kind is Kind.AI_ACCESS and body:
                 read(body, exchange)
+    if event.kind is Kind.AI_ACCESS:
+        ask_rest(asked, exchange, 0)
+        answer_rest(answered, exchange, 0)
     exchange.operation = event.operation
     exchange.apply(event)
 

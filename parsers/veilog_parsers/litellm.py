@@ -27,8 +27,9 @@ from veilog_parsers.take import (
     take_count,
     take_identifier,
     take_number,
-    take_str,
+    take_same,
     take_text,
+    take_word,
     withhold,
 )
 from veilog_parsers.times import parse_time, take_time
@@ -108,14 +109,15 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
     metadata = fields.get("metadata")
     metadata = metadata if type(metadata) is dict else {}
     email = take_identifier(metadata, "user_api_key_user_email")
-    owner = take_identifier(metadata, "user_api_key_user_id")
+    owner = take_identifier(metadata, "user_api_key_user_id") if email is None else None
+    discard(metadata, "user_api_key_user_id")
     if owner is not None and owner.reveal() == _MASTER_KEY_OWNER:
         owner = None
-    end_user, same_end_user = take_text(fields, "end_user"), take_text(metadata, "user_api_key_end_user_id")
-    alias = take_text(metadata, "user_api_key_alias")
+    end_user = take_same(metadata, take_text(fields, "end_user"), "user_api_key_end_user_id")
     # The key's owner was authenticated; the end user is what the caller says it is, and often all there is.
-    event.user_name = end_user or same_end_user or alias
-    event.user_id = email or owner or end_user or same_end_user
+    event.user_name = end_user or take_text(metadata, "user_api_key_alias")
+    discard(metadata, "user_api_key_alias")
+    event.user_id = email or owner or end_user
     if event.user_id is not None:
         event.user_type = UserType.USER
     elif event.user_name is not None:
@@ -125,8 +127,7 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
     event.conversation_id = take_identifier(fields, "trace_id")
     address, forwarded = take_address(fields, "requester_ip_address"), take_address(metadata, "requester_ip_address")
     event.client_ip = address or forwarded
-    agent, same_agent = take_text(fields, "user_agent"), take_text(metadata, "user_agent")
-    event.user_agent = agent or same_agent
+    event.user_agent = take_same(metadata, take_text(fields, "user_agent"), "user_agent")
     route = take_endpoint(metadata, "user_api_key_request_route")
     event.endpoint = SensitiveText(route) if route else None
     discard(metadata, *_METADATA_NOISE)
@@ -134,17 +135,19 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
 
 
 def _read_what(fields: Fields, event: AuditEvent) -> None:
-    provider = take_str(fields, "custom_llm_provider") or ""
-    event.provider = Constant(_PROVIDERS[provider]) if provider in _PROVIDERS else identifier(provider)
+    named = take_identifier(fields, "custom_llm_provider") if type(fields.get("custom_llm_provider")) is str else None
+    provider = named.reveal() if named else ""
+    event.provider = Constant(_PROVIDERS[provider]) if provider in _PROVIDERS else named
     event.model_name = _model(fields, provider)
     event.request_id = take_identifier(fields, "id")
     call_type = fields.get("call_type")
     event.api_operation = take_identifier(fields, "call_type")
     if type(call_type) is str:
         event.operation = _OPERATIONS.get(call_type) or _OPERATIONS.get(call_type.removeprefix("a"))
-    base = take_endpoint(fields, "api_base")
-    if event.endpoint is None and base:
+    base = take_endpoint(fields, "api_base") if event.endpoint is None else None
+    if base:
         event.endpoint = SensitiveText(base)
+    discard(fields, "api_base")
 
 
 def _model(fields: Fields, provider: str) -> Text | None:
@@ -161,7 +164,7 @@ def _read_how(fields: Fields, event: AuditEvent) -> None:
     event.token_count = take_count(fields, "total_tokens")
     seconds = take_number(fields, "response_time")
     event.latency_ms = round(seconds * 1000, 3) if seconds is not None and seconds >= 0 else None
-    status = take_str(fields, "status")
+    status = take_word(fields, "status")
     if status == "success":
         event.outcome_status = Outcome.SUCCESS
     elif status is not None:

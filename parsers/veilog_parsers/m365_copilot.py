@@ -29,8 +29,8 @@ from veilog_parsers.take import (
     peek,
     take_identifier,
     take_int,
-    take_str,
     take_text,
+    take_word,
 )
 from veilog_parsers.times import take_time
 
@@ -115,7 +115,7 @@ def _read_copilot(data: Fields, event: AuditEvent) -> None:
         name = take_identifier(plugin, "Id") or take_identifier(plugin, "ID") or take_identifier(plugin, "Name")
         if name:
             plugins.append(ToolCall(name=name))
-            take_identifier(plugin, "Name")
+            discard(plugin, "Name")
     event.tool_calls = plugins or None
     for message in dicts(data.get("Messages")):
         discard(message, "Id", "ID", "isPrompt", "Size")
@@ -144,7 +144,7 @@ def parse(fields: Fields) -> AuditEvent:
     if used:
         agent = peek(fields, "AgentId") or peek(data, "AgentId")
         event.operation = Operation.INVOKE_AGENT if agent else Operation.CHAT
-    result = take_str(fields, "ResultStatus")
+    result = take_word(fields, "ResultStatus")
     event.outcome_status = Outcome.SUCCESS if result is None else _RESULTS.get(result.lower())
     discard_known(fields, _BOOKKEEPING)
     return event

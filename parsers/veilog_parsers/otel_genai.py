@@ -46,12 +46,10 @@ from veilog_parsers.take import (
     ignored,
     open_json,
     peek,
-    take,
     take_count,
     take_identifier,
-    take_list,
-    take_str,
     take_text,
+    take_word,
     withhold,
 )
 from veilog_parsers.times import take_time
@@ -205,9 +203,16 @@ def parse(fields: Fields) -> AuditEvent:
 
 
 def _first(taker: Callable[..., T | None], attributes: Fields, names: tuple[str, ...]) -> T | None:
-    """The value under the first of several names that has one; all of them are taken."""
-    found = [value for name in names if name in attributes and (value := taker(attributes, name)) is not None]
-    return found[0] if found else None
+    """The value under the first of several names that has one; the others go if they say no more than words."""
+    found = None
+    for name in names:
+        if name not in attributes:
+            continue
+        if found is None:
+            found = taker(attributes, name)
+        else:
+            discard(attributes, name)
+    return found
 
 
 def _nanoseconds(fields: Fields, key: str) -> int | None:
@@ -278,8 +283,9 @@ def _read_usage(attributes: Fields, event: AuditEvent) -> None:
         if getattr(event, field) is None:
             setattr(event, field, count)
     _add_cached(attributes, event)
-    reasons = take_list(attributes, "gen_ai.response.finish_reasons")
-    named: list[Text] = [name for item in reasons or [] if (name := identifier(item))]
+    reasons = peek(attributes, "gen_ai.response.finish_reasons")
+    named: list[Text] = [name for item in (reasons if type(reasons) is list else ()) if (name := identifier(item))]
+    discard(attributes, "gen_ai.response.finish_reasons")
     reason = _first(take_identifier, attributes, ("llm.finish_reason", "gen_ai.response.finish_reason"))
     event.finish_reasons = event.finish_reasons or named or ([reason] if reason else None)
 
@@ -320,7 +326,8 @@ def _read_outcome(fields: Fields, holders: list[Fields], event: AuditEvent) -> N
             if type(message) is str and type(text := attributes.get("exception.message")) is str and text in message:
                 del attributes["exception.message"]
             discard(happened, "name", "timeUnixNano")
-    code = take(fields, "status", "code")
+    code = peek(fields, "status", "code")
+    discard(fields, ("status", "code"))
     ended = "endTimeUnixNano" in fields and "status" not in fields
     for name in _HTTP_STATUS:
         status = [take_count(attributes, name) for attributes in holders if name in attributes]
@@ -374,9 +381,9 @@ def _read_texts(fields: Fields, logs: list[Fields], holders: list[Fields], event
 
 
 def _read_ids(fields: Fields, event: AuditEvent) -> None:
-    trace, span = take_identifier(fields, "traceId"), take_identifier(fields, "spanId")
-    event.conversation_id = event.conversation_id or trace
-    event.request_id = event.request_id or span
+    event.conversation_id = event.conversation_id or take_identifier(fields, "traceId")
+    event.request_id = event.request_id or take_identifier(fields, "spanId")
+    discard(fields, "traceId", "spanId")
 
 
 def _read_resource(fields: Fields, event: AuditEvent) -> None:
@@ -384,10 +391,11 @@ def _read_resource(fields: Fields, event: AuditEvent) -> None:
     resource = fields.get("resource")
     if type(resource) is not dict:
         return
-    service = take_text(resource, "service.name")
-    if event.user_type is None and service is not None and not service.reveal().startswith("unknown_service"):
-        event.user_type, event.user_name = UserType.SERVICE, service
-    pod = [take_str(resource, f"k8s.{part}.name") for part in ("namespace", "pod", "container")]
+    service = resource.get("service.name")
+    if event.user_type is None and type(service) is str and service and not service.startswith("unknown_service"):
+        event.user_type, event.user_name = UserType.SERVICE, take_text(resource, "service.name")
+    discard(resource, "service.name")
+    pod = [take_word(resource, f"k8s.{part}.name") for part in ("namespace", "pod", "container")]
     cloud = Cloud(
         provider=take_identifier(resource, "cloud.provider"),
         account_id=take_identifier(resource, "cloud.account.id"),

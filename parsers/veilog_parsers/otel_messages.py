@@ -17,9 +17,10 @@ from typing import Any, Final
 from veilog_parsers.event import Message, Role, SensitiveText
 from veilog_parsers.otlp import event_name
 from veilog_parsers.record import Fields
-from veilog_parsers.take import dicts, discard, discard_known, ignored, known, open_json, take
+from veilog_parsers.take import dicts, discard, discard_known, ignored, known, open_json, take, withhold
 from veilog_parsers.wire.exchange import Exchange
 from veilog_parsers.wire.read import decode, read_request, read_response
+from veilog_parsers.wire.rest import drop_repeated, texts_of
 from veilog_parsers.wire.turns import (
     Turn,
     answer_turn,
@@ -147,15 +148,23 @@ def read_bodies(attributes: Fields, told: Exchange, *, of_a_model: bool) -> Exch
         body = decode(attributes.get(asked)) if of_a_model else None
         if type(body) is dict:
             read_request(body, exchange)
-        text = take_dumped(attributes, asked)
-        if text and not exchange.prompt and not told.prompt:
-            exchange.ask(Role.USER, [text])
+        if not exchange.prompt and not told.prompt:
+            text = take_dumped(attributes, asked)
+            exchange.ask(Role.USER, [text] if text else [])
         body = decode(attributes.get(answered)) if of_a_model else None
         if type(body) is dict:
             read_response(body, exchange)
-        text = take_dumped(attributes, answered)
-        if text and not exchange.response and not told.response:
-            exchange.answer([text])
+        if not exchange.response and not told.response:
+            text = take_dumped(attributes, answered)
+            exchange.answer([text] if text else [])
+    keys = [key for sides in _BODIES for key in sides if key in attributes]
+    if keys:
+        known_texts = [
+            text for one in (told, exchange) for side in (one.prompt, one.response) for text in texts_of(side)
+        ]
+        drop_repeated(attributes, known_texts, *keys)
+        # What a whole says besides (settings, callbacks, another program's state) is counted, and seen by nobody.
+        withhold(attributes, *keys)
     return exchange
 
 

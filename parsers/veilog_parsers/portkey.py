@@ -21,9 +21,21 @@ from veilog_parsers.network import take_endpoint
 from veilog_parsers.outcomes import outcome_of_status
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.take import dicts, discard, discard_known, ignored, peek, take_count, take_identifier, take_number
+from veilog_parsers.take import (
+    dicts,
+    discard,
+    discard_known,
+    ignored,
+    peek,
+    take,
+    take_count,
+    take_identifier,
+    take_number,
+    withhold,
+)
 from veilog_parsers.times import take_time
 from veilog_parsers.wire.read import open_body, read_exchange
+from veilog_parsers.wire.rest import drop_repeated, texts_of
 
 _REQUESTS: Final = (
     ("finalUntransformedRequest", "body"),
@@ -60,15 +72,16 @@ def parse(fields: Fields) -> AuditEvent:
     event.operation = operation_at(endpoint)
     event.latency_ms = take_number(fields, "duration")
     attempts = dicts(fields.get("requestOptions")) or [fields]
+    texts = _read_attempt(attempts[-1], event, status)
     for attempt in attempts[:-1]:
-        _drop_copies(attempt)
+        _drop_copies(attempt, texts)
         discard(attempt, "createdAt", "executionTime")
-    _read_attempt(attempts[-1], event, status)
     discard(fields, "method", "time")
     return event
 
 
-def _read_attempt(attempt: Fields, event: AuditEvent, status: int | None) -> None:
+def _read_attempt(attempt: Fields, event: AuditEvent, status: int | None) -> list[str]:
+    """Read the attempt that answered, and return what was said in it."""
     event.timestamp = event.timestamp or take_time(attempt, "createdAt")
     event.provider = take_provider(attempt, "providerOptions", "provider")
     url = take_endpoint(attempt, "providerOptions", "requestURL") or take_endpoint(
@@ -88,12 +101,14 @@ def _read_attempt(attempt: Fields, event: AuditEvent, status: int | None) -> Non
     event.outcome_status = outcome_of_status(event.http_status)
     exchange = read_exchange(_first_body(attempt, _REQUESTS), _first_body(attempt, _RESPONSES))
     exchange.apply(event)
+    texts = [*texts_of(exchange.prompt), *texts_of(exchange.response)]
     if event.outcome_status is None and exchange.finish_reasons:
         # An attempt logged alone has no status: that it was answered to its end tells.
         event.outcome_status = Outcome.SUCCESS
-    _leave_what_is_left(attempt)
+    _leave_what_is_left(attempt, texts)
     if event.user_id is not None:
         event.user_type = UserType.USER
+    return texts
 
 
 def _first_body(attempt: Fields, paths: tuple[tuple[str, ...], ...]) -> Any:
@@ -105,20 +120,22 @@ def _first_body(attempt: Fields, paths: tuple[tuple[str, ...], ...]) -> Any:
     return None
 
 
-def _leave_what_is_left(attempt: Fields) -> None:
+def _leave_what_is_left(attempt: Fields, texts: list[str]) -> None:
     """Drop the copies of the request and all settings, but not what the readers left of the bodies they were given."""
-    request, response = peek(attempt, *_REQUESTS[0]), peek(attempt, *_RESPONSES[0])
-    _drop_copies(attempt)
+    request, response = take(attempt, *_REQUESTS[0]), take(attempt, *_RESPONSES[0])
+    _drop_copies(attempt, texts)
     for key, body in (("finalUntransformedRequest", request), ("originalResponse", response)):
         if body:
-            attempt[key] = {"body": body}
+            beside = attempt.get(key)
+            attempt[key] = {"body": body} | ({} if beside is None else {"chars": beside})
 
 
-def _drop_copies(attempt: Fields) -> None:
+def _drop_copies(attempt: Fields, texts: list[str]) -> None:
+    """Drop what an attempt says again, and withhold what else is there: keys, headers, another prompt."""
     discard_known(attempt, _ATTEMPT_NOISE)
-    for key in _PARTS:
-        if type(attempt.get(key)) is dict:
-            del attempt[key]
+    parts = [key for key in _PARTS if type(attempt.get(key)) is dict]
+    drop_repeated(attempt, texts, *parts)
+    withhold(attempt, *parts)
 
 
 SOURCE: Final = Source(

@@ -38,6 +38,8 @@ _AUTHORITIES: Final = (
     "AWS::", "arn:", "compliance.", "gen_ai.", "google.", "http://", "https://", "organizations/", "projects/",
     "publishers/", "text_generation_router", "type.googleapis.com/",
 )  # fmt: skip
+_CHARS_PER_WORD: Final = 12
+"""Letters that read like a word come once in so many characters at most in a code; in prose, twice as often."""
 _SEGMENT: Final = re.compile("[/:.?&=%#]")
 _WORD: Final = re.compile(r"(?=[a-z]*[aeiouy])(?=[a-f]*[g-z])[a-z]{3,}|(?=[A-Z]*[AEIOUY])(?=[A-F]*[G-Z])[A-Z]{4,}")
 """Letters that read like a word: some of them a vowel, and one that is no hexadecimal digit."""
@@ -98,6 +100,11 @@ def is_json(value: Any) -> bool:
     return type(decoded) in (dict, list) and is_objects(decoded)
 
 
+def is_format(value: Any) -> bool:
+    """What shape a text answer is to have: an object of nothing but that."""
+    return type(value) is dict and value.keys() <= {"format", "verbosity"}
+
+
 def is_numbers(value: Any) -> bool:
     """Numbers, in lists of any depth."""
     pending = [value]
@@ -137,7 +144,12 @@ def is_blob(value: Any) -> bool:
 
 def _is_code(text: str) -> bool:
     code = _BLOB.fullmatch(text)
-    return code is not None and not _encodes_text(code["code"].replace("\n", "").replace("\r", ""))
+    if code is None:
+        return False
+    letters = code["code"].replace("\n", "").replace("\r", "")
+    if len(letters) <= MAX_RESOURCE_CHARS and len(_WORD.findall(letters)) * _CHARS_PER_WORD > max(len(letters), 48):
+        return False
+    return not _encodes_text(letters)
 
 
 def may_hold_prose(value: Any) -> bool:

@@ -44,13 +44,16 @@ from veilog_parsers import (
     vertex_request_response,
     vllm,
 )
+from veilog_parsers.decoding import decode
 from veilog_parsers.envelopes import (
     CONTAINERS,
+    CONTENTS,
     MAX_DEPTH,
     MAX_EVENTS,
     NOTHING,
     WRAPPERS,
     Around,
+    chars_beside,
     decode_inner,
     is_container,
     is_line,
@@ -60,9 +63,10 @@ from veilog_parsers.envelopes import (
     unwrap,
 )
 from veilog_parsers.errors import ErrorType, RecordError
-from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, SensitiveTree
+from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Outcome, SensitiveTree
 from veilog_parsers.lines import LineTest, head_of
 from veilog_parsers.otlp import as_one_document, join_internal, open_fluent_bit
+from veilog_parsers.prose import may_hold_prose
 from veilog_parsers.record import Fields, RawRecord
 from veilog_parsers.shapes import Shapes
 from veilog_parsers.source import KeyedTest, Source
@@ -97,6 +101,8 @@ SOURCES: Final[tuple[Source, ...]] = (
     openai_gateway.SOURCE,
 )
 OTHER: Final = "other"
+_ENVELOPE: Final = "envelope_chars"
+"""Key of what is left of an envelope, as a number: how many characters of it could have been prose."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -176,6 +182,8 @@ class Registry:
         if isinstance(inner, RecordError):
             return Rejected(inner.error_type, OTHER)
         if source is None:
+            if around.withheld_chars:
+                inner.setdefault(_ENVELOPE, around.withheld_chars)
             event = AuditEvent(source=Constant(OTHER), kind=Kind.OTHER)
             event.unmapped = SensitiveTree(inner)
             return event
@@ -192,6 +200,19 @@ class Registry:
             event.cloud = event.cloud or Cloud()
             event.cloud.resource = event.cloud.resource or around.resource
         left = remainder(inner)
+        if (
+            event.kind is Kind.AI_ACCESS
+            and not event.prompt_messages
+            and not event.response_messages
+            and event.outcome_status in (None, Outcome.SUCCESS)
+        ):
+            # It would say that nothing was asked: but perhaps it could not be read.
+            try:
+                refuse_unread(left)
+            except RecordError as error:
+                return Rejected(error.error_type, source.name)
+        if around.withheld_chars:
+            left.setdefault(_ENVELOPE, around.withheld_chars)
         event.unmapped = SensitiveTree(left) if left else None
         return event
 
@@ -208,7 +229,8 @@ class Registry:
             for key in shape.containers:
                 inside = CONTAINERS[key](value)
                 if inside is not None:
-                    return self._open_all(inside, depth + 1, around)
+                    beside = chars_beside(value, *CONTENTS)
+                    return self._open_all(inside, depth + 1, around, around.withheld_chars + beside)
         source = _confirmed(shape, value)
         if source is None and depth < MAX_DEPTH:
             try:
@@ -224,8 +246,13 @@ class Registry:
         items = [document] if document else join_rows(join_partial_lines(join_internal(values)))
         return self._open_all(items, 1, around)
 
-    def _open_all(self, inside: list[Any], depth: int, around: Around) -> Iterator[Opened]:
-        for item in inside:
+    def _open_all(self, inside: list[Any], depth: int, around: Around, beside: int = 0) -> Iterator[Opened]:
+        """Open each item of an envelope. What the envelope says beside them is counted with the first."""
+        rest = dataclasses.replace(around, withheld_chars=0) if beside or around.withheld_chars else around
+        around = dataclasses.replace(around, withheld_chars=beside) if beside else around
+        for number, item in enumerate(inside):
+            if number == 1:
+                around = rest
             try:
                 for record in decode_inner(item):
                     yield from self._open(record, depth, around)
@@ -281,6 +308,26 @@ class Registry:
             and all(type(item) is dict for item in values)
             and (self._is_record(values[0]) or is_line(values[0]))
         )
+
+
+def refuse_unread(left: Fields) -> None:
+    """Refuse what is left of a record without texts if a string in it is JSON that nobody has read.
+
+    Raises:
+        RecordError: it looks like JSON and cannot be read, or is JSON with words in it.
+    """
+    pending: list[Any] = [left]
+    while pending:
+        item = pending.pop()
+        if type(item) is str:
+            if may_hold_prose(item):
+                documents = decode(item).documents
+                if any(type(document) in (dict, list) and may_hold_prose(document) for document in documents):
+                    raise RecordError(ErrorType.MALFORMED_JSON, f"text of {len(item)} characters")
+        elif type(item) is dict:
+            pending += item.values()
+        elif type(item) is list:
+            pending += item
 
 
 def _confirmed(shape: Shape, fields: Fields) -> Source | None:

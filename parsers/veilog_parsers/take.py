@@ -20,6 +20,7 @@ from veilog_parsers.event import SensitiveText
 from veilog_parsers.prose import (
     is_blob,
     is_flag,
+    is_format,
     is_json,
     is_list,
     is_number,
@@ -97,6 +98,7 @@ _KINDS: Final[Ignored] = {
     "plain": is_plain,
     "objects": is_objects,
     "schema": is_schema,
+    "format": is_format,
     "json": is_json,
     "blob": is_blob,
     "secret": _is_secret,
@@ -104,9 +106,10 @@ _KINDS: Final[Ignored] = {
 """What a dropped value has to be. See ``prose`` for each.
 
 ``word``: a scalar that holds no sentence; the kind of a name without one. ``number``, ``numbers`` (lists of them),
-``flag``. ``list``, ``plain``: a list, anything, in which nothing holds a sentence. ``objects``, ``schema``, ``json``:
-structures that hold prose by their nature (tool definitions, quotations), in their own type alone. ``blob``: what
-encodes no text. ``secret``: never left as it is; what could hold a sentence is replaced by how many characters it has.
+``flag``. ``list``, ``plain``: a list, anything, in which nothing holds a sentence. ``objects``, ``schema``, ``json``,
+``format``: structures that hold prose by their nature (tool definitions, quotations), in their own type alone.
+``blob``: what encodes no text. ``secret``: never left as it is; what could hold a sentence is replaced by how many
+characters it has.
 """
 
 
@@ -140,10 +143,10 @@ def _drop(fields: Fields, key: str, may_go: Callable[[Any], bool]) -> None:
     if may_go(value):
         del fields[key]
     elif may_go is _is_secret:
-        fields[key] = _chars_in(value)
+        fields[key] = chars_in(value)
 
 
-def _chars_in(value: Any) -> int:
+def chars_in(value: Any) -> int:
     """How many characters the strings and keys of a value have together."""
     chars, pending = 0, [value]
     while pending:
@@ -166,6 +169,21 @@ def take_str(fields: Fields, *path: str) -> str | None:
         return None
     del holder[path[-1]]
     return value
+
+
+def take_word(fields: Fields, *path: str) -> str | None:
+    """Pop a non-empty string that can hold no sentence, for decisions inside a parser; any other is left."""
+    value = peek(fields, *path)
+    return take_str(fields, *path) if type(value) is str and is_word(value) else None
+
+
+def take_same(fields: Fields, known_as: SensitiveText | None, *path: str) -> SensitiveText | None:
+    """Pop a text that may say again what is known; one that says something else is left, and what is known returned."""
+    if known_as is None:
+        return take_text(fields, *path)
+    if peek(fields, *path) == known_as.reveal():
+        take(fields, *path)
+    return known_as
 
 
 def take_text(fields: Fields, *path: str) -> SensitiveText | None:

@@ -6,7 +6,8 @@ are in snake case here; a stream is a list of its chunks. The row of an endpoint
 ``request_payload`` and ``response_payload`` instead: lists of JSON strings with ``instances`` and ``predictions``.
 
 Where both are there, the payloads say the same once more, as does ``otel_log``: what only does so is dropped.
-``request_id`` is a number beyond 2^53. Nothing says who called (the audit log does); ``model_version`` is mostly ``default``.
+``request_id`` is a number beyond 2^53. Nothing says who called (the audit log does); ``model_version`` is mostly
+``default``.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from veilog_parsers.lines import finish, line_of, markers, open_line
 from veilog_parsers.python_repr import unquoted
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.take import discard, identifier, take_identifier, take_str
+from veilog_parsers.take import discard, identifier, take_identifier, take_str, take_word
 from veilog_parsers.wire import Exchange
 
 LINE: Final = re.compile(
@@ -35,6 +35,7 @@ LINE: Final = re.compile(
     r"(?:.*, finish_reason: (?P<vllm_finish_reason>[A-Za-z_]{1,64}))?",
     re.DOTALL,
 )
+_QUOTES: Final = ("'", '"')
 _ADAPTER: Final = re.compile(r"lora_name='([^'\s]{1,256})'")
 
 
@@ -47,7 +48,7 @@ def parse(fields: Fields) -> AuditEvent:
     adapter = _ADAPTER.search(line_of(fields)[1][-4096:])
     event = AuditEvent(kind=Kind.OTHER)
     open_line(fields, LINE)
-    line = take_str(fields, "vllm_line")
+    line = take_word(fields, "vllm_line")
     event.request_id = take_identifier(fields, "vllm_request_id")
     if line is not None or event.request_id is not None:
         event.kind = Kind.AI_ACCESS
@@ -61,7 +62,8 @@ def parse(fields: Fields) -> AuditEvent:
 def _read_texts(fields: Fields, event: AuditEvent, line: str) -> None:
     request_id = event.request_id.reveal() if isinstance(event.request_id, SensitiveText) else ""
     exchange = Exchange(operation=_operation(request_id))
-    text = unquoted(take_str(fields, "vllm_text") or "")
+    literal = take_str(fields, "vllm_text") or ""
+    text = unquoted(literal) if literal[:1] in _QUOTES or literal == "None" else literal
     parts = [SensitiveText(text)] if text else []
     if line == "Generated response":
         exchange.answer(parts)

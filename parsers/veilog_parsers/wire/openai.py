@@ -43,7 +43,7 @@ _CONFIGURATION: Final = ignored(
     safety_model search_domain_filter:list search_recency_filter search_settings:plain seed:number service_tier size
     skip_special_tokens:flag spaces_between_special_tokens:flag speed:number stop:plain stop_token_ids:numbers
     store:flag stream:flag stream_format stream_options:plain strict_tools:flag structured_outputs:objects style
-    temperature:number text:objects thinking:plain timestamp_granularities:list timings_per_token:flag
+    temperature:number text:format thinking:plain timestamp_granularities:list timings_per_token:flag
     tool_choice:schema tools:objects top_k:number top_logprobs:number top_p:number transforms:list
     truncate_prompt_tokens:number truncation use_beam_search:flag user_security_context:plain verbosity voice:plain
     web_search:plain web_search_options:plain
@@ -244,6 +244,8 @@ def _read_choice(choice: Fields, exchange: Exchange) -> None:
         exchange.operation = exchange.operation or Operation.CHAT
         take_role(message)
         turn.read(message)
+    elif type(message) is str:
+        turn.take(choice, "message" if choice.get("message") else "delta")
     elif "text" in choice:
         exchange.operation = exchange.operation or Operation.TEXT_COMPLETION
         turn.take(choice, "text")

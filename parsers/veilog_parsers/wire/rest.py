@@ -15,7 +15,7 @@ import orjson
 from veilog_parsers.decoding import decode_one, may_be_json
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import Message, Role, SensitiveText
-from veilog_parsers.prose import may_hold_prose, text_may_hold_prose
+from veilog_parsers.prose import MAX_LISTED, may_hold_prose, text_may_hold_prose
 from veilog_parsers.record import Fields
 from veilog_parsers.take import remainder
 from veilog_parsers.wire.exchange import Exchange
@@ -97,6 +97,9 @@ def _says_only(value: Any, heard: set[str]) -> bool:
                 return False
             pending += item.values()
         elif type(item) is list:
+            words = sum(type(inner) is str and inner not in heard for inner in item)
+            if words > MAX_LISTED:
+                return False
             pending += item
     return True
 

@@ -16,6 +16,7 @@ import orjson
 from veilog_parsers.decoding import decode_one
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import Role, SensitiveText, ToolCall
+from veilog_parsers.prose import is_word
 from veilog_parsers.record import Fields
 from veilog_parsers.take import dicts, discard_known, identifier, ignored, known, peek, take_identifier, take_str
 from veilog_parsers.wire.exchange import Exchange
@@ -143,7 +144,7 @@ class Turn:
         if not _ATTACHMENTS.isdisjoint(block):
             self._read_attachments(block, texts, depth)
         discard_known(block, _SILENT)
-        if type(kind) is str and len(block) == 1:
+        if type(kind) is str and len(block) == 1 and is_word(kind):
             # Only what was understood may lose its type: drift is easier to see with it.
             del block["type"]
 

@@ -1,0 +1,264 @@
+"""What a parser drops by name it drops for its kind: prose under any name is a text of the event, or is counted.
+
+A sentence, in one of several spellings, takes the place of every value of every good sample, and is put under keys that
+parsers drop. It, or its length where it is withheld, must be found again: in the event, or in what is left of the record.
+Bodies are broken in many ways: they still say something.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import random
+import sys
+import urllib.parse
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import orjson
+import pytest
+
+from samples import samples
+from veilog_parsers.envelopes import NOTHING
+from veilog_parsers.event import AuditEvent, SensitiveText, SensitiveTree
+from veilog_parsers.record import RawRecord
+from veilog_parsers.registry import SOURCES, Registry, Rejected
+from veilog_parsers.take import remainder
+
+WORDS = ["amber", "basin", "cedar", "drift", "ember", "fjord", "grove", "harbor", "inlet"]
+SPELLINGS: dict[str, Callable[[list[str]], Any]] = {
+    "blanks": " ".join,
+    "underscores": "_".join,
+    "no-break spaces": "\u00a0".join,
+    "zero-width": "\u200b".join,
+    "capitals": lambda words: "".join(word.title() for word in words),
+    "percent": lambda words: urllib.parse.quote(" ".join(words)),
+    "base64": lambda words: base64.b64encode(" ".join(words).encode()).decode(),
+    "full-width": lambda words: " ".join(words).translate({code: code + 0xFEE0 for code in range(0x21, 0x7F)}),
+    "in a list": lambda words: [" ".join(words)],
+    "word by word": list,
+    "in an object": lambda words: {"text": {"value": " ".join(words)}},
+}
+"""What a sentence may look like."""
+REGISTRY = Registry()
+SAMPLES = [sample for sample in samples() if sample.case.startswith("good")]
+SOURCE_NAMES = [source.name for source in SOURCES]
+
+BY_NATURE = {
+    "mcp": {"tools", "requestedSchema", "properties", "prompts", "resources"},
+    "aws_bedrock_invocation": {"chat_history", "citations"},
+    "chatgpt_compliance": {"annotations"},
+    "otel_genai": {"llm.invocation_parameters", "llm.tools", "gen_ai.tool.definitions"},
+    "openai_gateway": {"tools", "functions", "text", "logprobs", "citations", "annotations"},
+}
+"""Structures that hold prose by their nature are dropped whole, if they are structures: what is inside is not sought."""
+IDS = {"id", "requestId", "request_id", "model", "finish_reason", "gen_ai.system", "openinference.span.kind"}
+"""A body's id or model goes if the record around it has a better one; it is a name, and so no sentence with blanks."""
+
+
+def opened(value: Any) -> Any:
+    """A record whose JSON in strings is decoded: every parser takes bodies of either form."""
+    if type(value) is str and value[:1] in ("{", "["):
+        try:
+            return opened(orjson.loads(value))
+        except orjson.JSONDecodeError:
+            return value
+    if type(value) is dict:
+        return {key: opened(item) for key, item in value.items()}
+    return [opened(item) for item in value] if type(value) is list else value
+
+
+def records_of(source: str) -> list[dict[str, Any]]:
+    """The records of a source's good samples, out of their envelopes."""
+    found: list[dict[str, Any]] = []
+    for sample in SAMPLES:
+        # The events of a stream are put together: of what each says again the last is kept.
+        if sample.source == source and "stream" not in sample.case:
+            for inner, _, _ in REGISTRY._open(opened(orjson.loads(sample.line)), 0, NOTHING):
+                if type(inner) is dict and orjson.dumps(inner) not in map(orjson.dumps, found):
+                    found.append(inner)
+    return found
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of every object in a record, the record itself first."""
+    if type(value) is dict:
+        yield path
+    items = value.items() if type(value) is dict else enumerate(value) if type(value) is list else ()
+    for key, item in items:
+        yield from places(item, (*path, key))
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    if type(value) is dict:
+        for key, item in value.items():
+            yield key
+            yield from leaves(item)
+    elif type(value) is list:
+        for item in value:
+            yield from leaves(item)
+    elif isinstance(value, SensitiveText):
+        yield value.reveal()
+    elif isinstance(value, SensitiveTree):
+        yield from leaves(value.reveal())
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from leaves(getattr(value, field.name))
+    else:
+        yield value
+
+
+def is_found(planted: Any, seen: Any) -> bool:
+    """Whether what was planted, or the length of it, is in an event or in what its parser left."""
+    texts = [text for text in leaves(planted) if type(text) is str]
+    found = list(leaves(seen))
+    words = "\n".join(str(value) for value in found)
+    if all(text in words or orjson.dumps(text).decode()[1:-1] in words for text in texts):
+        return True
+    return any(type(value) is int and value >= sum(map(len, texts)) for value in found)
+
+
+def at(record: Any, path: tuple[Any, ...]) -> Any:
+    for key in path:
+        record = record[key]
+    return record
+
+
+def with_planted(record: dict[str, Any], chance: random.Random) -> Iterator[tuple[tuple[Any, ...], str, str, Any]]:
+    """The record with a sentence in place of each value in turn, and under some keys that other records have."""
+    for path in places(record):
+        holder = at(record, path)
+        for key in [*holder, *chance.sample(KEYS, 3)]:
+            was = holder.get(key, Ellipsis)
+            spelling = chance.choice(list(SPELLINGS))
+            holder[key] = SPELLINGS[spelling](chance.sample(WORDS, 9))
+            yield path, key, spelling, holder[key]
+            if was is Ellipsis:
+                del holder[key]
+            else:
+                holder[key] = was
+
+
+def keys_in_code() -> list[str]:
+    """Every key that a parser drops, by its lists."""
+    found: set[str] = set()
+    for module in sys.modules.values():
+        if getattr(module, "__name__", "").startswith("veilog_parsers"):
+            for value in vars(module).values():
+                if type(value) is dict and value and all(callable(kind) for kind in value.values()):
+                    found.update(key for key in value if type(key) is str)
+    return sorted(found)
+
+
+KEYS = keys_in_code()
+assert len(KEYS) > 400
+
+
+@pytest.mark.parametrize("source", SOURCE_NAMES)
+def test_a_sentence_under_any_key_is_found_again(source: str) -> None:
+    parse = next(known.parse for known in SOURCES if known.name == source)
+    chance = random.Random(source)
+    gone = []
+    for record in records_of(source):
+        for path, key, spelling, planted in with_planted(record, chance):
+            fields = orjson.loads(orjson.dumps(record))
+            event = parse(fields)
+            by_nature = BY_NATURE.get(source, set()) & {*path, key}
+            if by_nature or (key in IDS and " " not in str(planted)):
+                continue
+            if not is_found(planted, [event, remainder(fields)]):
+                gone.append((*path, key, spelling))
+    assert gone == []
+
+
+BREAKS: dict[str, Callable[[str], Any]] = {
+    "cut": lambda text: text[: len(text) * 3 // 4],
+    "tail": lambda text: text[len(text) // 6 :],
+    "unquoted": lambda text: text.replace('"', "", 3),
+    "no comma": lambda text: text.replace(",", " ", 1),
+    "prose": lambda text: "what the caller said, no JSON at all",
+    "prefix": lambda text: "body: " + text,
+    "suffix": lambda text: text + " and more",
+    "control": lambda text: text.replace(" ", "\t") + "\x01",
+    "doubled": lambda text: text + text,
+    "repr": lambda text: repr(orjson.loads(text)),
+    "lone surrogate": lambda text: text.replace("{", '{"z": "\\ud83d", ', 1),
+    "no-break space": lambda text: "\ufeff\u00a0" + text,
+    "coloured": lambda text: f"\x1b[32m{text}\x1b[0m",
+    "quoted again": lambda text: orjson.dumps(text).decode(),
+    "bracket too many": lambda text: text + "}",
+    "not a number": lambda text: text.replace("{", '{"z": NaN, ', 1),
+}
+"""How a body is broken: sometimes it can be read all the same, sometimes not."""
+
+
+def bodies(record: dict[str, Any], parse: Callable[[dict[str, Any]], AuditEvent]) -> Iterator[tuple[Any, ...]]:
+    """The paths of a record's bodies: objects without which it has no prompt, or no response, and none inside of it."""
+    whole = parse(orjson.loads(orjson.dumps(record)))
+    for path in places(record):
+        if not path or type(path[-1]) is not str:
+            continue
+        without = orjson.loads(orjson.dumps(record))
+        del at(without, path[:-1])[path[-1]]
+        event = parse(without)
+        sides = ("prompt_messages", "response_messages")
+        if any(getattr(whole, side) and not getattr(event, side) for side in sides):
+            yield path
+
+
+@pytest.mark.parametrize("source", SOURCE_NAMES)
+def test_a_broken_body_says_something(source: str) -> None:
+    """Whatever was done to the text of a body: there are words to hash, or the record is rejected.
+
+    What holds a body (``input``, ``protoPayload``) is broken too. Plain prose in its place is no body: it is left.
+    """
+    known = next(known for known in SOURCES if known.name == source)
+    silent = []
+    for record in records_of(source):
+        for path in [*bodies(record, known.parse)][:3]:
+            text = orjson.dumps(at(record, path)).decode()
+            for name, broken in BREAKS.items():
+                fields = orjson.loads(orjson.dumps(record))
+                planted = at(fields, path[:-1])[path[-1]] = broken(text)
+                event = next(iter(REGISTRY.parse(RawRecord(fields, b""))))
+                if isinstance(event, Rejected) or event.prompt_messages or event.response_messages:
+                    continue
+                if event.source == "other":
+                    # No source's record any more: policy has it quarantined.
+                    continue
+                if event.unmapped and name in ("doubled", "tail"):
+                    # A list, or half of a text, with nothing but words in it: left, and counted.
+                    continue
+                if name != "prose" or not is_found(planted, event):
+                    silent.append((*path, name))
+    assert silent == []
+
+
+@pytest.mark.parametrize(
+    "body", [["a list", "of strings"], 7, True, [[1]], {"unknown": "what was said, at some length"}]
+)
+@pytest.mark.parametrize("source", SOURCE_NAMES)
+def test_a_body_of_another_type_is_a_text_or_left(source: str, body: Any) -> None:
+    parse = next(known.parse for known in SOURCES if known.name == source)
+    for record in records_of(source):
+        for path in [*bodies(record, parse)][:3]:
+            fields = orjson.loads(orjson.dumps(record))
+            at(fields, path[:-1])[path[-1]] = body
+            event = parse(fields)
+            assert is_found(body, [event, remainder(fields)]), path
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"log": orjson.dumps({"request": {"model": "m", "messages": [{"role": "user", "content": "hi"}]}}).decode()},
+        {"Records": [{"eventName": "x", "eventSource": "s3.amazonaws.com"}]},
+    ],
+)
+def test_prose_beside_a_record_in_an_envelope_is_counted(record: dict[str, Any]) -> None:
+    sentence = " ".join(WORDS)
+    parsed = list(REGISTRY.parse(RawRecord(record | {"notes": sentence, "stream": "stdout"}, b"")))
+    (event,) = parsed
+    assert isinstance(event, AuditEvent)
+    assert isinstance(event.unmapped, SensitiveTree)
+    assert event.unmapped.reveal()["envelope_chars"] == len(sentence)
