@@ -24,6 +24,8 @@ from typing import Any, ClassVar, cast
 
 import yaml
 
+import veilog_filters
+import veilog_parsers
 from no_network import sitecustomize
 from samples import KEY_FILE
 from veilog_filters.config import Config
@@ -47,6 +49,9 @@ from veilog_filters.transports.addresses import bind_tcp
 from veilog_filters.transports.sender import ForwardSender
 from veilog_filters.transports.turns import Budget
 from veilog_filters.transports.worker import Worker
+
+_SOURCE_ROOTS = [Path(package.__file__ or "").parents[1] for package in (veilog_filters, veilog_parsers)]
+"""A sidecar's process runs the code that the test has imported, wherever that is."""
 
 WAIT_SECS = 30.0
 LONG_WAIT_SECS = 120.0
@@ -325,7 +330,7 @@ class Sidecar:
         """Start it and wait until it is ready."""
         environment = {
             **{name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "HOME")},
-            "PYTHONPATH": str(Path(sitecustomize.__file__).parent),
+            "PYTHONPATH": os.pathsep.join(map(str, (Path(sitecustomize.__file__).parent, *_SOURCE_ROOTS))),
         }
         with self.log.open("ab") as log, self.out.open("ab") as out:
             self.process = subprocess.Popen(

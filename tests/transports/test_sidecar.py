@@ -118,8 +118,10 @@ def test_what_real_shippers_sent_comes_out_clean(name: str, printing: Sidecar) -
 
 
 def test_errors_of_the_protocol_are_counted(printing: Sidecar) -> None:
-    assert ship(printing.port, b"\x93\xa1t\x91\xff\x80") == b""
-    wait_for(lambda: printing.metric("veilog_errors_total", stage="receive", error_type="bad_entry") == 1)
+    assert ship(printing.port, b"\x93\xa1t\x90\x81\xa5chunk\x07") == b""
+    wait_for(lambda: printing.metric("veilog_errors_total", stage="receive", error_type="bad_chunk_id") == 1)
+    assert ship(printing.port, b"\x93\xa1t\x91\xff\x81\xa5chunk\xa1c") == b"\x81\xa3ack\xa1c"
+    wait_for(lambda: printing.metric("veilog_errors_total", stage="decode", error_type="bad_entry") == 1)
     ship(printing.port, chunk(1, "no record"))
     wait_for(lambda: printing.metric("veilog_errors_total", stage="decode", error_type="not_an_object") == 1)
 
