@@ -269,6 +269,8 @@ def _is_like_name(value: Any) -> bool:
 def _disguised(name: str, words: list[str]) -> str:
     """``arn:aws:iam::123456789012:user/ann`` with its words replaced, and those left over behind it, joined its way."""
     left = list(words)
+    # A query is cut off an endpoint: what stands before it would be a name of a few words by itself.
+    name = re.split(r"[?#]", name)[0]
     said = _LETTERS.sub(lambda match: left.pop(0) if left else match[0], name)
     separators = re.findall(r"[^\w]|_", name) or ["-"]
     return said + "".join(separators[index % len(separators)] + word for index, word in enumerate(left))

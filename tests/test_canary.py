@@ -3,6 +3,9 @@
 Markers are told apart from nothing else, so a configured recognizer finds them: whatever text is kept was therefore
 inspected, wherever it stood, or its marker would show. A second pass has no such recognizer and the default policy:
 there, what must not show are the markers in prompts and responses, which leave in no form at all.
+
+That nothing written leaves where the policy keeps no text, however it is spelled and wherever it stands, is asked by the
+prose oracle, which is the sacred one: ``test_prose_oracle``.
 """
 
 from __future__ import annotations

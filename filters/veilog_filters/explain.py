@@ -9,9 +9,10 @@ import orjson
 
 from veilog_filters.inspect import Inspected
 from veilog_filters.pipeline import Damaged, Pipeline
+from veilog_parsers.errors import RecordError
 from veilog_parsers.event import AuditEvent, Role
 from veilog_parsers.record import RawRecord
-from veilog_parsers.registry import Rejected
+from veilog_parsers.registry import OTHER, Rejected
 
 
 def explain_record(pipeline: Pipeline, record: RawRecord | Damaged) -> Iterator[str]:
@@ -21,7 +22,7 @@ def explain_record(pipeline: Pipeline, record: RawRecord | Damaged) -> Iterator[
         return
     # The parsers consume what they are given; the pipeline gets its own copy.
     events = pipeline(RawRecord(orjson.loads(orjson.dumps(record.value)), record.raw, record.tag, record.time))
-    for event, parsed in zip(events, pipeline.registry.parse(record), strict=False):
+    for event, parsed in zip(events, _parsed(pipeline, record), strict=False):
         explained: dict[str, Any] = {"parser": event["source"], "kind": event["kind"]}
         if isinstance(parsed, Rejected):
             explained["error_type"] = event["error_type"]
@@ -33,6 +34,15 @@ def explain_record(pipeline: Pipeline, record: RawRecord | Damaged) -> Iterator[
                     explained[f"{side}_rules"] = event["classification_rules"][side]
             explained["redaction"] = event.get("redaction")
         yield _document(explained)
+
+
+def _parsed(pipeline: Pipeline, record: RawRecord) -> Iterator[AuditEvent | Rejected]:
+    """The events of a record; one rejection for a record that as a whole is none, as the pipeline has it."""
+    try:
+        parsed = list(pipeline.registry.parse(record))
+    except RecordError as error:
+        parsed = [Rejected(error.error_type, OTHER)]
+    yield from parsed
 
 
 def _findings(pipeline: Pipeline, event: AuditEvent) -> dict[str, Any]:
