@@ -30,7 +30,7 @@ import itertools
 import operator
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, Protocol, cast
 
 from veilog_filters.detect.finding import ANY, NAME, Detector, DetectorTimeout, Finding
@@ -80,8 +80,8 @@ class Inspected:
     text: str
     findings: list[Finding]
     truncated_bytes: int = 0
-    continued: list[Finding] = dataclasses.field(default_factory=list)
-    forms: list[str] = dataclasses.field(default_factory=list)
+    continued: Sequence[Finding] = ()
+    forms: Sequence[str] = ()
 
     def readings(self) -> Iterator[Inspected]:
         """This text, and its other forms as texts in which nothing more was found."""
@@ -276,7 +276,10 @@ class Inspector:
         self.check()
         size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
         if size <= self._max_text_bytes:
-            return self._read(text, field, above)
+            # Most texts stand under no key and are plain.
+            if above or looks_like_json(text) or may_be_masked(text):
+                return self._read(text, field, above)
+            return Inspected(text, self._findings(text, field))
         kept = text.encode("utf-8", "replace")[: self._max_text_bytes].decode("utf-8", "ignore")
         least = len(kept) + OVERLAP_CHARS
         word = _NO_SPACE.match(text, least, least + MAX_WORD_CHARS)
@@ -295,10 +298,7 @@ class Inspector:
             cut: how much of it is kept; all if None.
         """
         context = context_of(above)
-        # Most texts stand under no key and are plain.
         forms = self._forms(text)
-        if not forms and not context and cut is None:
-            return Inspected(text, self._findings(text, field))
         looked = [_Reading(self._findings(text, field))] if not context or self._reads_fields else []
         if context:
             in_context = self._findings(context + text, NAME if self._reads_fields else field)
@@ -511,6 +511,7 @@ def _spread(readings: list[_Reading], parts: list[Inspected]) -> None:
     """Give each part its share of what was found in all of them together."""
     starts = list(itertools.accumulate((len(part.text) for part in parts), initial=0))
     shares: dict[int, list[Finding]] = {}
+    continued: dict[int, set[Finding]] = {}
     for finding in itertools.chain.from_iterable(reading.places() for reading in readings):
         first = bisect_right(starts, finding.start) - 1
         touched = [
@@ -526,9 +527,11 @@ def _spread(readings: list[_Reading], parts: list[Inspected]) -> None:
             if number == touched[0][0]:
                 shares.setdefault(number, []).append(share)
             else:
-                parts[number].continued.append(share)
+                continued.setdefault(number, set()).add(share)
     for number, found in shares.items():
         parts[number].findings = united(parts[number].findings, found)
+    for number, rest in continued.items():
+        parts[number].continued = (*parts[number].continued, *sorted(rest))
 
 
 def _share(finding: Finding, start: int, end: int) -> Finding:

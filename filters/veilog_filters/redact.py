@@ -182,7 +182,7 @@ class Redactor:
         spans = json_spans(text)
         out: list[str] = []
         position = 0
-        for cluster, alone in merge(inspected.findings + inspected.continued):
+        for cluster, alone in merge([*inspected.findings, *inspected.continued]):
             self.entities[cluster.entity, self._names.get(cluster.entity, self._default)] += 1
             # In JSON, what stands in strings and numbers is replaced, and the structure stays.
             whole = Span(cluster.start, cluster.end, bare=False)

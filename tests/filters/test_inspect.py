@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from veilog_filters.detect.finding import DetectorTimeout, Finding
-from veilog_filters.inspect import TIMED_OUT, Inspected, Inspector, counts
+from veilog_filters.inspect import TIMED_OUT, Inspected, Inspector, counts, united
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, Message, Role, SensitiveText
 
@@ -38,24 +42,18 @@ def test_each_text_is_inspected_once(recorder: Recorder) -> None:
         response_messages=[Message(Role.ASSISTANT, [SensitiveText("r"), SensitiveText("X")])],
     )
     inspection = inspector(recorder)(event)
-    assert recorder.texts == ["s", "aXX", "r", "X"]
+    assert recorder.texts == ["s", "aXX", "r", "X", "rX", "r X"], "the parts of a message together too"
     assert counts(inspection.side(inspection.prompt)) == {"X": 2}
     assert counts(inspection.side(inspection.response)) == {"X": 1}
 
 
-def test_strings_that_hold_json_are_inspected_by_leaf_and_key(recorder: Recorder) -> None:
-    inspected = inspector(recorder).text(' {"k\\u0058": ["\\u0058", {"a": 1}], "t": "2025-01-01T00:00:00Z"}')
-    assert recorder.texts == ["kX", "X", "a", "t"]
-    assert [len(leaf.findings) for leaf in inspected.leaves()] == [1, 1, 0, 0, 0]
-
-
-def test_json_in_json_is_opened_to_a_bounded_depth(recorder: Recorder) -> None:
-    text = "X"
-    for _ in range(5):
-        text = json.dumps([text])
-    inspector(recorder).text(text)
-    assert len(recorder.texts) == 1
-    assert recorder.texts[0].startswith('["[')
+def test_json_is_inspected_as_it_is_and_as_lines_of_keys_and_values(recorder: Recorder) -> None:
+    text = ' {"k\\u0058": ["\\u0058", {"a": 1}], "b": "X"}'
+    inspected = inspector(recorder).text(text)
+    assert recorder.texts == [text, "kX:\n\n;\nkX:\nX\n;\nkX a:\n1\n;\nb:\nX\n;\n"]
+    assert [text[f.start : f.end] for f in inspected.findings] == ["\\u0058", "\\u0058", "X"]
+    assert [reading.text for reading in inspected.readings()] == recorder.texts
+    assert counts(list(inspected.readings())) == {"X": 3}
 
 
 def test_what_only_looks_like_json_is_a_text(recorder: Recorder) -> None:
@@ -64,15 +62,56 @@ def test_what_only_looks_like_json_is_a_text(recorder: Recorder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "asked"),
-    [(4111111111111111, True), (4111111111111111.0, True), (123, False), (1.5, False), (True, False), (10**25, False)],
+    ("number", "digits"),
+    [
+        (4111111111111111, "4111111111111111"),
+        (4111111111111111.0, "4111111111111111"),
+        (-12, "-12"),
+        (1.5, "1.5"),
+        (1e300, "1e+300"),
+        (10**25, "1" + "0" * 25),
+        (True, None),
+        (None, None),
+    ],
 )
-def test_numbers_that_could_be_cards_are_inspected(number: float, asked: bool) -> None:
-    def cards(text: str) -> list[Finding]:
-        return [Finding(0, len(text), "CREDIT_CARD", 1.0)]
+def test_numbers_are_inspected_with_their_keys(number: float | None, digits: str | None) -> None:
+    asked: list[str] = []
 
-    found = Inspector(cards, 1000, 8).tree([number])[0]
-    assert isinstance(found, Inspected) is asked
+    def found(text: str) -> list[Finding]:
+        asked.append(text)
+        return [Finding(0, len(text), "Y", 1.0)] if text.startswith("a b") else []
+
+    tree = Inspector(found, 1000, 8).tree({"a": {"b": [number]}})
+    value = tree.pairs[0][1].pairs[0][1][0]
+    if digits is None:
+        assert value is number
+    else:
+        assert asked[-1] == f"a b:\n{digits}"
+        assert (value.text, value.findings) == (digits, [Finding(0, len(digits), "Y", 1.0)])
+    assert Inspector(found, 1000, 8).tree([number]) == [number]
+
+
+def test_a_number_that_is_a_time_is_a_phone_number_only_where_a_word_says_so() -> None:
+    def phones(text: str) -> list[Finding]:
+        return [Finding(0, len(text), "PHONE_NUMBER", 0.75 if "phone" in text else 0.4)]
+
+    (_, created), (_, phone), (_, other) = (
+        Inspector(phones, 1000, 8).tree({"created": 1772609200, "phone": 1772609200, "x": 2125550182}).pairs
+    )
+    assert created == 1772609200
+    assert isinstance(phone, Inspected)
+    assert isinstance(other, Inspected)
+
+
+def test_a_leaf_is_read_behind_the_nearest_keys_and_what_is_found_in_these_is_cut_off(recorder: Recorder) -> None:
+    def found(text: str) -> list[Finding]:
+        recorder(text)
+        return [Finding(text.index("d:"), len(text), "S", 0.6)] if "d:" in text else []
+
+    tree = Inspector(found, 1000, 16).tree({"a": {"b": [{"c": {"d": "value"}}]}})
+    assert recorder.texts == ["a", "a:\nb", "a b:\nc", "a b c:\nd", "b c d:\nvalue"]
+    leaf = tree.pairs[0][1].pairs[0][1][0].pairs[0][1].pairs[0][1]
+    assert leaf.findings == [Finding(0, 5, "S", 0.6)]
 
 
 def test_a_long_text_is_cut_at_the_limit_and_what_straddles_it_is_found(recorder: Recorder) -> None:
@@ -81,7 +120,11 @@ def test_a_long_text_is_cut_at_the_limit_and_what_straddles_it_is_found(recorder
     assert len(inspected.text) == 300
     assert inspected.findings == [Finding(299, 300, "X", 0.9)]
     assert inspected.truncated_bytes == inspect.coverage.truncated_bytes == 1001
-    assert len(recorder.texts[0]) == 300 + 256
+    assert len(recorder.texts[0]) == 300 + 1001, "up to the end of the word"
+    inspect.text("a " * 1000)
+    assert len(recorder.texts[1]) == 300 + 256 + 1
+    inspect.text("a" * 20_000)
+    assert len(recorder.texts[2]) == 300 + 256 + 8192
 
 
 def test_the_limit_is_in_bytes_and_never_splits_a_character(recorder: Recorder) -> None:
@@ -90,10 +133,11 @@ def test_the_limit_is_in_bytes_and_never_splits_a_character(recorder: Recorder) 
     assert inspected.truncated_bytes == 100
 
 
-def test_long_json_is_not_opened_but_cut(recorder: Recorder) -> None:
-    inspected = inspector(recorder, 300).text(json.dumps(["a" * 400]))
-    assert inspected.tree is None
+def test_long_json_is_read_as_far_as_it_is_scanned(recorder: Recorder) -> None:
+    inspected = inspector(recorder, 300).text(json.dumps(["X", "a " * 400]))
     assert len(inspected.text) == 300
+    assert recorder.texts[1].startswith("X\n;\na a")
+    assert inspected.findings == [Finding(2, 3, "X", 0.9)]
 
 
 def test_a_timeout_counts_as_found_whole() -> None:
@@ -119,3 +163,94 @@ def test_coverage_starts_anew_with_each_event(recorder: Recorder) -> None:
     inspect.text("x" * 400)
     inspect(AuditEvent())
     assert inspect.coverage.truncated_bytes == 0
+
+
+def test_what_two_readings_find_is_one_finding() -> None:
+    known = [Finding(0, 4, "A", 0.5), Finding(2, 6, "B", 0.5), Finding(10, 12, "A", 0.5)]
+    assert united(known, []) is known
+    assert united(known, known) is known
+    assert united(known, [Finding(3, 8, "A", 0.9), Finding(20, 22, "C", 0.1), Finding(20, 22, "C", 0.1)]) == [
+        Finding(0, 8, "A", 0.9),
+        Finding(2, 6, "B", 0.5),
+        Finding(10, 12, "A", 0.5),
+        Finding(20, 22, "C", 0.1),
+        Finding(20, 22, "C", 0.1),
+    ]
+    assert known[0] == Finding(0, 4, "A", 0.5)
+
+
+SPAN = st.tuples(st.integers(0, 30), st.integers(1, 8), st.sampled_from("AB"), st.sampled_from([0.4, 0.8]))
+
+
+@given(st.lists(SPAN, max_size=6), st.lists(SPAN, max_size=6))
+def test_no_character_of_a_finding_is_lost_when_two_readings_are_united(first: list[Any], second: list[Any]) -> None:
+    known, further = ([Finding(s, s + n, e, score) for s, n, e, score in part] for part in (sorted(first), second))
+    both = united(known, further)
+    assert both == sorted(both)
+    for finding in (*known, *further):
+        places = {at for f in both if f.entity == finding.entity for at in range(f.start, f.end)}
+        assert places >= set(range(finding.start, finding.end))
+
+
+def message(*parts: str) -> AuditEvent:
+    return AuditEvent(prompt_messages=[Message(Role.USER, [SensitiveText(part) for part in parts])])
+
+
+def secrets(text: str) -> list[Finding]:
+    """Finds SECRET, with or without a blank in it, and addresses as words around an @ or a full stop."""
+    found = [Finding(m.start(), m.end(), "S", 0.9) for m in re.finditer("SEC ?RET", text)]
+    found += [Finding(m.start(), m.end(), "EMAIL_ADDRESS", 0.9) for m in re.finditer(r"\w+@\w+\.\w+", text)]
+    return sorted(found + [Finding(m.start(), m.end(), "URL", 0.5) for m in re.finditer(r"(https://)?\w+\.\w+", text)])
+
+
+@pytest.mark.parametrize("filler", ["", "x" * 2000])
+@pytest.mark.parametrize("parts", [("SEC", "RET"), ("S", "E", "C", "R", "ET"), ("a SEC", "RET b"), ("SE", "", "CRET")])
+def test_a_value_split_over_parts_is_found_once_and_redacted_in_all(parts: tuple[str, ...], filler: str) -> None:
+    parts = (filler + " " + parts[0], *parts[1:-1], parts[-1] + " " + filler)
+    inspect = Inspector(secrets, 1_000_000, 8)
+    inspection = inspect(message(*parts))
+    assert counts(inspection.side(inspection.prompt))["S"] == 1
+    left = []
+    for part in inspection.prompt[0]:
+        covered = {at for f in (*part.findings, *part.continued) if f.entity == "S" for at in range(f.start, f.end)}
+        left.append("".join(c for at, c in enumerate(part.text) if at not in covered))
+    assert not re.search("[SECRT]", "".join(left))
+
+
+@pytest.mark.parametrize(
+    ("parts", "found"),
+    [
+        (("It is here.", "Nobody knows."), {}),
+        (("Mail ann@corp.de", "Thanks"), {"EMAIL_ADDRESS": 1, "URL": 1}),
+        (("see https://corp", ".de now"), {"URL": 1}),
+        (("ann@co", "rp.de"), {"EMAIL_ADDRESS": 1, "URL": 1}),
+    ],
+)
+def test_two_sentences_are_no_address(parts: tuple[str, str], found: dict[str, int]) -> None:
+    inspect = Inspector(secrets, 1000, 8)
+    inspection = inspect(message(*parts))
+    assert counts(inspection.side(inspection.prompt)) == found
+
+
+def test_thousands_of_parts_are_put_together_piece_by_piece(recorder: Recorder) -> None:
+    inspect = Inspector(recorder, 1_000_000, 8)
+    inspect(message(*(["y" * 300, "z" * 2000] * 500)))
+    together = recorder.texts[1000:]
+    assert len(together) > 4
+    assert max(map(len, together)) < 70_000
+    assert sum(map(len, together)) < 2 * 1_000_000
+
+
+def test_the_check_is_asked_for_every_text_number_and_key(recorder: Recorder) -> None:
+    asked: list[int] = []
+    inspect = Inspector(recorder, 1000, 8, check=lambda: asked.append(1))
+    inspect.tree({"a": ["b", 1, 2.5, {"c": "d"}]})
+    assert len(asked) >= 6
+
+    def over() -> None:
+        raise RecordError(ErrorType.OVER_BUDGET)
+
+    inspect.check = over
+    for work in (lambda: inspect.text("a"), lambda: inspect.tree([1]), lambda: inspect.look(message("a"))):
+        with pytest.raises(RecordError):
+            work()

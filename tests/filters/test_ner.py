@@ -413,13 +413,15 @@ def test_texts_of_a_record_are_read_together_and_by_field() -> None:
     )
     inspector = Inspector(detector, 1000, 8)
     inspection = inspector(event)
-    assert names.batches == [["You are Jonas", "who", "Keller"]]
+    json_text = '{"who": ["Keller", 4111111111111111, "ab"]}'
+    lines = "who:\n\n;\nwho:\nKeller\n;\nwho:\n4111111111111111\n;\nwho:\nab\n;\n"
+    assert names.batches == [["You are Jonas", json_text, lines]]
     assert counts(inspection.side(inspection.prompt)) == {"PERSON": 2}
     assert counts(inspection.side(inspection.response)) == {}
     assert (detector.read_texts, detector.left_out_texts) == (3, 2)
     assert inspector.name("Jonas Keller", frozenset()).findings == []
     assert inspector.name("Jonas Keller " * 10, frozenset()).findings == []
-    assert [len(leaf.findings) for leaf in inspector.text('["Jonas"]', "tool_calls").leaves()] == [0]
+    assert inspector.text('["Jonas"]', "tool_calls").findings == []
     inspector.tree({"a long key": {"Jonas": "Jonas Keller"}}, "unmapped")
     assert names.batches[1:] == [["a long key", "Jonas", "Jonas Keller"]]
 

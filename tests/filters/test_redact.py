@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from samples import config_with
 from veilog_filters.config import Config
 from veilog_filters.detect.finding import Finding
 from veilog_filters.fingerprint import Fingerprinter
-from veilog_filters.inspect import Inspected, Inspection, Inspector
+from veilog_filters.inspect import Inspected, InspectedObject, Inspection, Inspector
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.redact import Redactor, merge
 from veilog_parsers.event import (
@@ -133,9 +134,55 @@ def test_keys_that_become_the_same_are_kept_apart() -> None:
     assert removing.tree({"xEMAIL": 1, "xCARD": 2, "x": 3}, "") == {"x": 1, "x~2": 2, "x~3": 3}
 
 
-def test_json_in_strings_is_cleaned_leaf_by_leaf() -> None:
-    tree = redactor().tree({"log": '{"\\u0045MAIL":["\\u0045MAIL",1,{"a":"{\\"b\\":\\"CARD\\"}"}]}'}, "")
-    assert tree == {"log": '{"<EMAIL_ADDRESS>":["<EMAIL_ADDRESS>",1,{"a":"{\\"b\\":\\"<CREDIT_CARD>\\"}"}]}'}
+def test_json_in_strings_is_cleaned_and_stays_json() -> None:
+    tree = redactor().tree({"log": '{"\\u0045MAIL": ["\\u0045MAIL",1,{"a":"{\\"b\\":\\"CARD\\"}"}]}'}, "")
+    assert tree == {"log": '{"<EMAIL_ADDRESS>": ["<EMAIL_ADDRESS>",1,{"a":"{\\"b\\":\\"<CREDIT_CARD>\\"}"}]}'}
+
+
+@pytest.mark.parametrize(
+    ("text", "findings", "expected"),
+    [
+        ('{"a": 4111, "b": 1}', [(6, 10, "X", 0.9)], '{"a": "<X>", "b": 1}'),
+        ('{"a": -41.5e3}', [(8, 9, "X", 0.9)], '{"a": "<X>"}'),
+        ('{"a": [1, 2]}', [(7, 11, "X", 0.9)], '{"a": ["<X>", "<X>"]}'),
+        ('{"password": "abc"}', [(2, 17, "X", 0.9)], '{"<X>": "<X>"}'),
+        ('["\\nann@x"]', [(3, 9, "X", 0.9)], '["<X>"]'),
+        ('["a\\u0040b\\\\c"]', [(3, 5, "X", 0.9), (10, 11, "Y", 0.9)], '["a<X>b<Y>c"]'),
+        ('["\\ud83d\\ude00"]', [(8, 9, "X", 0.9)], '["<X>"]'),
+        ("{not json", [(0, 4, "X", 0.9)], "<X> json"),
+    ],
+)
+def test_what_is_replaced_in_json_are_strings_and_numbers(
+    text: str, findings: list[tuple[int, int, str, float]], expected: str
+) -> None:
+    ours = redactor()
+    assert ours.text(Inspected(text, spans(*findings)), "") == expected
+    assert sum(ours.entities.values()) == len(findings)
+
+
+def test_spans_that_go_on_from_an_earlier_part_are_replaced_too() -> None:
+    ours = redactor()
+    assert ours.text(Inspected("1234 5678", [], continued=spans((0, 4, "X", 0.9))), "") == "<X> 5678"
+
+
+def test_thousands_of_keys_that_become_one_are_told_apart_in_linear_time() -> None:
+    ours = redactor()
+    found = Inspected("EMAIL", words("EMAIL"))
+    many = InspectedObject([(found, number) for number in range(30_000)])
+    start = time.process_time()
+    rebuilt = ours._rebuild(many, "")
+    assert time.process_time() - start < 5, "a search from 2 for each takes minutes"
+    assert list(rebuilt)[:3] == ["<EMAIL_ADDRESS>", "<EMAIL_ADDRESS>~2", "<EMAIL_ADDRESS>~3"]
+    assert len(rebuilt) == 30_000
+    assert list(rebuilt.values()) == list(range(30_000))
+
+
+def test_redaction_of_trees_asks_the_check() -> None:
+    ours = redactor()
+    asked: list[int] = []
+    ours._inspect.check = lambda: asked.append(1)
+    ours._rebuild([InspectedObject([(Inspected("a", []), True)])] * 10, "")
+    assert len(asked) >= 20
 
 
 def clean(event: AuditEvent, **policy: str) -> AuditEvent:

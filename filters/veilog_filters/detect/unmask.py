@@ -9,14 +9,15 @@ again with that undone, and what is found there is found in the text (``view`` h
   (NFKC), digits of other scripts, combining marks, and characters that nobody sees; tags (U+E0020 to U+E007E) are both
   taken for the letters that they stand for and left out; (2) base64, also url-safe, unpadded, in lines or behind a
   prefix, of at least ``MIN_RUN_CHARS``, where it decodes to text. There are at most ``MAX_ROUNDS`` rounds, for what is
-  written in base64 may be percent-encoded first, and JSON in JSON has its escapes escaped.
+  written in base64 may be percent-encoded first, and JSON in JSON has its escapes escaped. At last a plus between words
+  becomes a blank, as in forms.
 * **What it costs.** Each step is linear, and a view has at most ``MAX_GROWTH`` times as many characters as its text.
-  Most texts are plain: ``may_be_masked`` looks for three characters and, in a copy that has two letters, for a run of
-  one of them, a microsecond in all; what is not ASCII is looked at by its different characters.
+  Most texts are plain: ``may_be_masked`` looks for four characters and, in a copy without small letters, for what is
+  dense in others, as base64 is, a microsecond in all; what is not ASCII is looked at by its different characters.
 * **What it changes.** It adds findings, and takes none away. A text that is plain is read once, as Presidio reads it.
 
 What it can't undo stays: what is encrypted, spelled backward, spaced out or written in words, and base64 of less than
-twelve characters.
+``MIN_RUN_CHARS``.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from typing import Final
 from veilog_filters.detect.view import Maker, View, replaced
 
 MAX_ROUNDS: Final = 3
-MIN_RUN_CHARS: Final = 12
+MIN_RUN_CHARS: Final = 14
 MAX_GROWTH: Final = 4
 """No character becomes more than four; those that NFKC makes more of are ligatures of whole phrases."""
 _MIN_READABLE: Final = 0.75
@@ -49,9 +50,9 @@ _ESCAPE: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_FORM: Final = re.compile(rf"(?x: {_ESCAPE.pattern} | \+ )")
-"""Where blanks are percent-encoded, a plus is a blank too."""
-_PERCENT: Final = re.compile(r"%[0-9A-Fa-f]{2}")
+_PERCENT: Final = re.compile(r"%(?:[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4})")
+_REFERENCE: Final = re.compile(r"&(?:#[0-9Xx]|[A-Za-z]{2})")
+_PLUS: Final = re.compile(r"\+(?<=[\w)]\+)(?=[A-Za-z(]|\d(?<![0-9.][Ee]\+\d))")
 _SIMPLE: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 JSON_ESCAPE: Final = re.compile(
     r"\\(?:u[Dd][89ABab][0-9A-Fa-f]{2}\\u[Dd][C-Fc-f][0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|[^u])", re.DOTALL
@@ -69,6 +70,11 @@ _UNSEEN: Final = re.compile(
 _ALPHABET: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
 _CLASSES: Final = bytes(ord("a") if code in _ALPHABET else ord(" ") for code in range(256))
 _RUN: Final = b"a" * MIN_RUN_CHARS
+_SMALL: Final = b"abcdefghijklmnopqrstuvwxyz "
+_DENSE: Final = re.compile(rb"[A-Z0-9]{4}")
+"""Four in a row in what is left of a text without small letters: more than half of the letters of base64 are left."""
+_PADDING: Final = re.compile("={0,2}")
+_NEWLINE: Final = re.compile(r"\r?\n(?=[A-Za-z0-9+/_-])")
 _PARTS: Final = re.compile(rf"[A-Za-z0-9+]{{{MIN_RUN_CHARS},}}")
 _TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _LEADS: Final = bytes(range(ord("A"), ord("Z") + 1)) + b"abcdef"
@@ -80,11 +86,14 @@ _MIN_TEXT_BYTES: Final = 6
 
 def may_be_masked(text: str) -> bool:
     """Whether a text could have another form; most often false, and then it is plain."""
-    if "%" in text or "&" in text or "\\" in text:
-        return True
-    if not text.isascii() and _foreign(text):
-        return True
-    return len(text) >= MIN_RUN_CHARS and _RUN in _classes(text)
+    return (
+        ("&" in text and _REFERENCE.search(text) is not None)
+        or ("%" in text and _PERCENT.search(text) is not None)
+        or ("\\" in text and _ESCAPE.search(text) is not None)
+        or ("+" in text and _PLUS.search(text) is not None)
+        or (not text.isascii() and _foreign(text))
+        or (_DENSE.search(text.encode("ascii", "replace").translate(None, _SMALL)) is not None and _has_run(text))
+    )
 
 
 def unmasked(text: str, of: View | None = None) -> list[View]:
@@ -107,6 +116,9 @@ def unmasked(text: str, of: View | None = None) -> list[View]:
                 text, of = view.text, view
         if len(views) == before:
             break
+    # In a form a blank is a plus; in base64 a plus is a plus, so this comes last.
+    if "+" in text and (view := replaced(text, _PLUS, lambda _plus: " ", of)):
+        views.append(view)
     return views
 
 
@@ -114,7 +126,7 @@ def _spelled_plainly(text: str, of: View | None) -> View | None:
     """A text without escapes, and in plain characters."""
     view = None
     if "%" in text or "&" in text or "\\" in text:
-        view = replaced(text, _FORM if "+" in text and _PERCENT.search(text) else _ESCAPE, unescaped_character, of)
+        view = replaced(text, _ESCAPE, unescaped_character, of)
         text, of = (text, of) if view is None else (view.text, view)
     if not text.isascii() and _foreign(text):
         view = replaced(text, _FOREIGN, _plain, of)
@@ -126,8 +138,6 @@ def unescaped_character(escape: str) -> str:
     kind, second = escape[0], escape[1:2]
     if kind == "&":
         return html.unescape(escape)
-    if kind == "+":
-        return " "
     try:
         if kind == "%" and second != "u":
             return _of_bytes(escape.replace("%", ""))
@@ -176,16 +186,10 @@ def _plain(character: str) -> str:
     return plain if len(plain) <= MAX_GROWTH else character
 
 
-def _classes(text: str) -> bytes:
-    """A text in two letters: one for what may stand in base64, and one for all else."""
-    return text.encode("ascii", "replace").translate(_CLASSES)
-
-
 def _out_of_base64(text: str, of: View | None) -> View | None:
     """A text with what is in base64 decoded."""
-    classes = _classes(text)
     maker, done = Maker(), 0
-    for start, end in _runs(text, classes):
+    for start, end in _runs(text, _classes(text)):
         words = _decoded(text[start:end])
         if words is not None:
             maker.add(text[done:start], done, start, exact=True)
@@ -197,24 +201,33 @@ def _out_of_base64(text: str, of: View | None) -> View | None:
     return maker.view(of)
 
 
+def _has_run(text: str) -> bool:
+    return next(_runs(text, _classes(text)), None) is not None
+
+
+def _classes(text: str) -> bytes:
+    """A text in two letters: one for what may stand in base64, and a blank for all else."""
+    return text.encode("ascii", "replace").translate(_CLASSES)
+
+
 def _runs(text: str, classes: bytes) -> Iterator[tuple[int, int]]:
     """Where base64 may stand, with its padding. Lines of one block are one run."""
     start = classes.find(_RUN)
     while start >= 0:
-        end = line = _end_of_run(classes, start)
-        # Blocks are broken after as many characters as four divides.
-        while line - start >= _MIN_LINE_CHARS and (line - start) % 4 == 0 and text[end : end + 1] in ("\r", "\n"):
-            start_of_next = end + 2 if text[end : end + 2] == "\r\n" else end + 1
-            end_of_next = _end_of_run(classes, start_of_next)
-            if end_of_next == start_of_next:
-                break
-            line, end = start + end_of_next - start_of_next, end_of_next
-        padding = len(text[end : end + 2]) - len(text[end : end + 2].lstrip("="))
-        # Words have no capitals and no digits, base64 of a text has.
+        end = _end_of_run(classes, start)
         run = text[start:end]
-        if not (run.isalpha() and run.islower()):
-            yield start, end + padding
+        # Words have small letters alone, base64 of a text has others too.
+        if not (run[1:].islower() and run.isalpha()):
+            end = _end_of_block(text, classes, start, end)
+            yield start, end + len(_PADDING.match(text, end)[0])  # type: ignore[index]  # it always matches
         start = classes.find(_RUN, end)
+
+
+def _end_of_block(text: str, classes: bytes, start: int, end: int) -> int:
+    """Where the last line of a block ends. A line has as many characters as four divides, but for the last."""
+    while end - start >= _MIN_LINE_CHARS and (end - start) % 4 == 0 and (newline := _NEWLINE.match(text, end)):
+        start, end = newline.end(), _end_of_run(classes, newline.end())
+    return end
 
 
 def _end_of_run(classes: bytes, start: int) -> int:

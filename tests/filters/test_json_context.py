@@ -1,0 +1,149 @@
+"""JSON: never less than Presidio finds in the raw text, and each value with its key as context."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from samples import config_with, samples
+from texts import CONTEXT, VALUES
+from veilog_filters.config import Detect
+from veilog_filters.detect.fast import detector_for
+from veilog_filters.detect.finding import Finding
+from veilog_filters.detect.presidio import PresidioDetector
+from veilog_filters.fingerprint import Fingerprinter
+from veilog_filters.inspect import Inspected, InspectedObject, Inspector
+from veilog_filters.redact import Redactor
+
+OPTIONS = Detect(cache_entries=0, timeout_secs=30)
+
+
+@cache
+def ours() -> Inspector:
+    return Inspector(detector_for(OPTIONS), 262_144, 64)
+
+
+@cache
+def engine() -> PresidioDetector:
+    return PresidioDetector(OPTIONS)
+
+
+def leaves_of(tree: Any) -> Iterator[Inspected]:
+    """Every inspected text of a tree."""
+    if isinstance(tree, Inspected):
+        yield tree
+    elif isinstance(tree, list):
+        for item in tree:
+            yield from leaves_of(item)
+    elif isinstance(tree, InspectedObject):
+        for key, item in tree.pairs:
+            yield key
+            yield from leaves_of(item)
+
+
+def missing(text: str) -> list[Finding]:
+    """What Presidio's engine finds in a raw text, and we do not, all of it."""
+    found = ours().text(text).findings
+    covered: dict[str, set[int]] = {}
+    for finding in found:
+        covered.setdefault(finding.entity, set()).update(range(finding.start, finding.end))
+    return [f for f in engine()(text) if not covered.get(f.entity, set()) >= set(range(f.start, f.end))]
+
+
+def check(texts: Iterable[str]) -> int:
+    seen = 0
+    for text in texts:
+        assert missing(text) == [], ascii(text)
+        seen += 1
+    return seen
+
+
+def shapes(key: str, value: str) -> Iterable[Any]:
+    """A value under a key, in many shapes."""
+    yield {key: value}
+    yield {"a": {key: [value, value]}, "b": [{"c": value}]}
+    yield [key, value, [value]]
+    yield {"log": json.dumps({key: value})}
+    yield {"log": json.dumps({"log": json.dumps({key: value})}), key: {}}
+    yield {f"{key} {value}": {"x": value}, value: key}
+    if value.isdigit():
+        yield {key: int(value), "n": [int(value)]}
+
+
+def written(value: Any) -> Iterable[str]:
+    yield json.dumps(value, separators=(",", ":"))
+    yield json.dumps(value, ensure_ascii=False)
+    yield json.dumps(value, indent=2)
+    yield json.dumps(value)[:-3]
+
+
+@pytest.mark.slow
+def test_nothing_that_presidio_finds_in_raw_json_is_missing() -> None:
+    rng = random.Random(5)
+    texts = [text for value in VALUES for shape in shapes(rng.choice(CONTEXT), value) for text in written(shape)]
+    assert check(rng.sample(texts, 500)) == 500
+    assert check(sample.line.decode() for sample in samples() if len(sample.line) < 4000) > 100
+
+
+@pytest.mark.slow
+@settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.recursive(
+        st.one_of(st.sampled_from(VALUES), st.sampled_from(CONTEXT), st.integers(0, 10**16), st.text(max_size=6)),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3),
+            st.dictionaries(st.one_of(st.sampled_from(CONTEXT), st.sampled_from(VALUES)), inner, max_size=3),
+        ),
+        max_leaves=8,
+    ),
+    st.booleans(),
+)
+def test_nothing_is_missing_in_any_json(value: Any, plain: bool) -> None:
+    check([json.dumps([value], ensure_ascii=plain)])
+
+
+NAMED_BY_KEY = [
+    ({"password": "hunter2hunter2"}, "GENERIC_SECRET", "hunter2hunter2"),
+    ({"client_secret": "a8f5f167f44f4964e6c998dee827110c"}, "GENERIC_SECRET", "a8f5f167f44f4964e6c998dee827110c"),
+    ({"api_key": {"": "q8f5f167f44f4964"}}, "GENERIC_SECRET", "q8f5f167f44f4964"),
+    ({"bank account": 12345678}, "US_BANK_NUMBER", "12345678"),
+    ({"bank account": {"number": 12345678}}, "US_BANK_NUMBER", "12345678"),
+    ({"bank account": {"numbers": [1, [12345678]]}}, "US_BANK_NUMBER", "12345678"),
+    ({"bank_account": {"a": {"number": "12345678"}}}, "US_BANK_NUMBER", "12345678"),
+    ({"social security": {"number": 536904399}}, "US_SSN", "536904399"),
+    ({"driver license": "H12234567"}, "US_DRIVER_LICENSE", "H12234567"),
+    ({"passport": {"no": "912803456"}}, "US_PASSPORT", "912803456"),
+]
+
+
+@pytest.mark.parametrize(("value", "entity", "secret"), NAMED_BY_KEY)
+def test_a_value_is_found_by_its_keys(value: dict[str, Any], entity: str, secret: str) -> None:
+    for text in (
+        json.dumps(value),
+        json.dumps(value, separators=(",", ":")),
+        json.dumps({"messages": [{"x": 1}, value]}, indent=1),
+        json.dumps({"log": json.dumps(value)}),
+        json.dumps(value).replace("a", "\\u0061").replace("s", "\\u0073"),
+    ):
+        found = [f for f in ours().text(text).findings if f.entity == entity]
+        assert found, text
+        assert out_of(text).find(secret) < 0
+    leaves = list(leaves_of(ours().tree(value)))
+    assert any(f.entity == entity for leaf in leaves for f in leaf.findings if leaf.text == secret)
+
+
+def out_of(text: str) -> str:
+    config = config_with()
+    return Redactor(config.redact, config.policy, ours(), Fingerprinter(b"k" * 32, "k")).text(ours().text(text), "")
+
+
+def test_a_key_is_context_for_what_it_stands_above_and_no_more() -> None:
+    found = ours().tree({"a": {"bank account": {"x": "none"}}, "b": {"number": 12345678}})
+    assert all(not leaf.findings for leaf in leaves_of(found))
