@@ -16,7 +16,7 @@ from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Outcome, Use
 from veilog_parsers.network import take_address
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.take import discard, peek, take_identifier, take_text, take_word
+from veilog_parsers.take import discard, peek, take_identifier, take_text
 from veilog_parsers.times import take_time
 
 _ANTHROPIC: Final = Constant("anthropic")
@@ -56,8 +56,9 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
     event.tenant_id = take_identifier(fields, "organization_id")
     event.tenant_id = event.tenant_id or take_identifier(fields, "organization_uuid")
     discard(fields, "organization_uuid")
-    kind = take_word(fields, "actor", "type")
-    event.user_type = _USER_TYPES.get(kind, UserType.SERVICE) if kind else None
+    kind = peek(fields, "actor", "type")
+    event.user_type = _USER_TYPES.get(kind, UserType.SERVICE) if type(kind) is str and kind else None
+    discard(fields, ("actor", "type"))
     for key in _IDS:
         event.user_id = event.user_id or take_identifier(fields, "actor", key)
     claimed = take_identifier(fields, "actor", "unauthenticated_email_address")

@@ -91,6 +91,7 @@ _PIECE: Final = re.compile(
 _CLOSING: Final = _BLANK + "]}"
 _LAST_IN_OBJECT: Final = (*"\"'0123456789", "true", "false", "null", "True", "False", "None")
 _LAST_IN_LIST: Final = ('"', "'")
+_QUOTED: Final = re.compile(r'\s*"\s*(?:\\+"|[{\[]).*"\s*', re.DOTALL)
 _FIRST: Final = frozenset('{["')
 _OPENING: Final = re.compile(r"\{|\[[\[\s]*[\"'{]")
 
@@ -123,12 +124,14 @@ def decode(text: str | bytes, *, allow_cut: bool = False) -> Decoded:
         RecordError: ``INVALID_UTF8``; ``MALFORMED_JSON``: it looks like JSON, or like a piece of it, and cannot be
             read; ``NESTING_TOO_DEEP``; ``TOO_MANY_EVENTS``: it has more documents than ``MAX_DOCUMENTS``.
     """
+    decoded = _decode(text, allow_cut)
     for _ in range(MAX_STRINGS):
-        decoded = _decode(text, allow_cut)
         value = decoded.documents[0] if len(decoded.documents) == 1 else None
-        if type(value) is not str or _OPENING.match(value.lstrip(_BLANK)) is None:
+        if type(value) is not str:
             break
-        text = value
+        if _QUOTED.fullmatch(value) is None and _OPENING.match(value.lstrip(_BLANK)) is None:
+            break
+        decoded = _decode(value, allow_cut)
     return decoded
 
 

@@ -30,6 +30,9 @@ _DURATION = re.compile(
 _UNIT_MS = {"s": 1000.0, "ms": 1.0, "us": 1e-3, "µs": 1e-3, "μs": 1e-3, "ns": 1e-6}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NS = 1_000_000_000
+_YEARS = ("1970", "2199")
+"""First and last year in which anything was logged."""
+_FIRST_SECOND, _LAST_SECOND = 0, 7_258_118_399
 _MAX_SECONDS = 253_402_300_799  # 9999-12-31T23:59:59Z
 
 
@@ -52,12 +55,11 @@ def parse_time(value: Any) -> Timestamp | None:
 
 
 def from_epoch_ns(nanoseconds: int) -> Timestamp | None:
-    """RFC 3339 in UTC from nanoseconds since 1970; None outside the years 1 to 9999."""
+    """RFC 3339 in UTC from nanoseconds since 1970; None outside the years 1970 to 2199."""
     seconds, fraction = divmod(nanoseconds, _NS)
-    try:
-        moment = _EPOCH + timedelta(seconds=seconds)
-    except OverflowError:
+    if not _FIRST_SECOND <= seconds <= _LAST_SECOND:
         return None
+    moment = _EPOCH + timedelta(seconds=seconds)
     return _format(_stem(moment.replace(tzinfo=None)), f"{fraction:09d}")
 
 
@@ -76,7 +78,7 @@ def _from_string(value: str) -> Timestamp | None:
             stem = _stem(moment - offset if zone[0] == "+" else moment + offset)
     except (ValueError, OverflowError):
         return None
-    return _format(stem, fraction or "")
+    return _format(stem, fraction or "") if _YEARS[0] <= stem[:4] <= _YEARS[1] else None
 
 
 def _respelled(value: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 from parsed import said
 from samples import SAMPLES
 from veilog_parsers.azure_monitor import SOURCE
+from veilog_parsers.errors import RecordError
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, Text, UserType
 from veilog_parsers.record import RawRecord
 from veilog_parsers.registry import Registry
@@ -250,10 +251,17 @@ def test_recognition(fields: dict[str, Any], recognized: bool) -> None:
 
 def test_wrong_types_everywhere_are_left() -> None:
     fields = load("malformed")
+    # JSON that was cut says that there is more than can be read: see below.
+    fields["properties"] = [fields["properties"]]
     keys = set(fields) - {"resourceId"}  # a number can be an id
     event = SOURCE.parse(fields)
     assert (event.user_id, event.model_name, event.latency_ms, event.http_status) == (None,) * 4
     assert set(remainder(fields)) == keys
+
+
+def test_properties_that_were_cut_are_refused() -> None:
+    with pytest.raises(RecordError):
+        SOURCE.parse(load("malformed"))
 
 
 def test_rows_with_their_numbers_as_strings_are_put_in_order() -> None:

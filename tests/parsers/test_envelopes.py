@@ -50,7 +50,7 @@ def texts(event: AuditEvent) -> list[str]:
         ({"message": json.dumps({"log": LINE, "time": TIME}), "timestamp": "2020-01-01T00:00:00Z", "kubernetes": POD}, "ai/gw-1/gateway"),
         ({"log": LINE, "date": 1740994863.25, "kubernetes": {"pod_name": ["x"], "namespace_name": 7}}, None),
         ({"log": LINE, "@timestamp": TIME, "kubernetes": "none"}, None),
-        ({"log": LINE, "time": TIME, "kubernetes": {"pod_name": "anna berg", "namespace_name": "x" * 300}}, None),
+        ({"log": LINE, "time": TIME, "kubernetes": {"pod_name": "anna berg", "namespace_name": 7}}, None),
     ],
 )  # fmt: skip
 def test_time_and_place_come_from_around_the_record(value: Any, where: str | None) -> None:

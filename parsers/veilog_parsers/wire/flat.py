@@ -93,7 +93,7 @@ _FINISH_REASONS: Final = (
 _ANSWER_BOOKKEEPING: Final = ignored(
     """
     artifacts:blob chat_history:objects citationMetadata:objects citations:objects document:objects
-    documents:objects embedding:numbers embeddings:numbers embeddingsByType:plain event_type finish_reasons:list
+    documents:objects embedding:numbers embeddings:plain embeddingsByType:plain event_type finish_reasons:list
     generation_id generation_settings:plain generation_time:number has_new_line:flag id id_slot:number images:blob
     index:number is_finished:flag is_search_required:flag likelihood:number meta:plain mimeType
     bytesBase64Encoded:blob prompt relevance_score:number response_id:plain response_type safetyAttributes:plain
@@ -102,7 +102,7 @@ _ANSWER_BOOKKEEPING: Final = ignored(
     truncated:flag
     """
 )
-_DETAILS: Final = ignored("best_of_sequences:objects prefill:number seed:number tokens:objects top_tokens:objects")
+_DETAILS: Final = ignored("best_of_sequences:objects prefill:objects seed:number tokens:objects top_tokens:objects")
 _TOKENS: Final = ignored("index:number top_tokens:objects")
 _EMBEDDED: Final = known("embedding embeddings embeddingsByType")
 _PICTURED: Final = known("artifacts images")

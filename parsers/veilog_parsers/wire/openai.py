@@ -60,7 +60,7 @@ _RESPONSE_BOOKKEEPING: Final = _CONFIGURATION | ignored(
 )
 _CHOICE_BOOKKEEPING: Final = ignored(
     """
-    content_filter_offsets:numbers content_filter_result:plain content_filter_results:plain index:number
+    content_filter_offsets:plain content_filter_result:plain content_filter_results:plain index:number
     logprobs:objects native_finish_reason prompt_logprobs:objects seed:number stop_reason token_ids:numbers
     """
 )
