@@ -86,6 +86,10 @@ class Client:
         self._unpacker.feed(await self._reader.read(65_536))
         return sum(1 for _ in self._unpacker)
 
+    def write(self, data: bytes) -> None:
+        """Send a chunk; its ack is somebody else's to wait for."""
+        self._writer.write(data)
+
     async def send(self, data: bytes) -> float:
         """Send a chunk; when it was sent, and its ack is here."""
         sent = time.perf_counter()
@@ -119,7 +123,7 @@ async def latencies(port: int, hop: Hop, records: list[bytes], per_second: float
     return taken
 
 
-def start_sidecar(folder: Path, hop_port: int, workers: int) -> tuple[subprocess.Popen[bytes], int]:
+def start_sidecar(folder: Path, hop_port: int, workers: int, **options: Any) -> tuple[subprocess.Popen[bytes], int]:
     port, http = free_port(), free_port()
     config = {
         "sidecar": {
@@ -127,6 +131,7 @@ def start_sidecar(folder: Path, hop_port: int, workers: int) -> tuple[subprocess
             "forward": [{"address": f"127.0.0.1:{hop_port}"}],
             "http": f"127.0.0.1:{http}",
             "workers": workers,
+            **options,
         }
     }
     (folder / "veilog.yaml").write_text(yaml.safe_dump(config))

@@ -275,9 +275,11 @@ async def running(*places: Collector, listen: dict[str, Any] | None = None, **op
         yield Running(worker, traffic, port, serving)
     finally:
         worker.stop()
-        await asyncio.wait_for(serving, WAIT_SECS)
-        for listener in listeners:
-            listener.close()
+        try:
+            await asyncio.wait_for(serving, WAIT_SECS)
+        finally:
+            for listener in listeners:
+                listener.close()
 
 
 class Sidecar:

@@ -27,7 +27,6 @@ import zstandard
 from forward_peers import WAIT_SECS, Collector, Running, Shipper, Sidecar, free_port, in_loop, running, until, wait_for
 from samples import KEY_FILE
 from veilog_filters.detect.finding import Finding
-from veilog_filters.forward import ServerConnection
 
 KEEP = {"content": "redacted", "unmapped": "redact", "unrecognized": "redact"}
 SERVED_SECS = 5.0
@@ -231,26 +230,21 @@ def slow(text: str) -> list[Finding]:
 
 
 @in_loop
-async def test_slow_records_make_others_wait_for_one_of_them() -> None:
-    """A slice is one step of the pipeline: here, after the first few, one record of 0.3 s. No matter how many wait."""
+async def test_slow_records_of_one_do_not_keep_others() -> None:
+    """A slice is one step of the pipeline: here one record of 0.3 s. A chunk waits for one whenever bytes of it or of its
+    ack come in between, which is several times in this process, where all peers live; and not for each of its batches.
+    """
     hop = Collector()
     await hop.start()
-    slow_chunk = pack(["slow", [[1, {"log": f"slow {number}"}] for number in range(20)]])
-    async with running(hop, policy=KEEP, detector=slow) as sidecar:
-        attacker = await attack(sidecar.port, slow_chunk)
+    slow_chunk = pack(["slow", [[1, {"log": f"slow {number}"}] for number in range(80)]])
+    async with running(hop, policy=KEEP, detector=slow, grace_secs=0.1) as sidecar:
+        await attack(sidecar.port, slow_chunk)
         await until(lambda: sidecar.worker.pipeline.counts.received > 1)
-        honest = Honest(sidecar.port)
         shipper = await Shipper.connect(sidecar.port)
-        for _ in range(5):
-            # A chunk of 40 records is many batches; they come one after the other, between two slow ones.
-            began = time.monotonic()
-            shipper.send("honest", *[{"honest": number} for number in range(40)], chunk_id="h")
-            assert await shipper.ack() == "h"
-            honest.longest_secs = max(honest.longest_secs, time.monotonic() - began)
-        assert honest.longest_secs < 2.5, "it waited for several slow records"
-        assert len([chunk for chunk in hop.chunks if chunk.tag == "clean.slow"]) == 0, "they were still at it"
-        attacker.writer.transport.abort()
-        await until(lambda: len([chunk for chunk in hop.chunks if chunk.tag == "clean.slow"]) == 1)
+        for number in range(3):
+            shipper.send("honest", *[{"honest": number} for number in range(60)], chunk_id=f"h{number}")
+            assert await shipper.ack() == f"h{number}"
+        assert [chunk.tag for chunk in hop.chunks] == ["clean.honest"] * 3, "the slow ones are still at it"
     await hop.stop()
 
 
@@ -615,9 +609,3 @@ def test_a_sidecar_without_a_next_hop_is_not_ready(tmp_path: Path) -> None:
         assert "event=next_hop_awaited" in log
         assert "event=next_hop_connected" in log
         assert "event=next_hop_lost" in log
-
-
-def test_server_state_is_one_for_each_connection() -> None:
-    """The user that one has shown to be is not another's."""
-    first, second = ServerConnection(shared_key=b"k", users={"a": "b"}), ServerConnection(shared_key=b"k")
-    assert (first.username, second.username) == (b"", b"")

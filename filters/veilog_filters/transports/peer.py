@@ -53,6 +53,7 @@ class Peer(asyncio.BufferedProtocol, Reader):
         self.is_known = False
         self.outstanding = 0
         self._dropped = ""
+        self._has_begun = False
         self._transport: asyncio.Transport | None = None
         self._data = b""
         self._eof = False
@@ -108,9 +109,14 @@ class Peer(asyncio.BufferedProtocol, Reader):
 
     def drop(self, reason: str) -> None:
         """Hang up, and count why. What it had sent and is not acknowledged it will send again."""
-        if not self._dropped:
-            self._dropped = reason
-            self._task.cancel()
+        if self._dropped:
+            return
+        self._dropped = reason
+        self._task.cancel()
+        if not self._has_begun:
+            # Then it never will, and there is nobody else to close the socket.
+            self._worker.count_error(reason)
+            self._hang_up(abort=True)
 
     @property
     def is_dropped(self) -> bool:
@@ -130,6 +136,7 @@ class Peer(asyncio.BufferedProtocol, Reader):
 
     async def _run(self) -> None:
         reason = ""
+        self._has_begun = True
         try:
             await self._connect()
             await self._converse()
@@ -193,7 +200,7 @@ class Peer(asyncio.BufferedProtocol, Reader):
         assert self._transport is not None  # noqa: S101 - _connect has set it
         if self._may_read and not self._data:
             await self._worker.budget.room_to_read(self)
-        self.heard_at = self._loop.time()
+        self.allowed_at = self._loop.time()
         try:
             async with asyncio.timeout(secs):
                 while self._may_read and not self._data:
@@ -207,8 +214,8 @@ class Peer(asyncio.BufferedProtocol, Reader):
         if not self._data and not self._eof:
             return False
         if not self.unfinished_bytes:
-            self.message_since = self._loop.time()
-        self.heard_at = self._loop.time()
+            self.sending_secs = 0.0
+        self.sending_secs += self._loop.time() - self.allowed_at
         data, self._data = self._data, b""
         self._connection.receive_data(data)
         return True

@@ -142,13 +142,13 @@ class Reader:
 
     Attributes:
         unfinished_bytes: what is kept of a message that is not complete.
-        message_since: when that message was begun, in the loop's time.
-        heard_at: when it last sent anything, or was last allowed to.
+        allowed_at: since when it may send, in the loop's time.
+        sending_secs: how long it has taken before that to send what is kept. What it waited for us does not count.
     """
 
     unfinished_bytes = 0
-    message_since = 0.0
-    heard_at = 0.0
+    allowed_at = 0.0
+    sending_secs = 0.0
 
 
 class Budget:
@@ -254,13 +254,22 @@ class Budget:
                 self._waiting[reader][0].set_result(None)
                 room -= READ_BYTES
 
-    def holders_to_drop(self, now: float) -> list[Reader]:
-        """Readers that hold more than their allowance and are silent or slow, while others have waited for long."""
+    def holders_to_drop(self, now: float, lag_secs: float) -> list[Reader]:
+        """Readers that hold more than their allowance and are silent or slow, while others have waited for long.
+
+        Args:
+            now: the loop's time.
+            lag_secs: how late the loop was of late, and did not hear who was not silent.
+        """
         if not any(now - since > _STARVED_SECS for _, since in self._waiting.values()):
             return []
         return [
             reader
             for reader in self._messages
             if reader not in self._waiting
-            and (now - reader.heard_at > _SILENT_SECS or now - reader.message_since > _SLOW_SECS)
+            and self._is_late(now - reader.allowed_at - 2 * lag_secs, reader.sending_secs)
         ]
+
+    @staticmethod
+    def _is_late(silent_secs: float, sending_secs: float) -> bool:
+        return silent_secs > _SILENT_SECS or sending_secs + silent_secs > _SLOW_SECS

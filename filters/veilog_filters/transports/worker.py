@@ -11,7 +11,6 @@ them on, and ends. If one of its own tasks ends that never should, the worker en
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -229,9 +228,12 @@ class Worker:
     async def _watch(self) -> None:
         """Hang up on who holds the budget while others wait for it."""
         loop = asyncio.get_running_loop()
+        lag_secs = 0.0
         while True:
+            began = loop.time()
             await asyncio.sleep(_WATCH_SECS)
-            for reader in self.budget.holders_to_drop(loop.time()):
+            lag_secs = max(loop.time() - began - _WATCH_SECS, lag_secs / 2)
+            for reader in self.budget.holders_to_drop(loop.time(), lag_secs):
                 _drop(reader)
 
     # What is done for them.
@@ -251,6 +253,4 @@ def _drop(reader: Reader) -> None:
 async def _cancel(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         task.cancel()
-    for task in tasks:
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+    await asyncio.gather(*tasks, return_exceptions=True)
