@@ -14,9 +14,9 @@ from typing import Any
 import orjson
 import pytest
 
-from samples import config_with
 from evasions import PLANTED, SPELLINGS, secret_of, squeezed, survives
 from evasions import readings as readings_of
+from samples import config_with
 from veilog_filters.config import Detect
 from veilog_filters.detect.fast import detector_for
 from veilog_filters.fingerprint import Fingerprinter
