@@ -19,8 +19,10 @@ from samples import ROOT, config_with
 from veilog_filters import pipeline as pipeline_module
 from veilog_filters.classify import Evidence, Verdict
 from veilog_filters.detect.finding import DetectorTimeout, Finding
-from veilog_filters.framing import FRAMERS, write_json
-from veilog_filters.pipeline import Pipeline
+from veilog_filters.forward import BadEntry, Limits
+from veilog_filters.forward.wire import read_entry
+from veilog_filters.framing import FRAMERS, RAW, write_json
+from veilog_filters.pipeline import Damaged, Pipeline
 from veilog_parsers import aws_bedrock_invocation
 from veilog_parsers import registry as registry_module
 from veilog_parsers.errors import ErrorType
@@ -132,7 +134,16 @@ def make_pipeline(**policy: str) -> Pipeline:
     return Pipeline(config, detector=no_findings)
 
 
+def bad_entry(pipeline: Pipeline, data: bytes) -> Damaged:
+    """What the sidecar makes of an entry that is none."""
+    bad = read_entry(data, Limits())
+    assert isinstance(bad, BadEntry)
+    return Damaged(bad.error_type, len(bad.raw), pipeline.fingerprinter.digest(RAW, "", bad.raw))
+
+
 def process(pipeline: Pipeline, input_format: str, data: bytes) -> list[dict[str, Any]]:
+    if input_format == "forward":
+        return pipeline(bad_entry(pipeline, data))
     framer = FRAMERS[input_format](pipeline.fingerprinter, "", 4096)
     records = [*framer.feed(data + b"\n" if input_format == "jsonl" else data), *framer.finish()]
     return [event for record in records for event in pipeline(record)]

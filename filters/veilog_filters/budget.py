@@ -3,13 +3,12 @@
 Nothing is interrupted: stages ask between two pieces of work (texts, candidates, leaves) whether the time is used up,
 so a record stops within a few milliseconds of its budget, or when one call of a library returns (those have limits of
 their own). Time is what the clock on the wall says, as far as the processor agrees: a process that was suspended, or
-waits for a busy machine, has not spent its budget.
+waits for a busy machine, has not spent its budget; nor has a record for which something is built once (``clock``).
 """
 
 from __future__ import annotations
 
-import time
-
+from veilog_filters import clock
 from veilog_parsers.errors import ErrorType, RecordError
 
 
@@ -27,27 +26,28 @@ class Budget:
 
     def begin_batch(self) -> None:
         """Note the processor's time, once for events that go through the stages together: asking takes half a us."""
-        self._processor_secs = time.thread_time()
+        self._processor_secs = clock.processor_secs()
 
     def resume(self, now: float, spent_secs: float) -> None:
         """Go on with an event that has taken some time already.
 
         Args:
-            now: ``time.perf_counter()``.
+            now: ``clock.secs()``.
             spent_secs: what it took until now, in seconds.
         """
         self._deadline = now + self.limit_secs - spent_secs
 
     def is_spent(self, now: float) -> bool:
         """Whether the event may go on no longer."""
-        return now > self._deadline and time.thread_time() - self._processor_secs > self.limit_secs
+        return now > self._deadline and clock.processor_secs() - self._processor_secs > self.limit_secs
 
-    def check(self) -> None:
-        """Stop an event whose time is used up.
+    def check(self) -> float:
+        """The seconds that are left to the event: at least a thousandth, for what takes them as its timeout.
 
         Raises:
-            RecordError: it is.
+            RecordError: none is left.
         """
-        now = time.perf_counter()
+        now = clock.secs()
         if now > self._deadline and self.is_spent(now):
             raise RecordError(ErrorType.OVER_BUDGET, f"more than {self.limit_secs} s")
+        return max(self._deadline - now, 0.001)

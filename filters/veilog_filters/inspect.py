@@ -182,7 +182,7 @@ class Inspector:
     """
 
     def __init__(
-        self, detector: Detector, max_text_bytes: int, max_depth: int, check: Callable[[], None] = lambda: None
+        self, detector: Detector, max_text_bytes: int, max_depth: int, check: Callable[[], object] = lambda: None
     ) -> None:
         self.coverage = Coverage()
         self.check = check

@@ -18,10 +18,10 @@ written, since libraries quote their input in them.
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
+from veilog_filters import clock
 from veilog_filters.budget import Budget
 from veilog_filters.classify import ClassificationPolicy, Classifier, Evidence, Side, Verdict
 from veilog_filters.config import Config, defect_of, load_policy
@@ -334,10 +334,10 @@ class Pipeline:
             yield self._rejected(record, record.error_type)
             return
         self.counts.bytes_in += len(record.raw)
-        start = time.perf_counter()
+        start = clock.secs()
         index = -1
         for index, parsed in enumerate(self.registry.parse(record)):
-            spent_secs = time.perf_counter() - start
+            spent_secs = clock.secs() - start
             self.counts.stage_seconds[PARSE] += spent_secs  # type: ignore[assignment]  # typeshed counts in int
             self.counts.stage_events[PARSE] += 1
             if isinstance(parsed, Rejected):
@@ -348,7 +348,7 @@ class Pipeline:
                 self.counts.dropped[DROPPED_UNRECOGNIZED] += 1
             else:
                 yield self._rejected(record, ErrorType.UNRECOGNIZED, OTHER, index, record_digest, parsed.unmapped)
-            start = time.perf_counter()
+            start = clock.secs()
         if index < 0:
             self.counts.dropped[DROPPED_EMPTY] += 1
 
@@ -360,7 +360,7 @@ class Pipeline:
         for stage, failure, work in self._stages:
             # A stage may have two steps; an event enters it once.
             entered.setdefault(stage, len(jobs))
-            start = began = time.perf_counter()
+            start = began = clock.secs()
             for job in jobs:
                 budget.resume(began, job.spent_secs)
                 try:
@@ -370,7 +370,7 @@ class Pipeline:
                 except Exception:
                     # Deliberately unread: its message may quote the text.
                     self._fail(job, failure)
-                now = time.perf_counter()
+                now = clock.secs()
                 job.spent_secs += now - began
                 if job.spent_secs > budget.limit_secs and budget.is_spent(now) and not job.encoded:
                     self._fail(job, ErrorType.OVER_BUDGET)
@@ -431,7 +431,7 @@ class Pipeline:
             if self.ner is not None:
                 self.ner.begin()
             self._budget.begin_batch()
-            self._budget.resume(time.perf_counter(), 0.0)
+            self._budget.resume(clock.secs(), 0.0)
             return self._redact.tree(tree, self._tenant_id, "metadata")
         except Exception:
             self.counts.dropped[DROPPED_METADATA] += 1
