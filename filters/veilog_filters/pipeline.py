@@ -144,6 +144,7 @@ class _Job:
     encoded: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
+_NOTHING_HASHED: Final = (b"", Digest(""))
 _LET_GO: Final = (AuditEvent(), Inspection([], []))
 
 
@@ -214,6 +215,7 @@ class Pipeline:
         self._built: NamedDetector | None = None
         self._budget = Budget(config.limits.record_secs)
         self._cache_seen = (0, 0)
+        self._hashed = _NOTHING_HASHED
         self._budget = Budget(config.limits.record_secs)
         if detector is None:
             try:
@@ -302,6 +304,7 @@ class Pipeline:
             except Exception:
                 jobs[:] = [self._rejected(record, ErrorType.PARSER_FAILED, record_digest=digest)]
         self._finish(waiting)
+        self._hashed = _NOTHING_HASHED
         out = [[job.encoded if isinstance(job, _Job) else job for job in jobs] for jobs in done]
         self._count_cache()
         for events in out:
@@ -553,7 +556,7 @@ class Pipeline:
             event.raw_bytes, event.raw_hash = record.raw_bytes, record.raw_hash
         else:
             event.raw_bytes = len(record.raw)
-            event.raw_hash = self.fingerprinter.digest("raw", self._tenant_id, record.raw)
+            event.raw_hash = self._raw_hash(record.raw)
         event.hash_key_id = self.fingerprinter.key_id
         event.tenant_id = Constant(self._tenant_id) if self._tenant_id else None
         tag = record.tag or self._tag
@@ -567,6 +570,12 @@ class Pipeline:
             event.record_shape = Digest(shape_hash(key_paths(shown.reveal()), self.fingerprinter))
         self.counts.quarantined[error_type] += 1
         return self._encode(event)
+
+    def _raw_hash(self, raw: bytes) -> Digest:
+        """The hash of a record's bytes, made once: there are records with thousands of events."""
+        if self._hashed[0] is not raw:
+            self._hashed = (raw, self.fingerprinter.digest("raw", self._tenant_id, raw))
+        return self._hashed[1]
 
 
 def classifier_for(config: Config, policy: ClassificationPolicy) -> Classifier:
