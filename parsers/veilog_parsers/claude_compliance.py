@@ -57,7 +57,7 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
     event.tenant_id = event.tenant_id or take_identifier(fields, "organization_uuid")
     discard(fields, "organization_uuid")
     kind = peek(fields, "actor", "type")
-    event.user_type = _USER_TYPES.get(kind, UserType.SERVICE) if type(kind) is str and kind else None
+    event.user_type = _USER_TYPES.get(str(kind), UserType.SERVICE) if kind else None
     discard(fields, ("actor", "type"))
     for key in _IDS:
         event.user_id = event.user_id or take_identifier(fields, "actor", key)
