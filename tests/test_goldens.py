@@ -56,8 +56,9 @@ def test_oversized_samples_are_cut_and_say_so(golden: Pipeline) -> None:
     for sample in ALL:
         if sample.case == "oversized":
             (event,) = golden(sample.record())
-            assert event["redaction"]["status"] == "truncated", sample
-            assert event["redaction"]["truncated_bytes"] > 500, sample
+            proof = event["redaction"]
+            # What is too long for a name leaves as its hash, a text up to the scan limit.
+            assert proof["hashed_fields"] or (proof["status"] == "truncated" and proof["truncated_bytes"] > 500), sample
 
 
 def test_the_schemas_on_file_are_current() -> None:

@@ -49,10 +49,10 @@ from veilog_parsers.event import (
     SensitiveText,
     SensitiveTree,
     Text,
-    Timestamp,
 )
 from veilog_parsers.record import RawRecord
 from veilog_parsers.registry import OTHER, Registry, Rejected
+from veilog_parsers.times import parse_time
 
 T = TypeVar("T")
 
@@ -446,8 +446,8 @@ class Pipeline:
         if self._tenant_id:
             event.tenant_id = Constant(self._tenant_id)
         job.tenant = _reveal(event.tenant_id)
-        if event.timestamp is None and record.time is not None:
-            event.timestamp = Timestamp(record.time)
+        if event.timestamp is None:
+            event.timestamp = parse_time(record.time)
         event.event_id = self._event_id(
             job.record_digest, str(event.source), _reveal(event.request_id), event.timestamp or "", job.index
         )
@@ -562,7 +562,7 @@ class Pipeline:
         tag = record.tag or self._tag
         if tag:
             event.tag = self._names(SensitiveText(tag), "tag", Handling.MACHINE, self._tenant_id)
-        event.timestamp = Timestamp(record.time) if record.time else None
+        event.timestamp = parse_time(record.time)
         event.event_id = self._event_id(
             record_digest or event.raw_hash.encode(), "quarantine", "", record.time or "", index
         )

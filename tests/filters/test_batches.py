@@ -30,7 +30,7 @@ def record(text: str, **fields: Any) -> RawRecord:
 def detector(text: str) -> list[Finding]:
     if text == FAILS:
         raise ValueError(text)
-    if text == TIMES_OUT:
+    if TIMES_OUT in text:
         raise DetectorTimeout
     return [Finding(start, start + 3, "PERSON", 1.0) for start in range(len(text)) if text.startswith("Ann", start)]
 

@@ -75,7 +75,7 @@ def context_of(keys: Keys) -> str:
     return " ".join([key[:MAX_CONTEXT_CHARS] for key in keys]) + END_OF_KEYS if keys else ""
 
 
-def unfolded(text: str, check: Callable[[], None], of: View | None = None) -> View:
+def unfolded(text: str, check: Callable[[], object], of: View | None = None) -> View:
     """The view of a JSON text with a line for each value.
 
     Args:
@@ -90,7 +90,7 @@ def unfolded(text: str, check: Callable[[], None], of: View | None = None) -> Vi
 
 
 class _Unfolding:
-    def __init__(self, size: int, check: Callable[[], None]) -> None:
+    def __init__(self, size: int, check: Callable[[], object]) -> None:
         self.maker = Maker()
         self._check = check
         self._room = MAX_GROWTH * size + _SPARE_CHARS
