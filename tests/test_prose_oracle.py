@@ -471,6 +471,7 @@ async def test_no_sentence_leaves_the_sidecar(tmp_path: Path) -> None:
         for entry in chunk.entries
     ]
     assert len(out) > SHIPPED * 0.5
+    assert any(entry.is_group_marker for chunk in collector.chunks for entry in chunk.entries)
     check(found_in(b"\n".join(out), shipment.records, further=shipment.beside))
     said = "\n".join(pages).encode() + sidecar.log.read_bytes() + sidecar.out.read_bytes()
     check(found_in(said, shipment.records, further=shipment.beside))
