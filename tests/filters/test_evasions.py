@@ -1,6 +1,6 @@
 """No planted value survives redaction, however it is written and wherever it stands.
 
-Who reads the output is played by ``spellings.readings``, which shares no code with what is tested.
+Who reads the output is played by ``disguises.readings``, which shares no code with what is tested.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 import orjson
 import pytest
 
+from disguises import PLANTED, SPELLINGS, secret_of, squeezed, survives
+from disguises import readings as readings_of
 from samples import config_with
-from spellings import PLANTED, SPELLINGS, secret_of, squeezed, survives
-from spellings import readings as readings_of
 from veilog_filters.config import Detect
 from veilog_filters.detect.fast import detector_for
 from veilog_filters.fingerprint import Fingerprinter
