@@ -1,6 +1,6 @@
 """No planted value survives redaction, however it is written and wherever it stands.
 
-Who reads the output is played by ``spellings.readings``, which shares no code with what is tested.
+Who reads the output is played by ``disguises.readings``, which shares no code with what is tested.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 import orjson
 import pytest
 
-from evasions import PLANTED, SPELLINGS, secret_of, squeezed, survives
-from evasions import readings as readings_of
+from disguises import PLANTED, SPELLINGS, secret_of, squeezed, survives
+from disguises import readings as readings_of
 from samples import config_with
 from veilog_filters.config import Detect
 from veilog_filters.detect.fast import detector_for

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evasions import PLANTED, SPELLINGS
+from disguises import PLANTED, SPELLINGS
 from texts import generated, sample_texts
 from veilog_filters.detect.unfold import covering, json_spans, looks_like_json, unfolded
 from veilog_filters.detect.unmask import MAX_GROWTH, MIN_RUN_CHARS, may_be_masked, unmasked

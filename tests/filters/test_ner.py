@@ -418,7 +418,7 @@ def test_texts_of_a_record_are_read_together_and_by_field() -> None:
     assert names.batches == [["You are Jonas", json_text, lines]]
     assert counts(inspection.side(inspection.prompt)) == {"PERSON": 2}
     assert counts(inspection.side(inspection.response)) == {}
-    assert (detector.read_texts, detector.left_out_texts) == (3, 2)
+    assert (detector.read_texts, detector.left_out_texts) == (3, 1)
     assert inspector.name("Jonas Keller", frozenset()).findings == []
     assert inspector.name("Jonas Keller " * 10, frozenset()).findings == []
     assert inspector.text('["Jonas"]', "tool_calls").findings == []

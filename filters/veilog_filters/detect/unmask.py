@@ -194,6 +194,8 @@ def _out_of_base64(text: str, of: View | None) -> View | None:
         if words is not None:
             maker.add(text[done:start], done, start, exact=True)
             maker.add(words, start, end, exact=False)
+            if text[end : end + 1].isalnum():
+                maker.fill(" ")
             done = end
     if not done:
         return None
@@ -226,7 +228,11 @@ def _runs(text: str, classes: bytes) -> Iterator[tuple[int, int]]:
 def _end_of_block(text: str, classes: bytes, start: int, end: int) -> int:
     """Where the last line of a block ends. A line has as many characters as four divides, but for the last."""
     while end - start >= _MIN_LINE_CHARS and (end - start) % 4 == 0 and (newline := _NEWLINE.match(text, end)):
-        start, end = newline.end(), _end_of_run(classes, newline.end())
+        end_of_next = _end_of_run(classes, newline.end())
+        # A line that goes on with a blank is prose.
+        if text[end_of_next : end_of_next + 1] == " ":
+            break
+        start, end = newline.end(), end_of_next
     return end
 
 

@@ -147,7 +147,7 @@ def readings(text: str, depth: int = 3) -> Iterator[str]:
     forms = {
         html.unescape(text),
         urllib.parse.unquote_plus(text),
-        _ANYTHING.sub(lambda m: chr(int(next(filter(None, m.groups())), 16)), text.replace("\\\\", "\\"))
+        _ANYTHING.sub(lambda m: chr(int(next(filter(None, m.groups())), 16)), re.sub(r"\\+", r"\\", text))
         .encode("utf-16", "surrogatepass")
         .decode("utf-16", "replace"),
         _UNSEEN.sub("", "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")),
