@@ -3,7 +3,7 @@
     python benchmarks/bench_neighbours.py backlog --megabytes 124 372 1000
     python benchmarks/bench_neighbours.py wait
 
-``backlog``: as Fluent Bit sends what has piled up, over 64 connections at once, in chunks of 2 MB; prints the peak of
+``backlog``: as Fluent Bit sends what has piled up, over many connections at once, in chunks of 2 MB; prints the peak of
 the worker's memory (``VmHWM``). It ends early when the memory has not grown for long.
 
 ``wait``: an honest sender's acks while another one's records each use up their time: the longest and the median wait.
@@ -26,7 +26,6 @@ import msgpack
 from bench_sidecar import Hop, connect, start_sidecar
 from corpora import Corpus
 
-CONNECTIONS = 64
 CHUNK_BYTES = 2_000_000
 FLAT_SECS = 60.0
 
@@ -74,10 +73,10 @@ class Backlog:
             await client.send(data)
 
 
-async def backlog(megabytes: int, pid: int, port: int) -> None:
+async def backlog(megabytes: int, connections: int, pid: int, port: int) -> None:
     before = peak_mb(pid)
     work = Backlog(megabytes)
-    shipping = asyncio.gather(*(work.ship(port) for _ in range(CONNECTIONS)))
+    shipping = asyncio.gather(*(work.ship(port) for _ in range(connections)))
     began = grown_at = time.monotonic()
     most = before
     with contextlib.suppress(asyncio.CancelledError):
@@ -88,7 +87,7 @@ async def backlog(megabytes: int, pid: int, port: int) -> None:
             if time.monotonic() - grown_at > FLAT_SECS:
                 shipping.cancel()
     print(
-        f"backlog {megabytes} MB over {CONNECTIONS} connections: before {before:.0f} MB, peak {peak_mb(pid):.0f} MB, "
+        f"backlog {megabytes} MB over {connections} connections: before {before:.0f} MB, peak {peak_mb(pid):.0f} MB, "
         f"{time.monotonic() - began:.0f} s, {'all' if not shipping.cancelled() else 'memory flat; stopped'}",
         flush=True,
     )
@@ -120,7 +119,7 @@ async def run(arguments: argparse.Namespace, folder: Path) -> None:
         process, port = start_sidecar(folder, server.sockets[0].getsockname()[1], 1, **options)
         try:
             (pid,) = workers_of(process.pid)
-            await (backlog(megabytes, pid, port) if megabytes else wait(port))
+            await (backlog(megabytes, arguments.connections, pid, port) if megabytes else wait(port))
         finally:
             process.terminate()
             process.wait()
@@ -132,6 +131,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("what", choices=["backlog", "wait"])
     parser.add_argument("--megabytes", type=int, nargs="+", default=[124, 372, 1000])
+    parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--in-flight-bytes", type=int, default=0, help="sidecar.max_in_flight_bytes")
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     with tempfile.TemporaryDirectory() as folder:

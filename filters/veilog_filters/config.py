@@ -414,7 +414,7 @@ class Sidecar(Strict):
     """Processes that filter, on one port, 1 to 256."""
     max_in_flight_chunks: int = Field(default=64, ge=1, le=65_536)
     """Chunks that a worker holds unacknowledged before it stops reading, 1 to 65536."""
-    max_in_flight_bytes: int = Field(default=33_554_432, ge=65_536, le=17_179_869_184)
+    max_in_flight_bytes: int = Field(default=16_777_216, ge=65_536, le=17_179_869_184)
     """Bytes that a worker holds before it stops reading: messages, whole or not, of all connections, and its events."""
     http: AddressOrNone = "127.0.0.1:24280"
     """host:port of /healthz, /readyz and /metrics; empty for none."""

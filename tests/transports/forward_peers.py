@@ -50,7 +50,7 @@ from veilog_filters.transports.sender import ForwardSender
 from veilog_filters.transports.turns import Budget
 from veilog_filters.transports.worker import Worker
 
-_SOURCE_ROOTS = [Path(package.__file__ or "").parents[1] for package in (veilog_filters, veilog_parsers)]
+SOURCE_ROOTS = [Path(package.__file__ or "").parents[1] for package in (veilog_filters, veilog_parsers)]
 """A sidecar's process runs the code that the test has imported, wherever that is."""
 
 WAIT_SECS = 30.0
@@ -183,18 +183,28 @@ class Shipper:
 
     opened: ClassVar[list[Shipper]] = []
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, shared_key: bytes = b"") -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        shared_key: bytes = b"",
+        user: tuple[str, str] = ("", ""),
+    ) -> None:
         self.reader = reader
         self.writer = writer
-        self.connection = ClientConnection(shared_key=shared_key, hostname="shipper")
+        self.connection = ClientConnection(
+            shared_key=shared_key, hostname="shipper", username=user[0], password=user[1]
+        )
         self.opened.append(self)
 
     @classmethod
-    async def connect(cls, port: int, shared_key: bytes = b"", tls: ssl.SSLContext | None = None) -> Shipper:
+    async def connect(
+        cls, port: int, shared_key: bytes = b"", tls: ssl.SSLContext | None = None, user: tuple[str, str] = ("", "")
+    ) -> Shipper:
         """Connect, and shake hands where there is a key."""
         name = "localhost" if tls else None
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname=name)
-        shipper = cls(reader, writer, shared_key)
+        shipper = cls(reader, writer, shared_key, user)
         if shared_key:
             assert isinstance(await shipper._event(), Helo)
             writer.write(shipper.connection.send(Ping("", os.urandom(16))))
@@ -246,6 +256,7 @@ class Running:
     traffic: Traffic
     port: int
     serving: asyncio.Task[None]
+    config: Config
 
     @property
     def errors(self) -> dict[tuple[str, str], int]:
@@ -272,7 +283,7 @@ async def running(*places: Collector, listen: dict[str, Any] | None = None, **op
     serving = asyncio.create_task(worker.serve(listeners, ready.set))
     await asyncio.wait_for(ready.wait(), WAIT_SECS)
     try:
-        yield Running(worker, traffic, port, serving)
+        yield Running(worker, traffic, port, serving, config)
     finally:
         worker.stop()
         try:
@@ -332,7 +343,7 @@ class Sidecar:
         """Start it and wait until it is ready."""
         environment = {
             **{name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "HOME")},
-            "PYTHONPATH": os.pathsep.join(map(str, (Path(sitecustomize.__file__).parent, *_SOURCE_ROOTS))),
+            "PYTHONPATH": os.pathsep.join(map(str, (Path(sitecustomize.__file__).parent, *SOURCE_ROOTS))),
         }
         with self.log.open("ab") as log, self.out.open("ab") as out:
             self.process = subprocess.Popen(

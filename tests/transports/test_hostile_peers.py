@@ -29,7 +29,7 @@ from samples import KEY_FILE
 from veilog_filters.detect.finding import Finding
 
 KEEP = {"content": "redacted", "unmapped": "redact", "unrecognized": "redact"}
-SERVED_SECS = 5.0
+SERVED_SECS = 10.0
 KEY = KEY_FILE.read_bytes().strip()
 KEYED: dict[str, Any] = {"shared_key": {"file": str(KEY_FILE)}}
 
@@ -203,7 +203,7 @@ async def test_bombs(name: str) -> None:
     async with running(hop, policy=KEEP) as sidecar, beside_an_honest_one(sidecar, hop):
         attackers = [await attack(sidecar.port, pack(["t", payload, option])) for _ in range(4)]
         assert all([await attacker.closed() for attacker in attackers])
-        await until(lambda: sidecar.errors == {("receive", reason): 4})
+        await until(lambda: sidecar.errors.get(("receive", reason)) == 4)
         await until(lambda: sidecar.worker.budget.used_bytes < 100_000)
     await hop.stop()
 

@@ -79,8 +79,8 @@ async def ship_everything(port: int, acked: set[str]) -> None:
                 if event is NEED_DATA:
                     shipper.connection.receive_data(await asyncio.wait_for(shipper.reader.read(65_536), 60))
                 elif isinstance(event, Ack):
-                    del left[event.chunk_id]
-                    acked.add(event.chunk_id)
+                    del left[str(event.chunk_id)]
+                    acked.add(str(event.chunk_id))
                     waiting -= 1
                 elif isinstance(event, Closed):
                     break

@@ -14,6 +14,8 @@ from veilog_filters.config import Tls
 from veilog_filters.errors import ConfigError, Defect
 
 _BACKLOG: Final = 1024
+_MAX_PORT: Final = 65_535
+"""getaddrinfo takes larger ones, and means others by them."""
 _PROBE_SECS: Final = 1.0
 
 
@@ -41,6 +43,8 @@ def bind_tcp(address: str, option: str) -> list[socket.socket]:
     """
     host, port = split(address)
     listeners: list[socket.socket] = []
+    if port > _MAX_PORT:
+        raise StartError(f"cannot listen on {address} ({option}): the port is out of range")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, kind, protocol, _, name in dict.fromkeys(found):
@@ -52,19 +56,17 @@ def bind_tcp(address: str, option: str) -> list[socket.socket]:
             listener.bind(name)
             listener.listen(_BACKLOG)
             listener.setblocking(False)  # noqa: FBT003 - socket's own signature
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         for listener in listeners:
             listener.close()
         raise StartError(f"cannot listen on {address} ({option}): {_reason(error)}") from None
     return listeners
 
 
-def _reason(error: OSError | OverflowError) -> str:
+def _reason(error: OSError) -> str:
     if isinstance(error, socket.gaierror):
         return "there is no such host"
-    if isinstance(error, OSError) and error.errno is not None:
-        return os.strerror(error.errno).lower()
-    return "the port is out of range"
+    return "it is no address" if error.errno is None else os.strerror(error.errno).lower()
 
 
 def bind_unix(path: str) -> socket.socket:
