@@ -20,6 +20,10 @@ _IPV4_PORT: Final = re.compile(r"((?:[0-9]{1,3}\.){3}[0-9]{1,3}):[0-9]{1,5}")
 _MAX_ADDRESS_CHARS: Final = 128
 """An address of 45 characters, its zone and its port. ``ipaddress`` takes ten times the memory of what it is given."""
 _BRACKETED: Final = re.compile(r"\[([0-9A-Fa-f:.]{2,45})\](?::[0-9]{1,5})?")
+_CREDENTIAL: Final = re.compile(
+    r"[?&](?:key|api[-_]?key|sig|code|token|access_token)=(?=[A-Za-z_-]*[0-9])[A-Za-z0-9%_.-]{16,256}", re.IGNORECASE
+)
+"""Random letters and digits, as Google's and Azure's clients put them into queries. They are cut off."""
 
 
 def without_query(url: str) -> str:
@@ -34,7 +38,7 @@ def take_endpoint(fields: Fields, *path: str) -> str | None:
     if match is None:
         return None
     endpoint = without_query(match[1])
-    if text_may_hold_prose(match[1][len(endpoint) :]):
+    if text_may_hold_prose(_CREDENTIAL.sub("", match[1][len(endpoint) :])):
         # A sentence that runs into a query may begin before it: the whole is then judged, and is no name.
         endpoint = match[1]
     if "@" in endpoint:
