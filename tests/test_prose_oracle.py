@@ -27,7 +27,6 @@ import msgpack
 import orjson
 import pytest
 import yaml
-from spellings import SPELLINGS, VOCABULARIES, sentence
 
 import test_failure_table
 from conftest import Run
@@ -46,6 +45,7 @@ from prose import (
     pipeline_of,
 )
 from samples import SAMPLES, config_with
+from spellings import SPELLINGS, VOCABULARIES, sentence
 from veilog_filters.detect.finding import DetectorTimeout, Finding
 from veilog_filters.explain import explain_record
 from veilog_filters.forward.events import GROUP_END_SECONDS, GROUP_START_SECONDS
