@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def test_what_cannot_be_listened_on_is_one_line_and_one(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("precious")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        cases = {
+        cases: dict[str, dict[str, Any]] = {
             "address already in use": {"listen": {"tcp": f"127.0.0.1:{port}"}},
             "in use (sidecar.http)": {"http": f"127.0.0.1:{port}"},
             "cannot assign": {"listen": {"tcp": "203.0.113.7:24224"}},
@@ -204,7 +205,7 @@ def test_an_empty_a_cut_and_a_moved_configuration_are_refused_and_the_old_one_st
         ]
         for number, text in enumerate(bad, 1):
             sidecar.write(text)
-            wait_for(lambda number=number: sidecar.metric("veilog_config_reloads_total", result="failed") == number)
+            wait_for(partial(_has_failed_reloads, sidecar, number))
         sidecar.rewrite(tenant_id="after")
         wait_for(lambda: sidecar.metric("veilog_config_reloads_total", result="ok") == 1)
         with socket.create_connection(("127.0.0.1", sidecar.port)) as client:
@@ -217,6 +218,10 @@ def test_an_empty_a_cut_and_a_moved_configuration_are_refused_and_the_old_one_st
         assert "needs a restart" in log
         assert "as if the file had been cut" in log
         assert "event=reload result=failed" in log
+
+
+def _has_failed_reloads(sidecar: Sidecar, number: int) -> bool:
+    return sidecar.metric("veilog_config_reloads_total", result="failed") == number
 
 
 def changed(config: Config, **listen: Any) -> Config:

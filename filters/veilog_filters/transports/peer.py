@@ -237,8 +237,8 @@ class Peer(asyncio.BufferedProtocol, Reader):
         self.outstanding += 1
         self._settled.clear()
         budget = self._worker.budget
+        budget.chunk_begins(chunk.frame_bytes)
         budget.message_ended(self)
-        budget.hold(chunk.frame_bytes)
         chunk_id = chunk.chunk_id
 
         def done() -> None:
@@ -251,7 +251,7 @@ class Peer(asyncio.BufferedProtocol, Reader):
         try:
             await self._worker.take(chunk, self._account, done)
         finally:
-            budget.free(chunk.frame_bytes)
+            budget.chunk_ends(chunk.frame_bytes)
         self._bound_unread()
 
     def _write(self, data: bytes) -> None:

@@ -12,10 +12,10 @@ likes. A newcomer begins with as much as the sender whose turn it was last: it i
 Bytes (``Budget``). What is kept is counted in one place, before it is there: messages that are not complete, chunks
 that wait or are being filtered, and what the next hop has not acknowledged. When it is full, no more is read: the
 kernel's buffers fill, and shippers wait. Output may fill one half, so that input can never keep output from leaving.
-Two things go on in any case, or nothing would ever leave: a message of up to ``ALLOWANCE_BYTES``, and the oldest of
-the messages that are not complete. What can be over the budget is therefore one message, and the allowance of each
-connection. Whoever holds more than the allowance while others wait, and is silent or slow, is hung up on
-(``holders_to_drop``): it is a message that somebody began and does not end.
+Two things go on in any case, or nothing would ever leave: a message of up to ``ALLOWANCE_BYTES``; and, while no chunk
+is being filtered, which would make room, the oldest of the messages that are not complete. What can be over the budget
+is therefore one message, and the allowance of each connection. Whoever holds more than the allowance while others wait,
+and is silent or slow, is hung up on (``holders_to_drop``): it is a message that somebody began and does not end.
 """
 
 from __future__ import annotations
@@ -166,6 +166,7 @@ class Budget:
         self.used_bytes = 0
         self._messages: dict[Reader, None] = {}
         self._waiting: dict[Reader, tuple[asyncio.Future[None], float]] = {}
+        self._chunks = 0
         self._is_closed = False
         self._inflated = 0
         self._inflating: dict[asyncio.Future[None], int] = {}
@@ -187,13 +188,29 @@ class Budget:
         self._messages.setdefault(reader)
         loop = asyncio.get_running_loop()
         since = loop.time()
-        while not self._is_closed and self.used_bytes >= self.max_bytes and next(iter(self._messages)) is not reader:
+        while not self._may_read(reader):
             granted = loop.create_future()
             self._waiting[reader] = granted, since
             try:
                 await granted
             finally:
                 self._waiting.pop(reader, None)
+
+    def _may_read(self, reader: Reader) -> bool:
+        if self._is_closed or self.used_bytes < self.max_bytes:
+            return True
+        # Whatever is being filtered will make room. If nothing is, only the end of a message will.
+        return not self._chunks and next(iter(self._messages)) is reader
+
+    def chunk_begins(self, size: int) -> None:
+        """A message is complete, and its chunk is kept until it has been filtered."""
+        self._chunks += 1
+        self.used_bytes += size
+
+    def chunk_ends(self, size: int) -> None:
+        """It has been."""
+        self._chunks -= 1
+        self.free(size)
 
     def close(self) -> None:
         """Nobody reads any more, and nobody waits to read."""
@@ -248,7 +265,7 @@ class Budget:
             return
         room = self.max_bytes - self.used_bytes
         for number, reader in enumerate(self._messages):
-            if number and room <= 0:
+            if room <= 0 and (number or self._chunks):
                 return
             if reader in self._waiting and not self._waiting[reader][0].done():
                 self._waiting[reader][0].set_result(None)
