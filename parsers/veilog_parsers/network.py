@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from veilog_parsers.event import SensitiveText
+from veilog_parsers.prose import text_may_hold_prose
 from veilog_parsers.record import Fields
 from veilog_parsers.take import identifier, peek, take
 
@@ -27,12 +28,15 @@ def without_query(url: str) -> str:
 
 
 def take_endpoint(fields: Fields, *path: str) -> str | None:
-    """Pop a path, URL or HTTP request line as path or URL, without its user info, query and fragment."""
+    """Pop a path, URL or HTTP request line as path or URL, without its user info, and without a query of few words."""
     value = peek(fields, *path)
     match = _REQUEST_LINE.fullmatch(value) if type(value) is str else None
     if match is None:
         return None
     endpoint = without_query(match[1])
+    if text_may_hold_prose(match[1][len(endpoint) :]):
+        # A sentence that runs into a query may begin before it: the whole is then judged, and is no name.
+        endpoint = match[1]
     if "@" in endpoint:
         endpoint = _USER_INFO.sub(r"\1", endpoint)
     if identifier(endpoint) is None:
