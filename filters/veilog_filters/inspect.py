@@ -35,7 +35,7 @@ from typing import Any, Final, NamedTuple, Protocol, cast
 
 from veilog_filters.detect.finding import ANY, NAME, Detector, DetectorTimeout, Finding
 from veilog_filters.detect.unfold import CONTEXT_KEYS, Keys, context_of, looks_like_json, unfolded
-from veilog_filters.detect.unmask import may_be_masked, unmasked
+from veilog_filters.detect.unmask import unmasked
 from veilog_filters.detect.view import Maker, View
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, Message, Role
@@ -276,29 +276,31 @@ class Inspector:
         self.check()
         size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
         if size <= self._max_text_bytes:
+            forms = self._forms(text)
             # Most texts stand under no key and are plain.
-            if above or looks_like_json(text) or may_be_masked(text):
-                return self._read(text, field, above)
+            if above or forms:
+                return self._read(text, field, forms, above)
             return Inspected(text, self._findings(text, field))
         kept = text.encode("utf-8", "replace")[: self._max_text_bytes].decode("utf-8", "ignore")
         least = len(kept) + OVERLAP_CHARS
         word = _NO_SPACE.match(text, least, least + MAX_WORD_CHARS)
-        inspected = self._read(text[: word.end() if word else least], field, above, len(kept))
+        scanned = text[: word.end() if word else least]
+        inspected = self._read(scanned, field, self._forms(scanned), above, len(kept))
         inspected.truncated_bytes = size - len(kept.encode("utf-8", "replace"))
         self.coverage.truncated_bytes += inspected.truncated_bytes
         return inspected
 
-    def _read(self, text: str, field: str, above: Keys = (), cut: int | None = None) -> Inspected:
+    def _read(self, text: str, field: str, forms: list[View], above: Keys = (), cut: int | None = None) -> Inspected:
         """Read a text in all its forms.
 
         Args:
             text: what is scanned.
             field: where it stands.
+            forms: its other forms.
             above: the keys under which it stands.
             cut: how much of it is kept; all if None.
         """
         context = context_of(above)
-        forms = self._forms(text)
         looked = [_Reading(self._findings(text, field))] if not context or self._reads_fields else []
         if context:
             in_context = self._findings(context + text, NAME if self._reads_fields else field)
@@ -310,14 +312,10 @@ class Inspector:
 
     def _forms(self, text: str, of: View | None = None) -> list[View]:
         """The other forms of a text."""
-        forms: list[View] = []
         if looks_like_json(text):
-            of = unfolded(text, self.check, of)
-            forms.append(of)
-            text = of.text
-        if may_be_masked(text):
-            forms += unmasked(text, of)
-        return forms
+            lines = unfolded(text, self.check, of)
+            return [lines, *unmasked(lines.text, lines)]
+        return unmasked(text, of)
 
     def _read_together(self, parts: list[Inspected]) -> None:
         """Look for values that are split over parts of a message."""

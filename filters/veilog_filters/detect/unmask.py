@@ -12,7 +12,7 @@ again with that undone, and what is found there is found in the text (``view`` h
   written in base64 may be percent-encoded first, and JSON in JSON has its escapes escaped. At last a plus between words
   becomes a blank, as in forms.
 * **What it costs.** Each step is linear, and a view has at most ``MAX_GROWTH`` times as many characters as its text.
-  Most texts are plain: ``may_be_masked`` looks for four characters and, in a copy without small letters, for what is
+  Most texts are plain: that is told by looking for four characters and, in a copy without small letters, for what is
   dense in others, as base64 is, a microsecond in all; what is not ASCII is looked at by its different characters.
 * **What it changes.** It adds findings, and takes none away. A text that is plain is read once, as Presidio reads it.
 
@@ -73,6 +73,7 @@ _RUN: Final = b"a" * MIN_RUN_CHARS
 _SMALL: Final = b"abcdefghijklmnopqrstuvwxyz "
 _DENSE: Final = re.compile(rb"[A-Z0-9]{4}")
 """Four in a row in what is left of a text without small letters: more than half of the letters of base64 are left."""
+_DIGITS: Final = "0123456789+/-_"
 _PADDING: Final = re.compile("={0,2}")
 _NEWLINE: Final = re.compile(r"\r?\n(?=[A-Za-z0-9+/_-])")
 _PARTS: Final = re.compile(rf"[A-Za-z0-9+]{{{MIN_RUN_CHARS},}}")
@@ -82,18 +83,6 @@ _LEADS: Final = bytes(range(ord("A"), ord("Z") + 1)) + b"abcdef"
 _CONTROLS: Final = bytes(code for code in range(32) if code not in b"\t\r\n") + b"\x7f"
 _HIGH: Final = bytes(range(128, 256))
 _MIN_TEXT_BYTES: Final = 6
-
-
-def may_be_masked(text: str) -> bool:
-    """Whether a text could have another form; most often false, and then it is plain."""
-    return (
-        ("&" in text and _REFERENCE.search(text) is not None)
-        or ("%" in text and _PERCENT.search(text) is not None)
-        or ("\\" in text and _ESCAPE.search(text) is not None)
-        or ("+" in text and _PLUS.search(text) is not None)
-        or (not text.isascii() and _foreign(text))
-        or (_DENSE.search(text.encode("ascii", "replace").translate(None, _SMALL)) is not None and _has_run(text))
-    )
 
 
 def unmasked(text: str, of: View | None = None) -> list[View]:
@@ -125,12 +114,21 @@ def unmasked(text: str, of: View | None = None) -> list[View]:
 def _spelled_plainly(text: str, of: View | None) -> View | None:
     """A text without escapes, and in plain characters."""
     view = None
-    if "%" in text or "&" in text or "\\" in text:
+    if _has_escape(text):
         view = replaced(text, _ESCAPE, unescaped_character, of)
         text, of = (text, of) if view is None else (view.text, view)
     if not text.isascii() and _foreign(text):
         view = replaced(text, _FOREIGN, _plain, of)
     return view
+
+
+def _has_escape(text: str) -> bool:
+    """Whether there is one, told for each kind by itself: texts of code have ampersands, and nothing to undo."""
+    return (
+        ("&" in text and _REFERENCE.search(text) is not None)
+        or ("%" in text and _PERCENT.search(text) is not None)
+        or ("\\" in text and _ESCAPE.search(text) is not None)
+    )
 
 
 def unescaped_character(escape: str) -> str:
@@ -188,6 +186,8 @@ def _plain(character: str) -> str:
 
 def _out_of_base64(text: str, of: View | None) -> View | None:
     """A text with what is in base64 decoded."""
+    if _DENSE.search(text.encode("ascii", "replace").translate(None, _SMALL)) is None:
+        return None
     maker, done = Maker(), 0
     for start, end in _runs(text, _classes(text)):
         words = _decoded(text[start:end])
@@ -203,10 +203,6 @@ def _out_of_base64(text: str, of: View | None) -> View | None:
     return maker.view(of)
 
 
-def _has_run(text: str) -> bool:
-    return next(_runs(text, _classes(text)), None) is not None
-
-
 def _classes(text: str) -> bytes:
     """A text in two letters: one for what may stand in base64, and a blank for all else."""
     return text.encode("ascii", "replace").translate(_CLASSES)
@@ -218,8 +214,8 @@ def _runs(text: str, classes: bytes) -> Iterator[tuple[int, int]]:
     while start >= 0:
         end = _end_of_run(classes, start)
         run = text[start:end]
-        # Words have small letters alone, base64 of a text has others too.
-        if not (run[1:].islower() and run.isalpha()):
+        # Words have small letters alone, numbers have digits; base64 of a text has both, and capitals.
+        if not (run[1:].islower() and run.isalpha()) and run.strip(_DIGITS):
             end = _end_of_block(text, classes, start, end)
             yield start, end + len(_PADDING.match(text, end)[0])  # type: ignore[index]  # it always matches
         start = classes.find(_RUN, end)
@@ -252,9 +248,9 @@ def _decoded(run: str) -> str | None:
         leads = data[skipped::4]
         if 4 * len(leads.translate(None, _LEADS)) <= len(leads) and (found := _text_in(data[skipped:])) is not None:
             return found
-    parts = _PARTS.findall(run)
-    if len(parts) == 1 and parts[0] == run.rstrip("="):
+    if run.rstrip("=").isalnum():
         return None
+    parts = _PARTS.findall(run)
     said = [_text_in(part.encode("ascii")) for part in parts]
     return "\n".join(filter(None, said)) or None
 
