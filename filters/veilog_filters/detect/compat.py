@@ -75,11 +75,6 @@ class _Search:
             self.given_up = True
             raise
 
-    def timed_out(self) -> DetectorTimeout:
-        """What to raise for a search that timed out."""
-        self.given_up = True
-        return DetectorTimeout()
-
 
 _current: ContextVar[_Search | None] = ContextVar("search", default=None)
 
@@ -119,28 +114,34 @@ class _Compiled:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._pattern, name)
 
-    def finditer(self, string: str, *args: Any, **kwargs: Any) -> Iterator[regex.Match[str]]:
+    def finditer(self, string: str, pos: int = 0, endpos: int | None = None, **kwargs: Any) -> Iterator[Any]:
         """As the pattern's own."""
         search = _current.get()
         if search is None:
-            yield from self._pattern.finditer(string, *args, **kwargs)
+            yield from self._pattern.finditer(string, pos, endpos, **kwargs)
             return
-        try:
-            for match in self._pattern.finditer(string, *args, **(kwargs | {"timeout": search.left()})):
-                yield match
-                search.left()
-        except TimeoutError:
-            raise search.timed_out() from None
+        while True:
+            try:
+                for match in self._pattern.finditer(string, pos, endpos, **(kwargs | {"timeout": search.left()})):
+                    yield match
+                    pos = match.end()
+                    search.left()
+            except TimeoutError:
+                # The library looks at the clock on the wall. The deadline knows whether it was this search that took
+                # the time: it raises, or the search goes on behind the last match.
+                continue
+            return
 
     def _bounded(self, method: str, *args: Any, **kwargs: Any) -> Any:
         search = _current.get()
         call = getattr(self._pattern, method)
         if search is None:
             return call(*args, **kwargs)
-        try:
-            return call(*args, **(kwargs | {"timeout": search.left()}))
-        except TimeoutError:
-            raise search.timed_out() from None
+        while True:
+            try:
+                return call(*args, **(kwargs | {"timeout": search.left()}))
+            except TimeoutError:
+                continue
 
     def search(self, *args: Any, **kwargs: Any) -> Any:
         """As the pattern's own."""

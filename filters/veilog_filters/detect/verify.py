@@ -36,7 +36,7 @@ from veilog_filters.config import Detect
 from veilog_filters.detect.compat import BoundedEnhancer, under
 from veilog_filters.detect.context import ContextRule, ContextWords
 from veilog_filters.detect.deadline import Check, Deadline
-from veilog_filters.detect.finding import DetectorTimeout, Finding
+from veilog_filters.detect.finding import Finding
 from veilog_filters.detect.phone import Least, PhoneFinder, gate, least_of
 from veilog_filters.detect.prefilter import Expression, Hits, expression_of
 from veilog_filters.detect.presidio import LANGUAGE, BlankNlpEngine, PresidioDetector, is_ours, lazy_artifacts
@@ -116,43 +116,44 @@ class _Pattern:
         Raises:
             DetectorTimeout: the deadline has passed.
         """
-        try:
-            return list(self._results(text, ends, deadline, result_of))
-        except TimeoutError:
-            raise DetectorTimeout from None
-
-    def _results(
-        self,
-        text: str,
-        ends: Sequence[int] | None,
-        deadline: Deadline,
-        result_of: Callable[[regex.Match[str], float], RecognizerResult | None],
-    ) -> Iterator[RecognizerResult]:
+        results: list[RecognizerResult] = []
         bounds, last = self._bounds, 0
         whole: list[tuple[int, int, int | None]] = [(0, len(text), None)]
         windows = whole if ends is None or bounds is None else _windows(text, ends, bounds)
         for first, stop, limit in windows:
-            remaining, first = deadline(), max(first, last)
-            is_short = limit is not None and limit - first <= self._untimed_chars
-            if is_short:
-                # The timeout takes thrice the time of the search, and most windows are a word.
-                matches = self._compiled.finditer(text, first, limit)
+            deadline()
+            first = max(first, last)
+            if limit is not None and limit - first <= self._untimed_chars:
+                # A timeout takes thrice the time of the search, and most windows are a word.
+                matches: Iterator[regex.Match[str]] = self._compiled.finditer(text, first, limit)
             else:
-                chars = (len(text) if limit is None else limit) - first
-                allowed = min(remaining, _SEARCH_SECS + chars * _SEARCH_SECS_PER_CHAR)
-                matches = self._compiled.finditer(text, first, limit, timeout=allowed)
+                matches = self._timed_matches(text, first, len(text) if limit is None else limit, deadline)
             for match in matches:
                 if match.start() >= stop:
                     break
-                if not is_short:
-                    deadline()
                 last = match.end()
                 result = result_of(match, self.score)
                 if result is not None:
-                    yield result
+                    results.append(result)
                 if last >= stop:
                     # Most windows end with their match: no other is sought behind it.
                     break
+        return results
+
+    def _timed_matches(self, text: str, first: int, limit: int, deadline: Deadline) -> Iterator[regex.Match[str]]:
+        """The matches in a long window, within what a search of its length may take."""
+        search = Deadline(_SEARCH_SECS + (limit - first) * _SEARCH_SECS_PER_CHAR)
+        while True:
+            try:
+                for match in self._compiled.finditer(text, first, limit, timeout=min(deadline(), search())):
+                    yield match
+                    first = match.end()
+                    deadline()
+            except TimeoutError:
+                # The library looks at the clock on the wall. If the processor was busy elsewhere, the search goes on
+                # behind the last match; else one of the two raises.
+                continue
+            return
 
 
 class _Bounds(NamedTuple):
