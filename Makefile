@@ -33,6 +33,7 @@ lint: $(READY) ## Check style, types and layering
 bench: $(READY) ## Run the benchmarks
 	$(PYTEST) benchmarks --benchmark-only --override-ini addopts=--import-mode=importlib
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/bench_hostile.py
 	$(BIN)/python benchmarks/bench_sidecar.py
 
 soak: $(READY) ## Run the long forms of the tests (memory, fuzzing)
