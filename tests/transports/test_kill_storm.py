@@ -101,7 +101,7 @@ async def test_everything_arrives_and_nothing_leaks(tmp_path_factory: pytest.Tem
         (collector.port,),
         workers=2,
         sidecar={"ack_timeout_secs": 5, "grace_secs": 2},
-        policy={"content": "redacted", "unmapped": "redact"},
+        policy={"content": "redacted", "unmapped": "redact", "unrecognized": "redact"},
     )
     await asyncio.to_thread(sidecar.start)
     acked: set[str] = set()

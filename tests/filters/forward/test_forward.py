@@ -466,7 +466,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-TIMES = st.builds(EventTime, st.integers(0, 2**32 - 1), st.integers(0, 999_999_999)) | st.integers(0, 2**40)
+TIMES = st.builds(EventTime, st.integers(0, 2**32 - 1), st.integers(0, 999_999_999)) | st.integers(0, 253_402_300_799)
 ENTRIES = st.lists(
     st.builds(Entry, TIMES, st.none() | st.dictionaries(st.text(max_size=5), JSON, max_size=2), JSON), max_size=4
 )
