@@ -84,9 +84,30 @@ def test_counts_of_both_workers_add_up(printing: Sidecar) -> None:
     assert seen["veilog_in_flight_chunks"] == 0
     assert printing.metric("veilog_records_emitted_total", kind="ai_access") >= 40
     assert printing.metric("veilog_entities_total", type="EMAIL_ADDRESS") == 0, "nothing kept, nothing replaced"
-    assert printing.metric("veilog_stage_duration_seconds_count", stage="inspect") >= 40
+    assert printing.metric("veilog_findings_total", type="EMAIL_ADDRESS") >= 40
+    for stage in ("parse", "inspect"):
+        assert printing.metric("veilog_stage_duration_seconds_count", stage=stage) >= 40
     assert printing.metric("veilog_stage_duration_seconds_sum", stage="inspect") > 0
     assert b"ann.smith" not in printing.out.read_bytes()
+
+
+def test_a_record_has_the_id_that_it_has_in_the_filter(printing: Sidecar) -> None:
+    record = PROMPT | {"time": "2026-02-03T04:05:06Z", "request_id": "one-id", "big": 2**63, "ratio": 0.1}
+    assert msgpack.unpackb(ship(printing.port, chunk(7, record))) == {"ack": "c7"}
+    (event,) = [event for event in events_of(printing) if event.get("request_id") == "one-id"]
+    filtered = subprocess.run(
+        [sys.executable, "-m", "veilog_filters", "filter", "--config", printing.config],
+        input=orjson.dumps(record),
+        capture_output=True,
+        check=True,
+    )
+    assert orjson.loads(filtered.stdout) == event
+
+
+def test_what_is_replaced_in_kept_text_is_counted(tmp_path: Path) -> None:
+    with Sidecar(tmp_path, policy={"content": "redacted"}) as keeping:
+        ship(keeping.port, chunk(1, PROMPT))
+        wait_for(lambda: keeping.metric("veilog_entities_total", type="EMAIL_ADDRESS", operator="replace") == 1)
 
 
 def test_it_listens_on_a_unix_socket_that_others_cannot_use(printing: Sidecar) -> None:
