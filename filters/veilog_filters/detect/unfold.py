@@ -46,6 +46,7 @@ _GLANCE_CHARS: Final = 64
 _LONGEST_ESCAPE: Final = 12
 
 _BLANK: Final = " \t\r\n\v\f\ufeff\u00a0\u2028\u2029"
+_FIRST: Final = frozenset(_BLANK + "{[")
 _BEGIN: Final = re.compile(rf"[{_BLANK}]*+(?:\{{\s*+[\"}}]|\[\s*+(?:[\"\[\]{{]|-?\d|true|false|null))")
 _TOKEN: Final = re.compile(
     r"""
@@ -67,7 +68,7 @@ Keys = tuple[str, ...]
 
 def looks_like_json(text: str) -> bool:
     """Whether a text begins as a JSON object or array does."""
-    return _BEGIN.match(text) is not None
+    return text[:1] in _FIRST and _BEGIN.match(text) is not None
 
 
 def context_of(keys: Keys) -> str:

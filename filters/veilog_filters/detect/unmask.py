@@ -73,7 +73,6 @@ _RUN: Final = b"a" * MIN_RUN_CHARS
 _SMALL: Final = b"abcdefghijklmnopqrstuvwxyz "
 _DENSE: Final = re.compile(rb"[A-Z0-9]{4}")
 """Four in a row in what is left of a text without small letters: more than half of the letters of base64 are left."""
-_DIGITS: Final = "0123456789+/-_"
 _PADDING: Final = re.compile("={0,2}")
 _NEWLINE: Final = re.compile(r"\r?\n(?=[A-Za-z0-9+/_-])")
 _PARTS: Final = re.compile(rf"[A-Za-z0-9+]{{{MIN_RUN_CHARS},}}")
@@ -92,6 +91,13 @@ def unmasked(text: str, of: View | None = None) -> list[View]:
         text: the text.
         of: the view whose text it is.
     """
+    # What most texts are is told here, with no call more than it takes.
+    if (
+        text.isascii()
+        and not ("&" in text or "%" in text or "\\" in text or "+" in text)
+        and _DENSE.search(text.encode().translate(None, _SMALL)) is None
+    ):
+        return []
     views: list[View] = []
     if not text.isascii() and _TAG.search(text):
         untagged = replaced(text, _TAG, lambda _tag: "", of)
@@ -214,8 +220,8 @@ def _runs(text: str, classes: bytes) -> Iterator[tuple[int, int]]:
     while start >= 0:
         end = _end_of_run(classes, start)
         run = text[start:end]
-        # Words have small letters alone, numbers have digits; base64 of a text has both, and capitals.
-        if not (run[1:].islower() and run.isalpha()) and run.strip(_DIGITS):
+        # Words have one capital at most and account numbers no small letter; base64 of a text has both.
+        if run[1:] != run[1:].lower() and run != run.upper():
             end = _end_of_block(text, classes, start, end)
             yield start, end + len(_PADDING.match(text, end)[0])  # type: ignore[index]  # it always matches
         start = classes.find(_RUN, end)
