@@ -109,7 +109,7 @@ TEXTS: Final[dict[str, Text]] = {
     "HTML entities": repeat("&#65;&amp;"),
     "\\u escapes": repeat("\\u0041"),
     "IPv4": each(lambda n: f"10.{n % 250}.{n // 250 % 250}.7 "),
-    "IPv6 beside a word": each(lambda n: f"1:{n % 9999:x}:3:4:5:6:7:8 ", "the ip:x "),
+    "IPv6 beside a word": each(lambda n: f"1:{n % 9999 + 4096:04x}:3:4:5:6:7:8 ", "the ip:x "),
     "dates": each(lambda n: f"2024-{n % 12 + 1:02}-{n % 28 + 1:02} "),
     "cards": each(lambda n: f"4111 1111 1111 {n % 10_000:04} "),
     "context words": repeat("bank account card ssn passport number "),
