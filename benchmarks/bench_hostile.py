@@ -35,6 +35,7 @@ SLICE_SECS: Final = 1.0
 STEPS: Final = (8, 4, 2, 1)
 _REPEAT_SECS: Final = 0.8
 _MAX_REPEATS: Final = 4
+_SECOND_LOOKS: Final = 2
 _NOISE_SECS: Final = 0.004
 """What takes less says nothing of proportions."""
 
@@ -135,7 +136,15 @@ def measured(victim: Victim, family: Family) -> Result:
     """What a family costs at all sizes."""
     sizes = [family.largest // step for step in STEPS]
     costs = [_least(victim, family, family.make(size)) for size in sizes]
-    return Result(family, costs, _exponent(sizes, costs))
+    exponent = _exponent(sizes, costs)
+    for _ in range(_SECOND_LOOKS):
+        if exponent is None or exponent <= MAX_EXPONENT:
+            break
+        # A busy machine adds to a cost and never takes from it: what is super-linear stays so.
+        again = [_least(victim, family, family.make(size)) for size in sizes]
+        costs = [min(pair, key=lambda cost: cost.seconds) for pair in zip(costs, again, strict=True)]
+        exponent = _exponent(sizes, costs)
+    return Result(family, costs, exponent)
 
 
 def _least(victim: Victim, family: Family, data: bytes) -> Cost:

@@ -84,8 +84,8 @@ TEXTS: Final[dict[str, Text]] = {
     "token heads": repeat("eyJhbGciOiJIUzI1NiJ9."),
     "at signs": repeat("@"),
     "a@b.": repeat("a@b."),
-    "addresses": each(lambda n: f"user{n}@example.com "),
-    "addresses in one word": each(lambda n: f"user{n}@example.com;"),
+    "addresses": each(lambda n: f"user{n % 10_000:04}@example.com "),
+    "addresses in one word": each(lambda n: f"user{n % 10_000:04}@example.com;"),
     "dots before an address": between("", "a.", "a@b.com"),
     "%40": repeat("a%40b.com "),
     "URLs": each(lambda n: f"https://a{n}.example.com/x?y={n} "),
@@ -109,20 +109,20 @@ TEXTS: Final[dict[str, Text]] = {
     "HTML entities": repeat("&#65;&amp;"),
     "\\u escapes": repeat("\\u0041"),
     "IPv4": each(lambda n: f"10.{n % 250}.{n // 250 % 250}.7 "),
-    "IPv6 beside a word": each(lambda n: f"1:{n % 9999:x}:3:4:5:6:7:8 ", "the ip:x "),
+    "IPv6 beside a word": each(lambda n: f"1:{n % 9999 + 4096:04x}:3:4:5:6:7:8 ", "the ip:x "),
     "dates": each(lambda n: f"2024-{n % 12 + 1:02}-{n % 28 + 1:02} "),
     "cards": each(lambda n: f"4111 1111 1111 {n % 10_000:04} "),
     "context words": repeat("bank account card ssn passport number "),
     "a word for each match": each(lambda n: f"bank account 86753{n % 100_000:05} "),
     "stop words before matches": each(lambda n: f"( of ) 86753{n % 100_000:05} ", "bank: "),
     "matches in one word": each(lambda n: f"86753{n % 100_000:05},", "bank "),
-    "secrets": each(lambda n: f"password: hunter{n}hunter{n} "),
+    "secrets": each(lambda n: f"password: hunter{n % 10_000:04}hunter{n % 10_000:04} "),
     "sk-": repeat("sk-"),
     "key heads": repeat("-----BEGIN PRIVATE KEY-----"),
     "braces": repeat("{"),
     "brackets and braces": repeat('[{"a":'),
     "JSON pieces": repeat('{"a": 1} '),
-    "Python's repr": each(lambda n: f"{{'k{n}': 'v{n}', 'x': None}}, ", "["),
+    "Python's repr": each(lambda n: f"{{'k{n % 1000:03}': 'v{n % 1000:03}', 'x': None}}, ", "["),
 }
 
 
@@ -255,7 +255,8 @@ RECORDS: Final[dict[str, tuple[Callable[[int], bytes], int]]] = {
                         {
                             "role": "assistant",
                             "tool_calls": [
-                                {"id": str(n), "function": {"name": "f", "arguments": '{"a": 1}'}} for n in range(many)
+                                {"id": f"{n % 1000:03}", "function": {"name": "f", "arguments": '{"a": 1}'}}
+                                for n in range(many)
                             ],
                         }
                     ],
