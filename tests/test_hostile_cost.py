@@ -64,12 +64,12 @@ def test_calls_grow_as_the_text_does(family: str, detector: FastDetector) -> Non
     assert calls(lambda: detector(large)) <= 1.4 * TIMES * fewer + 2_000
 
 
-@pytest.mark.parametrize("family", ["token heads", "IBANs in one word", "hexadecimal", "IPv6 beside a word", "sk-"])
+@pytest.mark.parametrize("family", ["token heads", "IBANs in one word", "hexadecimal", "URLs", "sk-"])
 def test_no_number_of_places_makes_patterns_run_on_the_whole_text(family: str, detector: FastDetector) -> None:
     """From the 20,000th place on, all patterns ran on all of the text: twenty times the cost."""
     hits = detector._scan(TEXTS[family](MAX_TEXT_BYTES))
     assert hits is not None
-    assert sum(map(len, hits.ends.values())) > 15_000
+    assert sum(map(len, hits.ends.values())) > 20_000
     assert not hits.whole
 
 

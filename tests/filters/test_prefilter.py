@@ -272,7 +272,9 @@ def test_what_an_old_file_has_looked_at_is_looked_at_anew(directory: Path, monke
 def test_a_text_s_time_is_spent_on_it_alone_and_on_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def late(function: Any, seconds: float) -> Any:
         def wait(*arguments: Any) -> Any:
-            time.sleep(seconds)
+            until = time.thread_time() + seconds
+            while time.thread_time() < until:
+                pass
             return function(*arguments)
 
         return wait
