@@ -38,7 +38,10 @@ MAX_SHOWN_CHARS: Final = 40
 MAX_SHOWN_DIGITS: Final = 4
 """Most digits in a key that a message names: secrets have more."""
 
-_WORD: Final = re.compile(r"[a-z][a-z0-9_.-]*|[A-Z][A-Z0-9_]*")
+_WORD: Final = re.compile(
+    r"[a-z]{1,16}[0-9]{0,4}(?:[_.-][a-z]{0,16}[0-9]{0,4})*|[A-Z]{1,16}[0-9]{0,4}(?:_[A-Z]{0,16}[0-9]{0,4})*"
+)
+_WRITE: Final = "write "
 _VARIABLE: Final = re.compile(r"[A-Z0-9]{1,20}(?:_[A-Z0-9]{1,20})+")
 _READ_AS_BOOL: Final = frozenset(("on", "off", "yes", "no", "true", "false"))
 
@@ -102,6 +105,10 @@ def shown(key: str) -> str:
     looks_like_a_word = len(key) <= MAX_SHOWN_CHARS and _WORD.fullmatch(key)
     if looks_like_a_word and sum(map(str.isdigit, key)) <= MAX_SHOWN_DIGITS:
         return key
+    return _length_of(key)
+
+
+def _length_of(key: str) -> str:
     return f"<a key of {len(key)} characters>"
 
 
@@ -272,7 +279,11 @@ class _Reader:
             problem, fix = str(error), error.fix
         else:
             problem, fix = _said_of(detail["type"], key, "[key]" in detail["loc"][-1:], model)
-        return Defect(self.name, self.line(key), dotted(key), problem.rstrip("."), fix.rstrip("."))
+        place = dotted(key)
+        if detail["type"] == "extra_forbidden" and not fix.startswith(_WRITE):
+            # What is like no key of ours may be anything.
+            place = ".".join(filter(None, (dotted(key[:-1]), _length_of(str(key[-1])))))
+        return Defect(self.name, self.line(key), place, problem.rstrip("."), fix.rstrip("."))
 
 
 def _said_of(kind: str, key: Key, is_key: bool, model: type[BaseModel]) -> tuple[str, str]:
@@ -281,7 +292,7 @@ def _said_of(kind: str, key: Key, is_key: bool, model: type[BaseModel]) -> tuple
     doc = " ".join(option.get("description", "").split())
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(str(key[-1]), around, n=1)
-        return "there is no such key", f"write {near[0]}" if near else f"remove it; there are {_listed(around)} here"
+        return "there is no such key", f"{_WRITE}{near[0]}" if near else f"remove it; there are {_listed(around)} here"
     if kind == "missing":
         return "the key is missing", f"add {key[-1]}: {doc}"
     if is_key:

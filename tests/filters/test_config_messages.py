@@ -130,7 +130,7 @@ WRONG: tuple[Any, ...] = (
     {"a": 1},
 )
 LIBRARY_WORDS = re.compile(
-    r"input|valid (?:str|int|num|bool|dict|list)|pydantic|should|_type|constrained|literal\[|instance|dictionary"
+    r"input should|valid input|valid (?:str|int|num|bool|dict|list)|pydantic|should|_type|constrained|literal\[|instance|dictionary"
     r"|value error|assertion|type=|string|str\b|int\b|bool\b|float\b|greater than|NoneType",
     re.IGNORECASE,
 )
