@@ -20,6 +20,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import msgpack
 
@@ -93,21 +94,41 @@ async def backlog(megabytes: int, connections: int, pid: int, port: int) -> None
     )
 
 
+def slow_record(number: int) -> dict[str, Any]:
+    """A record that takes a tenth of a second or more: full of telephone numbers, and not remembered from before."""
+    text = "".join(f" call 212-555-{number:04d}" for number in range(number, number + 4_000))
+    return {"request": {"model": "m", "messages": [{"role": "user", "content": text}]}, "response": {"model": "m"}}
+
+
 async def wait(port: int) -> None:
-    slow = {"log": "a.b-c_d" * 40_000 + " call 212-555-0187 " * 4_000}
+    alone = await waits(port)
     attacker = await connect(port)
-    for number in range(4):
-        attacker.write(msgpack.packb(["slow", [[1, slow]] * 20, {"chunk": f"s{number}"}]))
+    attacker.write(msgpack.packb(["slow", [[1, slow_record(number)] for number in range(400)], {"chunk": "s"}]))
+    began = time.perf_counter()
+    acks = asyncio.create_task(attacker.acks())
     await asyncio.sleep(1)
-    honest, waits = await connect(port), []
+    beside = await waits(port)
+    if acks.done():
+        raise SystemExit("the slow records are through: nobody had to wait")
+    await acks
+    each = (time.perf_counter() - began) / 400
+    for name, taken in (("alone", alone), (f"beside 400 records of {each * 1e3:.0f} ms", beside)):
+        print(
+            f"a chunk of 20 quick records, {name}: median {statistics.median(taken) * 1e3:.0f} ms, "
+            f"longest {max(taken) * 1e3:.0f} ms",
+            flush=True,
+        )
+
+
+async def waits(port: int) -> list[float]:
+    """Seconds from chunk to ack, one after the other."""
+    honest, taken = await connect(port), []
     for number in range(40):
         began = time.perf_counter()
         await honest.send(msgpack.packb(["quick", [[1, {"log": "quick"}]] * 20, {"chunk": f"q{number}"}]))
-        waits.append(time.perf_counter() - began)
+        taken.append(time.perf_counter() - began)
         await asyncio.sleep(0.02)
-    print(
-        f"wait beside a slow sender: median {statistics.median(waits) * 1e3:.0f} ms, longest {max(waits) * 1e3:.0f} ms"
-    )
+    return taken
 
 
 async def run(arguments: argparse.Namespace, folder: Path) -> None:

@@ -7,7 +7,10 @@ Time (``Turns``). Work is done in turns. A turn ends as soon as it can be after 
 records, or between two steps of the pipeline. What cannot be interrupted is one step; its records are bounded by
 ``limits.record_secs``. The next turn goes to the sender that has had the least time, so a sender whose records are
 slow has fewer turns, and one that comes with quick records waits for one turn of another, not for as many as the other
-likes. A newcomer begins with as much as the sender whose turn it was last: it is neither behind nor owed anything.
+likes. A sender whose turn was longer than a slice rests for a tenth of that, ``MAX_REST_SECS`` at most: in that time
+another one's chunk can come, be filtered and be acknowledged by the next hop, where it would else wait for a slow turn
+before each of these. A newcomer begins with as much as the sender whose turn it was last: it is neither behind nor owed
+anything. Measured by ``benchmarks/bench_neighbours.py wait``.
 
 Bytes (``Budget``). What is kept is counted in one place, before it is there: messages that are not complete, chunks
 that wait or are being filtered, and what the next hop has not acknowledged. When it is full, no more is read: the
@@ -26,6 +29,8 @@ import itertools
 from typing import Final
 
 SLICE_SECS: Final = 0.01
+MAX_REST_SECS: Final = 0.02
+_REST_SHARE: Final = 0.1
 ALLOWANCE_BYTES: Final = 65_536
 READ_BYTES: Final = 65_536
 _STARVED_SECS: Final = 1.0
@@ -39,20 +44,22 @@ class Account:
     Attributes:
         used_secs: processor time.
         batch_records: how many of its records are taken at a time; few if they were slow.
+        rests_until: when it may have its next turn, in the loop's time.
     """
 
-    __slots__ = ("batch_records", "used_secs")
+    __slots__ = ("batch_records", "rests_until", "used_secs")
 
     def __init__(self) -> None:
         self.used_secs = 0.0
         self.batch_records = 1
+        self.rests_until = 0.0
 
 
 class Turns:
     """Gives turns, one at a time, to the sender that has had the least."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[float, int, asyncio.Future[None], Account]] = []
         self._numbers = itertools.count()
         self._busy = False
         self._floor_secs = 0.0
@@ -62,10 +69,8 @@ class Turns:
         loop = asyncio.get_running_loop()
         account.used_secs = max(account.used_secs, self._floor_secs)
         granted = loop.create_future()
-        heapq.heappush(self._waiting, (account.used_secs, next(self._numbers), granted))
-        if not self._busy:
-            self._busy = True
-            loop.call_soon(self._next)
+        heapq.heappush(self._waiting, (account.used_secs, next(self._numbers), granted, account))
+        self._wake()
         try:
             await granted
         except asyncio.CancelledError:
@@ -76,20 +81,41 @@ class Turns:
     def give(self, account: Account, secs: float) -> None:
         """End a turn that took so long."""
         account.used_secs += secs
+        if secs > SLICE_SECS:
+            rest_secs = min(MAX_REST_SECS, _REST_SHARE * secs)
+            account.rests_until = asyncio.get_running_loop().time() + rest_secs
         self._release()
 
     def _release(self) -> None:
         # Not at once: whoever ends a turn may ask for the next one in the same breath, and may have had the least.
         asyncio.get_running_loop().call_soon(self._next)
 
+    def _wake(self) -> None:
+        if not self._busy and self._waiting:
+            self._busy = True
+            asyncio.get_running_loop().call_soon(self._next)
+
     def _next(self) -> None:
+        """Give the turn to whoever has had the least and does not rest."""
+        loop = asyncio.get_running_loop()
+        now, resting = loop.time(), []
         while self._waiting:
-            used, _, granted = heapq.heappop(self._waiting)
-            if not granted.done():
-                self._floor_secs = max(self._floor_secs, used)
-                granted.set_result(None)
-                return
-        self._busy = False
+            waiting = heapq.heappop(self._waiting)
+            used, _, granted, account = waiting
+            if granted.done():
+                continue
+            if account.rests_until > now:
+                resting.append(waiting)
+                continue
+            self._floor_secs = max(self._floor_secs, used)
+            granted.set_result(None)
+            break
+        else:
+            self._busy = False
+            if resting:
+                loop.call_at(min(account.rests_until for *_, account in resting), self._wake)
+        for waiting in resting:
+            heapq.heappush(self._waiting, waiting)
 
 
 class Turn:
