@@ -322,7 +322,7 @@ class Listen(Strict):
     unix: str = ""
     """Path of a Unix socket for the Forward input; empty for none."""
     tls: Tls | None = None
-    """TLS on the TCP input."""
+    """TLS for clients that connect by TCP."""
     shared_key: Secret | None = None
     """The shared key that clients must know."""
     users: dict[str, Secret] = {}

@@ -61,6 +61,9 @@ BATCH_RECORDS: Final = 16
 BATCH_BYTES: Final = 1_048_576
 """A batch is complete when it has so many bytes of raw records: large ones have nothing to gain."""
 
+STEP_SECS: Final = 0.01
+"""How long a step is, in seconds, unless a stage of one event takes longer."""
+
 PARSE: Final = "parse"
 """The first stage, as metrics call it."""
 
@@ -278,7 +281,8 @@ class Pipeline:
     def steps(self, records: Sequence[RawRecord | Damaged]) -> Generator[None, None, list[list[dict[str, Any]]]]:
         """As ``batch``, in steps: whoever serves several senders lets another one go on wherever this yields.
 
-        A step takes a batch of events through all stages; its time is bounded by ``limits.record_secs`` per event.
+        A step is a batch of events in all stages, or less: it ends after the event that it is at when ``STEP_SECS`` are
+        over. So it takes that long and one stage of one event, which ``limits.record_secs`` bounds.
         """
         done: list[list[_Job | dict[str, Any]]] = []
         waiting: list[_Job] = []
@@ -296,14 +300,14 @@ class Pipeline:
                     # There are records with thousands of events.
                     if len(waiting) >= self.batch_records:
                         batch, waiting = waiting, []
-                        self._finish(batch)
+                        yield from self._finish(batch)
                         yield
             except RecordError as error:
                 # The record as a whole cannot be opened: one event for it, whatever was read before that showed.
                 jobs[:] = [self._rejected(record, error.error_type, record_digest=digest)]
             except Exception:
                 jobs[:] = [self._rejected(record, ErrorType.PARSER_FAILED, record_digest=digest)]
-        self._finish(waiting)
+        yield from self._finish(waiting)
         self._hashed = _NOTHING_HASHED
         out = [[job.encoded if isinstance(job, _Job) else job for job in jobs] for jobs in done]
         self._count_cache()
@@ -355,15 +359,20 @@ class Pipeline:
         if index < 0:
             self.counts.dropped[DROPPED_EMPTY] += 1
 
-    def _finish(self, jobs: list[_Job]) -> None:
-        """All stages after parse. What fails in one is in quarantine, and the others go on."""
+    def _finish(self, jobs: list[_Job]) -> Iterator[None]:
+        """All stages after parse. What fails in one is in quarantine, and the others go on.
+
+        Yields where others may go on: no stage keeps anything of an event from one job to the next. (A model does, so
+        with NER it does not.)
+        """
         everything, budget = jobs, self._budget
         budget.begin_batch()
+        over_at = clock.secs() + (STEP_SECS if self.ner is None else float("inf"))
         entered: dict[str, int] = {}
         for stage, failure, work in self._stages:
             # A stage may have two steps; an event enters it once.
             entered.setdefault(stage, len(jobs))
-            start = began = clock.secs()
+            began, secs = clock.secs(), 0.0
             for job in jobs:
                 budget.resume(began, job.spent_secs)
                 try:
@@ -375,10 +384,16 @@ class Pipeline:
                     self._fail(job, failure)
                 now = clock.secs()
                 job.spent_secs += now - began
+                secs += now - began
                 if job.spent_secs > budget.limit_secs and budget.is_spent(now) and not job.encoded:
                     self._fail(job, ErrorType.OVER_BUDGET)
+                if now > over_at:
+                    yield
+                    budget.begin_batch()
+                    now = clock.secs()
+                    over_at = now + STEP_SECS
                 began = now
-            self.counts.stage_seconds[stage] += began - start  # type: ignore[assignment]  # typeshed counts in int
+            self.counts.stage_seconds[stage] += secs  # type: ignore[assignment]  # typeshed counts in int
             jobs = [job for job in jobs if not job.encoded]
         self.counts.stage_events.update(entered)
         for job in everything:

@@ -54,3 +54,25 @@ def test_time_in_which_the_processor_did_something_else_is_not_spent() -> None:
     spin(0.002)
     with pytest.raises(RecordError):
         budget.check()
+
+
+def test_others_may_go_on_between_events_that_are_slow() -> None:
+    pipeline = Pipeline(config_with(), detector=detect)
+    steps = pipeline.steps([record("slow") for _ in range(8)])
+    between = pipeline.steps([record("quick")])
+    count = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            results = done.value
+            break
+        count += 1
+        if count == 3:
+            # Another sender's record goes through while the first batch is on its way.
+            with pytest.raises(StopIteration) as other:
+                next(between)
+            assert other.value.value[0][0]["kind"] == "ai_access"
+    assert count >= 8
+    (first,), *rest = results
+    assert all(event | {"event_id": ""} == first | {"event_id": ""} for (event,) in rest)

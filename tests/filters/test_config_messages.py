@@ -64,10 +64,13 @@ sidecar:
     shared_key: {file: shared.key}
     users: {ann: {file: shared.key, env: ""}}
     max_connections: 10
+    hostname: veilog-test
+    handshake_timeout_secs: 5.0
     idle_timeout_secs: 5.0
     max_frame_bytes: 100000
   forward:
   - address: 127.0.0.1:24225
+    hostname: sender-test
     tls: {ca_file: ca.pem, server_name: hop}
     shared_key: {file: shared.key}
     username: ann
