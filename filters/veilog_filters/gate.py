@@ -19,7 +19,7 @@ words
     and one of a script that does not separate words for every two characters). Words of the field's ``vocabulary`` do
     not count: it is a closed list (names of services, vendors, resource types, clients), so they are constants.
 no text in disguise
-    A run that decodes from base64, base32, hexadecimal digits or character codes to text is not an id.
+    A value that decodes to text, whole or in pieces, is not an id, see ``disguise``.
 
 Ids are random letters and digits: there only runs of four letters and more are words, of which a random id of 30
 characters has one or two, not eight. Nothing unbroken is longer than 64 characters, which is a SHA-256. What short
@@ -28,8 +28,6 @@ names can still carry, a few words that look like a model's name, is stated in S
 
 from __future__ import annotations
 
-import base64
-import binascii
 import dataclasses
 import ipaddress
 import math
@@ -39,6 +37,7 @@ import urllib.parse
 from collections.abc import Callable
 from typing import Final
 
+from veilog_filters.disguise import is_disguised_text
 from veilog_parsers.event import Name
 
 HASH_PREFIX: Final = "hmac:"
@@ -50,10 +49,6 @@ _UNSPACED_PER_WORD: Final = 2
 _MAX_PART_CHARS: Final = 64
 _LONG_ID_CHARS: Final = 32
 _SHORT_PART_CHARS: Final = 16
-_MIN_DISGUISE_CHARS: Final = 16
-_MIN_DISGUISED_BYTES: Final = 12
-_MIN_DISTINCT_BYTES: Final = 6
-_MOSTLY: Final = 0.85
 _MAX_MARKS: Final = 2
 """Marks that a letter may carry: Vietnamese and Hindi need two."""
 
@@ -67,18 +62,6 @@ _VERSION: Final = re.compile(r"[A-Za-z]{0,2}[0-9]+[A-Za-z]?")
 _HEX_PART: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
-_DISGUISE: Final = re.compile(rf"[A-Za-z0-9+/_-]{{{_MIN_DISGUISE_CHARS},}}")
-_HEX_AND_DASHES: Final = re.compile(r"[0-9A-Fa-f-]+")
-_HEX: Final = re.compile(rf"[0-9A-Fa-f]{{{_MIN_DISGUISE_CHARS},}}")
-_BASE32: Final = re.compile(rf"[A-Z2-7]{{{_MIN_DISGUISE_CHARS},}}|[a-z2-7]{{{_MIN_DISGUISE_CHARS},}}")
-_URL_SAFE: Final = str.maketrans("-_", "+/")
-_PAIRS: Final = re.compile(r"(?:(?:0x|\\x|x)?[0-9A-Fa-f]{2}[^0-9A-Za-z]){7,}(?:0x|\\x|x)?[0-9A-Fa-f]{2}")
-_CODES: Final = re.compile(r"(?:[0-9]{2,3}[^0-9A-Za-z]){7,}[0-9]{2,3}")
-_PLAIN_BYTES: Final = bytes(byte for byte in range(128) if chr(byte).isalnum() or chr(byte) in " \n.,'_-:;+/=")
-_COMPRESSED: Final = (b"\x1f\x8b", b"\x78\x9c", b"\x78\xda", b"\x28\xb5\x2f\xfd")
-"""How gzip, zlib and zstd begin."""
-_MAX_SCRIPT_BYTES: Final = 3
-_CONTINUING_BYTES: Final = bytes(range(0x80, 0xC0))
 _IGNORABLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
 )
@@ -209,77 +192,6 @@ def _weight(piece: str) -> int:
     if unspaced:
         return -(-unspaced // _UNSPACED_PER_WORD)
     return 1 if len(piece) <= _LONGEST_WORD else -(-len(piece) // _LETTERS_PER_WORD)
-
-
-def is_disguised_text(value: str) -> bool:
-    """Whether part of a value is text in base64, base32, hexadecimal digits or character codes."""
-    if len(value) < _MIN_DISGUISE_CHARS:
-        return False
-    # A UUID is hexadecimal digits too, and dashes do not hide what they spell.
-    without_dashes = _UUID.sub(_without_dashes, value) if "-" in value else value
-    for run in _HEX.findall(without_dashes):
-        if _decodes(run, bytes.fromhex, 2):
-            return True
-    for run in _DISGUISE.findall(value):
-        # A text of twelve bytes has more than hexadecimal digits in base64.
-        if not _HEX_AND_DASHES.fullmatch(run) and _decodes(run.translate(_URL_SAFE), binascii.a2b_base64, 4):
-            return True
-    return (
-        any(_decodes(run.upper(), base64.b32decode, 8) for run in _BASE32.findall(value))
-        or any(_is_text(_hex_pairs(run)) for run in _PAIRS.findall(value))
-        or any(_is_text(_character_codes(run)) for run in _CODES.findall(value))
-    )
-
-
-def _without_dashes(uuid: re.Match[str]) -> str:
-    return uuid[0].replace("-", "")
-
-
-def _hex_pairs(run: str) -> bytes:
-    return bytes.fromhex("".join(re.findall(r"[0-9A-Fa-f]{2}(?![0-9A-Za-z])", run)))
-
-
-def _character_codes(run: str) -> bytes:
-    return bytes(code for number in re.findall(r"[0-9]{2,3}", run) if (code := int(number)) < 256)
-
-
-def _decodes(run: str, decode: Callable[[str], bytes], unit: int) -> bool:
-    """Whether a run, begun at any of its first characters, decodes to text. A prefix of an id shifts the units."""
-    for start in range(unit):
-        piece = run[start:]
-        piece = piece[: len(piece) // unit * unit]
-        try:
-            data = decode(piece)
-        except (binascii.Error, ValueError):
-            continue
-        if _is_text(data):
-            return True
-    return False
-
-
-def _is_text(data: bytes) -> bool:
-    """Whether bytes are mostly letters and blanks, in UTF-8 (any script) or UTF-16."""
-    size = len(data)
-    if size < _MIN_DISGUISED_BYTES:
-        return False
-    plain = size - len(data.translate(None, _PLAIN_BYTES))
-    if data.startswith(_COMPRESSED):
-        return True
-    if plain >= _MOSTLY * size:
-        # Ids of one digit, as documentation writes them, are no text.
-        return len(set(data)) >= _MIN_DISTINCT_BYTES
-    # In UTF-16, every second byte is the one of the script; a random byte is not there that often.
-    if (
-        size > 2 * _MIN_DISGUISED_BYTES
-        and max(data.count(data[0]), data.count(data[1])) * 3 >= size
-        and min(len(set(data[::2])), len(set(data[1::2]))) <= _MAX_SCRIPT_BYTES
-    ):
-        return True
-    # In UTF-8, every character beyond ASCII continues with bytes of a quarter of all values.
-    if 2 * (size - len(data.translate(None, _CONTINUING_BYTES))) + plain < _MOSTLY * size:
-        return False
-    text = data.decode("utf-8", "ignore")
-    return sum(len(c.encode()) for c in text if c.isalpha() or c in " \n.,'_-:;") >= _MOSTLY * size
 
 
 def _words(text: str) -> frozenset[str]:
@@ -420,4 +332,4 @@ GRAMMARS: Final[dict[str, Grammar]] = {
     "tool_calls.name": Grammar("name of a tool", _TOOL, 96, 5, _words("mcp get list create search")),
     "group": Grammar("attribute of a resource or scope", _RESOURCE, 128, 5, _CLOUD | _CLIENTS),
 }
-"""By field of the event (``tag`` and ``group`` stand beside events); README's table of fields is made from it."""
+"""By field of the event (``tag`` and ``group`` stand beside events); docs/fields.md is made from it."""

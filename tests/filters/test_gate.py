@@ -13,7 +13,8 @@ import pytest
 from names_that_do_not_fit import misfits
 from names_that_fit import NAMES_THAT_FIT
 from samples import config_with
-from veilog_filters.gate import GRAMMARS, is_disguised_text
+from veilog_filters.disguise import is_disguised_text
+from veilog_filters.gate import GRAMMARS
 from veilog_filters.pipeline import Pipeline
 from veilog_parsers.record import RawRecord
 

@@ -1,0 +1,124 @@
+"""Text in what looks like an id: base64, base32, hexadecimal digits, character codes, whole or in pieces.
+
+Theory of operation. An id is random, so what it decodes to is random too. Text decodes to letters. A run of eight
+letters, blanks and commas in random bytes comes once in 180,000 places, so where a value decodes to such a run,
+anywhere, it is text and no id. A code may begin behind a prefix (``resp_``), which shifts it, so it is decoded from
+each of its first characters; and it may be cut into pieces by separators, so it is decoded piece by piece and with the
+separators taken out.
+
+This is no proof that a value is an id. It backs up ``gate``, whose grammars count words in what is not encoded.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from typing import Final
+
+MIN_CHARS: Final = 8
+_MIN_HEX_CHARS: Final = 16
+_WHOLE_PIECE_CHARS: Final = 15
+"""Up to so many characters a piece counts only if all of it is text: so few bytes are letters by chance."""
+
+_LETTER: Final = rb"[A-Za-z ,.'\n-]|[\xc3-\xd9][\x80-\xbf]|[\xe3-\xe9][\x80-\xbf]{2}"
+"""In UTF-8: of Latin, Greek, Cyrillic, Hebrew and Arabic two bytes, of the scripts of East Asia three."""
+_BEYOND_ASCII: Final = re.compile(rb"(?:" + _LETTER + rb"){8,}")
+_UTF_16: Final = re.compile(
+    rb"(?:[ -~]\x00){6,}|(?:\x00[ -~]){6,}|(?:[\x20-\xff][\x03-\x06]){8,}|(?:[\x03-\x06][\x20-\xff]){8,}"
+)
+"""Every second byte is the one of the script."""
+
+
+def _classes(members: bytes) -> bytes:
+    """A table that makes one letter of some bytes and another of all others."""
+    return bytes(ord("a") if byte in members else ord("-") for byte in range(256))
+
+
+_LETTERS: Final = _classes(bytes(byte for byte in range(128) if chr(byte).isalpha() or chr(byte) in " ,.'\n-"))
+_CODE: Final = _classes(bytes(byte for byte in range(128) if chr(byte).isalnum() or chr(byte) in "+/="))
+_RUN, _LONG_RUN = b"a" * 8, b"a" * 20
+_CONTINUING: Final = bytes(range(0x80, 0xC0))
+_SCRIPTS: Final = bytes(range(7))
+_ALL_TEXT: Final = re.compile(rb"(?:" + _LETTER + rb"){5,}")
+_COMPRESSED: Final = (b"\x1f\x8b\x08", b"\x78\x9c", b"\x78\xda", b"\x28\xb5\x2f\xfd")
+"""How gzip, zlib and zstd begin."""
+
+_NOT_CODE: Final = re.compile(r"[^A-Za-z0-9]+")
+_NOT_BASE64: Final = re.compile(r"[^A-Za-z0-9+/]+")
+_URL_SAFE: Final = str.maketrans("-_", "+/")
+_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_HEX: Final = re.compile(rf"[0-9A-Fa-f]{{{_MIN_HEX_CHARS},}}")
+_ALL_HEX: Final = re.compile(r"[0-9A-Fa-f]+")
+_BASE32: Final = re.compile(r"[A-Z2-7]{16,}|[a-z2-7]{16,}")
+_CODES: Final = re.compile(r"(?:[0-9]{2,3}[^0-9A-Za-z]+){7,}[0-9]{2,3}")
+_PAIRS: Final = re.compile(r"(?:(?:0x|\\x|x|%|=)?[0-9A-Fa-f]{2}[^0-9A-Za-z]+){7,}(?:0x|\\x|x)?[0-9A-Fa-f]{2}")
+_PAIR: Final = re.compile(r"[0-9A-Fa-f]{2}(?![0-9A-Za-z])")
+_NUMBER: Final = re.compile(r"[0-9]{2,3}")
+
+
+def is_disguised_text(value: str) -> bool:
+    """Whether a value, or a part of it, is text in a code. Linear in the value; for short values."""
+    if len(value) < MIN_CHARS:
+        return False
+    pieces = _NOT_CODE.split(value)
+    joined = "".join(pieces)
+    if any(_decodes(run, bytes.fromhex, 2) for run in _HEX.findall(joined)):
+        return True
+    # Twelve bytes of text have more than hexadecimal digits in base64: most ids end here.
+    if not _ALL_HEX.fullmatch(joined):
+        # Words are counted by the gate; no base64 of five bytes looks like one.
+        pieces = [piece for piece in pieces if not _WORD.fullmatch(piece)]
+        if _decodes("".join(pieces), binascii.a2b_base64, 4):
+            return True
+        if len(pieces) > 1 and any(map(_is_piece_of_text, pieces)):
+            return True
+        if any(symbol in value for symbol in "+/-_") and _decodes(
+            _NOT_BASE64.sub("", value.translate(_URL_SAFE)), binascii.a2b_base64, 4
+        ):
+            return True
+    return (
+        any(_decodes(run.upper(), base64.b32decode, 8) for run in _BASE32.findall(joined))
+        or any(_has_text(bytes.fromhex("".join(_PAIR.findall(run)))) for run in _PAIRS.findall(value))
+        or any(_has_text(_character_codes(run)) for run in _CODES.findall(value))
+    )
+
+
+def _decodes(run: str, decode: Callable[[str], bytes], unit: int) -> bool:
+    """Whether a run, begun at any of its first characters, decodes to bytes with text in them."""
+    for start in range(unit):
+        piece = run[start:]
+        try:
+            data = decode(piece[: len(piece) // unit * unit])
+        except (binascii.Error, ValueError):
+            continue
+        if _has_text(data):
+            return True
+    return False
+
+
+def _has_text(data: bytes) -> bool:
+    """Whether text stands somewhere in bytes. The questions that most ids answer with no are asked by tables."""
+    if _RUN in data.translate(_LETTERS) or _LONG_RUN in data.translate(_CODE) or data.startswith(_COMPRESSED):
+        return True
+    size = len(data)
+    return (size - len(data.translate(None, _CONTINUING)) >= 4 and _BEYOND_ASCII.search(data) is not None) or (
+        size - len(data.translate(None, _SCRIPTS)) >= 6 and _UTF_16.search(data) is not None
+    )
+
+
+def _is_piece_of_text(piece: str) -> bool:
+    """Whether one piece between separators is text in base64."""
+    if len(piece) < MIN_CHARS:
+        return False
+    if len(piece) > _WHOLE_PIECE_CHARS:
+        return _decodes(piece, binascii.a2b_base64, 4)
+    try:
+        return _ALL_TEXT.fullmatch(binascii.a2b_base64(piece + "=" * (-len(piece) % 4))) is not None
+    except binascii.Error:
+        return False
+
+
+def _character_codes(run: str) -> bytes:
+    return bytes(code for number in _NUMBER.findall(run) if (code := int(number)) < 256)
