@@ -22,6 +22,11 @@ _MIN_HEX_CHARS: Final = 16
 _WHOLE_PIECE_CHARS: Final = 15
 """Up to so many characters a piece counts only if all of it is text: so few bytes are letters by chance."""
 
+_NUMBER_CHARS: Final = 20
+"""Decimal digits are letters in hexadecimal now and then: shorter ones are numbers."""
+_FEW: Final = 4
+"""Ids of as many different characters, as documentation writes them, say nothing."""
+
 _LETTER: Final = rb"[A-Za-z ,.'\n-]|[\xc3-\xd9][\x80-\xbf]|[\xe3-\xe9][\x80-\xbf]{2}"
 """In UTF-8: of Latin, Greek, Cyrillic, Hebrew and Arabic two bytes, of the scripts of East Asia three."""
 _BEYOND_ASCII: Final = re.compile(rb"(?:" + _LETTER + rb"){8,}")
@@ -53,8 +58,8 @@ _HEX: Final = re.compile(rf"[0-9A-Fa-f]{{{_MIN_HEX_CHARS},}}")
 _ALL_HEX: Final = re.compile(r"[0-9A-Fa-f]+")
 _BASE32: Final = re.compile(r"[A-Z2-7]{16,}|[a-z2-7]{16,}")
 _CODES: Final = re.compile(r"(?:[0-9]{2,3}[^0-9A-Za-z]+){7,}[0-9]{2,3}")
-_PAIRS: Final = re.compile(r"(?:(?:0x|\\x|x|%|=)?[0-9A-Fa-f]{2}[^0-9A-Za-z]+){7,}(?:0x|\\x|x)?[0-9A-Fa-f]{2}")
-_PAIR: Final = re.compile(r"[0-9A-Fa-f]{2}(?![0-9A-Za-z])")
+_PAIRS: Final = re.compile(r"(?:(?:0x|x|u00)?[0-9A-Fa-f]{2}(?:[^0-9A-Za-z]+|x)){7,}(?:0x|x|u00)?[0-9A-Fa-f]{2}")
+_PAIR: Final = re.compile(r"[0-9A-Fa-f]{2}(?![0-9A-Za-wyz])")
 _NUMBER: Final = re.compile(r"[0-9]{2,3}")
 
 
@@ -64,7 +69,9 @@ def is_disguised_text(value: str) -> bool:
         return False
     pieces = _NOT_CODE.split(value)
     joined = "".join(pieces)
-    if any(_decodes(run, bytes.fromhex, 2) for run in _HEX.findall(joined)):
+    if any(
+        _decodes(run, bytes.fromhex, 2) for run in _HEX.findall(joined) if not run.isdigit() or len(run) > _NUMBER_CHARS
+    ):
         return True
     # Twelve bytes of text have more than hexadecimal digits in base64: most ids end here.
     if not _ALL_HEX.fullmatch(joined):
@@ -74,7 +81,7 @@ def is_disguised_text(value: str) -> bool:
             return True
         if len(pieces) > 1 and any(map(_is_piece_of_text, pieces)):
             return True
-        if any(symbol in value for symbol in "+/-_") and _decodes(
+        if sum(map(len, pieces)) > _WHOLE_PIECE_CHARS and _decodes(
             _NOT_BASE64.sub("", value.translate(_URL_SAFE)), binascii.a2b_base64, 4
         ):
             return True
@@ -87,6 +94,8 @@ def is_disguised_text(value: str) -> bool:
 
 def _decodes(run: str, decode: Callable[[str], bytes], unit: int) -> bool:
     """Whether a run, begun at any of its first characters, decodes to bytes with text in them."""
+    if len(set(run)) <= _FEW:
+        return False
     for start in range(unit):
         piece = run[start:]
         try:

@@ -15,7 +15,7 @@ length
     In characters, at most ``max_chars``.
 words
     At most ``max_words`` different ones, however they are joined: by any separator, by camel case, by percent-encoding
-    (which is decoded first), by digits, or by nothing (a run of more than 16 letters counts as a word for every three,
+    (which is decoded first), by digits, or by nothing (a run of more than 14 letters counts as a word for every four,
     and one of a script that does not separate words for every two characters). Words of the field's ``vocabulary`` do
     not count: it is a closed list (names of services, vendors, resource types, clients), so they are constants.
 no text in disguise
@@ -43,21 +43,28 @@ from veilog_parsers.event import Name
 HASH_PREFIX: Final = "hmac:"
 """What a name that does not fit begins with in events."""
 
-_LONGEST_WORD: Final = 16
-_LETTERS_PER_WORD: Final = 3
+_LONGEST_WORD: Final = 14
+_LETTERS_PER_WORD: Final = 4
 _UNSPACED_PER_WORD: Final = 2
 _MAX_PART_CHARS: Final = 64
+_MAX_DIGITS: Final = 32
+_LETTERS_PER_ALLOWED_WORD: Final = 8
+"""A name has so many letters for each word that it may have: words may not be cut to look like fewer."""
+_RANDOM_LETTERS: Final = 27
+"""Random letters without a digit are no longer: that chance is one in a hundred."""
+_JOINED_WORDS: Final = 4
 _LONG_ID_CHARS: Final = 32
 _SHORT_PART_CHARS: Final = 16
 _MAX_MARKS: Final = 2
 """Marks that a letter may carry: Vietnamese and Hindi need two."""
 
 _PART: Final = re.compile(r"[^\W_]+")
+_SEGMENT: Final = re.compile(r"[/:. ;(),@|=?&]+")
 _PIECE: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _TITLE: Final = re.compile(r"[A-Z]?[a-z]+")
 _RUN: Final = re.compile(r"[A-Z][a-z]{3,}|[a-z]{4,}|[A-Z]{5,}")
 _SHORT_RUN: Final = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{3,}")
-_DIGITS_BETWEEN: Final = re.compile(r"(?:[A-Z]?[a-z]+[0-9]){4,}[A-Za-z]*|(?:[A-Z]{2,}[0-9]){4,}[A-Z]*")
+_DIGITS_BETWEEN: Final = re.compile(r"(?:[A-Z]?[a-z]+[0-9]{1,3}){3,}[A-Za-z]*|(?:[A-Z]{2,}[0-9]{1,3}){3,}[A-Z]*")
 _VERSION: Final = re.compile(r"[A-Za-z]{0,2}[0-9]+[A-Za-z]?")
 _HEX_PART: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
@@ -66,11 +73,9 @@ _IGNORABLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
 )
 """Letters and marks by their category, but nothing is to be seen of them (Unicode: Default_Ignorable_Code_Point)."""
-# Scripts that write no blanks between words: Thai to Myanmar, Khmer, kana, Han, and the planes of rare Han.
-_UNSPACED: Final = re.compile(
-    "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\U00020000-\U0003ffff]"
-)
+_SPACED: Final = re.compile("[\u0041-\u024f\u0370-\u0dff\u1e00-\u1fff]")
+"""Letters of scripts that write blanks between words: Latin, Greek, Cyrillic to Arabic, those of India. In all others,
+and in Korean, whose words are short, every two letters count as a word."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -147,23 +152,37 @@ def count_words(value: str, vocabulary: frozenset[str] = frozenset(), enough: in
     if "-" in value:
         value = _UUID.sub("", value)
     words: dict[str, float] = {}
-    for part in _PART.findall(value):
-        if len(part) > _MAX_PART_CHARS:
-            return enough + 1
-        if part.lower() in vocabulary:
-            continue
-        if _VERSION.fullmatch(part):
-            # Two versions or sizes count as a word: one may be a short word with digits for letters.
-            if not part.isdigit():
-                words[part] = 0.5
-            continue
-        for piece in _pieces(part):
-            word = piece.lower()
-            if word not in vocabulary:
-                words[word] = _weight(piece)
-        if len(words) > 2 * enough:
+    letters = 0
+    for segment in _SEGMENT.split(value):
+        parts = _PART.findall(segment)
+        # Words of the vocabulary say nothing where a path or a domain puts them; joined like a sentence, they may.
+        known = 0.5 if len(parts) >= _JOINED_WORDS else 0
+        for part in parts:
+            if len(part) > (_MAX_DIGITS if part.isdigit() else _MAX_PART_CHARS):
+                return enough + 1
+            if part.lower() in vocabulary:
+                words.setdefault(part.lower(), known)
+                continue
+            letters += _count_part(part, vocabulary, words)
+        if len(words) > 8 * enough:
             break
-    return math.ceil(sum(words.values()))
+    return max(math.ceil(sum(words.values())), -(-letters // _LETTERS_PER_ALLOWED_WORD))
+
+
+def _count_part(part: str, vocabulary: frozenset[str], words: dict[str, float]) -> int:
+    """Add the words of letters and digits without a separator to ``words``; how many letters they have."""
+    if _VERSION.fullmatch(part):
+        # Two versions or sizes count as a word: one may be a short word with digits for letters.
+        if not part.isdigit():
+            words[part] = 0.5
+        return 0
+    letters = 0
+    for piece in _pieces(part):
+        word = piece.lower()
+        if word not in vocabulary and word not in words:
+            words[word] = _weight(piece)
+            letters += len(piece)
+    return letters
 
 
 def _pieces(part: str) -> list[str]:
@@ -173,7 +192,9 @@ def _pieces(part: str) -> list[str]:
     if part.isalpha():
         pieces = _PIECE.findall(part)
         # Random letters change case all the time and anyhow; words do not, or begin with the capital.
-        if len(pieces) > 4 and len(part) < 2.5 * len(pieces):
+        if len(pieces) > 4 and len(part) < 3 * len(pieces):
+            if len(part) > _RANDOM_LETTERS:
+                return [part]
             odd = sum(not _TITLE.fullmatch(piece) for piece in pieces)
             return _RUN.findall(part) if 4 * odd >= len(pieces) else pieces
         return pieces
@@ -188,7 +209,7 @@ def _pieces(part: str) -> list[str]:
 
 def _weight(piece: str) -> int:
     """How many words an unbroken run of letters may be."""
-    unspaced = 0 if piece.isascii() else len(_UNSPACED.findall(piece))
+    unspaced = 0 if piece.isascii() else len(piece) - len(_SPACED.findall(piece))
     if unspaced:
         return -(-unspaced // _UNSPACED_PER_WORD)
     return 1 if len(piece) <= _LONGEST_WORD else -(-len(piece) // _LETTERS_PER_WORD)
@@ -200,43 +221,52 @@ def _words(text: str) -> frozenset[str]:
 
 _VENDORS: Final = _words(
     """
-    ai aws amazon azure google gcp microsoft openai anthropic meta mistral mistralai cohere groq ollama bedrock
-    vertex gemini gemma claude sonnet haiku opus llama gpt chatgpt codex dall whisper tts titan nova deepseek qwen
-    phi grok xai command mixtral codestral ministral pixtral magistral devstral nvidia nemotron jamba ai21 stability
-    sdxl flux embed embedding embeddings moderation instruct turbo preview latest chat mini nano pro flash lite
-    thinking realtime audio vision transcribe online free distill versatile instant maverick scout hf fp gguf awq
-    gptq bf exl huggingface com org io net us eu apac global
+    sagemaker jumpstart textgeneration transformers multilingual sentence instruct customer support ai aws amazon
+    azure google gcp microsoft openai anthropic meta mistral mistralai cohere groq ollama bedrock vertex gemini
+    gemma claude sonnet haiku opus llama gpt chatgpt codex dall whisper tts titan nova deepseek qwen phi grok xai
+    command mixtral codestral ministral pixtral magistral devstral nvidia nemotron jamba ai21 stability sdxl flux
+    embed embedding embeddings moderation turbo preview latest chat mini nano pro flash lite thinking realtime audio
+    vision transcribe online free distill versatile instant maverick scout hf fp gguf awq gptq bf exl huggingface
+    com org io net us eu apac global
     """
 )
 _CLOUD: Final = _words(
     """
-    germany sweden switzerland france uk italy norway poland qatar uae israel japan korea india brazil canada china
-    usgov centralus eastus eastus2 westus westus2 westus3 westeurope northeurope southcentralus northcentralus
-    germanywestcentral australiasoutheast australiaeast southeastasia swedencentral francecentral uksouth
-    switzerlandnorth components searchservices search apis mc aks securityrules elasticloadbalancing loadbalancer
-    secretsmanager secret runtime repo ref refs heads main pull principal principalset workforcepools
-    workloadidentitypools attribute repository subject logs log group modelinvocations agentcore arn aws amazonaws
-    amazon azure google googleapis microsoft windows https http www com net org io gov cn us eu ap sa ca me af il
-    east west north south central northeast southeast northwest southwest europe asia australia global sts iam
-    gserviceaccount bedrock sagemaker lambda ec s ecs eks assumed role user root federated reserved sso service
-    subscriptions resourcegroups providers cognitiveservices accounts deployments openai operationalinsights
-    workspaces machinelearningservices onlineendpoints projects locations publishers models endpoints agents
-    foundation model inference profile application provisioned guardrail knowledge base agent alias flow prompt
-    aiplatform generativelanguage cloud prediction reasoningengines cachedcontents tuned tunedmodels storage
-    storageaccounts blobservices containers compute virtualmachines virtualmachinescalesets network
+    westcentralus canadacentral canadaeast brazilsouth brazilsoutheast mexicocentral switzerlandwest polandcentral
+    belgiumcentral israelcentral southafricanorth southafricawest jioindiacentral jioindiawest australiacentral
+    australiacentral2 newzealandnorth indonesiacentral malaysiawest usgovvirginia usgovarizona usgovtexas
+    centraluseuap eastus2euap germanynorth norwayeast norwaywest swedensouth francesouth ukwest uaenorth uaecentral
+    qatarcentral japaneast japanwest koreacentral koreasouth centralindia southindia westindia eastasia spaincentral
+    austriaeast chilecentral italynorth organizations serviceaccount diagnosticsettings raipolicies defaultv2
+    service resourcegroup system germany sweden switzerland france uk italy norway poland qatar uae israel japan
+    korea india brazil canada china usgov centralus eastus eastus2 westus westus2 westus3 westeurope northeurope
+    southcentralus northcentralus germanywestcentral australiasoutheast australiaeast southeastasia swedencentral
+    francecentral uksouth switzerlandnorth components searchservices search apis mc aks securityrules
+    elasticloadbalancing loadbalancer secretsmanager secret runtime repo ref refs heads main pull principal
+    principalset workforcepools workloadidentitypools attribute repository subject logs log group modelinvocations
+    agentcore arn aws amazonaws amazon azure google googleapis microsoft windows https http www com net org io gov
+    cn us eu ap sa ca me af il east west north south central northeast southeast northwest southwest europe asia
+    australia global sts iam gserviceaccount bedrock sagemaker lambda ec s ecs eks assumed role user root federated
+    reserved sso subscriptions resourcegroups providers cognitiveservices accounts deployments openai
+    operationalinsights workspaces machinelearningservices onlineendpoints projects locations publishers models
+    endpoints agents foundation model inference profile application provisioned guardrail knowledge base agent alias
+    flow prompt aiplatform generativelanguage cloud prediction reasoningengines cachedcontents tuned tunedmodels
+    storage storageaccounts blobservices containers compute virtualmachines virtualmachinescalesets network
     networksecuritygroups networksecuritygroup deploymentmanager automation automationaccounts keyvault vaults
     keyrings cryptokeys cryptokeyversions key insights apimanagement v beta alpha default microsoftonline
     onmicrosoft cluster namespaces pods container rg authorization policydefinitions policyassignments locks
     kubernetes connectedclusters managedclusters containerservice rbac k8s clusterroles clusterrolebindings
     rolebindings admissionregistration mutatingwebhookconfigurations runbooks schedules jobs fileservices shares
     immutabilitypolicies recoveryservices backupfabrics protectioncontainers backuppolicies servers databases
-    eventhub logic workflows sites web machinelearning diagnosticsettings
+    eventhub logic workflows sites web machinelearning
     """
 )
 _OPERATIONS: Final = _CLOUD | _words(
     """
-    put get list create delete update batch invoke stream converse generate content count tokens chat completions
-    predict raw server streaming action write read v1 v1beta v1beta1 generativeservice predictionservice k8s
+    configuration logging customization notifications notification conversational discoveryengine authorization
+    transcriptions bidirectional put get list create delete update batch invoke stream converse generate content
+    count tokens chat completions predict raw server streaming action write read v1 v1beta v1beta1 generativeservice
+    predictionservice k8s
     """
 )
 _PATHS: Final = (
@@ -253,19 +283,20 @@ _PATHS: Final = (
 )
 _CLIENTS: Final = _words(
     """
-    azurecli deb glibc core jetbrains ide intellij idea modelcontextprotocol openjdk vm lts vendor oracle
-    corporation inc io s3console httpoptions semantic kernel registry providers data mashup fwlink linkid bot go
-    mozilla macintosh intel mac os x like gecko khtml applewebkit chrome safari firefox edge edg opera opr version
-    mobile windows nt win64 win x64 wow64 linux android iphone ipad cpu ubuntu debian fedora compatible rv
-    headlesschrome electron curl wget httpie postmanruntime insomnia python java node rust php ruby perl dotnet net
-    dart bun deno okhttp axios requests urllib urllib3 httpx aiohttp http client apache httpclient undici fetch
-    guzzle guzzlehttp boto3 botocore aws cli sdk awscrt internal md ua macos lang pyimpl cpython exec env cfg retry
-    mode standard legacy adaptive arch arm64 x86 amd64 ft installer source exe prompt off command console amazonaws
-    com lambda api openai anthropic azure azsdk google cloud gcloud gax grpc gccl gl genai vertexai langchain
-    litellm llama index ollama async asyncopenai sync js ts typescript javascript ai vercel cursor vscode copilot
-    github visualstudio code gzip gfe terraform provider hashicorp kubernetes kubectl kube controller manager
-    prometheus elb healthchecker envoy kong fluent bit fluentd vector mcp inspector microsoft teams outlook office
-    signin coral bedrock runtime sts m app feature metadata caller stainless apn darwin www
+    inference bedrockruntime goos goarch darwin cloudformation iam azurecli deb glibc core jetbrains ide intellij
+    idea modelcontextprotocol openjdk vm lts vendor oracle corporation inc io s3console httpoptions semantic kernel
+    registry providers data mashup fwlink linkid bot go mozilla macintosh intel mac os x like gecko khtml
+    applewebkit chrome safari firefox edge edg opera opr version mobile windows nt win64 win x64 wow64 linux android
+    iphone ipad cpu ubuntu debian fedora compatible rv headlesschrome electron curl wget httpie postmanruntime
+    insomnia python java node rust php ruby perl dotnet net dart bun deno okhttp axios requests urllib urllib3 httpx
+    aiohttp http client apache httpclient undici fetch guzzle guzzlehttp boto3 botocore aws cli sdk awscrt internal
+    md ua macos lang pyimpl cpython exec env cfg retry mode standard legacy adaptive arch arm64 x86 amd64 ft
+    installer source exe prompt off command console amazonaws com lambda api openai anthropic azure azsdk google
+    cloud gcloud gax grpc gccl gl genai vertexai langchain litellm llama index ollama async asyncopenai sync js ts
+    typescript javascript ai vercel cursor vscode copilot github visualstudio code gzip gfe terraform provider
+    hashicorp kubernetes kubectl kube controller manager prometheus elb healthchecker envoy kong fluent bit fluentd
+    vector mcp inspector microsoft teams outlook office signin coral bedrock runtime sts m app feature metadata
+    caller stainless apn www
     """
 )
 _TAGS: Final = _words(
@@ -319,8 +350,8 @@ GRAMMARS: Final[dict[str, Grammar]] = {
     "provider": Grammar("name", _SIMPLE, 64, 4, _VENDORS),
     "api_operation": Grammar("operation of an API", _TOKEN, 128, 5, _OPERATIONS),
     "endpoint": Grammar("path or URL without query", _PATH, 256, 5, _PATHS),
-    "model_name": Grammar("model", _MODEL, 160, 5, _VENDORS | _CLOUD),
-    "model_version": Grammar("model", _MODEL, 160, 5, _VENDORS | _CLOUD),
+    "model_name": Grammar("model", _MODEL, 160, 6, _VENDORS | _CLOUD),
+    "model_version": Grammar("model", _MODEL, 160, 6, _VENDORS | _CLOUD),
     "request_id": Grammar("id", _ID, 128, 4),
     "error_code": Grammar("error code", _TOKEN, 80, 5, _ERRORS),
     "finish_reasons": Grammar("finish reason", _TOKEN, 48, 4, max_distinct=4),
