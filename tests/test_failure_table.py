@@ -141,11 +141,13 @@ def bad_entry(pipeline: Pipeline, data: bytes) -> Damaged:
     return Damaged(bad.error_type, len(bad.raw), pipeline.fingerprinter.digest(RAW, "", bad.raw))
 
 
-def process(pipeline: Pipeline, input_format: str, data: bytes) -> list[dict[str, Any]]:
+def process(pipeline: Pipeline, input_format: str, data: bytes, tag: str = "") -> list[dict[str, Any]]:
     if input_format == "forward":
         return pipeline(bad_entry(pipeline, data))
     framer = FRAMERS[input_format](pipeline.fingerprinter, "", 4096)
     records = [*framer.feed(data + b"\n" if input_format == "jsonl" else data), *framer.finish()]
+    for record in records:
+        record.tag = tag
     return [event for record in records for event in pipeline(record)]
 
 
@@ -154,9 +156,13 @@ def test_the_table_has_every_error_type() -> None:
     assert set(CASES) == set(ErrorType)
 
 
+@pytest.mark.parametrize(
+    "tag", ["", "kube.var.log.containers.gateway", "tag." * 40], ids=["no tag", "a tag", "long tag"]
+)
 @pytest.mark.parametrize("error_type", table())
 def test_row(
     error_type: str,
+    tag: str,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
@@ -165,7 +171,7 @@ def test_row(
     pipeline = make_pipeline(unrecognized="quarantine" if error_type == "unrecognized" else "redact")
     with monkeypatch.context() as context:
         patch_up(pipeline, context)
-        events = process(pipeline, input_format, data)
+        events = process(pipeline, input_format, data, tag)
     (event,) = events
     assert event["kind"] == "quarantine"
     assert event["error_type"] == error_type

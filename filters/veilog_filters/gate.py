@@ -232,33 +232,33 @@ _VENDORS: Final = _words(
 )
 _CLOUD: Final = _words(
     """
-    westcentralus canadacentral canadaeast brazilsouth brazilsoutheast mexicocentral switzerlandwest polandcentral
-    belgiumcentral israelcentral southafricanorth southafricawest jioindiacentral jioindiawest australiacentral
-    australiacentral2 newzealandnorth indonesiacentral malaysiawest usgovvirginia usgovarizona usgovtexas
-    centraluseuap eastus2euap germanynorth norwayeast norwaywest swedensouth francesouth ukwest uaenorth uaecentral
-    qatarcentral japaneast japanwest koreacentral koreasouth centralindia southindia westindia eastasia spaincentral
-    austriaeast chilecentral italynorth organizations serviceaccount diagnosticsettings raipolicies defaultv2
-    service resourcegroup system germany sweden switzerland france uk italy norway poland qatar uae israel japan
-    korea india brazil canada china usgov centralus eastus eastus2 westus westus2 westus3 westeurope northeurope
-    southcentralus northcentralus germanywestcentral australiasoutheast australiaeast southeastasia swedencentral
-    francecentral uksouth switzerlandnorth components searchservices search apis mc aks securityrules
-    elasticloadbalancing loadbalancer secretsmanager secret runtime repo ref refs heads main pull principal
-    principalset workforcepools workloadidentitypools attribute repository subject logs log group modelinvocations
-    agentcore arn aws amazonaws amazon azure google googleapis microsoft windows https http www com net org io gov
-    cn us eu ap sa ca me af il east west north south central northeast southeast northwest southwest europe asia
-    australia global sts iam gserviceaccount bedrock sagemaker lambda ec s ecs eks assumed role user root federated
-    reserved sso subscriptions resourcegroups providers cognitiveservices accounts deployments openai
-    operationalinsights workspaces machinelearningservices onlineendpoints projects locations publishers models
-    endpoints agents foundation model inference profile application provisioned guardrail knowledge base agent alias
-    flow prompt aiplatform generativelanguage cloud prediction reasoningengines cachedcontents tuned tunedmodels
-    storage storageaccounts blobservices containers compute virtualmachines virtualmachinescalesets network
-    networksecuritygroups networksecuritygroup deploymentmanager automation automationaccounts keyvault vaults
-    keyrings cryptokeys cryptokeyversions key insights apimanagement v beta alpha default microsoftonline
-    onmicrosoft cluster namespaces pods container rg authorization policydefinitions policyassignments locks
-    kubernetes connectedclusters managedclusters containerservice rbac k8s clusterroles clusterrolebindings
-    rolebindings admissionregistration mutatingwebhookconfigurations runbooks schedules jobs fileservices shares
-    immutabilitypolicies recoveryservices backupfabrics protectioncontainers backuppolicies servers databases
-    eventhub logic workflows sites web machinelearning
+    code interpreter codeinterpreter browser gateway memory westcentralus canadacentral canadaeast brazilsouth
+    brazilsoutheast mexicocentral switzerlandwest polandcentral belgiumcentral israelcentral southafricanorth
+    southafricawest jioindiacentral jioindiawest australiacentral australiacentral2 newzealandnorth indonesiacentral
+    malaysiawest usgovvirginia usgovarizona usgovtexas centraluseuap eastus2euap germanynorth norwayeast norwaywest
+    swedensouth francesouth ukwest uaenorth uaecentral qatarcentral japaneast japanwest koreacentral koreasouth
+    centralindia southindia westindia eastasia spaincentral austriaeast chilecentral italynorth organizations
+    serviceaccount diagnosticsettings raipolicies defaultv2 service resourcegroup system germany sweden switzerland
+    france uk italy norway poland qatar uae israel japan korea india brazil canada china usgov centralus eastus
+    eastus2 westus westus2 westus3 westeurope northeurope southcentralus northcentralus germanywestcentral
+    australiasoutheast australiaeast southeastasia swedencentral francecentral uksouth switzerlandnorth components
+    searchservices search apis mc aks securityrules elasticloadbalancing loadbalancer secretsmanager secret runtime
+    repo ref refs heads main pull principal principalset workforcepools workloadidentitypools attribute repository
+    subject logs log group modelinvocations agentcore arn aws amazonaws amazon azure google googleapis microsoft
+    windows https http www com net org io gov cn us eu ap sa ca me af il east west north south central northeast
+    southeast northwest southwest europe asia australia global sts iam gserviceaccount bedrock sagemaker lambda ec s
+    ecs eks assumed role user root federated reserved sso subscriptions resourcegroups providers cognitiveservices
+    accounts deployments openai operationalinsights workspaces machinelearningservices onlineendpoints projects
+    locations publishers models endpoints agents foundation model inference profile application provisioned
+    guardrail knowledge base agent alias flow prompt aiplatform generativelanguage cloud prediction reasoningengines
+    cachedcontents tuned tunedmodels storage storageaccounts blobservices containers compute virtualmachines
+    virtualmachinescalesets network networksecuritygroups networksecuritygroup deploymentmanager automation
+    automationaccounts keyvault vaults keyrings cryptokeys cryptokeyversions key insights apimanagement v beta alpha
+    default microsoftonline onmicrosoft cluster namespaces pods container rg authorization policydefinitions
+    policyassignments locks kubernetes connectedclusters managedclusters containerservice rbac k8s clusterroles
+    clusterrolebindings rolebindings admissionregistration mutatingwebhookconfigurations runbooks schedules jobs
+    fileservices shares immutabilitypolicies recoveryservices backupfabrics protectioncontainers backuppolicies
+    servers databases eventhub logic workflows sites web machinelearning
     """
 )
 _OPERATIONS: Final = _CLOUD | _words(

@@ -216,7 +216,6 @@ class Pipeline:
         self.registry = Registry(config.sources(), "" if config.source == "auto" else config.source)
         names = ["custom"]
         self._built: NamedDetector | None = None
-        self._budget = Budget(config.limits.record_secs)
         self._cache_seen = (0, 0)
         self._hashed = _NOTHING_HASHED
         self._budget = Budget(config.limits.record_secs)
@@ -404,20 +403,41 @@ class Pipeline:
         job.encoded = self._rejected(job.record, error_type, str(job.event.source), job.index, job.record_digest)
 
     def tag(self, tag: str) -> str:
-        """A shipper's tag as it may leave: a name, or the keyed hash of what is none."""
+        """A shipper's tag as it may leave: a name, or the keyed hash of what is none. Never raises."""
+        return str(self._tag_name(tag))
+
+    def _tag_name(self, tag: str) -> Text:
+        # Beside any event: with a time of its own, and nobody's names to conceal.
+        self._begin_beside()
+        try:
+            return self._names(SensitiveText(tag), "tag", Handling.MACHINE, self._tenant_id)
+        except Exception:
+            # A detector failed on it, or it took too long: as a hash it leaves all the same.
+            return self._names.hash(tag, "tag", self._tenant_id)
+
+    def _begin_beside(self) -> None:
+        """Begin with what stands beside records: tags, metadata, groups."""
         self._names.begin()
-        return str(self._names(SensitiveText(tag), "tag", Handling.MACHINE, self._tenant_id))
+        self._budget.begin_batch()
+        self._budget.resume(clock.secs(), 0.0)
 
     def group(self, body: Any) -> dict[str, Any]:
         """The body of a group marker as it may leave: of resource and scope, listed attributes, as names.
 
-        What else it says leaves cleaned, where the policy keeps what was not mapped.
+        What else it says leaves cleaned, where the policy keeps what was not mapped. Empty where that fails.
         """
         if type(body) is not dict:
             return {}
         if self._keep_unmapped:
             return self.clean(body)
-        self._names.begin()
+        self._begin_beside()
+        try:
+            return self._listed(body)
+        except Exception:
+            self.counts.dropped[DROPPED_METADATA] += 1
+            return {}
+
+    def _listed(self, body: dict[str, Any]) -> dict[str, Any]:
         group: dict[str, Any] = {}
         for holder, attributes in GROUP_ATTRIBUTES.items():
             found = body.get(holder)
@@ -448,8 +468,7 @@ class Pipeline:
         try:
             if self.ner is not None:
                 self.ner.begin()
-            self._budget.begin_batch()
-            self._budget.resume(clock.secs(), 0.0)
+            self._begin_beside()
             return self._redact.tree(tree, self._tenant_id, "metadata")
         except Exception:
             self.counts.dropped[DROPPED_METADATA] += 1
@@ -576,7 +595,7 @@ class Pipeline:
         event.tenant_id = Constant(self._tenant_id) if self._tenant_id else None
         tag = record.tag or self._tag
         if tag:
-            event.tag = self._names(SensitiveText(tag), "tag", Handling.MACHINE, self._tenant_id)
+            event.tag = self._tag_name(tag)
         event.timestamp = parse_time(record.time)
         event.event_id = self._event_id(
             record_digest or event.raw_hash.encode(), "quarantine", "", record.time or "", index
