@@ -34,7 +34,7 @@ from veilog_filters.pipeline import Pipeline
 from veilog_filters.transports.log import say
 from veilog_filters.transports.sender import ForwardSender, Sender, StdoutSender
 from veilog_filters.transports.turns import Budget
-from veilog_filters.transports.worker import Access, Worker
+from veilog_filters.transports.worker import Access, TaskEndedError, Worker
 from veilog_parsers.record import RawRecord
 
 RELOAD: Final = "reload"
@@ -81,6 +81,9 @@ def run_worker(config_path: str, listeners: list[socket.socket], pipe: Connectio
             uvloop.run(_Process(config_path, pipe).run(listeners))
     except ConfigError as error:
         pipe.send(Report(Counts(), Traffic(), "", defects=tuple(map(str, error.defects))))
+    except TaskEndedError as error:
+        say("worker_failed", task=error.tasks, error=error.error)
+        sys.exit(1)
     except Exception as error:
         # Left to multiprocessing, it would be printed with its message, which may quote a record.
         say("worker_failed", error=type(error).__name__)
@@ -213,7 +216,7 @@ class _Process:
         """Serve until told to stop.
 
         Raises:
-            RuntimeError: something ended that never should.
+            TaskEndedError: something ended that never should.
         """
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_say_type)
@@ -228,7 +231,7 @@ class _Process:
         try:
             await asyncio.wait((serving, reporting), return_when=asyncio.FIRST_COMPLETED)
             if not serving.done():
-                raise RuntimeError("the task that reports has ended")
+                raise TaskEndedError(reporting)
             serving.result()
         finally:
             for task in (serving, reporting):

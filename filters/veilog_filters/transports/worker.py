@@ -36,6 +36,24 @@ _STRANGERS_SHARE: Final = 4
 """One for each so many connections may be a stranger."""
 
 
+class TaskEndedError(RuntimeError):
+    """A task has ended that never should.
+
+    Args:
+        ended: the task, or all of them.
+
+    Attributes:
+        tasks: their names in this code.
+        error: the type of what the first of them raised, without its message, which may quote a record.
+    """
+
+    def __init__(self, *ended: asyncio.Task[Any]) -> None:
+        self.tasks = ",".join(sorted({task.get_coro().__qualname__ for task in ended}))  # type: ignore[union-attr]
+        raised = None if ended[0].cancelled() else ended[0].exception()
+        self.error = type(raised).__name__ if raised is not None else "none"
+        super().__init__(f"a task has ended that never should: {self.tasks} ({self.error})")
+
+
 class Access:
     """Who may connect, as the configuration says now; a reload makes another one.
 
@@ -126,7 +144,7 @@ class Worker:
         """Accept until ``stop`` is called, then close the listeners and finish what is in flight in the grace period.
 
         Raises:
-            RuntimeError: one of the tasks that should never end has ended; so must the process.
+            TaskEndedError: one of the tasks that should never end has ended; so must the process.
         """
         sending = asyncio.create_task(self._sender.run())
         accepting = [asyncio.create_task(self._accept(listener)) for listener in listeners]
@@ -138,8 +156,7 @@ class Worker:
             await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
             ended = [task for task in tasks if task.done()]
             if ended and not self.stopping:
-                names = ", ".join(sorted({task.get_coro().__name__ for task in ended}))  # type: ignore[union-attr]
-                raise RuntimeError(f"a task has ended that never should: {names}")
+                raise TaskEndedError(*ended)
             await _cancel(*accepting)
             for listener in listeners:
                 listener.close()
