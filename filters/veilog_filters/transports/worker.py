@@ -21,7 +21,7 @@ from veilog_filters.errors import ConfigError, Defect
 from veilog_filters.forward import Chunk, Helo, Limits, ServerConnection
 from veilog_filters.metrics import Traffic
 from veilog_filters.pipeline import Pipeline
-from veilog_filters.transports.addresses import server_tls
+from veilog_filters.transports.addresses import server_tls, trust_of
 from veilog_filters.transports.chunk import ChunkFilter, Settings
 from veilog_filters.transports.peer import Peer
 from veilog_filters.transports.sender import Sender
@@ -73,6 +73,8 @@ class Access:
             name: read_secret(secret).decode("utf-8", "surrogateescape") for name, secret in options.users.items()
         }
         self.hostname = options.hostname
+        # Read before it is loaded: if it is replaced in between, the next reload sees another one, and hangs up.
+        self.trust = trust_of(options.tls)
         self.tls = server_tls(options.tls) if options.tls else None
         self.handshake_timeout_secs = options.handshake_timeout_secs
         self.idle_timeout_secs = options.idle_timeout_secs
@@ -90,6 +92,9 @@ class Access:
         """Whether who was let in before would be let in now."""
         before = peer.access
         if self.shared_key != before.shared_key or bool(self.users) != bool(before.users):
+            return False
+        # Who speaks without TLS, or was let in by other authorities, has shown nothing of what is asked for now.
+        if self.trust != before.trust:
             return False
         user = peer.user.decode("utf-8", "replace")
         return not user or self.users.get(user) == before.users.get(user)
