@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import os
 import time
@@ -68,7 +69,7 @@ def test_a_worker_that_cannot_be_started_is_started_later(
     supervisor._start()
     supervisor._start()
     until(supervisor, lambda: ready(supervisor) == 2)
-    failures = [error] * 3
+    failures = [copy.copy(error) for _ in range(3)]
     start = supervisor._context.Process.start
 
     def fail(process: Any) -> None:
