@@ -2,39 +2,49 @@
 
 Presidio is imported, and patterns are compiled, when the first record needs them. That takes seconds, and is nobody's
 cost: without this, the first record after a start would be over its budget.
+
+Each thread has a clock of its own: a reload builds the next pipeline, and tests it with records, in one thread, while
+another one filters, and what the one builds is not for the other's clock to stand still for.
 """
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import perf_counter, thread_time
 
-_stopped_secs = 0.0
-_stopped_processor_secs = 0.0
-_depth = 0
+
+class _Stopped(threading.local):
+    """For how long a thread's clock stood still until now."""
+
+    secs = 0.0
+    processor_secs = 0.0
+    depth = 0
+
+
+_stopped = _Stopped()
 
 
 def secs() -> float:
-    """Seconds on the wall, without those in which the clock stood still."""
-    return time.perf_counter() - _stopped_secs
+    """Seconds on the wall, without those in which this thread's clock stood still."""
+    return perf_counter() - _stopped.secs
 
 
 def processor_secs() -> float:
-    """Seconds that the processor spent in this thread, without those in which the clock stood still."""
-    return time.thread_time() - _stopped_processor_secs
+    """Seconds that the processor spent in this thread, without those in which its clock stood still."""
+    return thread_time() - _stopped.processor_secs
 
 
 @contextmanager
 def stopped() -> Iterator[None]:
-    """Let the clock stand still. May be nested; for the thread that filters alone."""
-    global _stopped_secs, _stopped_processor_secs, _depth  # noqa: PLW0603 - one clock for the process
-    began, processor_began = time.perf_counter(), time.thread_time()
-    _depth += 1
+    """Let this thread's clock stand still. May be nested."""
+    began, processor_began = perf_counter(), thread_time()
+    _stopped.depth += 1
     try:
         yield
     finally:
-        _depth -= 1
-        if _depth == 0:
-            _stopped_secs += time.perf_counter() - began
-            _stopped_processor_secs += time.thread_time() - processor_began
+        _stopped.depth -= 1
+        if _stopped.depth == 0:
+            _stopped.secs += perf_counter() - began
+            _stopped.processor_secs += thread_time() - processor_began

@@ -260,6 +260,28 @@ _ANY: Final = frozenset(("0.0.0.0", "::"))  # noqa: S104 - to recognize it, not 
 _LOOPBACK: Final = "loopback"
 
 
+_MAX_LABEL_CHARACTERS: Final = 63
+"""Longest part of a host's name between two dots: DNS has no longer ones."""
+
+
+def _is_name(host: str) -> str:
+    """A host's name whose parts can be looked up; an IP address is one too. (Its last dot ends the name.)"""
+    parts = host.removesuffix(".").split(".") if host else []
+    if not all(parts):
+        raise InvalidError("the host's name has an empty part", "write it without a dot before or beside another dot")
+    if max(map(len, parts), default=0) > _MAX_LABEL_CHARACTERS:
+        problem = f"a part of the host's name is longer than {_MAX_LABEL_CHARACTERS} characters"
+        raise InvalidError(problem, "write the name by which it can be looked up, or an IP address")
+    return host
+
+
+def _has_host(address: str) -> str:
+    host = address.rpartition(":")[0]
+    if not host.startswith("["):
+        _is_name(host)
+    return address
+
+
 def _has_port(address: str) -> str:
     # Port 0 would be a port that nobody knows.
     if address and not 1 <= int(address.rpartition(":")[2]) <= MAX_PORT:
@@ -267,8 +289,8 @@ def _has_port(address: str) -> str:
     return address
 
 
-Address = Annotated[str, Field(pattern=rf"^{_ADDRESS}$"), AfterValidator(_has_port)]
-AddressOrNone = Annotated[str, Field(pattern=rf"^({_ADDRESS})?$"), AfterValidator(_has_port)]
+Address = Annotated[str, Field(pattern=rf"^{_ADDRESS}$"), AfterValidator(_has_port), AfterValidator(_has_host)]
+AddressOrNone = Annotated[str, Field(pattern=rf"^({_ADDRESS})?$"), AfterValidator(_has_port), AfterValidator(_has_host)]
 
 
 def host_of(address: str) -> str:
@@ -304,7 +326,7 @@ class Tls(Strict):
     """Path of its private key in PEM."""
     ca_file: str = ""
     """Path of the CA certificates that the other side must be signed by; to listen: makes TLS mutual."""
-    server_name: str = ""
+    server_name: Annotated[str, AfterValidator(_is_name)] = ""
     """To send: the name in the server's certificate, if it is not the host of the address."""
 
     @model_validator(mode="after")

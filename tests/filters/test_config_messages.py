@@ -305,6 +305,14 @@ def test_a_secret_that_stands_where_a_key_is_expected_is_not_shown_either(place:
         ("sidecar: {listen: {tcp: '127.0.0.1:65536'}}\n", "c.yaml:1: sidecar.listen.tcp: expected a port from 1 to 65535."),
         ("sidecar: {http: '127.0.0.1:0'}\n", "c.yaml:1: sidecar.http: expected a port from 1 to 65535."),
         ("sidecar:\n  forward:\n  - address: h:99999\n", "c.yaml:3: sidecar.forward[0].address: expected a port from"),
+        ("sidecar:\n  forward:\n  - address: a..b:29325\n", "c.yaml:3: sidecar.forward[0].address: the host's name has an empty part."),
+        ("sidecar:\n  forward:\n  - address: .b:29325\n", "c.yaml:3: sidecar.forward[0].address: the host's name has an empty part."),
+        ("sidecar:\n  forward:\n  - address: b..:29325\n", "c.yaml:3: sidecar.forward[0].address: the host's name has an empty part."),
+        ("sidecar:\n  forward:\n  - address: .:29325\n", "c.yaml:3: sidecar.forward[0].address: the host's name has an empty part."),
+        (f"sidecar:\n  forward:\n  - address: a.{'b' * 64}.c:29325\n", "c.yaml:3: sidecar.forward[0].address: a part of the host's name is longer than 63 characters."),
+        ("sidecar: {listen: {tcp: 'a..b:29325'}}\n", "c.yaml:1: sidecar.listen.tcp: the host's name has an empty part."),
+        (f"sidecar: {{http: '{'b' * 64}:29325'}}\n", "c.yaml:1: sidecar.http: a part of the host's name is longer"),
+        ("sidecar:\n  forward:\n  - {address: 'h:1', tls: {server_name: .b}}\n", "c.yaml:3: sidecar.forward[0].tls.server_name: the host's name has an empty part."),
         ("sidecar: {listen: {users: {a: {env: X_Y}}}}\n", "sidecar.listen.users: without shared_key nobody is asked"),
         ("sidecar:\n  forward:\n  - {address: 'h:1', username: a, password: {env: X_Y}}\n", "c.yaml:3: sidecar.forward[0].username: without shared_key"),
         ("sidecar:\n  forward:\n  - {address: 'h:1', username: a, shared_key: {env: X_Y}}\n", "username without password"),
@@ -336,6 +344,12 @@ def test_a_tag_with_which_records_would_go_round_is_refused(template: str, home:
 )
 def test_a_tag_that_begins_with_a_word_of_its_own_is_taken(template: str) -> None:
     assert Config.model_validate({"sidecar": {"tag": template}}).sidecar.tag == template
+
+
+@pytest.mark.parametrize("host", ["b", "b.", "a.b", "b" * 63, f"{'a' * 63}.{'b' * 63}", "192.0.2.1", "[::1]", "_a-b.c"])
+def test_a_name_that_can_be_looked_up_is_taken(host: str) -> None:
+    document = {"forward": [{"address": f"{host}:29325"}], "listen": {"tcp": f"{host}:29326"}}
+    assert Config.model_validate({"sidecar": document}).sidecar.forward[0].address == f"{host}:29325"
 
 
 LOCAL = ("127.0.0.1", "localhost", "LocalHost", "0.0.0.0", "[::1]", "[::]", "127.0.0.2", "[::ffff:127.0.0.1]")

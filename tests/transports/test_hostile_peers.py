@@ -520,26 +520,6 @@ async def test_a_task_that_ends_ends_the_worker(victim: str, monkeypatch: pytest
     await hop.stop()
 
 
-@in_loop
-async def test_a_sender_that_fails_in_an_unknown_way_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    hop = Collector()
-    await hop.start()
-    with pytest.raises(RuntimeError, match="never should"):
-        async with running(hop, policy=KEEP) as sidecar:
-            honest = Honest(sidecar.port)
-            await honest.anew()
-
-            def fail(chunk_id: str) -> bool:
-                raise AssertionError
-
-            sender: Any = sidecar.worker._sender
-            monkeypatch.setattr(sender, "_settle", fail)
-            shipper = await Shipper.connect(sidecar.port)
-            shipper.send("t", {"a": 1})
-            await until(sidecar.serving.done)
-    await hop.stop()
-
-
 # The whole thing, as processes.
 
 

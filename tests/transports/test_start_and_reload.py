@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -271,6 +272,79 @@ async def test_removed_users_and_old_keys_are_hung_up_on_and_others_are_not(
         assert await ann.closed()
         await Shipper.connect(sidecar.port, b"another key", user=("bob", "changed"))
         assert sidecar.errors[("receive", "access_revoked")] == 3
+    await hop.stop()
+
+
+@in_loop
+async def test_who_would_need_another_certificate_is_hung_up_on(tmp_path_factory: pytest.TempPathFactory) -> None:
+    trustme = pytest.importorskip("trustme")
+    folder = tmp_path_factory.mktemp("tls")
+    ours, theirs = trustme.CA(), trustme.CA()
+    server = ours.issue_cert("localhost")
+    server.private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
+    renewed = ours.issue_cert("localhost")
+    renewed.private_key_and_cert_chain_pem.write_to_path(str(folder / "renewed.pem"))
+    for name, authority in (("ours.pem", ours), ("theirs.pem", theirs), ("same.pem", ours)):
+        authority.cert_pem.write_to_path(str(folder / name))
+    context = ssl.create_default_context(cafile=str(folder / "ours.pem"))
+    ours.issue_cert("client@example.com").configure_cert(context)
+
+    def tls(ca: str = "", cert: str = "server.pem") -> dict[str, str]:
+        return {"cert_file": str(folder / cert), **({"ca_file": str(folder / ca)} if ca else {})}
+
+    # Before, after, and whether who was let in before stays.
+    steps: list[tuple[dict[str, str] | None, dict[str, str] | None, bool]] = [
+        (None, tls(), False),
+        (None, tls("ours.pem"), False),
+        (tls(), tls("ours.pem"), False),
+        (tls("ours.pem"), tls("theirs.pem"), False),
+        (tls("ours.pem"), tls(), False),
+        (tls(), None, False),
+        (tls("ours.pem"), tls("same.pem"), True),
+        (tls("ours.pem"), tls("ours.pem", "renewed.pem"), True),
+        (tls(), tls(), True),
+        (None, None, True),
+    ]
+    hop = Collector()
+    await hop.start()
+    for before, after, stays in steps:
+        async with running(hop, listen={"tls": before}) as sidecar:
+            known = await Shipper.connect(sidecar.port, tls=context if before else None)
+            known.send("t", {"a": 1}, chunk_id="c1")
+            assert await known.ack() == "c1"
+            stranger = await Shipper.connect(sidecar.port, tls=context if before else None)
+            await until(lambda: sidecar.traffic.connections == 2)
+            sidecar.worker.configure(changed(sidecar.config, tls=after))
+            if stays:
+                for number, shipper in enumerate((known, stranger)):
+                    shipper.send("t", {"a": 1}, chunk_id=f"d{number}")
+                    assert await shipper.ack() == f"d{number}"
+            else:
+                assert await known.closed()
+                assert await stranger.closed()
+                assert sidecar.errors == {("receive", "access_revoked"): 2}
+    await hop.stop()
+
+
+@in_loop
+async def test_a_ca_file_that_was_rewritten_is_another(tmp_path_factory: pytest.TempPathFactory) -> None:
+    trustme = pytest.importorskip("trustme")
+    folder = tmp_path_factory.mktemp("tls")
+    ours = trustme.CA()
+    ours.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
+    ours.cert_pem.write_to_path(str(folder / "ca.pem"))
+    context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+    ours.issue_cert("client@example.com").configure_cert(context)
+    options = {"cert_file": str(folder / "server.pem"), "ca_file": str(folder / "ca.pem")}
+    hop = Collector()
+    await hop.start()
+    async with running(hop, listen={"tls": options}) as sidecar:
+        known = await Shipper.connect(sidecar.port, tls=context)
+        known.send("t", {"a": 1}, chunk_id="c1")
+        assert await known.ack() == "c1"
+        trustme.CA().cert_pem.write_to_path(str(folder / "ca.pem"))
+        sidecar.worker.configure(changed(sidecar.config, tls=options))
+        assert await known.closed()
     await hop.stop()
 
 

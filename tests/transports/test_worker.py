@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import resource
+import socket
 import struct
 import tracemalloc
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from forward_peers import WAIT_SECS, Collector, Shipper, free_port, in_loop, running, until
 from samples import KEY_FILE
+from veilog_filters.config import Forward
 from veilog_filters.forward import Entry, EventTime
 from veilog_filters.forward.events import GROUP_END_SECONDS, GROUP_START_SECONDS
 
@@ -286,6 +288,115 @@ async def test_a_next_hop_that_is_not_there_yet_is_no_error(capfd: pytest.Captur
     said = [line.split()[1] for line in capfd.readouterr().err.splitlines()]
     assert said == [f"event=next_hop_{word}" for word in ("awaited", "connected", "lost", "regained")]
     await hop.stop()
+
+
+@pytest.mark.parametrize("host", ["a..b", "b" * 64, ".", "a\0b"])
+@in_loop
+async def test_a_next_hop_whose_name_cannot_be_looked_up_is_one_that_is_lost(
+    host: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    hop = Collector()
+    await hop.start()
+    async with running(hop, policy=KEEP) as sidecar:
+        sender: Any = sidecar.worker._sender
+        good = sidecar.config.sidecar
+        # A configuration refuses such names; whatever gets past it must not end the worker.
+        place = Forward.model_construct(address=f"{host}:{hop.port}")
+        await until(lambda: hop.connections)
+        sender.configure(good.model_copy(update={"forward": [place]}))
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("t", RECORD, chunk_id="c1")
+        await until(lambda: sum(sidecar.errors.values()) >= 3)
+        assert {kind for kind, _ in sidecar.errors} == {"send"}
+        assert not sidecar.serving.done()
+        # Asked for another one, it does not sleep on.
+        sender.configure(good)
+        assert await asyncio.wait_for(shipper.ack(), WAIT_SECS) == "c1"
+    said = [line for line in capfd.readouterr().err.splitlines() if "connected" not in line and "regained" not in line]
+    assert 1 <= len(said) <= 2
+    assert all("address=" in line and "Error" not in line.partition("reason=")[0] for line in said)
+    await hop.stop()
+
+
+@pytest.mark.parametrize("error", [ValueError, RuntimeError, KeyError, AssertionError, MemoryError, OverflowError])
+@pytest.mark.parametrize("where", ["_shake_hands", "_settle", "_watch"])
+@in_loop
+async def test_whatever_fails_in_a_connection_costs_the_connection_alone(
+    where: str, error: type[Exception], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    hop = Collector()
+    await hop.start()
+
+    def fail(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        raise error("ann@example.com")
+
+    async def fail_later(*arguments: Any) -> Any:
+        fail()
+
+    async with running(hop, policy=KEEP) as sidecar:
+        await until(lambda: hop.connections)
+        monkeypatch.setattr(sidecar.worker._sender, where, fail if where == "_settle" else fail_later)
+        if where != "_settle":
+            await hop.stop()
+            await hop.start()
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("t", RECORD, chunk_id="c1")
+        assert await shipper.ack() == "c1"
+        await until(lambda: sidecar.errors[("send", "internal")] == 1)
+        assert not sidecar.serving.done()
+    said = capfd.readouterr().err
+    assert f"event=next_hop_failed address=127.0.0.1:{hop.port} reason={error.__name__}" in said
+    assert "ann@example.com" not in said
+    await hop.stop()
+
+
+@pytest.mark.parametrize("stage", ["connect", "handshake", "rest"])
+@in_loop
+async def test_a_next_hop_that_is_replaced_while_it_is_connected_to_gets_nothing(stage: str) -> None:
+    old, new = Collector(), Collector()
+    await new.start()
+    asked = asyncio.Event()
+    answer = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await answer.wait()
+        writer.write(msgpack.packb(["HELO", {"nonce": b"n" * 16, "auth": b"", "keepalive": True}]))
+        late.append(await reader.read())
+        writer.close()
+
+    late: list[bytes] = []
+    server = await asyncio.start_server(serve, "127.0.0.1", old.port) if stage == "handshake" else None
+    listener = socket.create_server(("127.0.0.1", old.port), backlog=0) if stage == "connect" else None
+    blockers = [socket.socket() for _ in range(3)] if listener else []
+    for blocker in blockers:
+        # The backlog is full, so that connecting takes as long as the kernel likes.
+        blocker.setblocking(False)
+        blocker.connect_ex(("127.0.0.1", old.port))
+    key = {"file": str(KEY_FILE)}
+    async with running(forward=[{"address": f"127.0.0.1:{old.port}", "shared_key": key}]) as sidecar:
+        if stage == "handshake":
+            await asyncio.wait_for(asked.wait(), WAIT_SECS)
+        else:
+            await asyncio.sleep(5 if stage == "rest" else 0.2)
+        document = sidecar.config.sidecar.model_copy(
+            update={"forward": [Forward.model_validate({"address": f"127.0.0.1:{new.port}"})]}
+        )
+        sender: Any = sidecar.worker._sender
+        sender.configure(document)
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("t", RECORD, chunk_id="c1")
+        assert await asyncio.wait_for(shipper.ack(), 2) == "c1"
+        answer.set()
+        assert new.connections == 1
+    for blocker in (*blockers, *([listener] if listener else [])):
+        blocker.close()
+    if server is not None:
+        server.close()
+        await until(lambda: late)
+        assert late == [b""]
+    await new.stop()
 
 
 @in_loop

@@ -123,6 +123,23 @@ def server_tls(options: Tls) -> ssl.SSLContext:
     return context
 
 
+def trust_of(options: Tls | None) -> bytes | None:
+    """By what clients are let in: the CA file's bytes; none of them where any client is; None without TLS.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    if options is None or not options.ca_file:
+        return None if options is None else b""
+    try:
+        return Path(options.ca_file).read_bytes()
+    except OSError:
+        problem = "the CA file cannot be read"
+        raise ConfigError(
+            Defect("configuration", 0, "sidecar.listen.tls.ca_file", problem, "name readable PEM files")
+        ) from None
+
+
 def client_tls(options: Tls) -> ssl.SSLContext:
     """A context to send with; the server's certificate and name are always checked. Raises as ``server_tls``.
 

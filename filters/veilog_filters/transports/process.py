@@ -1,7 +1,11 @@
 """A worker's process: builds the pipeline, serves, reports to its supervisor, reloads when told to.
 
 The pipe to the supervisor carries ``Report``s up and the word ``RELOAD`` down. When it breaks the supervisor is gone,
-and the worker stops as if it had been told to.
+and the worker stops as if it had been told to. Reports are sent by a thread of their own, and one that cannot be sent
+yet is replaced by the next: a supervisor that does not read never stops the worker.
+
+Reloads are made one at a time. What was asked for while one was being made is one more reload, of the file as it is
+then: so the last one wins.
 
 A reload takes a new pipeline, the listeners' users, keys and certificates, and the next hops. It is refused, and all
 stays as it is, where the file is wrong, looks as if it had been cut, or changes what only a restart can change.
@@ -15,11 +19,15 @@ import ctypes
 import dataclasses
 import gc
 import hashlib
-import select
 import signal
 import socket
 import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,7 +42,7 @@ from veilog_filters.pipeline import Pipeline
 from veilog_filters.transports.log import say
 from veilog_filters.transports.sender import ForwardSender, Sender, StdoutSender
 from veilog_filters.transports.turns import Budget
-from veilog_filters.transports.worker import Access, Worker
+from veilog_filters.transports.worker import Access, TaskEndedError, Worker
 from veilog_parsers.record import RawRecord
 
 RELOAD: Final = "reload"
@@ -42,6 +50,8 @@ _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _LARGE_BLOCK_BYTES: Final = 131_072
 REPORT_SECS: Final = 0.25
+_LAST_REPORT_SECS: Final = 1.0
+"""How long an ending worker waits until its last report has been taken, in seconds."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -81,6 +91,9 @@ def run_worker(config_path: str, listeners: list[socket.socket], pipe: Connectio
             uvloop.run(_Process(config_path, pipe).run(listeners))
     except ConfigError as error:
         pipe.send(Report(Counts(), Traffic(), "", defects=tuple(map(str, error.defects))))
+    except TaskEndedError as error:
+        say("worker_failed", task=error.tasks, error=error.error)
+        sys.exit(1)
     except Exception as error:
         # Left to multiprocessing, it would be printed with its message, which may quote a record.
         say("worker_failed", error=type(error).__name__)
@@ -197,6 +210,64 @@ def self_test(pipeline: Pipeline, config: Config, config_path: str) -> None:
         raise ConfigError(Defect(config_path, 0, "", problem, "undo the last change, and report this"))
 
 
+class Reporter:
+    """Sends reports up the pipe from a thread of its own, since a full pipe makes whoever sends wait.
+
+    Args:
+        pipe: where to.
+        broken: called, in that thread, when nobody reads any more.
+    """
+
+    def __init__(self, pipe: Connection, broken: Callable[[], object]) -> None:
+        self._pipe = pipe
+        self._broken = broken
+        self._latest: bytes | None = None
+        self._results: deque[bytes] = deque()
+        self._is_closing = False
+        self._changed = threading.Condition()
+        # Nothing waits for it: a supervisor that does not read may keep it for ever.
+        self._thread = threading.Thread(target=self._send, name="reporter", daemon=True)
+        self._thread.start()
+
+    def report(self, report: Report) -> None:
+        """Have a report sent. Results of reloads all are; of other reports the latest, as soon as there is room."""
+        # Made here: what it holds changes while it waits.
+        data = bytes(ForkingPickler.dumps(report))
+        with self._changed:
+            if report.reloaded is None:
+                self._latest = data
+            else:
+                # It says all that the waiting one would have said.
+                self._latest = None
+                self._results.append(data)
+            self._changed.notify()
+
+    def close(self, timeout_secs: float) -> None:
+        """Send what is left, if somebody takes it in time."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify()
+        self._thread.join(timeout_secs)
+
+    def _send(self) -> None:
+        try:
+            while (data := self._next()) is not None:
+                self._pipe.send_bytes(data)
+        except OSError:
+            self._broken()
+
+    def _next(self) -> bytes | None:
+        with self._changed:
+            while not self._results and self._latest is None:
+                if self._is_closing:
+                    return None
+                self._changed.wait()
+            if self._results:
+                return self._results.popleft()
+            data, self._latest = self._latest, None
+            return data
+
+
 class _Process:
     """The state of one worker process."""
 
@@ -208,12 +279,14 @@ class _Process:
         self._retired = Counts()
         self._traffic = Traffic()
         self._serving = False
+        self._reload_wanted = False
+        self._reloading: asyncio.Task[None] | None = None
 
     async def run(self, listeners: list[socket.socket]) -> None:
         """Serve until told to stop.
 
         Raises:
-            RuntimeError: something ended that never should.
+            TaskEndedError: something ended that never should.
         """
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_say_type)
@@ -223,18 +296,20 @@ class _Process:
         self._worker = Worker(self._config, self._pipeline, self._sender, self._traffic, budget)
         loop.add_signal_handler(signal.SIGTERM, self._worker.stop)
         loop.add_reader(self._pipe.fileno(), self._heard)
+        self._reporter = Reporter(self._pipe, partial(_call_in, loop, self._worker.stop))
         reporting = asyncio.create_task(self._report_for_ever())
         serving = asyncio.create_task(self._worker.serve(listeners, self._now_serving))
         try:
             await asyncio.wait((serving, reporting), return_when=asyncio.FIRST_COMPLETED)
             if not serving.done():
-                raise RuntimeError("the task that reports has ended")
+                raise TaskEndedError(reporting)
             serving.result()
         finally:
             for task in (serving, reporting):
                 task.cancel()
             self._serving = False
             self._report()
+            self._reporter.close(_LAST_REPORT_SECS)
 
     def _now_serving(self) -> None:
         self._serving = True
@@ -246,17 +321,13 @@ class _Process:
             self._report()
 
     def _report(self, reloaded: bool | None = None, defects: tuple[str, ...] = ()) -> None:
-        # A supervisor that has stopped reading must not stop the worker.
-        if reloaded is None and not select.select((), (self._pipe,), (), 0)[1]:
-            return
         counts = Counts()
         counts.add(self._retired)
         counts.add(self._pipeline.counts)
         ready = self._serving and self._sender.is_well
-        try:
-            self._pipe.send(Report(counts, self._traffic, self._hash, ready, self._serving, reloaded, defects))
-        except OSError:
-            self._worker.stop()
+        self._reporter.report(
+            Report(counts, self._traffic, self._hash, ready, self._serving, reloaded, defects),
+        )
 
     def _heard(self) -> None:
         try:
@@ -266,7 +337,18 @@ class _Process:
             self._worker.stop()
             return
         if word == RELOAD:
-            self._reloading = asyncio.create_task(self._reload())
+            self._reload_wanted = True
+            if self._reloading is None:
+                self._reloading = asyncio.create_task(self._reload_until_done())
+
+    async def _reload_until_done(self) -> None:
+        """Reload; and once more, if another reload was asked for meanwhile."""
+        try:
+            while self._reload_wanted:
+                self._reload_wanted = False
+                await self._reload()
+        finally:
+            self._reloading = None
 
     async def _reload(self) -> None:
         """Build and test the new pipeline beside the old one, and put it in its place between two chunks."""
@@ -301,6 +383,12 @@ class _Process:
         if Path(self._path).read_bytes() != text:
             raise ConfigError(Defect(self._path, 0, "", "the file changed while it was read", "it is read again"))
         return config, pipeline, new_hash, text
+
+
+def _call_in(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:
+    """Call something in a loop, from another thread; a loop that has ended needs it no more."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(function)
 
 
 def _say_type(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

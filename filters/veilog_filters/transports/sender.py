@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import itertools
 import os
 import random
@@ -41,11 +42,17 @@ _BACKOFF_SECS: Final = 0.2
 _MAX_BACKOFF_SECS: Final = 15.0
 _READ_BYTES: Final = 65_536
 _REPLACED: Final = "replaced"
+_BAD_NAME: Final = "bad_name"
+_UNKNOWN: Final = "internal"
 _NOT_THERE: Final = ("connection_failed", "timeout")
 
 
 UNCONNECTED_SECS: Final = 10.0
 """After so long without a next hop, in seconds, a worker is not ready."""
+
+
+class _NameError(Exception):
+    """A host's name is none: it has not the form of one, so that it cannot even be looked up."""
 
 
 class Sender(Protocol):
@@ -186,14 +193,16 @@ class ForwardSender:
         if isinstance(chunk_id, bytes):
             chunk_id = chunk_id.decode("ascii", "replace")
         before = self._ledger.bytes
-        known = self._ledger.settle(chunk_id)
-        if known:
-            self._traffic.chunks_delivered += 1
-            self._progress = asyncio.get_running_loop().time()
-            self._budget.free(before - self._ledger.bytes)
-            self._room.set()
-            self._note()
-        return known
+        try:
+            return self._ledger.settle(chunk_id)
+        finally:
+            # The ledger has let it go even if whoever waited for it could not be told.
+            if self._ledger.bytes != before:
+                self._traffic.chunks_delivered += 1
+                self._progress = asyncio.get_running_loop().time()
+                self._budget.free(before - self._ledger.bytes)
+                self._room.set()
+                self._note()
 
     def _note(self) -> None:
         self._traffic.in_flight_chunks, self._traffic.in_flight_bytes = len(self._ledger), self._ledger.bytes
@@ -212,10 +221,19 @@ class ForwardSender:
             if failures == 0 or failures % len(self._places) == 0:
                 rounds = failures // len(self._places)
                 pause = min(_MAX_BACKOFF_SECS, _BACKOFF_SECS * 2 ** min(rounds, 10))
-                await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter, no secret
+                await self._rest(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter, no secret
+
+    async def _rest(self, secs: float) -> None:
+        """Wait, but not for a place that is no longer asked for."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(secs):
+                await self._replaced.wait()
 
     async def _try(self, place: _Place) -> str:
-        """Use a place as long as it goes well; why it no longer does."""
+        """Use a place as long as it goes well; why it no longer does.
+
+        Whatever fails, the place is lost and no more than that: what stands in the ledger is sent again.
+        """
         try:
             await self._connection(place)
         except ForwardError as error:
@@ -228,10 +246,17 @@ class ForwardSender:
             return "tls_failed"
         except OSError:
             return "connection_failed"
+        except _NameError:
+            return _BAD_NAME
+        except Exception as error:
+            # Left to asyncio, it would be logged with its message, which may quote a record.
+            place.say_once("next_hop_failed", type(error).__name__)
+            return _UNKNOWN
         return _REPLACED
 
     def _found(self, place: _Place) -> None:
         self._connected_to = place.address
+        place.said.clear()
         again = self._has_been_connected
         self._has_been_connected = True
         say("next_hop_regained" if again else "next_hop_connected", address=place.address)
@@ -245,20 +270,23 @@ class ForwardSender:
             self._lost_at = asyncio.get_running_loop().time()
         # A place that is not there yet is nobody's error: shippers and collectors are started in any order.
         if not self._has_been_connected and reason in _NOT_THERE:
-            if not place.is_missed:
-                place.is_missed = True
-                say("next_hop_awaited", address=place.address, reason=reason)
+            place.say_once("next_hop_awaited", reason)
             return
         self._traffic.errors["send", reason] += 1
         self._traffic.reconnects += 1
-        if was_connected or reason not in _NOT_THERE:
-            say("next_hop_lost" if was_connected else "next_hop_refused", address=place.address, reason=reason)
+        if was_connected:
+            say("next_hop_lost", address=place.address, reason=reason)
+        elif reason not in _NOT_THERE:
+            place.say_once("next_hop_refused", reason)
 
     async def _connection(self, place: _Place) -> None:
-        async with asyncio.timeout(CONNECT_TIMEOUT_SECS):
-            reader, writer = await asyncio.open_connection(
-                place.host, place.port, ssl=place.tls, server_hostname=place.server_name
-            )
+        """Connect to a place and use it, until something fails or a reload asks for others."""
+        # Asked for before anything is waited for: a reload may come while it connects.
+        replaced = self._replaced
+        await _first_to_end(self._use(place), _wait_for(replaced))
+
+    async def _use(self, place: _Place) -> None:
+        reader, writer = await _connect(place)
         try:
             connection = place.connection()
             async with asyncio.timeout(CONNECT_TIMEOUT_SECS):
@@ -267,8 +295,7 @@ class ForwardSender:
             self._news.set()
             self._progress = asyncio.get_running_loop().time()
             self._found(place)
-            replaced = self._replaced
-            await _first_to_end(self._write(writer), self._read(connection, reader), self._watch(), _wait_for(replaced))
+            await _first_to_end(self._write(writer), self._read(connection, reader), self._watch())
         finally:
             writer.close()
 
@@ -338,11 +365,17 @@ class _Place:
         self.tls = client_tls(options.tls) if options.tls else None
         self.server_name = (options.tls.server_name or self.host) if options.tls else None
         self.shared_key = read_secret(options.shared_key)
-        self.is_missed = False
+        self.said: set[str] = set()
         self._hostname = options.hostname
         self._username = options.username
         self._password = read_secret(options.password).decode("utf-8", "surrogateescape")
         self.identity = options.model_dump_json(), self.shared_key, self._password
+
+    def say_once(self, event: str, reason: str) -> None:
+        """Say what is wrong with it; not again, however often it is tried, before it has been connected to."""
+        if event not in self.said:
+            self.said.add(event)
+            say(event, address=self.address, reason=reason)
 
     def connection(self) -> ClientConnection:
         """The protocol's state for a new connection."""
@@ -352,6 +385,17 @@ class _Place:
             username=self._username,
             password=self._password,
         )
+
+
+async def _connect(place: _Place) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_SECS):
+            return await asyncio.open_connection(
+                place.host, place.port, ssl=place.tls, server_hostname=place.server_name
+            )
+    except UnicodeError:
+        # So the encoding of names says that a label is empty or too long.
+        raise _NameError from None
 
 
 async def _wait_for(event: asyncio.Event) -> None:

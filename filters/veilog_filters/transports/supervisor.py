@@ -5,8 +5,10 @@ address itself, once, and hands the sockets to all workers: a port that is in us
 and what waits in a socket's queue outlives the worker that would have taken it.
 
 Workers report several times a second. One that has been silent for ``SILENT_SECS`` does not count as ready; one that
-stays silent is killed, as one that has died is, and another takes its place. One that cannot even start ends the
-sidecar: whoever started it is to see that, and not a loop.
+stays silent is killed, as one that has died is, and another takes its place; so is one that has said nothing for
+``START_SECS`` since it was begun. One that cannot even start ends the sidecar: whoever started it is to see that, and
+not a loop. But once there were workers, one that cannot be started (no processes, no memory, no files) is tried again,
+later and later, until it can.
 """
 
 from __future__ import annotations
@@ -38,6 +40,8 @@ _KILL_AFTER_SECS: Final = 5.0
 _MAX_RESTART_DELAY_SECS: Final = 30.0
 SILENT_SECS: Final = 5.0
 _WEDGED_SECS: Final = 60.0
+START_SECS: Final = 600.0
+"""How long a worker may take to start, in seconds. The largest models take minutes to be read from a slow disk."""
 _MAX_FAILED_TICKS: Final = 10
 _SCHEMA: Final = "native"
 
@@ -54,8 +58,13 @@ class _Child:
 
     @property
     def silent_secs(self) -> float:
-        """How long it has said nothing; while it starts it has nothing to say."""
-        return time.monotonic() - self.heard_at if self.was_serving else 0.0
+        """How long it has said nothing, or been starting."""
+        return time.monotonic() - self.heard_at
+
+    @property
+    def is_wedged(self) -> bool:
+        """Whether it has said nothing for so long that it never will. While it starts it has nothing to say."""
+        return self.silent_secs > (_WEDGED_SECS if self.was_serving else START_SECS)
 
 
 class Supervisor:
@@ -119,8 +128,13 @@ class Supervisor:
         return self._exit_code
 
     def _supervise(self) -> None:
-        for _ in range(self._workers):
-            self._start()
+        try:
+            for _ in range(self._workers):
+                self._start()
+        except OSError as error:
+            say("start_failed", error=type(error).__name__, note="a worker's process cannot be started")
+            self._exit_code = EXIT_FAILED
+            self._stopping = True
         failed = 0
         while not self._stopping:
             try:
@@ -173,25 +187,50 @@ class Supervisor:
         self._reload_wanted = True
 
     def _start(self) -> None:
+        """Start a worker.
+
+        Raises:
+            OSError: there is no room for it: no processes, memory or files.
+        """
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=run_worker, args=(self._path, self._listeners, theirs), daemon=True)
-        process.start()
-        theirs.close()
+        try:
+            process = self._context.Process(target=run_worker, args=(self._path, self._listeners, theirs), daemon=True)
+            process.start()
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         self._children.append(_Child(process, ours))
+
+    def _start_due(self) -> None:
+        """Start the workers whose time has come; one that cannot be started stays due."""
+        now = time.monotonic()
+        for due in [due for due in self._restart_at if due <= now]:
+            try:
+                self._start()
+            except Exception as error:
+                self._failures += 1
+                delay = self._delay_secs()
+                say("worker_not_started", error=type(error).__name__, delay_secs=delay, note="it is tried again")
+                self._restart_at.append(now + delay)
+            # Whether it runs or has another time: this one is over.
+            self._restart_at.remove(due)
+
+    def _delay_secs(self) -> float:
+        """How long to wait after so many failures."""
+        return min(_MAX_RESTART_DELAY_SECS, 0.5 * 2 ** min(self._failures, 10))
 
     def _tick(self) -> None:
         self._listen(_TICK_SECS)
         for child in self._children:
-            if child.silent_secs > _WEDGED_SECS:
+            if child.is_wedged:
                 say("worker_wedged", pid=child.process.pid, silent_secs=round(child.silent_secs))
                 child.process.kill()
                 child.process.join(_KILL_AFTER_SECS)
         for child in [child for child in self._children if not child.process.is_alive()]:
             self._bury(child)
-        now = time.monotonic()
-        for due in [due for due in self._restart_at if due <= now]:
-            self._restart_at.remove(due)
-            self._start()
+        self._start_due()
         if self._fingerprint() != self._changed:
             self._changed = self._fingerprint()
             self._reload_wanted = True
@@ -267,7 +306,7 @@ class Supervisor:
             self._failures = 0
         self._failures += 1
         self._retired.restarts += 1
-        delay = 0.0 if child.was_serving else min(_MAX_RESTART_DELAY_SECS, 0.5 * 2 ** min(self._failures, 10))
+        delay = 0.0 if child.was_serving else self._delay_secs()
         say("worker_restarted", pid=pid, exit_code=code, delay_secs=delay, note="another takes its place")
         self._restart_at.append(time.monotonic() + delay)
 

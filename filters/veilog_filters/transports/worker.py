@@ -21,7 +21,7 @@ from veilog_filters.errors import ConfigError, Defect
 from veilog_filters.forward import Chunk, Helo, Limits, ServerConnection
 from veilog_filters.metrics import Traffic
 from veilog_filters.pipeline import Pipeline
-from veilog_filters.transports.addresses import server_tls
+from veilog_filters.transports.addresses import server_tls, trust_of
 from veilog_filters.transports.chunk import ChunkFilter, Settings
 from veilog_filters.transports.peer import Peer
 from veilog_filters.transports.sender import Sender
@@ -34,6 +34,24 @@ _POLITE_SECS: Final = 0.001
 _NO_FILES_SECS: Final = 0.1
 _STRANGERS_SHARE: Final = 4
 """One for each so many connections may be a stranger."""
+
+
+class TaskEndedError(RuntimeError):
+    """A task has ended that never should.
+
+    Args:
+        ended: the task, or all of them.
+
+    Attributes:
+        tasks: their names in this code.
+        error: the type of what the first of them raised, without its message, which may quote a record.
+    """
+
+    def __init__(self, *ended: asyncio.Task[Any]) -> None:
+        self.tasks = ",".join(sorted({task.get_coro().__qualname__ for task in ended}))  # type: ignore[union-attr]
+        raised = None if ended[0].cancelled() else ended[0].exception()
+        self.error = type(raised).__name__ if raised is not None else "none"
+        super().__init__(f"a task has ended that never should: {self.tasks} ({self.error})")
 
 
 class Access:
@@ -55,6 +73,8 @@ class Access:
             name: read_secret(secret).decode("utf-8", "surrogateescape") for name, secret in options.users.items()
         }
         self.hostname = options.hostname
+        # Read before it is loaded: if it is replaced in between, the next reload sees another one, and hangs up.
+        self.trust = trust_of(options.tls)
         self.tls = server_tls(options.tls) if options.tls else None
         self.handshake_timeout_secs = options.handshake_timeout_secs
         self.idle_timeout_secs = options.idle_timeout_secs
@@ -72,6 +92,9 @@ class Access:
         """Whether who was let in before would be let in now."""
         before = peer.access
         if self.shared_key != before.shared_key or bool(self.users) != bool(before.users):
+            return False
+        # Who speaks without TLS, or was let in by other authorities, has shown nothing of what is asked for now.
+        if self.trust != before.trust:
             return False
         user = peer.user.decode("utf-8", "replace")
         return not user or self.users.get(user) == before.users.get(user)
@@ -126,7 +149,7 @@ class Worker:
         """Accept until ``stop`` is called, then close the listeners and finish what is in flight in the grace period.
 
         Raises:
-            RuntimeError: one of the tasks that should never end has ended; so must the process.
+            TaskEndedError: one of the tasks that should never end has ended; so must the process.
         """
         sending = asyncio.create_task(self._sender.run())
         accepting = [asyncio.create_task(self._accept(listener)) for listener in listeners]
@@ -138,8 +161,7 @@ class Worker:
             await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
             ended = [task for task in tasks if task.done()]
             if ended and not self.stopping:
-                names = ", ".join(sorted({task.get_coro().__name__ for task in ended}))  # type: ignore[union-attr]
-                raise RuntimeError(f"a task has ended that never should: {names}")
+                raise TaskEndedError(*ended)
             await _cancel(*accepting)
             for listener in listeners:
                 listener.close()
