@@ -70,7 +70,7 @@ def keys_of(value: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]
 
 def without_hashes(text: str) -> str:
     """A configuration whose examples are no comments any more."""
-    example = re.compile(r"^( *)# ( *(?:- )?[a-z_]+:(?: .*)?)$", re.MULTILINE)
+    example = re.compile(r"^( *)# ( *(?:# )?(?:- )?[a-z_]+:(?: .*)?)$", re.MULTILINE)
     while example.search(text):
         text = example.sub(r"\1\2", text)
     return re.sub(r": \[\](.*\n *- )", r":\1", text)

@@ -36,8 +36,8 @@ _LOOKS: Final = {
     "`<EMAIL_ADDRESS>`, `<CREDIT_CARD>`": "a finding of that entity type under the operator `replace`; `mask` gives "
     "`****`, `hash` gives `<EMAIL_ADDRESS:` 16 hexadecimal digits `>`, `remove` nothing",
     "`<TIMED_OUT>`": "a whole text that took longer than its time, and so counts as found",
-    "`<EMAIL_ADDRESS>~2` as a key in `unmapped`": "the second of two keys of one object that are the same once they are "
-    "cleaned",
+    "`<EMAIL_ADDRESS>~2` as a key in `unmapped`": "the second of two keys of one object that are the same once "
+    "they are cleaned",
     "`mail~1` as a key in `unmapped`": "an earlier value of a key that the record has twice in one object",
 }
 """What veilog puts where something stood, and what it means."""
