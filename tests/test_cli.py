@@ -6,9 +6,12 @@ import base64
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgpack
 import orjson
@@ -18,6 +21,8 @@ import yaml
 from conftest import Run
 from samples import ROOT, samples
 from veilog_filters.config import Config, load_config
+from veilog_filters.explain import WHY
+from veilog_parsers.errors import ErrorType
 
 LINES = [sample.line for sample in samples() if sample.case.startswith("good")]
 INVOCATION = orjson.dumps(
@@ -36,6 +41,59 @@ INVOCATION = orjson.dumps(
 
 def test_the_default_configuration_on_file_is_the_default() -> None:
     assert load_config(ROOT / "conf" / "veilog.yaml") == Config()
+
+
+def options_of(
+    schema: dict[str, Any], option: dict[str, Any], above: tuple[str, ...] = ()
+) -> Iterator[tuple[str, ...]]:
+    """The path of every option in a JSON Schema, without places in lists and names of users."""
+    for choice in option.get("anyOf", [option]):
+        inner = schema["$defs"][choice["$ref"].rpartition("/")[2]] if "$ref" in choice else choice
+        for below in (inner.get("items"), inner.get("additionalProperties")):
+            if isinstance(below, dict):
+                yield from options_of(schema, below, above)
+        for name, value in inner.get("properties", {}).items():
+            yield (*above, name)
+            yield from options_of(schema, value, (*above, name))
+
+
+def keys_of(value: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The path of every key in a document, without places in lists."""
+    if isinstance(value, list):
+        for item in value:
+            yield from keys_of(item, above)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield (*above, name)
+            yield from keys_of(item, (*above, name))
+
+
+def without_hashes(text: str) -> str:
+    """A configuration whose examples are no comments any more."""
+    example = re.compile(r"^( *)# ( *(?:# )?(?:- )?[a-z_]+:(?: .*)?)$", re.MULTILINE)
+    while example.search(text):
+        text = example.sub(r"\1\2", text)
+    return re.sub(r": \[\](.*\n *- )", r":\1", text)
+
+
+def test_the_configuration_on_file_has_every_option_and_its_defaults() -> None:
+    text = (ROOT / "conf" / "veilog.yaml").read_text()
+    schema = Config.model_json_schema()
+    options = set(options_of(schema, schema))
+    shown = set(keys_of(yaml.safe_load(without_hashes(text))))
+    # A secret is shown by its file or its variable; a listener asks for no name.
+    needless = {path for path in options if path[-1] in ("env", "file") and "hash_key" not in path[-2]}
+    assert options - shown - needless == {("sidecar", "listen", "tls", "server_name")}
+    values = yaml.safe_load(text)
+    default = Config().model_dump()
+    assert values == {name: picked(default[name], value) for name, value in values.items()}
+
+
+def picked(default: Any, written: Any) -> Any:
+    """Of a default, what is written."""
+    if isinstance(default, dict) and default and isinstance(written, dict):
+        return {name: picked(default[name], value) for name, value in written.items()}
+    return default
 
 
 def test_filter_with_the_default_configuration(veilog: Run) -> None:
@@ -86,7 +144,7 @@ def test_quarantine_is_counted_on_stderr_and_does_not_change_the_exit_code(veilo
     ("text", "expected"),
     [
         ("detect:\n  treshold: 0.5\n", "c.yaml:2: detect.treshold: there is no such key. Fix: write threshold"),
-        ("policy:\n  name: a\n  content: raw\n", "c.yaml:3: policy.content: expected drop or redacted. Fix: drop (hashes"),
+        ("policy:\n  name: a\n  content: raw\n", "c.yaml:3: policy.content: expected drop or redacted. Fix: for example, write content: drop. drop (hashes"),
         ("detect:\n  threshold: high\n", "c.yaml:2: detect.threshold: expected a number from 0 to 1."),
         ("limits: {max_depth: 1}\n", "c.yaml:1: limits.max_depth: expected a whole number from 8 to 256."),
         ("tag: null\n", "c.yaml:1: tag: null is no value."),
@@ -166,6 +224,40 @@ def test_explain_takes_a_pretty_printed_record_and_shows_no_text(veilog: Run) ->
 
 def test_explain_says_why_a_record_is_in_quarantine(veilog: Run) -> None:
     assert json.loads(veilog("explain", stdin=b"{").stdout)["emitted"][0]["error_type"] == "malformed_json"
+
+
+def test_explain_says_in_a_sentence_why_a_record_is_in_quarantine(veilog: Run) -> None:
+    for line, why in (
+        (b"{", "The line, or what looks like JSON inside of it, cannot be read as JSON."),
+        (b"\xff", "The line is not UTF-8."),
+        (b"7", "The record is a single value, or a list of something else than records."),
+        (b'{"a": 1}', "No parser knows the record; `veilog suggest` shows what to map."),
+    ):
+        assert json.loads(veilog("explain", stdin=line).stdout)["why"] == why
+    assert set(WHY) == set(ErrorType)
+
+
+def test_a_terminal_is_told_what_explain_and_suggest_wait_for() -> None:
+    for command in ("explain", "suggest"):
+        keyboard, stdin = pty.openpty()
+        os.write(keyboard, b"\x04")
+        done = subprocess.run(
+            [sys.executable, "-m", "veilog_filters", command], stdin=stdin, capture_output=True, timeout=120, check=True
+        )
+        os.close(stdin)
+        os.close(keyboard)
+        assert b"veilog: waits for records on standard input" in done.stderr
+        assert b"Ctrl-D" in done.stderr
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_json_in_place_of_msgpack_is_told_once(workers: str, veilog: Run) -> None:
+    said = b"the input begins as JSON does, and --input msgpack was asked for."
+    done = veilog("filter", "--input", "msgpack", "--workers", workers, stdin=INVOCATION + b"\n" + INVOCATION)
+    assert done.stderr.count(said) == 1
+    packed = msgpack.packb(orjson.loads(INVOCATION))
+    assert said not in veilog("filter", "--input", "msgpack", "--workers", workers, stdin=packed).stderr
+    assert said not in veilog("filter", "--workers", workers, stdin=INVOCATION).stderr
 
 
 @pytest.mark.parametrize("what", ["config", "native"])

@@ -28,6 +28,19 @@ from veilog_parsers.event import (
 )
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "fields.md"
+_LOOKS: Final = {
+    "`hmac:` and 32 hexadecimal digits": "a value that does not fit the grammar of its field; "
+    "the same value in the same field and tenant has the same hash",
+    "`p_` and 32 hexadecimal digits": "a caller, under `policy.identity: pseudonymize`; "
+    "the same caller in the same field and tenant has the same pseudonym",
+    "`<EMAIL_ADDRESS>`, `<CREDIT_CARD>`": "a finding of that entity type under the operator `replace`; `mask` gives "
+    "`****`, `hash` gives `<EMAIL_ADDRESS:` 16 hexadecimal digits `>`, `remove` nothing",
+    "`<TIMED_OUT>`": "a whole text that took longer than its time, and so counts as found",
+    "`<EMAIL_ADDRESS>~2` as a key in `unmapped`": "the second of two keys of one object that are the same once "
+    "they are cleaned",
+    "`mail~1` as a key in `unmapped`": "an earlier value of a key that the record has twice in one object",
+}
+"""What veilog puts where something stood, and what it means."""
 _HEAD: Final = """\
 # What leaves: the fields of an event
 
@@ -41,16 +54,22 @@ A value leaves because of what it is. The encoder refuses every other type in a 
 | one of ... | a member of a closed list |
 | number, yes or no | a JSON number or boolean |
 | time | RFC 3339, UTC |
-| keyed hash | HMAC-SHA-256 under your key |
+| keyed hash | HMAC-SHA-256 under your key, in hexadecimal digits |
 | name | a value of the record that fits the field's grammar, see below |
-| cleaned text | text whose findings were replaced, only where the policy keeps text, see below |
+| cleaned text | text in which everything the detectors found was replaced; only where the policy keeps text |
 
-A **grammar** is a closed set of characters, a length, and at most so many different words, however they are joined,
-that are not in the field's vocabulary of vendors, services, resource types and clients. A value that does not fit
-leaves as `hmac:` and a keyed hash, and is counted in `redaction.hashed_fields`. Secrets, card numbers and government
-ids are replaced inside names, whatever the policy.
+A **grammar** is a closed set of characters, a length, and at most N different words; words on the field's list (of
+vendors, services, resource types, clients) do not count, and joining words does not hide them. A value that does not
+fit leaves as a keyed hash and is counted in `redaction.hashed_fields`. Secrets, card numbers and government ids are
+replaced inside names, whatever the policy.
 
 **Text is kept** by `policy.content: redacted`, `policy.unmapped: redact` and `policy.unrecognized: redact` alone.
+
+Values that veilog itself put where something stood look like this:
+
+| looks like | stands for |
+| --- | --- |
+{looks}
 
 | field | may be | what it says |
 | --- | --- | --- |
@@ -102,7 +121,8 @@ def _options(hint: Any) -> list[Any]:
 def page() -> str:
     """The page."""
     lines = (f"| `{path}` | {may_be} | {doc} |" for path, may_be, doc in rows(AuditEvent))
-    return _HEAD + "\n".join(lines) + "\n"
+    looks = "\n".join(f"| {form} | {meaning} |" for form, meaning in _LOOKS.items())
+    return _HEAD.replace("{looks}", looks) + "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 Nothing is interrupted: stages ask between two pieces of work (texts, candidates, leaves) whether the time is used up,
 so a record stops within a few milliseconds of its budget, or when one call of a library returns (those have limits of
-their own). Time is what the clock on the wall says, as far as the processor agrees: a process that was suspended, or
-waits for a busy machine, has not spent its budget; nor has a record for which something is built once (``clock``).
+their own). A record is over budget only if wall time and CPU time both exceed the limit: a process that was suspended,
+or waits for a busy machine, has not spent its budget; nor has a record for which something is built once (``clock``).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, NoReturn
 
@@ -15,9 +15,10 @@ import click
 
 from veilog_filters import __version__, startup
 from veilog_filters.config import DEFAULT_POLICY_FILE, Config, defect_of, load_config, load_policy
+from veilog_filters.detect.cachefile import can_write
 from veilog_filters.detect.prefilter import cache_dir
 from veilog_filters.encode import ENCODERS, native
-from veilog_filters.errors import ConfigError
+from veilog_filters.errors import ConfigError, Defect
 from veilog_filters.fingerprint import Fingerprinter, new_key
 from veilog_filters.framing import FRAMERS, WRITERS, Framer
 from veilog_filters.pipeline import Damaged, Pipeline, classifier_for
@@ -25,10 +26,12 @@ from veilog_filters.progress import Progress, complain
 from veilog_filters.sieve import Sieve
 from veilog_filters.transports import stdio
 from veilog_filters.transports.inputs import STDIN, Files, InputError, Output, OutputError, files_of, standard_input
+from veilog_filters.yaml_file import dotted, line_of
 from veilog_parsers.record import RawRecord
 
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
+_OUTPUT_ADVICE: Final = "Events are written there: see that it is open (a pipe, a file, a terminal) and has room."
 _CONFIG = click.option("--config", "config_path", metavar="FILE", help="Configuration file; defaults without it.")
 _FILES = click.argument("paths", metavar="[FILE]...", nargs=-1)
 
@@ -91,13 +94,33 @@ def filter_command(
     with Progress(total_bytes) as progress:
         # Lines of several files are one stream; in msgpack, what is broken in one file does not break the next.
         for stream in [files] if input_format == "jsonl" else [[file] for file in files]:
-            source = Files(stream, lines=input_format == "jsonl", max_record_bytes=limit)
+            source = _Files(stream, lines=input_format == "jsonl", max_record_bytes=limit)
             if not _filter_stream(make, source, out, workers, input_format, limit, progress):
                 errors.append("the input stopped being msgpack; the rest went to quarantine as one record")
             errors += source.errors
             progress.next_stream(source.bytes_read)
     progress.summarize()
     _fail_if(errors)
+
+
+class _Files(Files):
+    """Files for `veilog filter`: says so, once, where JSON comes in place of msgpack.
+
+    In msgpack ``{`` and ``[`` are whole records, the numbers 123 and 91: all would go to quarantine, byte by byte.
+    """
+
+    def __init__(self, paths: Sequence[str], *, lines: bool, max_record_bytes: int) -> None:
+        super().__init__(paths, lines=lines, max_record_bytes=max_record_bytes)
+        self._looks = not lines
+
+    def read(self) -> bytes:
+        """See ``Files``."""
+        data = super().read()
+        if self._looks and data:
+            self._looks = False
+            if data.startswith((b"{", b"[")):
+                complain("the input begins as JSON does, and --input msgpack was asked for. For JSON leave it out.")
+        return data
 
 
 def _filter_stream(
@@ -129,6 +152,12 @@ def _files(paths: tuple[str, ...]) -> tuple[list[str], int]:
     except InputError as error:
         complain(f"{error}. Name files that can be read, or folders of them.")
         sys.exit(EXIT_USAGE)
+
+
+def _say_if_waiting(files: list[str]) -> None:
+    """Tell somebody at a terminal what is waited for."""
+    if STDIN in files and sys.stdin is not None and sys.stdin.isatty():
+        complain("waits for records on standard input, a JSON record per line; end them with Ctrl-D.")
 
 
 def _start(config_path: str | None, *, sidecar: bool = False) -> Config:
@@ -189,8 +218,12 @@ def check(file: str) -> None:
     """Check a configuration by the code path of start-up: keys, files, models and entities included."""
     from veilog_filters.transports.process import build
 
-    _start(file, sidecar=True)
+    config = _start(file, sidecar=True)
     build(file)
+    # An image may come with compiled patterns in a directory that its user can't write: that is all right.
+    if not can_write(cache_dir(config.detect.cache_dir)) and not all(_compiled(config, file)):
+        problem = "the compiled patterns cannot be kept: every start compiles them anew"
+        complain(f"warning: {Defect(file, line_of(file, _CACHE_KEY), dotted(_CACHE_KEY), problem, _CACHE_FIX)}")
     _print(f"{file}: ok")
 
 
@@ -198,20 +231,32 @@ def check(file: str) -> None:
 @_CONFIG
 def warm(config_path: str | None) -> None:
     """Compile the patterns of a configuration ahead of the first start, for container images for example."""
+    config = load_config(config_path)
+    stored = _compiled(config, config_path)
+    if not stored:
+        complain("nothing to compile: this configuration or platform goes without the prefilter.")
+    elif not all(stored):
+        complain(f"detect.cache_dir: cannot write to {cache_dir(config.detect.cache_dir)}. Fix: {_CACHE_FIX}.")
+        sys.exit(EXIT_FAILED)
+
+
+_CACHE_KEY: Final = ("detect", "cache_dir")
+_CACHE_FIX: Final = (
+    "name a directory that this user can write and nobody else, in detect.cache_dir or $VEILOG_CACHE_DIR, "
+    "and run veilog warm once"
+)
+
+
+def _compiled(config: Config, config_path: str | None) -> list[bool]:
+    """Whether what is compiled for a configuration is in the cache directory, for detection and for the policy."""
     from veilog_filters.detect.fast import FastDetector, detector_for
 
-    config = load_config(config_path)
     try:
         detector = detector_for(config.detect)
     except ValueError as error:
         raise defect_of(config_path, "detect", error) from None
     sieve = classifier_for(config, load_policy(config)).sieve
-    stored = [made.stored for made in (detector, sieve) if isinstance(made, FastDetector | Sieve)]
-    if not stored:
-        complain("nothing to compile: this configuration or platform goes without the prefilter.")
-    elif not all(stored):
-        complain(f"cannot write to {cache_dir(config.detect.cache_dir)}.")
-        sys.exit(EXIT_FAILED)
+    return [made.stored for made in (detector, sieve) if isinstance(made, FastDetector | Sieve)]
 
 
 @app.command()
@@ -227,6 +272,7 @@ def explain(paths: tuple[str, ...], config_path: str | None) -> None:
     out = Output()
     files, _ = _files(paths)
     config = _start(config_path)
+    _say_if_waiting(files)
     pipeline = Pipeline(config, config_path=config_path)
     source = Files(files, lines=True, max_record_bytes=config.limits.max_record_bytes, documents=True)
     for record in _records(_framer(config, pipeline.fingerprinter), source):
@@ -251,6 +297,7 @@ def suggest(paths: tuple[str, ...], config_path: str | None) -> None:
     out = Output()
     files, _ = _files(paths)
     config = load_config(config_path)
+    _say_if_waiting(files)
     suggestions = Suggestions(config, config_path)
     source = Files(files, lines=True, max_record_bytes=config.limits.max_record_bytes, documents=True)
     for record in _records(_framer(config, suggestions.fingerprinter), source):
@@ -316,7 +363,8 @@ def _guarded(run: Callable[[], Any]) -> int:
         return 130
     except (InputError, OutputError) as error:
         if not getattr(error, "reader_left", False):
-            complain(f"{error}; nothing more leaves.")
+            advice = f" {_OUTPUT_ADVICE}" if isinstance(error, OutputError) else ""
+            complain(f"{error}; nothing more leaves.{advice}")
         return EXIT_FAILED
     except BrokenPipeError:
         # The reader has gone; point stdout away, or the interpreter fails again when it flushes at exit.

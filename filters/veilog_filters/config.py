@@ -200,11 +200,14 @@ class Detect(Strict):
     max_text_bytes: int = Field(default=262_144, ge=256, le=16_777_216)
     """Texts are scanned up to this many bytes, 256 to 16777216; the rest is cut off, never passed."""
     timeout_secs: float = Field(default=1.0, gt=0, le=60)
-    """Time a pattern may take on one text, in seconds, up to 60; a text that takes longer counts as found, whole."""
+    """Time for one text, in seconds, up to 60; a text that takes longer counts as found, whole."""
     prefilter: Literal["auto", "off"] = "auto"
     """auto (look only where a pattern could match; the same findings, faster) or off (Presidio's engine as it is)."""
     cache_dir: str = ""
-    """Directory for compiled patterns; VEILOG_CACHE_DIR goes before it, ~/.cache/veilog is taken if both are empty."""
+    """Directory for compiled patterns. VEILOG_CACHE_DIR, if set, always goes before it; if both are empty it is
+    $XDG_CACHE_HOME/veilog, else ~/.cache/veilog. It is used only if it belongs to this user or root and nobody else can
+    write there.
+    """
     cache_entries: int = Field(default=16_384, ge=0, le=16_777_216)
     """Texts whose findings are remembered, 0 to 16777216; of a text only a keyed digest and the findings are kept."""
     cache_bytes: int = Field(default=33_554_432, ge=0, le=17_179_869_184)
@@ -275,22 +278,30 @@ def _is_name(host: str) -> str:
     return host
 
 
-def _has_host(address: str) -> str:
+_WRITE_ADDRESS: Final = "write host:port, for example 127.0.0.1:24224"
+
+
+def _check_address(address: str) -> str:
+    if not re.fullmatch(_ADDRESS, address):
+        raise InvalidError("expected host:port", _WRITE_ADDRESS)
+    # Port 0 would be a port that nobody knows.
+    if not 1 <= int(address.rpartition(":")[2]) <= MAX_PORT:
+        raise InvalidError(f"expected a port from 1 to {MAX_PORT}", _WRITE_ADDRESS)
     host = address.rpartition(":")[0]
     if not host.startswith("["):
         _is_name(host)
     return address
 
 
-def _has_port(address: str) -> str:
-    # Port 0 would be a port that nobody knows.
-    if address and not 1 <= int(address.rpartition(":")[2]) <= MAX_PORT:
-        raise InvalidError(f"expected a port from 1 to {MAX_PORT}", "write host:port, for example 127.0.0.1:24224")
-    return address
+def _check_address_or_none(address: str) -> str:
+    return _check_address(address) if address else address
 
 
-Address = Annotated[str, Field(pattern=rf"^{_ADDRESS}$"), AfterValidator(_has_port), AfterValidator(_has_host)]
-AddressOrNone = Annotated[str, Field(pattern=rf"^({_ADDRESS})?$"), AfterValidator(_has_port), AfterValidator(_has_host)]
+# The pattern is for the JSON Schema alone: what it refused would be said in no more than that.
+Address = Annotated[str, AfterValidator(_check_address), Field(json_schema_extra={"pattern": rf"^{_ADDRESS}$"})]
+AddressOrNone = Annotated[
+    str, AfterValidator(_check_address_or_none), Field(json_schema_extra={"pattern": rf"^({_ADDRESS})?$"})
+]
 
 
 def host_of(address: str) -> str:
@@ -525,11 +536,13 @@ class Config(Strict):
     """The whole configuration of veilog."""
 
     tenant_id: str = Field(default="", pattern=r"^[A-Za-z0-9_.:-]{0,128}$")
-    """Your organization's or tenant's id; put into every event, and hashes are separated by it."""
+    """Your organization's or tenant's id, up to 128 letters, digits, dots, colons, dashes and underscores; put into
+    every event, and hashes are separated by it.
+    """
     source: str = "auto"
     """auto (recognize each record) or the name of the one source that all records are from."""
     tag: str = Field(default="", pattern=r"^[A-Za-z0-9_.:/*-]{0,256}$")
-    """Tag for records that come without one (stdin)."""
+    """Tag for records that come without one (stdin), up to 256 letters, digits and _ . : / * -"""
     hash_key: HashKey = HashKey(env="VEILOG_HASH_KEY")
     """The key of all hashes: one of env, file or ephemeral."""
     previous_hash_key: HashKey | None = None

@@ -3,30 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from veilog_filters.inspect import Inspected
 from veilog_filters.pipeline import Damaged, Pipeline
-from veilog_parsers.errors import RecordError
+from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, Role
 from veilog_parsers.record import RawRecord
 from veilog_parsers.registry import OTHER, Rejected
+
+WHY: Final = {
+    ErrorType.MALFORMED_JSON: "The line, or what looks like JSON inside of it, cannot be read as JSON.",
+    ErrorType.MALFORMED_MSGPACK: "The bytes are no msgpack, or end inside an object.",
+    ErrorType.INVALID_UTF8: "The line is not UTF-8.",
+    ErrorType.NOT_AN_OBJECT: "The record is a single value, or a list of something else than records.",
+    ErrorType.RECORD_TOO_LARGE: "The record is longer than limits.max_record_bytes.",
+    ErrorType.NESTING_TOO_DEEP: "The JSON, or a tree that would be kept (limits.max_depth), is nested too deeply.",
+    ErrorType.TOO_MANY_EVENTS: "The envelope holds more than 10,000 records.",
+    ErrorType.BAD_ENTRY: "The entry of a Forward message is no pair of time and record.",
+    ErrorType.OVER_BUDGET: "All stages together took longer than limits.record_secs.",
+    ErrorType.UNRECOGNIZED: "No parser knows the record; `veilog suggest` shows what to map.",
+    ErrorType.PARSER_FAILED: "The parser raised an error.",
+    ErrorType.DETECTOR_FAILED: "A detector raised an error.",
+    ErrorType.CLASSIFIER_FAILED: "Classification raised an error.",
+    ErrorType.FINGERPRINT_FAILED: "Hashing raised an error.",
+    ErrorType.REDACTION_FAILED: "Redaction raised an error.",
+    ErrorType.ENCODING_FAILED: "A field holds something that may not leave in it.",
+}
+"""Why a record is in quarantine, for a person who looks at one."""
 
 
 def explain_record(pipeline: Pipeline, record: RawRecord | Damaged) -> Iterator[str]:
     """One JSON document per event of a record: parser, findings per text, deciding rules, and what would leave."""
     if isinstance(record, Damaged):
-        yield _document({"parser": None, "emitted": pipeline(record)})
+        yield _document({"parser": None, "why": WHY[record.error_type], "emitted": pipeline(record)})
         return
     # The parsers consume what they are given; the pipeline gets its own copy.
     events = pipeline(RawRecord(orjson.loads(orjson.dumps(record.value)), record.raw, record.tag, record.time))
     for event, parsed in zip(events, _parsed(pipeline, record), strict=False):
         explained: dict[str, Any] = {"parser": event["source"], "kind": event["kind"]}
-        if isinstance(parsed, Rejected):
-            explained["error_type"] = event["error_type"]
-        elif isinstance(parsed, AuditEvent):
+        if "error_type" in event:
+            explained |= {"error_type": event["error_type"], "why": WHY[ErrorType(event["error_type"])]}
+        if isinstance(parsed, AuditEvent):
             explained |= _findings(pipeline, parsed)
             for side in ("prompt", "response"):
                 if f"{side}_classification" in event:

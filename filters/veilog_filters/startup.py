@@ -141,6 +141,13 @@ class _Host:
             self._secret(hop.password, (*place, "password"))
             if hop.tls is not None:
                 self._tls(hop.tls, (*place, "tls"), server=False)
+            if listen.shared_key is not None and _same(listen.shared_key, hop.shared_key):
+                # Who is asked for proof of the key by us can have it made by us.
+                self._warn(
+                    (*place, "shared_key"),
+                    "this is the key of sidecar.listen too: an impostor there could pass our own handshake on to us",
+                    "take different keys",
+                )
             if _is_own(hop.address, listen.tcp) or _is_own(hop.address, options.http):
                 self._defect(
                     (*place, "address"),
@@ -246,6 +253,14 @@ class _Host:
 
     def _warn(self, key: Key, problem: str, fix: str) -> None:
         self.warnings.append(Defect(self._name, line_of(self._path, key), dotted(key), problem, fix))
+
+
+def _same(one: Secret, other: Secret | None) -> bool:
+    """Whether two options hold the same secret; not if one of them cannot be read, which is said elsewhere."""
+    try:
+        return other is not None and read_secret(one) == read_secret(other)
+    except ConfigError:
+        return False
 
 
 def _is_own(address: str, listening: str) -> bool:

@@ -39,6 +39,10 @@ MAX_CONDITIONS: Final = 3
 _UNKEYED: Final = bytes(32)
 
 
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
 @dataclasses.dataclass(slots=True)
 class Seen:
     """What the values at one path were.
@@ -74,7 +78,7 @@ class Seen:
         return (
             f"{names}, {self.least}..{self.most} characters"
             if self.least < self.most
-            else f"{names}, {self.most} characters"
+            else f"{names}, {_many(self.most, 'character')}"
         )
 
     def only(self, *types: str) -> bool:
@@ -181,7 +185,8 @@ class Suggestions:
             out.append(self._shape(number, shape))
             out += self._entry(shape, entries)
         if len(shapes) > MAX_PRINTED_SHAPES:
-            out.append(f"# {len(shapes) - MAX_PRINTED_SHAPES:,} further shapes are not shown.")
+            further = len(shapes) - MAX_PRINTED_SHAPES
+            out.append(f"# {_many(further, 'further shape')} {'is' if further == 1 else 'are'} not shown.")
         if entries:
             out.append("# Read it before you use it: what a field is was guessed from its key and type.")
             out.append(yaml.safe_dump({"mapped": entries}, sort_keys=False, width=100).rstrip("\n"))
@@ -190,19 +195,20 @@ class Suggestions:
     def _head(self, shapes: Sequence[Shape]) -> str:
         unrecognized = sum(shape.records for shape in shapes) + self._further
         lines = [
-            f"# {self._records:,} records read: {self._recognized:,} events recognized, "
-            f"{unrecognized:,} not, of {len(shapes):,} shapes."
+            f"# {_many(self._records, 'record')} read: {_many(self._recognized, 'event')} recognized, "
+            f"{unrecognized:,} not, of {_many(len(shapes), 'shape')}."
         ]
         if self._unreadable:
             reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(self._unreadable.items()))
             lines.append(f"# {self._unreadable.total():,} could not be read: {reasons}.")
         if self._further:
-            lines.append(f"# {self._further:,} records have shapes beyond the first {MAX_SHAPES:,}.")
+            has = "has a shape" if self._further == 1 else "have shapes"
+            lines.append(f"# {_many(self._further, 'record')} {has} beyond the first {MAX_SHAPES:,}.")
         return "\n".join(lines)
 
     def _shape(self, number: int, shape: Shape) -> str:
         digest = self._why_no_hash or shape_hash(shape.paths, self.fingerprinter)
-        lines = ["#", f"# Shape {number}: {shape.records:,} records, record_shape {digest}"]
+        lines = ["#", f"# Shape {number}: {_many(shape.records, 'record')}, record_shape {digest}"]
         by_name = sorted((spelled(path), seen) for path, seen in shape.seen.items()) if shape.seen else []
         lines += [f"#   {escaped(name)}: {seen.said()}" for name, seen in by_name[:MAX_PRINTED_PATHS]]
         if len(by_name) > MAX_PRINTED_PATHS:

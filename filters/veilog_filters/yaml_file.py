@@ -221,9 +221,8 @@ class _Reader:
             return yaml.compose(text, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 0
-            # The library's words may quote the file: an alias, a tag, a character.
-            said = re.split(r"['\"`]", error.problem or "")[0].strip().rstrip(",:(")
-            problem = f"this is no valid YAML ({said})" if said else "this is no valid YAML"
+            said = _said_by_yaml(error.problem or "")
+            problem = f"this is no valid YAML: {said}" if said else "this is no valid YAML"
             self._fail(problem, "check indentation, quotes and colons", line)
         except yaml.YAMLError:
             self._fail("the file holds a character that YAML does not allow", "save it as plain text in UTF-8", 0)
@@ -286,6 +285,24 @@ class _Reader:
         return Defect(self.name, self.line(key), place, problem.rstrip("."), fix.rstrip("."))
 
 
+_OF_YAML: Final = {
+    "expected": "a comma or a closing bracket is missing",
+    "expected <block end>": "the indentation does not go with the lines above",
+    "expected the node content": "a value is missing, or begins with a character that must be in quotes",
+    "expected alphabetic or numeric character": "text that begins with * or & must be in quotes",
+    "could not find expected": "a colon is missing, or text over several lines has no quotes",
+    "found character": "a value begins with a character that must be in quotes, or a line with a tab",
+}
+"""What is left of some of the library's messages when what they quote is cut off, in whole sentences."""
+
+
+def _said_by_yaml(problem: str) -> str:
+    """What YAML's parser says, without what it may quote of the file: an alias, a tag, a character."""
+    words, *quoted = re.split(r"['\"`]", problem, maxsplit=1)
+    said = re.sub(r",? but (?:found|got)\b.*", "", words).strip().rstrip(",:(")
+    return _OF_YAML.get(said, said if not quoted or len(said.split()) > 2 else "")
+
+
 def _said_of(kind: str, key: Key, is_key: bool, model: type[BaseModel]) -> tuple[str, str]:
     """What is wrong with a value and what to do, from the kind of error and what the model documents."""
     around, option = _options_at(model.model_json_schema(), key)
@@ -296,9 +313,9 @@ def _said_of(kind: str, key: Key, is_key: bool, model: type[BaseModel]) -> tuple
     if kind == "missing":
         return "the key is missing", f"add {key[-1]}: {doc}"
     if is_key:
-        return "the key is not of the form that is expected here", doc
+        return "the key is not of the form that is expected here", f"{_WRITE}another: {doc}"
     if kind == "string_pattern_mismatch":
-        return "the text is not of the form that is expected here", doc
+        return "the text is too long or has characters that are not allowed here", f"{_example(option, key)}{doc}"
     problem = f"expected {_expected(option)}"
     words = option.get("enum", ())
     if any(word in _READ_AS_BOOL for word in words):
@@ -308,7 +325,27 @@ def _said_of(kind: str, key: Key, is_key: bool, model: type[BaseModel]) -> tuple
         ) + ": so written"
     if option.get("type") == "string" and kind == "string_type":
         return problem, f"write text, in quotes if YAML would read it as a number or a date: {doc}"
-    return problem, doc
+    return problem, f"{_example(option, key)}{doc}"
+
+
+def _example(option: dict[str, Any], key: Key) -> str:
+    """A line that could stand there, for a fix; "" if none can be told from the schema."""
+    kind = option.get("type")
+    name = next((shown(part) for part in reversed(key) if isinstance(part, str)), "")
+    if kind == "object" or "properties" in option:
+        return f"{_WRITE}its keys below it, indented, each as key: value. "
+    if kind == "array":
+        return f"{_WRITE}{name}: [...] or lines that begin with a dash. "
+    value = option.get("default", next(iter(option.get("enum", ())), option.get("const")))
+    if value is None:
+        value = option.get("minimum", option.get("maximum"))
+    if value is None or value == "":
+        return ""
+    if isinstance(value, bool):
+        return f"{_WRITE}{name}: true or {name}: false. "
+    value = f'"{value}"' if value in _READ_AS_BOOL else value
+    line = value if isinstance(key[-1], int) else f"{name}: {value}"
+    return f"for example, {_WRITE}{line}. "
 
 
 def _options_at(schema: dict[str, Any], key: Key) -> tuple[list[str], dict[str, Any]]:

@@ -202,71 +202,85 @@ class Message:
     parts: list[SensitiveText]
 
 
+def _part(doc: str, default: Any = None) -> Any:
+    """A field of an object inside an event; a type as its default makes a new one for each object."""
+    if isinstance(default, type):
+        return dataclasses.field(default_factory=default, metadata={"doc": doc})
+    return dataclasses.field(default=default, metadata={"doc": doc})
+
+
 @dataclasses.dataclass(slots=True, kw_only=True)
 class ToolCall:
     """A tool that the model asked for. ``arguments`` is kept only where the content policy keeps text."""
 
-    name: Text | None = None
-    arguments: SensitiveText | CleanText | None = None
+    name: Text | None = _part("Name of the tool.")
+    arguments: SensitiveText | CleanText | None = _part(
+        "What the tool was called with, as the text of its JSON, cleaned; only under `content: redacted`."
+    )
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Cloud:
     """Where in a cloud the call was made."""
 
-    provider: Text | None = None
-    account_id: Text | None = None
-    region: Text | None = None
-    resource: Text | None = None
+    provider: Text | None = _part("The cloud or platform, for example aws, azure or gcp.")
+    account_id: Text | None = _part("Account (AWS), subscription (Azure) or project (Google Cloud).")
+    region: Text | None = _part("Region or location, as the cloud names it.")
+    resource: Text | None = _part("What was called: an ARN, a resource id or a resource path.")
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Findings:
     """How many spans of each entity type the detectors found on each side."""
 
-    prompt: dict[str, int] = dataclasses.field(default_factory=dict)
-    response: dict[str, int] = dataclasses.field(default_factory=dict)
+    prompt: dict[str, int] = _part("Spans by entity type in all that was sent to the model.", dict)
+    response: dict[str, int] = _part("Spans by entity type in all that the model produced.", dict)
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class ClassificationRules:
     """Ids of the policy rules that decided the two labels."""
 
-    prompt: list[Constant] = dataclasses.field(default_factory=list)
-    response: list[Constant] = dataclasses.field(default_factory=list)
+    prompt: list[Constant] = _part("Ids of the rules that decided `prompt_classification`.", list)
+    response: list[Constant] = _part("Ids of the rules that decided `response_classification`.", list)
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class PreviousHashes:
     """The same hashes under the previous key, during a rotation's overlap."""
 
-    hash_key_id: Constant
-    prompt_hash: Digest | None = None
-    system_prompt_hash: Digest | None = None
-    response_hash: Digest | None = None
+    hash_key_id: Constant = dataclasses.field(metadata={"doc": "Which key made these hashes: the previous one."})
+    prompt_hash: Digest | None = _part("`prompt_hash` under the previous key.")
+    system_prompt_hash: Digest | None = _part("`system_prompt_hash` under the previous key.")
+    response_hash: Digest | None = _part("`response_hash` under the previous key.")
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Content:
     """Redacted text, present only under ``content: redacted``."""
 
-    system: CleanText | None = None
-    prompt: CleanText | None = None
-    response: CleanText | None = None
+    system: CleanText | None = _part("The system prompt, cleaned.")
+    prompt: CleanText | None = _part("The request's other turns in their order, cleaned.")
+    response: CleanText | None = _part("All that the model produced, cleaned.")
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Redaction:
     """The proof: what looked at this event, and how much of it."""
 
-    policy: Constant
-    detectors: list[Constant] = dataclasses.field(default_factory=list)
-    status: RedactionStatus = RedactionStatus.COMPLETE
-    truncated_bytes: int = 0
-    unmapped_fields: int = 0
-    hashed_fields: int = 0
-    ner_read_texts: int | None = None
-    ner_left_out_texts: int | None = None
+    policy: Constant = dataclasses.field(metadata={"doc": "Name of the policy, `policy.name`."})
+    detectors: list[Constant] = _part("What looked for findings: detectors and their versions.", list)
+    status: RedactionStatus = _part(
+        "Whether all texts were read to their ends: not if one was cut (`truncated`) or took too long (`timed_out`).",
+        RedactionStatus.COMPLETE,
+    )
+    truncated_bytes: int = _part("Bytes of texts beyond `detect.max_text_bytes`, which were cut off.", 0)
+    unmapped_fields: int = _part("Fields of the record that no parser consumed.", 0)
+    hashed_fields: int = _part("Names that did not fit the grammar of their fields and left as `hmac:` hashes.", 0)
+    ner_read_texts: int | None = _part("Texts that the NER model read, now or before; absent without a model.")
+    ner_left_out_texts: int | None = _part(
+        "Texts that `detect.ner` keeps from the model by field or length; absent without a model."
+    )
 
 
 class Handling(StrEnum):

@@ -303,6 +303,18 @@ def test_a_secret_that_stands_where_a_key_is_expected_is_not_shown_either(place:
         ("detect: {prefilter: off}\n", 'c.yaml:1: detect.prefilter: expected auto or off. Fix: auto or "off"'),
         ("sidecar: {workers: 70000}\n", "c.yaml:1: sidecar.workers: expected a whole number from 1 to 256."),
         ("sidecar: {listen: {tcp: '127.0.0.1:65536'}}\n", "c.yaml:1: sidecar.listen.tcp: expected a port from 1 to 65535."),
+        ("sidecar: {http: here}\n", "c.yaml:1: sidecar.http: expected host:port. Fix: write host:port, for example 127.0.0.1:24224"),
+        ("sidecar:\n  forward:\n  - address: here\n", "c.yaml:3: sidecar.forward[0].address: expected host:port."),
+        ("sidecar:\n  forward:\n  - address: ''\n", "c.yaml:3: sidecar.forward[0].address: expected host:port."),
+        ("limits: {record_secs: 90}\n", "Fix: for example, write record_secs: 2.0. Time that all stages"),
+        ("policy: {unrecognized: clean}\n", "Fix: for example, write unrecognized: quarantine. Records that"),
+        ("redact: {operators: {EMAIL_ADDRESS: drop}}\n", "Fix: for example, write EMAIL_ADDRESS: replace. "),
+        ("policy: 7\n", "Fix: write its keys below it, indented, each as key: value. "),
+        ("detect: {entities: 7}\n", "Fix: write entities: [...] or lines that begin with a dash. "),
+        ("tag: [\n", "this is no valid YAML: a value is missing, or begins with a character that must be in quotes. Fix: "),
+        ("tag: @x\n", "this is no valid YAML: a value begins with a character that must be in quotes"),
+        ("tag: *\n", "this is no valid YAML: text that begins with * or & must be in quotes. Fix: "),
+        ("a: [b: c: d}\n", "this is no valid YAML: a comma or a closing bracket is missing. Fix: "),
         ("sidecar: {http: '127.0.0.1:0'}\n", "c.yaml:1: sidecar.http: expected a port from 1 to 65535."),
         ("sidecar:\n  forward:\n  - address: h:99999\n", "c.yaml:3: sidecar.forward[0].address: expected a port from"),
         ("sidecar:\n  forward:\n  - address: a..b:29325\n", "c.yaml:3: sidecar.forward[0].address: the host's name has an empty part."),
@@ -383,6 +395,13 @@ def test_the_built_in_policy_and_custom_entities_exist(home: Path) -> None:
     document = {"detect": {"recognizers": [custom], "entities": ["BADGE"]}, "redact": {"operators": {"BADGE": "mask"}}}
     assert load_policy(Config.model_validate(document)).rules
     assert "no recognizer" not in start(document, home)
+
+
+@pytest.mark.parametrize("text", ["tag: [", "tag: *", "tag: {a", "a: b: c", "- a\nb", "a:\n- b\nc\n", "a: 'b", "a: !<x b", "a: &", "%X", "a: |x", "? [", "a: \"\\z\"", "}", "a: [b}", "a:\n  b: c\n d: e\n"])  # fmt: skip
+def test_what_is_said_of_yaml_is_a_whole_sentence(text: str, home: Path) -> None:
+    said = start_text(text, home).partition(" Fix: ")[0]
+    assert said
+    assert not re.search(r"\b(?:but|found|got|expected|find|with|the|not|or|a|for)[.)]*$", said), said
 
 
 def test_all_entity_types_of_the_installed_presidio_are_known() -> None:

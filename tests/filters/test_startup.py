@@ -62,8 +62,21 @@ TLS = {"cert_file": "server.pem", "key_file": "server.key", "ca_file": "ca.pem"}
 def test_what_is_all_right_gives_no_word(home: Path) -> None:
     secret = {"file": "shared.key"}
     hop = {"address": "127.0.0.1:4001", "tls": TLS, "shared_key": secret, "username": "a", "password": secret}
-    listen = {"unix": "in.sock", "tls": TLS, "shared_key": secret, "users": {"ann": secret}}
+    (home / "in.key").write_bytes(b"a key of its own for those who send to us")
+    (home / "in.key").chmod(0o600)
+    listen = {"unix": "in.sock", "tls": TLS, "shared_key": {"file": "in.key"}, "users": {"ann": secret}}
     assert start(home, sidecar={"listen": listen, "forward": [hop]}) == ([], [])
+
+
+def test_one_key_for_both_sides_is_a_warning(home: Path) -> None:
+    (home / "copy.key").write_bytes((home / "shared.key").read_bytes() + b"\n")
+    (home / "copy.key").chmod(0o600)
+    hops = [{"address": "h:1"}, {"address": "h:2", "shared_key": {"file": "copy.key"}}]
+    defects, (warning,) = start(home, sidecar={"listen": {"shared_key": {"file": "shared.key"}}, "forward": hops})
+    assert defects == []
+    assert "sidecar.forward[1].shared_key: this is the key of sidecar.listen too" in warning
+    assert "Fix: take different keys" in warning
+    assert start(home, sidecar={"forward": hops}) == ([], [])
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_every_entry_is_accepted_and_its_records_are_recognized(record: dict[str
     config = Config.model_validate(yaml.safe_load(printed))
     (source,) = config.sources()[:1]
     assert page_of(record, config=config.model_copy(update={"hash_key": HashKey(ephemeral=True)})).startswith(
-        "# 1 records read: 1 events recognized, 0 not"
+        "# 1 record read: 1 event recognized, 0 not"
     )
     event = source.parse(orjson.loads(orjson.dumps(record)))
     has_text = any(word in json.dumps(record) for word in ("one two", "dog", "who is it"))
@@ -166,5 +166,5 @@ def test_shapes_are_counted_and_bounded() -> None:
 def test_what_is_recognized_and_what_cannot_be_read_is_counted(veilog: Run) -> None:
     good = next(sample.line for sample in samples() if sample.source == "litellm" and sample.case == "good_chat")
     printed = veilog("suggest", stdin=good + b"\n{\n7\n").stdout
-    assert printed.startswith(b"# 3 records read: 1 events recognized, 0 not, of 0 shapes.\n# 2 could not be read: ")
+    assert printed.startswith(b"# 3 records read: 1 event recognized, 0 not, of 0 shapes.\n# 2 could not be read: ")
     assert b"mapped" not in printed

@@ -67,6 +67,15 @@ def write(directory: Path, name: str, data: bytes) -> bool:
     return True
 
 
+def can_write(directory: Path) -> bool:
+    """Whether a file can be put into the cache. Tells by doing so, and removes it again."""
+    name = f".{secrets.token_hex(8)}.probe"
+    written = write(directory, name, b"")
+    with contextlib.suppress(OSError):
+        (directory / name).unlink()
+    return written
+
+
 @contextlib.contextmanager
 def _opened(directory: Path) -> Iterator[int]:
     """The directory's descriptor. Links on the way to it are followed first, as those of systemd's are.

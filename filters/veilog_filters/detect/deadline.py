@@ -18,10 +18,10 @@ the seconds that are left to the record, or None if it has no bound."""
 
 
 class Deadline:
-    """When to give up a text: time by the clock on the wall, as far as the processor agrees.
+    """When to give up a text: when wall time and CPU time are both used up.
 
-    A process that waits for a busy machine has not spent its text's time: where the clock says that it is over, it is
-    what the processor has not spent of it yet.
+    A process that waits for a busy machine has not spent its text's time: when wall time is used up, the unused CPU
+    time is what is left.
 
     Args:
         timeout_secs: how long the text may take.

@@ -218,5 +218,8 @@ def _type_schema(hint: Any) -> dict[str, Any]:
     return {
         "type": "object",
         "additionalProperties": False,
-        "properties": {field.name: _type_schema(hints[field.name]) for field in dataclasses.fields(hint)},
+        "properties": {
+            field.name: {**_type_schema(hints[field.name]), "description": field.metadata["doc"]}
+            for field in dataclasses.fields(hint)
+        },
     }

@@ -1,8 +1,8 @@
 """/healthz, /readyz and /metrics, served by the supervisor's process, which filters nothing and so always answers.
 
-The port may be open to a whole cluster. So it costs little whatever comes: so many connections at a time, the oldest
-of which goes when there is one more, and so many seconds for each, whatever it does in them. The server has a thread of
-its own; what fails in it fails one answer, and what fails in the supervisor does not fail it.
+The port may be open to a whole cluster. So its cost is bounded whatever a client does: at most ``MAX_CONNECTIONS`` at
+a time, the oldest of which goes when there is one more, and ``REQUEST_SECS`` for each. The server has a thread of its
+own; what fails in it fails one answer, and what fails in the supervisor does not fail it.
 """
 
 from __future__ import annotations
