@@ -102,6 +102,9 @@ TEXTS: Final[dict[str, Text]] = {
     "mixed scripts": each(lambda n: f"ü{n}漢 ж{n * 7}@é.com "),
     "zero-width": repeat("1\u200b2"),
     "combining marks": repeat("e\u0301"),
+    # In the wrong order, and so in one run that normalization has to sort.
+    "marks to sort": between("a", "\u0301\u0327", ""),
+    "letters that become marks": between("a", "\u0344\u0f73", ""),
     "emoji": repeat("😀"),
     "base64": lambda size: _NOISE[:size],
     "hexadecimal": each(lambda n: f"{n * 2_654_435_761 % 2**32:08x}"),

@@ -20,7 +20,6 @@ import itertools
 import json
 import os
 import secrets
-import unicodedata
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +27,7 @@ import orjson
 
 from veilog_filters.config import HashKey
 from veilog_filters.errors import ConfigError, Defect
+from veilog_filters.normal import nfkc
 from veilog_filters.yaml_file import dotted, key_of, line_of, reason_of, variable
 from veilog_parsers.event import AuditEvent, Constant, Digest, Message, PreviousHashes, Role
 from veilog_parsers.record import RawRecord
@@ -123,7 +123,7 @@ def canonical(text: str) -> bytes:
         if b"  " not in data and data.strip() is data and len(data.translate(None, _FOLDED)) == len(data):
             return data
     else:
-        text = unicodedata.normalize("NFKC", text)
+        text = nfkc(text)
     return " ".join(text.split()).encode("utf-8", "replace")
 
 

@@ -38,6 +38,7 @@ from collections.abc import Callable
 from typing import Final
 
 from veilog_filters.disguise import is_disguised_text
+from veilog_filters.normal import nfkc
 from veilog_parsers.event import Name
 
 HASH_PREFIX: Final = "hmac:"
@@ -127,7 +128,7 @@ class Grammar:
 
 def _is_plain(value: str) -> bool:
     """Whether a text beyond ASCII is made of letters that are to be seen and are what they seem, and their marks."""
-    if value != unicodedata.normalize("NFKC", value) or _IGNORABLE.search(value):
+    if value != nfkc(value) or _IGNORABLE.search(value):
         return False
     marks = _MAX_MARKS
     for character in value:

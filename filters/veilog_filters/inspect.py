@@ -53,6 +53,7 @@ EDGE_CHARS: Final = 256
 MAX_JOINED_CHARS: Final = 65_536
 MAX_SHORT_CHARS: Final = 64
 """Whatever its characters, a text so short is below any scan limit, and never cut."""
+_DIGIT_OR_AT: Final = re.compile(r"[\d@]|%40")
 _NO_SPACE: Final = re.compile(r"\S+")
 _GLUES: Final = ("", " ")
 _LARGEST_WHOLE: Final = 1e21
@@ -334,7 +335,20 @@ class Inspector:
             self._unfinished.append(finish)
 
     def name(self, text: str, expected: frozenset[str]) -> Inspected:
-        """Inspect a short text in which some entity types are nothing to be found: a name, an id, a version."""
+        """Inspect a short text in which some entity types are nothing to be found: a name, an id, a version.
+
+        Names are put together with underscores, which patterns take for letters: ``tenant_536-90-4399_eu``. So one
+        with a digit or an address in it is also read with blanks there.
+        """
+        inspected = self._name(text, expected)
+        if "_" in text and _DIGIT_OR_AT.search(text):
+            truncated_bytes = self.coverage.truncated_bytes
+            apart = self._name(text.replace("_", " "), expected)
+            self.coverage.truncated_bytes = truncated_bytes
+            inspected.findings = united(inspected.findings, apart.findings)
+        return inspected
+
+    def _name(self, text: str, expected: frozenset[str]) -> Inspected:
         if self._detect_other is None or len(text) > MAX_SHORT_CHARS or self._forms(text):
             inspected = self._text(text, NAME)
             inspected.findings = [finding for finding in inspected.findings if finding.entity not in expected]

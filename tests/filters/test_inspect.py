@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from veilog_filters.config import Detect
+from veilog_filters.detect.fast import detector_for
 from veilog_filters.detect.finding import DetectorTimeout, Finding
 from veilog_filters.inspect import TIMED_OUT, Inspected, Inspector, counts, united
+from veilog_filters.names import EXPECTED_IN_NAMES
 from veilog_parsers.errors import ErrorType, RecordError
-from veilog_parsers.event import AuditEvent, Message, Role, SensitiveText
+from veilog_parsers.event import AuditEvent, Handling, Message, Role, SensitiveText
 
 
 class Recorder:
@@ -254,3 +257,31 @@ def test_the_check_is_asked_for_every_text_number_and_key(recorder: Recorder) ->
     for work in (lambda: inspect.text("a"), lambda: inspect.tree([1]), lambda: inspect.look(message("a"))):
         with pytest.raises(RecordError):
             work()
+
+
+@pytest.mark.parametrize(
+    ("entity", "value"),
+    [
+        ("CREDIT_CARD", "4111111111111111"),
+        ("CREDIT_CARD", "4111-1111-1111-1111"),
+        ("US_SSN", "536-90-4399"),
+        ("EMAIL_ADDRESS", "ann.smith@example.com"),
+        ("EMAIL_ADDRESS", "ann.smith%40example.com"),
+        ("IBAN_CODE", "DE89370400440532013000"),
+        ("AWS_ACCESS_KEY", "AKIA" + "IOSFODNN7EXAMQLE"),
+        ("GITHUB_TOKEN", "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"),
+        ("STRIPE_KEY", "sk_" + "live_51HAbCdEfGhIjKlMnOpQrSt"),
+    ],
+)
+def test_a_value_between_underscores_of_a_name_is_found_at_its_place(entity: str, value: str) -> None:
+    inspector = Inspector(detector_for(Detect(timeout_secs=30)), 262_144, 16)
+    for before, behind in (("x_", "_y"), ("x_", ""), ("", "_y"), ("prod_a_", "_v1"), ("x" * 70 + "_", "_y")):
+        found = [f for f in inspector.name(before + value + behind, frozenset()).findings if f.entity == entity]
+        assert any(f.start <= len(before) and f.end >= len(before + value) for f in found), (before, behind)
+    assert inspector.coverage.truncated_bytes == 0
+
+
+def test_a_name_of_words_and_underscores_has_no_findings() -> None:
+    inspector = Inspector(detector_for(Detect(timeout_secs=30)), 262_144, 16)
+    for name in ("get_weather_2", "us_east_1", "gpt_4o_mini", "call_0a1b2c3d4e5f", "team_a_7", "run_python_3_11"):
+        assert inspector.name(name, EXPECTED_IN_NAMES[Handling.MACHINE]).findings == []

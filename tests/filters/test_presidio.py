@@ -64,6 +64,51 @@ def test_detectors_find_their_examples_and_not_their_counterexamples(
         assert detector.entity not in {finding.entity for finding in presidio(text)}, text
 
 
+@pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.name)
+def test_an_underscore_is_an_edge_on_both_sides(detector: PatternDetector, presidio: Detector) -> None:
+    for example in detector.examples:
+        text = f"x_{example.split(' ')[-1] if example.startswith(('key ', 'use ', 'ask ')) else example}_y"
+        assert detector.entity in {finding.entity for finding in presidio(text)}, text
+
+
+CUT = {
+    "AWS_ACCESS_KEY": "AKIA" + "IOSFODNN7EXA",
+    "OPENAI_API_KEY": "sk-" + "proj-Ab3dEf6hIj9l",
+    "ANTHROPIC_API_KEY": "sk-ant-" + "api03-Ab3dEf",
+    "GOOGLE_API_KEY": "AIza" + "SyD-9tSrke72",
+    "GITHUB_TOKEN": "ghp_" + "16C7e42F292c",
+    "GITLAB_TOKEN": "glpat-" + "AbCdEfGh1234",
+    "SLACK_TOKEN": "xoxb-" + "123456789012",
+    "STRIPE_KEY": "sk_" + "live_51HAbCdEfGhI",
+    "HUGGINGFACE_TOKEN": "hf_" + "AbCdEfGhIjKl",
+    "NPM_TOKEN": "npm_" + "AbCdEfGhIjKl",
+    "SENDGRID_KEY": "SG." + "AbCdEfGhIj12",
+    "DATABRICKS_TOKEN": "dapi" + "0123456789ab",
+    "JWT": "eyJ" + "hbGciOiJIUzI1NiJ9.eyJ" + "zdWIiOiIxMjM0",
+    "SERVICE_TOKEN": "gsk_" + "AbCdEfGhIjKl",
+}
+
+
+@pytest.mark.parametrize("entity", CUT)
+def test_the_beginning_of_a_key_is_one(entity: str, presidio: Detector) -> None:
+    for text in (CUT[entity], f"it is {CUT[entity]}...", f"prod_{CUT[entity]}_eu", f"a/{CUT[entity]}/b"):
+        assert entity in {finding.entity for finding in presidio(text)}, text
+    assert entity not in {finding.entity for finding in presidio(f"x{CUT[entity]}")}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("sk-learn-models", "npm_config_registry", "hf_hub_download", "ghp_actions_runner", "asia-southeast1"),
+        *("xai-grok-3-mini", "pplx-7b-chat", "glpat-documentation", "SG.something", "ASIAPACIFICREGION", "figd_file"),
+        *("pul-requests-are-open", "a sig=1 in the query", "dapi.internal.example", "sk_test_", "sig=hello"),
+    ],
+)
+def test_what_begins_like_a_key_and_is_a_name_is_none(text: str, presidio: Detector) -> None:
+    entities = {detector.entity for detector in SECRETS}
+    assert not entities & {finding.entity for finding in presidio(text)}
+
+
 def test_the_whole_address_in_a_url_is_found(presidio: Detector) -> None:
     text = "/orders?mail=ines.duarte%40lusa-tours.pt&n=1"
     found = [finding for finding in presidio(text) if finding.entity == "EMAIL_ADDRESS"]

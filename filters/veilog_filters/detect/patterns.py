@@ -4,6 +4,10 @@ Each is a pattern with proofs: examples that it must find and counterexamples th
 Patterns are linear: repeats are bounded, none is nested. Presidio matches without case; where case tells a key from a
 word, ``(?-i:...)`` restores it.
 
+A key begins where no letter or digit is before it, so behind an underscore too (``prod_ghp_...``), where ``\\b`` sees
+no edge. A key that was cut is one from ``12`` characters behind its prefix on, if they are not all small letters, as
+those of names and words are.
+
 Examples are put together from pieces, so that a scanner of this repository does not take them for leaked keys.
 """
 
@@ -36,12 +40,15 @@ class PatternDetector:
 
 _HEX = "0123456789abcdef"
 _MIXED = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7cF0xR"
+_EDGE = "(?<![A-Za-z0-9])"
+_NO_WORD = "(?=[a-z_-]{0,60}[A-Z0-9])"
+_NUMBERED = "(?=[A-Za-z_-]{0,60}[0-9])"
 
 SECRETS: Final[tuple[PatternDetector, ...]] = (
     PatternDetector(
         name="aws_access_key",
         entity="AWS_ACCESS_KEY",
-        pattern=r"(?-i:\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b)",
+        pattern=rf"(?-i:{_EDGE}(?:AKIA|ASIA|ABIA|ACCA)(?:[A-Z2-7]{{16}}|(?=[A-Z]{{0,14}}[2-7])[A-Z2-7]{{12,15}})(?![A-Za-z0-9]))",
         score=0.9,
         examples=("key AKIA" + "IOSFODNN7EXAMPLE", "ASIA" + "QWERTYUIOPASDFGH."),
         counterexamples=("akia" + "iosfodnn7example", "AKIA12", "xAKIA" + "IOSFODNN7EXAMPLE"),
@@ -49,7 +56,7 @@ SECRETS: Final[tuple[PatternDetector, ...]] = (
     PatternDetector(
         name="openai_key",
         entity="OPENAI_API_KEY",
-        pattern=r"(?-i:\bsk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{20,200}(?![\w-]))",
+        pattern=rf"(?-i:{_EDGE}sk-(?:[A-Za-z0-9_-]{{20,400}}|{_NUMBERED}[A-Za-z0-9_-]{{12,19}}))",
         score=0.8,
         examples=("sk-" + _MIXED + _MIXED, "use sk-proj-" + _MIXED + "_" + _MIXED),
         counterexamples=("sk-short", "task-" + _MIXED, "ask-me-anything-you-want-to"),
@@ -57,7 +64,7 @@ SECRETS: Final[tuple[PatternDetector, ...]] = (
     PatternDetector(
         name="anthropic_key",
         entity="ANTHROPIC_API_KEY",
-        pattern=r"(?-i:\bsk-ant-[A-Za-z0-9_-]{20,200}(?![\w-]))",
+        pattern=rf"(?-i:{_EDGE}sk-ant-[A-Za-z0-9_-]{{12,400}})",
         score=0.95,
         examples=("sk-ant-" + "api03-" + _MIXED + _MIXED,),
         counterexamples=("sk-ant-x", "ant-" + _MIXED),
@@ -65,7 +72,7 @@ SECRETS: Final[tuple[PatternDetector, ...]] = (
     PatternDetector(
         name="google_key",
         entity="GOOGLE_API_KEY",
-        pattern=r"(?-i:\bAIza[A-Za-z0-9_-]{35}(?![\w-]))",
+        pattern=rf"(?-i:{_EDGE}AIza{_NO_WORD}[A-Za-z0-9_-]{{12,100}})",
         score=0.9,
         examples=("AIza" + "Sy" + _MIXED + "a",),
         counterexamples=("AIza" + "short",),
@@ -73,7 +80,7 @@ SECRETS: Final[tuple[PatternDetector, ...]] = (
     PatternDetector(
         name="github_token",
         entity="GITHUB_TOKEN",
-        pattern=r"(?-i:\b(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{60,100})\b)",
+        pattern=rf"(?-i:{_EDGE}(?:gh[pousr]_|github_pat_){_NO_WORD}[A-Za-z0-9][A-Za-z0-9_]{{11,255}})",
         score=0.95,
         examples=("ghp_" + _MIXED + "abcd", "github_pat_" + _MIXED + _MIXED),
         counterexamples=("ghp_short", "ghx_" + _MIXED + "abcd"),
@@ -81,7 +88,7 @@ SECRETS: Final[tuple[PatternDetector, ...]] = (
     PatternDetector(
         name="gitlab_token",
         entity="GITLAB_TOKEN",
-        pattern=r"(?-i:\bglpat-[A-Za-z0-9_-]{20,64}(?![\w-]))",
+        pattern=rf"(?-i:{_EDGE}gl(?:pat|dt|rt|ptt|cbt|ft|imt|agent|oas|soat)-{_NO_WORD}[A-Za-z0-9_.-]{{12,300}})",
         score=0.95,
         examples=("glpat-" + _MIXED[:20],),
         counterexamples=("glpat-short",),
@@ -89,7 +96,7 @@ SECRETS: Final[tuple[PatternDetector, ...]] = (
     PatternDetector(
         name="slack_token",
         entity="SLACK_TOKEN",
-        pattern=r"(?-i:\bxox[abposr]-[A-Za-z0-9-]{20,250}(?![\w-]))",
+        pattern=rf"(?-i:{_EDGE}(?:xox[abceposr](?:\.xox[bp])?|xapp)-[A-Za-z0-9-]{{12,400}})",
         score=0.95,
         examples=("xoxb-" + "123456789012-" + _MIXED,),
         counterexamples=("xoxb-1", "xoxz-" + _MIXED),
@@ -97,7 +104,7 @@ SECRETS: Final[tuple[PatternDetector, ...]] = (
     PatternDetector(
         name="stripe_key",
         entity="STRIPE_KEY",
-        pattern=r"(?-i:\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,128}\b)",
+        pattern=rf"(?-i:{_EDGE}[rs]k_(?:live|test|prod)_[A-Za-z0-9]{{12,255}})",
         score=0.95,
         examples=("sk_" + "live_" + _MIXED,),
         counterexamples=("pk_live_x", "sk_live_"),
@@ -105,7 +112,7 @@ SECRETS: Final[tuple[PatternDetector, ...]] = (
     PatternDetector(
         name="huggingface_token",
         entity="HUGGINGFACE_TOKEN",
-        pattern=r"(?-i:\bhf_[A-Za-z]{30,64}\b)",
+        pattern=rf"(?-i:{_EDGE}(?:hf|api_org)_{_NO_WORD}[A-Za-z0-9]{{12,64}})",
         score=0.9,
         examples=("hf_" + "abcdefghijKLMNOPqrstuvwxyzABCDEFGH",),
         counterexamples=("hf_short",),
@@ -113,7 +120,7 @@ SECRETS: Final[tuple[PatternDetector, ...]] = (
     PatternDetector(
         name="npm_token",
         entity="NPM_TOKEN",
-        pattern=r"(?-i:\bnpm_[A-Za-z0-9]{36}\b)",
+        pattern=rf"(?-i:{_EDGE}npm_{_NO_WORD}[A-Za-z0-9]{{12,64}})",
         score=0.95,
         examples=("npm_" + _MIXED + "abcd",),
         counterexamples=("npm_install_something",),
@@ -121,7 +128,7 @@ SECRETS: Final[tuple[PatternDetector, ...]] = (
     PatternDetector(
         name="sendgrid_key",
         entity="SENDGRID_KEY",
-        pattern=r"(?-i:\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}(?![\w-]))",
+        pattern=rf"(?-i:{_EDGE}SG\.{_NUMBERED}[A-Za-z0-9_-]{{12,22}}(?:\.[A-Za-z0-9_-]{{0,64}})?)",
         score=0.95,
         examples=("SG." + _MIXED[:22] + "." + _MIXED + _MIXED[:11],),
         counterexamples=("SG.a.b",),
@@ -129,7 +136,7 @@ SECRETS: Final[tuple[PatternDetector, ...]] = (
     PatternDetector(
         name="databricks_token",
         entity="DATABRICKS_TOKEN",
-        pattern=r"(?-i:\bdapi[0-9a-f]{32}\b)",
+        pattern=rf"(?-i:{_EDGE}dapi[0-9a-f]{{12,40}}(?:-[0-9])?)",
         score=0.95,
         examples=("dapi" + _HEX + _HEX,),
         counterexamples=("dapi123",),
@@ -137,7 +144,7 @@ SECRETS: Final[tuple[PatternDetector, ...]] = (
     PatternDetector(
         name="jwt",
         entity="JWT",
-        pattern=r"(?-i:\beyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{10,1000})",
+        pattern=rf"(?-i:{_EDGE}eyJ[A-Za-z0-9_-]{{10,2000}}\.eyJ[A-Za-z0-9_-]{{10,4000}}(?:\.[A-Za-z0-9_-]{{0,1000}})?)",
         score=0.9,
         examples=("eyJ" + "hbGciOiJIUzI1NiJ9.eyJ" + "zdWIiOiIxMjM0NTY3ODkwIn0." + _MIXED,),
         counterexamples=("eyJhbGciOiJIUzI1NiJ9", "a.b.c"),
@@ -152,9 +159,51 @@ SECRETS: Final[tuple[PatternDetector, ...]] = (
         counterexamples=("-----BEGIN CERTIFICATE-----\nMIIC",),
     ),
     PatternDetector(
+        name="service_token",
+        entity="SERVICE_TOKEN",
+        # Prefixes that vendors chose so that their keys can be told. First those with nothing but letters and digits
+        # behind them: names of models begin like some (``xai-grok-...``, ``pplx-7b-...``).
+        pattern=(
+            rf"(?-i:{_EDGE}(?:"
+            r"(?:gsk_|xai-|r8_|pplx-|csk-|jina_|lin_api_|ntn_|do[opr]_v1_|sbp_|sb_secret_|vcp_|napi_|rubygems_|CLOJARS_"
+            r"|sh(?:pat|pca|ppa|pss)_|NRAK-|LTAI|ABSK|tvly-(?:dev-|prod-)?|lsv2_[ps][tk]_|pscale_(?:tkn|pw|oauth)_|pul-"
+            r"|rdme_|pnu_|sk_car_|tgp_v1_|wandb_v1_|glsa_|shippo_(?:live|test)_|PMAK-|pat-na1-|sk_(?=[0-9a-f]{24}))"
+            rf"{_NO_WORD}[A-Za-z0-9]{{12,255}}"
+            r"|(?:nvapi-|pcsk_|figd_|hv[sbr]\.|ya29\.|GOCSPX-|ATATT3|xkeysib-|sntry[su]_|glc_|duffel_(?:live|test)_"
+            r"|dckr_pat_|dp\.(?:pt|st|ct|scim|audit)\.|dt0c01\.|pypi-AgE|ops_eyJ|sq0[a-z]{3}-|fo1_|AGE-SECRET-KEY-1"
+            r"|sk-lf-|HRKU-|fio-u-|ico-)"
+            rf"{_NUMBERED}[A-Za-z0-9_.=-]{{12,1000}}"
+            r"|[0-9]{6,12}:AA[A-Za-z0-9_-]{30,40}"
+            r"|[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}))"
+        ),
+        score=0.9,
+        examples=(
+            "gsk_" + _MIXED,
+            "x_gsk_" + _MIXED[:12] + "_y",
+            "nvapi-" + _MIXED + "_" + _MIXED,
+            "xai-" + _MIXED,
+            "r8_" + _MIXED,
+            "pplx-" + _MIXED,
+            "pcsk_" + _MIXED[:6] + "_" + _MIXED,
+            "hvs." + _MIXED,
+            "tvly-dev-" + _MIXED,
+            "123456789:AA" + _MIXED + "a",
+            "sk_" + _HEX + _HEX,
+        ),
+        counterexamples=(
+            "xai-grok-4-fast-reasoning",
+            "pplx-70b-online",
+            "nvapi-short",
+            "gsk_lowercaseword",
+            "pul-down",
+            "agsk_" + _MIXED,
+            "ops_team_on_call",
+        ),
+    ),
+    PatternDetector(
         name="connection_string",
         entity="CONNECTION_STRING",
-        pattern=r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{1,128}:[^\s:/@]{1,256}@[^\s/?#]{1,256}",
+        pattern=r"(?<![A-Za-z0-9])[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{1,128}:[^\s:/@]{1,256}@[^\s/?#]{1,256}",
         score=0.85,
         examples=("postgres://app:" + "s3cret@db.internal:5432/x",),
         counterexamples=("https://example.com:8080/path", "https://example.com/a@b"),
@@ -162,17 +211,21 @@ SECRETS: Final[tuple[PatternDetector, ...]] = (
     PatternDetector(
         name="azure_account_key",
         entity="AZURE_KEY",
-        pattern=r"\b(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{40,100}={0,2}",
+        # And the signature of a URL that grants access.
+        pattern=(
+            rf"{_EDGE}(?:(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{{12,100}}={{0,2}}"
+            rf"|sig=(?:[A-Za-z0-9+/_-]|%2[bf]){{20,120}}(?:%3d|=){{0,2}})"
+        ),
         score=0.95,
-        examples=("AccountKey=" + _MIXED + _MIXED + "==",),
-        counterexamples=("AccountKey=",),
+        examples=("AccountKey=" + _MIXED + _MIXED + "==", "?sv=2020-08-04&sig=" + _MIXED + "%2B" + _MIXED[:10] + "%3D"),
+        counterexamples=("AccountKey=", "sig=left", "config=" + _MIXED),
     ),
     PatternDetector(
         name="bearer_token",
         entity="BEARER_TOKEN",
-        pattern=r"\bbearer\s{1,4}[A-Za-z0-9._~+/-]{20,4000}={0,2}",
+        pattern=rf"{_EDGE}bearer(?:\s{{1,4}}|\s{{0,3}}[:=]\s{{0,3}}[\"']?)[A-Za-z0-9._~+/-]{{20,4000}}={{0,2}}",
         score=0.8,
-        examples=("Authorization: Bearer " + _MIXED,),
+        examples=("Authorization: Bearer " + _MIXED, "Bearer:" + _MIXED[:20], "bearer=" + _MIXED),
         counterexamples=("a bearer of bad news", "bearer token"),
     ),
     PatternDetector(
@@ -180,7 +233,7 @@ SECRETS: Final[tuple[PatternDetector, ...]] = (
         entity="GENERIC_SECRET",
         # A name that says secret, an assignment, and a value with a digit in it: prose about passwords has none.
         pattern=(
-            r"\b(?:password|passwd|pwd|passphrase|secret|token|api[_-]?key|access[_-]?key|client[_-]?secret)"
+            rf"{_EDGE}(?:password|passwd|pwd|passphrase|secret|token|api[_-]?key|access[_-]?key|client[_-]?secret|bearer)"
             r"[\"']?\s{0,3}(?:=|:|\bis\b)\s{0,3}[\"']?(?=[^\s\"']{0,64}\d)[^\s\"',;]{8,200}"
         ),
         score=0.6,
@@ -195,13 +248,14 @@ ADDRESSES: Final[tuple[PatternDetector, ...]] = (
         # which `corp.internal` has not, and does not know `%40`. Logs are full of all three.
         name="address_in_url",
         entity="EMAIL_ADDRESS",
-        pattern=r"(?<![\w.+-])[\w.+-]{1,64}(?:@|%40)(?:[a-z0-9][a-z0-9-]{0,62}\.){1,8}[a-z]{2,24}\b",
+        pattern=r"(?<![\w.+-])[\w.+-]{1,64}(?:@|%40)(?:[a-z0-9][a-z0-9-]{0,62}\.){1,8}[a-z]{2,24}(?![A-Za-z0-9])",
         score=0.5,
         examples=(
             "GET /orders?mail=ines.duarte@lusa-tours.pt HTTP/1.1",
             "mail=ines.duarte%40lusa-tours.pt&x=1",
             "ask bob@build.corp.internal",
             "letter to anna@nordwind.de.pdf",
+            "tenant_anna@nordwind.de_eu",
         ),
         counterexamples=("meet @noon", "a@b", "user%40", "image@2x.1"),
     ),
