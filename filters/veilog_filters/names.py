@@ -53,7 +53,8 @@ EXPECTED_IN_NAMES: Final = {
 _MIN_WHO_CHARS: Final = 4
 """A shorter part of a caller's name stands in other names by chance."""
 _CALLER_IN_PATH: Final = re.compile(
-    r"((?:^|[/:])(?:users?|assumed-role/[^/]{1,128}|federated-user|people|members?|home)[/:])([^/:?#]{1,256})", re.IGNORECASE
+    r"((?:^|[/:])(?:users?|assumed-role/[^/]{1,128}|federated-user|people|members?|home)[/:])([^/:?#]{1,256})",
+    re.IGNORECASE,
 )
 _SEPARATORS: Final = re.compile(r"[\W_]+")
 

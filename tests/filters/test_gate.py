@@ -125,7 +125,9 @@ def test_hashed_names_are_counted_stable_and_separated_by_field() -> None:
     assert run(exchange())["redaction"]["hashed_fields"] == 0
 
 
-@pytest.mark.parametrize("user", ["jane.doe@corp.example", "corp\\jane.doe", "arn:aws:iam::123456789012:user/jane.doe", "/home/jane.doe"])
+@pytest.mark.parametrize(
+    "user", ["jane.doe@corp.example", "corp\\jane.doe", "arn:aws:iam::123456789012:user/jane.doe", "/home/jane.doe"]
+)
 @pytest.mark.parametrize(
     "model", ["ft:gpt-4o:corp:jane-doe", "ft:gpt-4o:JANE.DOE", "users/jane.doe/model", "jane.doe@corp.example/m"]
 )
