@@ -22,7 +22,7 @@ from veilog_filters.errors import ConfigError
 from veilog_filters.metrics import Counts, Traffic
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.transports.addresses import bind_tcp
-from veilog_filters.transports.process import RELOAD, Reporter, Report, _Process, build, self_test
+from veilog_filters.transports.process import RELOAD, Report, Reporter, _Process, build, self_test
 from veilog_parsers.registry import SOURCES
 
 

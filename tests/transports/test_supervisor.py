@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import errno
-import os
 import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
@@ -59,7 +58,7 @@ def ready(supervisor: Any) -> int:
 
 
 def open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EAGAIN, "secret"), OSError(errno.ENOMEM, "secret"), MemoryError()])

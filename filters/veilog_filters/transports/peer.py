@@ -57,7 +57,6 @@ class Peer(asyncio.BufferedProtocol, Reader):
         self._transport: asyncio.Transport | None = None
         self._data = b""
         self._eof = False
-        self._held_bytes = 0
         self._stirred = asyncio.Event()
         self._settled = asyncio.Event()
         self._settled.set()

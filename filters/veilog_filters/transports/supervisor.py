@@ -219,7 +219,7 @@ class Supervisor:
 
     def _delay_secs(self) -> float:
         """How long to wait after so many failures."""
-        return min(_MAX_RESTART_DELAY_SECS, 0.5 * 2 ** min(self._failures, 10))
+        return min(_MAX_RESTART_DELAY_SECS, 0.5 * 2.0 ** min(self._failures, 10))
 
     def _tick(self) -> None:
         self._listen(_TICK_SECS)
