@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from veilog_filters.forward import (
     NEED_DATA,
@@ -70,9 +70,9 @@ class Peer(asyncio.BufferedProtocol, Reader):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See ``asyncio.BufferedProtocol``."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a socket's transport reads and writes
-        self._transport = transport
-        transport.pause_reading()
+        # A socket's transport reads and writes. Those of uvloop do, and are no ``asyncio.Transport``.
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.pause_reading()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
         """See ``asyncio.BufferedProtocol``."""
