@@ -115,6 +115,19 @@ def test_padding_behind_gzip_is_no_member() -> None:
         (b'\xef\xbb\xbf{\r\n"a": 1}\r\n', True),
         (b'{"a": [1,\n2]}\n', True),
         (b'{"a": "cut\n{"b": 2}\n', False),
+        (b'{"cut": 1,\n{"b": 2}\n', False),
+        (b'{"cut": {\n{"b": 2}\n{"c": 3}\n', False),
+        (b'{"cut":\n\n{"b": NaN}\n{"c": 3', False),
+        (b'[{"a": 1},\r\n{"b": 2}\r\n', False),
+        (b'\xef\xbb\xbf{"cut": [\n[{"b": 2}]\n', False),
+        # Nothing is gained by lines here.
+        (b'{"cut": 1,\n "b": {\n "c": 2', True),
+        # What the decoder reads though it is a little more than JSON.
+        (b'{\n "a": NaN, "a":\n{"b": 2}\n}\n', True),
+        (b'{\n "a":\n{"b": 2}\n}\n{\n "c":\n{"d": 2}\n}\n', True),
+        # Longer than is looked at.
+        (b'[\n{"a": 1}\n,{"b": 2}\n,' + b'{"c": 3},\n' * 200 + b"0]", True),
+        (b'{"cut": 1,\n' + b'{"c": 3}\n' * 200, False),
         (b"2025-01-01 text\n", False),
         (b"", False),
         (b'{"a": 1}', False),
@@ -190,6 +203,19 @@ def test_a_trail_in_one_document_gives_its_events(veilog: Run, tmp_path: Path) -
     assert [event["source"] for event in events] == ["aws_cloudtrail"] * 20
     (event,) = [json.loads(line) for line in veilog("filter", "--config", "c.yaml", "long.json").stdout.splitlines()]
     assert (event["error_type"], event["raw_bytes"]) == ("record_too_large", len(trail))
+
+
+def test_a_first_line_that_was_cut_costs_no_other_line(veilog: Run, tmp_path: Path) -> None:
+    cuts = [LINE[:end] + tail for end in (1, 20, 60) for tail in (b"", b"{", b"[", b",", b":")]
+    results = []
+    for suffix in ("jsonl", "json"):
+        names = [f"{number:02}.{suffix}" for number in range(len(cuts))]
+        for name, cut in zip(names, cuts, strict=True):
+            (tmp_path / name).write_bytes(cut + b"\n" + LINE * 3)
+        events = [json.loads(line) for line in veilog("filter", *names).stdout.splitlines()]
+        results.append([event.get("error_type") for event in events])
+    assert results[0] == results[1]
+    assert results[0].count(None) == 3 * len(cuts)
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

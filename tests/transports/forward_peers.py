@@ -47,7 +47,7 @@ from veilog_filters.metrics import Traffic
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.transports.addresses import bind_tcp
 from veilog_filters.transports.sender import ForwardSender
-from veilog_filters.transports.turns import Budget
+from veilog_filters.transports.turns import ByteBudget
 from veilog_filters.transports.worker import Worker
 
 SOURCE_ROOTS = [Path(package.__file__ or "").parents[1] for package in (veilog_filters, veilog_parsers)]
@@ -276,7 +276,7 @@ async def running(*places: Collector, listen: dict[str, Any] | None = None, **op
     )
     traffic = Traffic()
     pipeline = Pipeline(config, detector=detector)
-    budget = Budget(config.sidecar.max_in_flight_bytes)
+    budget = ByteBudget(config.sidecar.max_in_flight_bytes)
     worker = Worker(config, pipeline, ForwardSender(config.sidecar, traffic, budget), traffic, budget)
     ready = asyncio.Event()
     listeners = bind_tcp(config.sidecar.listen.tcp, "sidecar.listen.tcp")

@@ -19,7 +19,7 @@ from veilog_filters.pipeline import BATCH_RECORDS, Pipeline
 from veilog_filters.transports import chunk as chunk_module
 from veilog_filters.transports.chunk import ChunkFilter, Settings
 from veilog_filters.transports.sender import StdoutSender
-from veilog_filters.transports.turns import Account, Budget, Turns
+from veilog_filters.transports.turns import Account, ByteBudget, Turns
 
 SLOW = "a slow one"
 
@@ -70,7 +70,7 @@ def filtered(pipeline: Pipeline, *texts: str, account: Account | None = None) ->
 
     async def run() -> list[bytes]:
         settings, sender, acks = Settings(config_with()), Nowhere(), []
-        turns, budget = Turns(), Budget(1_000_000)
+        turns, budget = Turns(), ByteBudget(1_000_000)
         work = ChunkFilter(settings, pipeline, sender, budget, turns, account or Account())
         await work.run(Chunk("tag", entries(*texts)), lambda: acks.append(1))
         assert acks == [1]
@@ -110,7 +110,7 @@ def test_what_is_made_goes_out_in_parts_and_the_chunk_is_done_after_the_last(
 
     async def run() -> None:
         acks: list[int] = []
-        work = ChunkFilter(Settings(config_with()), pipeline, Held(), Budget(1_000_000), Turns(), Account())
+        work = ChunkFilter(Settings(config_with()), pipeline, Held(), ByteBudget(1_000_000), Turns(), Account())
         await work.run(Chunk("tag", entries(*["quick"] * 40)), lambda: acks.append(1))
         assert len(parts) > 3
         assert sum(size for size, _ in parts) == 40
@@ -139,7 +139,9 @@ def test_a_group_that_is_cut_ends_and_begins_again(pipeline: Pipeline, monkeypat
     work = [start, *entries(*["quick"] * 20), end, *entries("quick")]
 
     async def run() -> None:
-        filtering = ChunkFilter(Settings(config_with()), pipeline, Unpacked(), Budget(1_000_000), Turns(), Account())
+        filtering = ChunkFilter(
+            Settings(config_with()), pipeline, Unpacked(), ByteBudget(1_000_000), Turns(), Account()
+        )
         await filtering.run(Chunk("tag", work), lambda: None)
 
     asyncio.run(run())

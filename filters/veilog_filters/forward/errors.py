@@ -11,7 +11,6 @@ class Reason(StrEnum):
     NOT_MSGPACK = "not_msgpack"
     NOT_A_MESSAGE = "not_a_message"
     FRAME_TOO_LARGE = "frame_too_large"
-    TOO_MANY_ENTRIES = "too_many_entries"
     TOO_MANY_ELEMENTS = "too_many_elements"
     BAD_TAG = "bad_tag"
     BAD_OPTION = "bad_option"

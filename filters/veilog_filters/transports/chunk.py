@@ -21,7 +21,7 @@ from veilog_filters.forward.wire import Packed
 from veilog_filters.framing import RAW
 from veilog_filters.pipeline import BATCH_BYTES, Damaged, Pipeline, size_of
 from veilog_filters.transports.sender import Sender
-from veilog_filters.transports.turns import Account, Budget, Turn, Turns
+from veilog_filters.transports.turns import Account, ByteBudget, Turn, Turns
 from veilog_parsers.errors import ErrorType
 from veilog_parsers.otlp import Calls
 from veilog_parsers.record import RawRecord
@@ -30,7 +30,7 @@ from veilog_parsers.times import from_epoch_ns
 PART_BYTES: Final = 524_288
 _MAX_JOINED_BYTES: Final = 4_194_304
 """Log records of model calls wait so long for others of the same call; a chunk of Fluent Bit's is no longer."""
-_SLOW_SECS: Final = 0.1
+_SLOW_STEP_SECS: Final = 0.1
 """When batches that take longer become smaller."""
 _NS: Final = 1_000_000_000
 _NO_TIME: Final = 0
@@ -66,7 +66,7 @@ class ChunkFilter:
     """
 
     def __init__(
-        self, settings: Settings, pipeline: Pipeline, sender: Sender, budget: Budget, turns: Turns, account: Account
+        self, settings: Settings, pipeline: Pipeline, sender: Sender, budget: ByteBudget, turns: Turns, account: Account
     ) -> None:
         self._settings = settings
         self._pipeline = pipeline
@@ -166,7 +166,7 @@ class ChunkFilter:
                 slowest = max(slowest, clock() - began)
                 # After a batch that took long, acks and heartbeats wait for one record alone, and then for few.
                 most = min(2 * self._account.batch_records, self._pipeline.batch_records)
-                self._account.batch_records = 1 if slowest > _SLOW_SECS else most
+                self._account.batch_records = 1 if slowest > _SLOW_STEP_SECS else most
                 results: list[list[dict[str, Any]]] = finished.value
                 return results
             slowest = max(slowest, clock() - began)

@@ -24,6 +24,9 @@ from typing import Any, Final, Protocol
 import orjson
 import zstandard
 
+from veilog_filters.framing import decode_json
+from veilog_parsers.errors import ErrorType
+
 READ_BYTES: Final = 524_288
 """With a quarter of it several workers wait a twentieth of their time for the next batch."""
 SUFFIXES: Final = (".jsonl", ".json", ".log", ".gz", ".zst")
@@ -170,7 +173,6 @@ class Inflated:
         self._source = source
         self._name = name
         self._read: Callable[[], bytes] | None = None
-        self._ahead = b""
 
     @property
     def waits_on(self) -> int | None:
@@ -413,12 +415,13 @@ def _is_json(path: str) -> bool:
 class Document:
     """A source of JSON lines, or of one document over many lines: then it is one line.
 
-    Which of both it is tells the first line that is not blank: the first line of a document that goes on is no JSON
-    by itself and ends where JSON goes on.
+    A first line (that is not blank) which is JSON by itself, or does not end where JSON goes on, begins lines. One that
+    goes on begins a document, unless it is a line that was cut: then the whole is no JSON, and other lines are. Where
+    the whole is longer than is looked at, two lines of JSON on end tell: no document holds such.
 
     Args:
         source: the bytes.
-        max_line_bytes: longest line that is looked at.
+        max_line_bytes: longest line; so much is looked at.
     """
 
     def __init__(self, source: Source, max_line_bytes: int) -> None:
@@ -447,8 +450,39 @@ class Document:
                 line = b"".join(pieces).lstrip()
                 if b"\n" in line:
                     break
-        self._is_document = _goes_on(line.partition(b"\n")[0].rstrip())
-        return b"".join(pieces)
+        if not _goes_on(line.partition(b"\n")[0].rstrip()):
+            self._is_document = False
+            return b"".join(pieces)
+        while size <= self._limit and (piece := self._source.read()):
+            pieces.append(piece)
+            size += len(piece)
+        text = b"".join(pieces)
+        self._is_document = _is_document(text) if size <= self._limit else not _has_lines(text, 2)
+        return text
+
+
+def _is_document(text: bytes) -> bool:
+    """Whether a text is JSON as a whole; or no line of it is either, and nothing is gained by reading lines."""
+    whole = decode_json(text.translate(_ONE_LINE))
+    return whole is not ErrorType.MALFORMED_JSON or not _has_lines(text, 1)
+
+
+def _has_lines(text: bytes, count: int) -> bool:
+    """Whether so many lines on end are JSON, each by itself."""
+    found = 0
+    for line in map(bytes.strip, text.splitlines()):
+        if line:
+            found = found + 1 if _is_whole(line) else 0
+            if found == count:
+                return True
+    return False
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether a line is a whole JSON object or list."""
+    return (
+        line.startswith((b"{", b"[")) and line.endswith((b"}", b"]")) and not isinstance(decode_json(line), ErrorType)
+    )
 
 
 def _goes_on(line: bytes) -> bool:

@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from veilog_filters.forward import (
     NEED_DATA,
@@ -57,7 +57,6 @@ class Peer(asyncio.BufferedProtocol, Reader):
         self._transport: asyncio.Transport | None = None
         self._data = b""
         self._eof = False
-        self._held_bytes = 0
         self._stirred = asyncio.Event()
         self._settled = asyncio.Event()
         self._settled.set()
@@ -71,9 +70,9 @@ class Peer(asyncio.BufferedProtocol, Reader):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See ``asyncio.BufferedProtocol``."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a socket's transport reads and writes
-        self._transport = transport
-        transport.pause_reading()
+        # A socket's transport reads and writes. Those of uvloop do, and are no ``asyncio.Transport``.
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.pause_reading()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
         """See ``asyncio.BufferedProtocol``."""

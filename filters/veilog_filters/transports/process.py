@@ -41,7 +41,7 @@ from veilog_filters.metrics import Counts, Traffic
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.transports.log import say
 from veilog_filters.transports.sender import ForwardSender, Sender, StdoutSender
-from veilog_filters.transports.turns import Budget
+from veilog_filters.transports.turns import ByteBudget
 from veilog_filters.transports.worker import Access, TaskEndedError, Worker
 from veilog_parsers.record import RawRecord
 
@@ -291,7 +291,7 @@ class _Process:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_say_type)
         options = self._config.sidecar
-        budget = Budget(options.max_in_flight_bytes)
+        budget = ByteBudget(options.max_in_flight_bytes)
         self._sender: Sender = ForwardSender(options, self._traffic, budget) if options.forward else StdoutSender()
         self._worker = Worker(self._config, self._pipeline, self._sender, self._traffic, budget)
         loop.add_signal_handler(signal.SIGTERM, self._worker.stop)

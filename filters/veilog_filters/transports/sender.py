@@ -35,7 +35,7 @@ from veilog_filters.metrics import Traffic
 from veilog_filters.transports.addresses import client_tls, split
 from veilog_filters.transports.ledger import Ledger
 from veilog_filters.transports.log import say
-from veilog_filters.transports.turns import Budget
+from veilog_filters.transports.turns import ByteBudget
 
 CONNECT_TIMEOUT_SECS: Final = 10.0
 _BACKOFF_SECS: Final = 0.2
@@ -121,7 +121,7 @@ class ForwardSender:
         ConfigError: a secret or certificate is not there, or there is a user and no key.
     """
 
-    def __init__(self, config: Sidecar, traffic: Traffic, budget: Budget | None = None) -> None:
+    def __init__(self, config: Sidecar, traffic: Traffic, budget: ByteBudget | None = None) -> None:
         self._places = [_Place(place) for place in config.forward]
         self._replaced = asyncio.Event()
         self._failover = config.balance == "failover"
@@ -129,7 +129,7 @@ class ForwardSender:
         self._require_ack = config.require_ack
         self._ack_timeout_secs = config.ack_timeout_secs
         self._traffic = traffic
-        self._budget = budget or Budget(config.max_in_flight_bytes)
+        self._budget = budget or ByteBudget(config.max_in_flight_bytes)
         self._ledger = Ledger(config.max_in_flight_chunks, self._budget.max_bytes // 2)
         self._unsent: deque[tuple[str, bytes]] = deque()
         self._news = asyncio.Event()

@@ -12,7 +12,7 @@ another one's chunk can come, be filtered and be acknowledged by the next hop, w
 before each of these. A newcomer begins with as much as the sender whose turn it was last: it is neither behind nor owed
 anything. Measured by ``benchmarks/bench_neighbours.py wait``.
 
-Bytes (``Budget``). What is kept is counted in one place, before it is there: messages that are not complete, chunks
+Bytes (``ByteBudget``). What is kept is counted in one place, before it is there: messages that are not complete, chunks
 that wait or are being filtered, and what the next hop has not acknowledged. When it is full, no more is read: the
 kernel's buffers fill, and shippers wait. Output may fill one half, so that input can never keep output from leaving.
 Two things go on in any case, or nothing would ever leave: a message of up to ``ALLOWANCE_BYTES``; and, while no chunk
@@ -35,7 +35,8 @@ ALLOWANCE_BYTES: Final = 65_536
 READ_BYTES: Final = 65_536
 _STARVED_SECS: Final = 1.0
 _SILENT_SECS: Final = 1.0
-_SLOW_SECS: Final = 10.0
+_MAX_SENDING_SECS: Final = 10.0
+"""A message that takes longer to be sent, in seconds, is not waited for while others wait."""
 
 
 class Account:
@@ -177,7 +178,7 @@ class Reader:
     sending_secs = 0.0
 
 
-class Budget:
+class ByteBudget:
     """Counts bytes, and lets readers go on while there is room.
 
     Args:
@@ -315,4 +316,4 @@ class Budget:
 
     @staticmethod
     def _is_late(silent_secs: float, sending_secs: float) -> bool:
-        return silent_secs > _SILENT_SECS or sending_secs + silent_secs > _SLOW_SECS
+        return silent_secs > _SILENT_SECS or sending_secs + silent_secs > _MAX_SENDING_SECS

@@ -25,7 +25,7 @@ from veilog_filters.transports.addresses import server_tls, trust_of
 from veilog_filters.transports.chunk import ChunkFilter, Settings
 from veilog_filters.transports.peer import Peer
 from veilog_filters.transports.sender import Sender
-from veilog_filters.transports.turns import READ_BYTES, Account, Budget, Reader, Turns
+from veilog_filters.transports.turns import READ_BYTES, Account, ByteBudget, Reader, Turns
 
 _WATCH_SECS: Final = 0.25
 _ACCEPT_ROUND: Final = 2
@@ -112,10 +112,10 @@ class Worker:
     """
 
     def __init__(
-        self, config: Config, pipeline: Pipeline, sender: Sender, traffic: Traffic, budget: Budget | None = None
+        self, config: Config, pipeline: Pipeline, sender: Sender, traffic: Traffic, budget: ByteBudget | None = None
     ) -> None:
         self.pipeline = pipeline
-        self.budget = budget or Budget(config.sidecar.max_in_flight_bytes)
+        self.budget = budget or ByteBudget(config.sidecar.max_in_flight_bytes)
         self.buffer = memoryview(bytearray(READ_BYTES))
         self.stopping = False
         self._sender = sender
