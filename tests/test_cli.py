@@ -204,7 +204,7 @@ def test_a_cache_directory_that_cannot_be_written_is_named(veilog: Run, tmp_path
     assert done.returncode == 1
     assert b"veilog: detect.cache_dir: cannot write to file/below. Fix: name a directory" in done.stderr
     (tmp_path / "yes.yaml").write_text(f"{small}, cache_dir: cache}}\n")
-    assert veilog("check", "yes.yaml", VEILOG_CACHE_DIR="").stderr == b""
+    assert b"cache_dir" not in veilog("check", "yes.yaml", VEILOG_CACHE_DIR="").stderr
     assert not list((tmp_path / "cache").glob(".*"))
 
 
