@@ -193,6 +193,21 @@ def test_check_says_ok(veilog: Run) -> None:
     assert done.stdout.endswith(b"veilog.yaml: ok\n")
 
 
+def test_a_cache_directory_that_cannot_be_written_is_named(veilog: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    small = "detect: {entities: [CREDIT_CARD], secrets: false"
+    (tmp_path / "no.yaml").write_text(f"{small}, cache_dir: file/below}}\n")
+    done = veilog("check", "no.yaml", VEILOG_CACHE_DIR="")
+    assert done.returncode == 0
+    assert b"veilog: warning: no.yaml:1: detect.cache_dir: the compiled patterns cannot be kept" in done.stderr
+    done = veilog("warm", "--config", "no.yaml", VEILOG_CACHE_DIR="")
+    assert done.returncode == 1
+    assert b"veilog: detect.cache_dir: cannot write to file/below. Fix: name a directory" in done.stderr
+    (tmp_path / "yes.yaml").write_text(f"{small}, cache_dir: cache}}\n")
+    assert b"cache_dir" not in veilog("check", "yes.yaml", VEILOG_CACHE_DIR="").stderr
+    assert not list((tmp_path / "cache").glob(".*"))
+
+
 def test_without_a_key_nothing_starts_and_the_fix_is_named(veilog: Run) -> None:
     done = veilog("filter", stdin=INVOCATION, VEILOG_HASH_KEY="")
     assert (done.returncode, done.stdout) == (2, b"")
