@@ -248,7 +248,7 @@ SECRETS: Final[tuple[PatternDetector, ...]] = (
         # A name that says secret, an assignment, and a value with a digit in it: prose about passwords has none.
         pattern=(
             rf"(?:{_SURE_KEY}|{_LIKELY_KEY}){_KEY_TAIL}"
-            r"[\"']?(?:\s{0,3}(?:=|:|\bis\b)\s{0,3}[\"']?|>)(?:(?:basic|bearer|digest|token)\s{1,3})?"
+            r"[\"']?(?:\s{0,8}(?:=|:|\bis\b)\s{0,8}[\"']?|>)(?:(?:basic|bearer|digest|token)\s{1,3})?"
             r"(?=[^\s\"']{0,64}\d)[^\s\"',;]{8,200}"
         ),
         score=0.6,
