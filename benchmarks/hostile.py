@@ -105,6 +105,11 @@ TEXTS: Final[dict[str, Text]] = {
     # In the wrong order, and so in one run that normalization has to sort.
     "marks to sort": between("a", "\u0301\u0327", ""),
     "letters that become marks": between("a", "\u0344\u0f73", ""),
+    "groups of digits in columns": each(lambda n: f"+{n % 99}\t{n * 7919 % 1000:03}\n  {n % 10_000:04}"),
+    "one long number in groups": repeat("1234  "),
+    "control characters": repeat("1\0"),
+    "base64 in short lines": lambda size: "\n".join(_NOISE[at : at + 16] for at in range(0, size * 16 // 17, 16)),
+    "keys of secrets": repeat("password\n;\nvalue:\n"),
     "emoji": repeat("😀"),
     "base64": lambda size: _NOISE[:size],
     "hexadecimal": each(lambda n: f"{n * 2_654_435_761 % 2**32:08x}"),

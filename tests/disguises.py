@@ -65,6 +65,18 @@ def _in_lines(text: str) -> str:
     return base64.encodebytes(("-" * 60 + text + "-" * 60).encode()).decode().strip()
 
 
+def _in_columns(columns: int) -> Spelling:
+    def wrapped(text: str) -> str:
+        encoded = _base64(f"here it is: {text} and that is all of it")
+        return "\n".join(re.findall(f".{{1,{columns}}}", encoded))
+
+    return wrapped
+
+
+def _dashed(dash: str) -> Spelling:
+    return lambda text: text.replace("-", dash)
+
+
 def _hex_escape(text: str) -> str:
     return "".join(f"\\x{byte:02x}" for byte in text.encode())
 
@@ -118,6 +130,19 @@ SPELLINGS: Final[dict[str, Spelling]] = {
     "percent in base64": lambda text: _base64(_percent(text)),
     "base64 in percent": lambda text: _percent(_base64(text)),
     "base64 in full width": lambda text: _full_width(_base64(text)),
+    **{f"dash U+{ord(dash):04X}": _dashed(dash) for dash in "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"},
+    "dash as a reference": _dashed("&hyphen;"),
+    "NUL": _between("\0"),
+    "backspace": _between("\b"),
+    "DEL": _between("\x7f"),
+    "NUL as u escapes": _between("\\u0000"),
+    "C1 control": _between("\x9b"),
+    "tab for a blank": lambda text: text.replace(" ", "\t"),
+    "line end for a blank": lambda text: text.replace(" ", "\n"),
+    "two blanks": lambda text: text.replace(" ", "  "),
+    "blanks around a line end": lambda text: text.replace(" ", " \r\n  "),
+    "base64, in lines of 16": _in_columns(16),
+    "base64, in lines of 76": _in_columns(76),
     "references in percent": lambda text: urllib.parse.quote("".join(f"&#{ord(c)};" for c in text)),
 }
 
@@ -150,7 +175,11 @@ def readings(text: str, depth: int = 3) -> Iterator[str]:
         _ANYTHING.sub(lambda m: chr(int(next(filter(None, m.groups())), 16)), re.sub(r"\\+", r"\\", text))
         .encode("utf-16", "surrogatepass")
         .decode("utf-16", "replace"),
-        _UNSEEN.sub("", "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")),
+        _UNSEEN.sub(
+            "", "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) not in ("Cf", "Cc"))
+        ),
+        re.sub(r"\\+[nrt]", "\n", re.sub(r"\\+b", "", text)),
+        re.sub("[\u2010-\u2015\u2212]", "-", text),
         "".join(chr(ord(c) - 0xE0000) if 0xE0020 <= ord(c) <= 0xE007E else c for c in text),
         _BASE64.sub(_of_base64, re.sub(r"(?<=\S)\r?\n(?=\S)", "", text)),
     }

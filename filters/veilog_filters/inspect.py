@@ -34,7 +34,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, Protocol, cast
 
 from veilog_filters.detect.finding import ANY, NAME, Detector, DetectorTimeout, Finding
-from veilog_filters.detect.unfold import CONTEXT_KEYS, Keys, context_of, looks_like_json, unfolded
+from veilog_filters.detect.unfold import CONTEXT_KEYS, END_OF_VALUE, Keys, context_of, looks_like_json, unfolded
 from veilog_filters.detect.unmask import unmasked
 from veilog_filters.detect.view import Maker, View
 from veilog_parsers.errors import ErrorType, RecordError
@@ -272,26 +272,28 @@ class Inspector:
         self._announce(lambda inspector: inspector.text(text, field))
         return self._text(text, field)
 
-    def _text(self, text: str, field: str, above: Keys = ()) -> Inspected:
-        """Inspect a text that stands under some keys."""
+    def _text(self, text: str, field: str, above: Keys = (), end: str = END_OF_VALUE) -> Inspected:
+        """Inspect a text that stands under some keys; ``end`` tells values from keys, as ``unfold`` does."""
         self.check()
         size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
         if size <= self._max_text_bytes:
             forms = self._forms(text)
             # Most texts stand under no key and are plain.
             if above or forms:
-                return self._read(text, field, forms, above)
+                return self._read(text, field, forms, above, end)
             return Inspected(text, self._findings(text, field))
         kept = text.encode("utf-8", "replace")[: self._max_text_bytes].decode("utf-8", "ignore")
         least = len(kept) + OVERLAP_CHARS
         word = _NO_SPACE.match(text, least, least + MAX_WORD_CHARS)
         scanned = text[: word.end() if word else least]
-        inspected = self._read(scanned, field, self._forms(scanned), above, len(kept))
+        inspected = self._read(scanned, field, self._forms(scanned), above, end, len(kept))
         inspected.truncated_bytes = size - len(kept.encode("utf-8", "replace"))
         self.coverage.truncated_bytes += inspected.truncated_bytes
         return inspected
 
-    def _read(self, text: str, field: str, forms: list[View], above: Keys = (), cut: int | None = None) -> Inspected:
+    def _read(
+        self, text: str, field: str, forms: list[View], above: Keys, end: str, cut: int | None = None
+    ) -> Inspected:
         """Read a text in all its forms.
 
         Args:
@@ -299,14 +301,18 @@ class Inspector:
             field: where it stands.
             forms: its other forms.
             above: the keys under which it stands.
+            end: what is written behind it, if it stands under keys.
             cut: how much of it is kept; all if None.
         """
         context = context_of(above)
+        end = end if context else ""
         looked = [_Reading(self._findings(text, field))] if not context or self._reads_fields else []
         if context:
-            in_context = self._findings(context + text, NAME if self._reads_fields else field)
+            in_context = self._findings(context + text + end, NAME if self._reads_fields else field)
             looked.append(_Reading(in_context, shift=len(context)))
-        looked += [_Reading(self._findings(context + form.text, field), form, shift=len(context)) for form in forms]
+        looked += [
+            _Reading(self._findings(context + form.text + end, field), form, shift=len(context)) for form in forms
+        ]
         inspected = Inspected(text[:cut], [], forms=[form.text for form in forms])
         self._finally(lambda: inspected.findings.extend(_found(looked, len(inspected.text))))
         return inspected
@@ -398,11 +404,20 @@ class Inspector:
             return Inspected(value, []) if parse_time(value) else self._text(value, field, above)
         if kind is dict:
             self._check_depth(depth)
+            named = above
+            if "value" in value and type(name := value.get("name", value.get("key"))) is str:
+                # The name of the value is a value too.
+                named = (*above, name)
             return InspectedObject(
                 [
                     (
-                        self._text(key, field, above),
-                        self._tree(item, field, (*above, key)[-CONTEXT_KEYS:], depth + 1),
+                        self._text(key, field, above, ""),
+                        self._tree(
+                            item,
+                            field,
+                            (*(named if key == "value" else above), key)[-CONTEXT_KEYS:],
+                            depth + 1,
+                        ),
                     )
                     for key, item in value.items()
                 ]

@@ -243,5 +243,5 @@ def test_spellings_are_told_from_plain_text() -> None:
     for name, spell in SPELLINGS.items():
         for value in PLANTED.values():
             spelled = spell(value)
-            if spelled != value and len(spelled) > MIN_RUN_CHARS:
+            if spelled != value and len(spelled) > MIN_RUN_CHARS and spelled.split() != value.split():
                 assert unmasked(spelled), name

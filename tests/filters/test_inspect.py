@@ -89,7 +89,7 @@ def test_numbers_are_inspected_with_their_keys(number: float | None, digits: str
     if digits is None:
         assert value is number
     else:
-        assert asked[-1] == f"a b:\n{digits}"
+        assert asked[-1] == f"a b:\n{digits}\n;\n"
         assert (value.text, value.findings) == (digits, [Finding(0, len(digits), "Y", 1.0)])
     assert Inspector(found, 1000, 8).tree([number]) == [number]
 
@@ -112,7 +112,7 @@ def test_a_leaf_is_read_behind_the_nearest_keys_and_what_is_found_in_these_is_cu
         return [Finding(text.index("d:"), len(text), "S", 0.6)] if "d:" in text else []
 
     tree = Inspector(found, 1000, 16).tree({"a": {"b": [{"c": {"d": "value"}}]}})
-    assert recorder.texts == ["a", "a:\nb", "a b:\nc", "a b c:\nd", "b c d:\nvalue"]
+    assert recorder.texts == ["a", "a:\nb", "a b:\nc", "a b c:\nd", "b c d:\nvalue\n;\n"]
     leaf = tree.pairs[0][1].pairs[0][1][0].pairs[0][1].pairs[0][1]
     assert leaf.findings == [Finding(0, 5, "S", 0.6)]
 

@@ -139,6 +139,62 @@ def test_a_value_is_found_by_its_keys(value: dict[str, Any], entity: str, secret
     assert any(f.entity == entity for leaf in leaves for f in leaf.findings if leaf.text == secret)
 
 
+SECRET_KEYS = (
+    *("password", "Password", "PASSWORD", "passwd", "pwd", "pass", "passphrase", "passcode", "secret", "secretKey"),
+    *("secret_key", "client_secret", "clientSecret", "client-secret", "webhook_secret", "access_token", "accessToken"),
+    *("refresh_token", "session_token", "aws_session_token", "db_password", "DB_PASSWORD", "userPassword", "password1"),
+    *("user.password", "new_password", "old-password", "aws_secret_access_key", "SecretAccessKey", "Kennwort"),
+    *("mot de passe", "contrase\u00f1a"),
+)
+PERHAPS_SECRET_KEYS = (
+    *("token", "Authorization", "authorization", "auth", "private_key", "privateKey", "credentials", "credential"),
+    *("connectionString", "connection_string", "AccountKey", "SharedAccessKey", "bearer", "cookie", "set-cookie"),
+    *("api_key", "apiKey", "apikey", "x-api-key", "OPENAI_API_KEY", "XAI_API_KEY", "AZURE_OPENAI_KEY"),
+    *("Ocp-Apim-Subscription-Key", "subscription-key", "ssh_key", "encryption_key", "signing_key"),
+)
+
+
+@pytest.mark.parametrize("key", [*SECRET_KEYS, *PERHAPS_SECRET_KEYS])
+def test_a_secret_is_found_by_its_key(key: str) -> None:
+    values = ["hunter2hunter2", "9f86d081884c7d659a2feaa0c55ad015"]
+    if key in SECRET_KEYS:
+        values += ["correcthorse", "Tr0ub4dor&3xyz"]
+    if key == "Authorization":
+        values += ["Basic aHVudGVyMjpodW50ZXIy", "Bearer hunter2hunter2"]
+    for value in values:
+        trees = ({key: value}, {key: [value]}, {key: {"value": value}}, {"name": key, "value": value})
+        texts = [
+            *(json.dumps(tree) for tree in trees),
+            json.dumps({"env": [{"key": key, "value": value}]}),
+            json.dumps({"a": json.dumps({key: value})}),
+            repr({key: value}),
+        ]
+        if " " not in key:
+            texts.append(f"<{key}>{value}</{key}>")
+        for text in texts:
+            assert value not in out_of(text), text
+        for tree in trees:
+            assert [leaf for leaf in leaves_of(ours().tree(tree)) if leaf.text == value and leaf.findings], tree
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"max_tokens": 40_960_000, "input_tokens": 12_345_678, "token_count": 12_345_678, "token_type": "bearer"},
+        {"tokens": 12_345_678, "completion_tokens_details": {"reasoning_tokens": 12_345_678}},
+        {"token": "international", "logprob": -0.25, "bytes": [105, 110]},
+        {"properties": {"password": {"type": "string", "description": "at least eight"}}, "required": ["password"]},
+        {"password": "required", "secret": "", "token": None, "authorization": "optional"},
+        {"author": "Shakespeare1", "authority": "federal-reserve-2", "secretary": "Moneypenny7"},
+        {"primary_key": "customer_id_1", "partition_key": "region-eu-1", "public_key": "none-so-far-1"},
+        {"name": "colour", "value": "transparent-1"},
+    ],
+)
+def test_what_is_called_like_a_secret_is_none(value: dict[str, Any]) -> None:
+    assert not [f for f in ours().text(json.dumps(value)).findings if f.entity == "GENERIC_SECRET"]
+    assert not [f for leaf in leaves_of(ours().tree(value)) for f in leaf.findings if f.entity == "GENERIC_SECRET"]
+
+
 def out_of(text: str) -> str:
     config = config_with()
     return Redactor(config.redact, config.policy, ours(), Fingerprinter(b"k" * 32, "k")).text(ours().text(text), "")

@@ -42,6 +42,20 @@ _HEX = "0123456789abcdef"
 _MIXED = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7cF0xR"
 _EDGE = "(?<![A-Za-z0-9])"
 _NO_WORD = "(?=[a-z_-]{0,60}[A-Z0-9])"
+# What only a secret is called. (Of ``token`` alone models have other ideas.)
+_SURE_KEY = (
+    r"(?:pass[_-]?(?:word|wd|phrase|code|wort)|pwd|secret|kennwort|contrase.a|mot[ _-]de[ _-]passe"
+    r"|(?:access|refresh|auth|api|session|bearer|bot|id|csrf|security)[_-]?token)s?"
+)
+_LIKELY_KEY = (
+    r"(?:token|credentials?|authori[sz]ation|cookie|connection[ _-]?string|bearer|(?<![A-Za-z0-9])auth"
+    r"|(?:api|access|account|private|subscription|signing|encryption|ssh|master|openai)[_-]?key)"
+)
+# What may stand behind the name; ``unfold`` writes the keys of inner objects there.
+_KEY_TAIL = r"[0-9]{0,3}(?:[ _.-]?(?:access[_-]?)?key)?(?:[ _.-]?(?:value|val|text|string|data|content|hash|base64))?"
+_NO_PLACEHOLDER = (
+    r"(?!(?:required|optional|password|disabled|redacted|undefined|filtered|[*x.-]{8,200})(?:[\"'<\n]|\Z)|<)"
+)
 _NUMBERED = "(?=[A-Za-z_-]{0,60}[0-9])"
 
 SECRETS: Final[tuple[PatternDetector, ...]] = (
@@ -233,12 +247,74 @@ SECRETS: Final[tuple[PatternDetector, ...]] = (
         entity="GENERIC_SECRET",
         # A name that says secret, an assignment, and a value with a digit in it: prose about passwords has none.
         pattern=(
-            rf"{_EDGE}(?:password|passwd|pwd|passphrase|secret|token|api[_-]?key|access[_-]?key|client[_-]?secret|bearer)"
-            r"[\"']?\s{0,3}(?:=|:|\bis\b)\s{0,3}[\"']?(?=[^\s\"']{0,64}\d)[^\s\"',;]{8,200}"
+            rf"(?:{_SURE_KEY}|{_LIKELY_KEY}){_KEY_TAIL}"
+            r"[\"']?(?:\s{0,8}(?:=|:|\bis\b)\s{0,8}[\"']?|>)(?:(?:basic|bearer|digest|token)\s{1,3})?"
+            r"(?=[^\s\"']{0,64}\d)[^\s\"',;]{8,200}"
         ),
         score=0.6,
-        examples=('password = "hunter2hunter2"', "api_key: " + _MIXED, "the password is Sommer2026!"),
-        counterexamples=("password: required", "the secret is out", "token is expired"),
+        examples=(
+            'password = "hunter2hunter2"',
+            "api_key: " + _MIXED,
+            "the password is Sommer2026!",
+            "DB_PASSWORD=hunter2hunter2",
+            "userPassword: hunter2hunter2",
+            "<access_token>hunter2hunter2</access_token>",
+            '"Authorization": "Basic aHVudGVyMjpodW50ZXIy"',
+        ),
+        counterexamples=(
+            "password: required",
+            "the secret is out",
+            "token is expired",
+            "the token limit is 4096",
+            '{"max_tokens": 40960000}',
+            '{"input_tokens": 12345678, "token_count": 12345678}',
+            '{"token_type":"bearer"}',
+            "authorization: required",
+        ),
+    ),
+    PatternDetector(
+        name="secret_by_key",
+        entity="GENERIC_SECRET",
+        # A key that says so in so many words, and all of its value: without a blank it needs no digit. Between quotes,
+        # between tags, or as ``unfold`` writes it.
+        pattern=(
+            rf"(?:{_SURE_KEY}|{_EDGE}pass){_KEY_TAIL}"
+            rf"(?:[\"']\s{{0,3}}[:=]\s{{0,3}}[\"']{_NO_PLACEHOLDER}[^\s\"'<]{{8,200}}[\"']"
+            rf"|>{_NO_PLACEHOLDER}[^\s<]{{8,200}}</"
+            rf"|:\n{_NO_PLACEHOLDER}\S{{8,200}}(?=\n;\n))"
+        ),
+        score=0.6,
+        examples=(
+            '{"password": "correcthorse"}',
+            "{'client_secret': 'correcthorse'}",
+            "<password>correcthorse</password>",
+            "refresh_token:\ncorrecthorse\n;\n",
+            "password value:\ncorrecthorse\n;\n",
+        ),
+        counterexamples=(
+            '{"password": "required"}',
+            '{"token": "international", "logprob": -0.1}',
+            '{"password": "***************"}',
+            '{"password": {"type": "string", "description": "long-enough"}}',
+            "password: correct horse",
+            '{"secretary": "Mrs.Robinson"}',
+        ),
+    ),
+    PatternDetector(
+        name="secret_by_name",
+        entity="GENERIC_SECRET",
+        # An object with a name and a value, as ``unfold`` writes it.
+        pattern=(
+            rf"(?:{_SURE_KEY}|{_LIKELY_KEY}|{_EDGE}pass){_KEY_TAIL}"
+            rf"\n;\n[\w .-]{{0,140}}(?<![A-Za-z0-9])val(?:ue)?:\n"
+            rf"(?:(?:basic|bearer|digest|token)\s{{1,3}})?{_NO_PLACEHOLDER}\S{{8,200}}(?=\n;\n)"
+        ),
+        score=0.6,
+        examples=(
+            "name:\npassword\n;\nvalue:\ncorrecthorse\n;\n",
+            "env key:\nAPI_KEY\n;\nenv value:\nhunter2hunter2\n;\n",
+        ),
+        counterexamples=("name:\npassword\n;\ntype:\ncharacter\n;\n", "name:\ncolour\n;\nvalue:\ntransparent\n;\n"),
     ),
 )
 

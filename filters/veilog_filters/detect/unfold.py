@@ -59,7 +59,7 @@ _TOKEN: Final = re.compile(
 )
 _HAS_DIGIT: Final = re.compile(r"\d")
 END_OF_KEYS: Final = ":\n"
-_END_OF_VALUE: Final = "\n;\n"
+END_OF_VALUE: Final = "\n;\n"
 
 
 Keys = tuple[str, ...]
@@ -129,7 +129,7 @@ class _Unfolding:
     def _end(self, key: str) -> None:
         """End the line of a key, if there is one, without a value."""
         if key:
-            self.maker.fill(_END_OF_VALUE)
+            self.maker.fill(END_OF_VALUE)
 
     def _key(self, source: View, token: re.Match[str], above: Keys) -> str:
         """Begin a line with a key, and what stands above it."""
@@ -152,7 +152,7 @@ class _Unfolding:
         if not key:
             self._context(context_of(above))
         self._write(source, start, end)
-        self.maker.fill(_END_OF_VALUE)
+        self.maker.fill(END_OF_VALUE)
 
     def _context(self, words: str) -> None:
         if self.maker.size + len(words) < self._room:

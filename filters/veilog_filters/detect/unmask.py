@@ -6,11 +6,12 @@ base64 is the same card to whoever reads the output. So a text in which somethin
 again with that undone, and what is found there is found in the text (``view`` has the map).
 
 * **What is undone**, in each round: (1) HTML references, percent-encoding and backslash escapes; compatibility forms
-  (NFKC), digits of other scripts, combining marks, and characters that nobody sees; tags (U+E0020 to U+E007E) are both
-  taken for the letters that they stand for and left out; (2) base64, also url-safe, unpadded, in lines or behind a
-  prefix, of at least ``MIN_RUN_CHARS``, where it decodes to text. There are at most ``MAX_ROUNDS`` rounds, for what is
-  written in base64 may be percent-encoded first, and JSON in JSON has its escapes escaped. At last a plus between words
-  becomes a blank, as in forms.
+  (NFKC), digits of other scripts, dashes, combining marks, control characters, and characters that nobody sees; tags
+  (U+E0020 to U+E007E) are both taken for the letters that they stand for and left out; white space between the groups
+  of a number becomes a blank; (2) base64, also url-safe, unpadded, in lines or behind a prefix, of at least
+  ``MIN_RUN_CHARS``, where it decodes to text. There are at most ``MAX_ROUNDS`` rounds, for what is written in base64
+  may be percent-encoded first, and JSON in JSON has its escapes escaped. At last a plus between words becomes a
+  blank, as in forms.
 * **What it costs.** Each step is linear, and a view has at most ``MAX_GROWTH`` times as many characters as its text.
   Most texts are plain: that is told by looking for four characters and, in a copy without small letters, for what is
   dense in others, as base64 is, a microsecond in all; what is not ASCII is looked at by its different characters.
@@ -37,7 +38,7 @@ MIN_RUN_CHARS: Final = 14
 MAX_GROWTH: Final = 4
 """No character becomes more than four; those that NFKC makes more of are ligatures of whole phrases."""
 _MIN_READABLE: Final = 0.75
-_MIN_LINE_CHARS: Final = 56
+_MIN_LINE_CHARS: Final = 16
 
 _ESCAPE: Final = re.compile(
     r"""
@@ -71,8 +72,29 @@ _ALPHABET: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 _CLASSES: Final = bytes(ord("a") if code in _ALPHABET else ord(" ") for code in range(256))
 _RUN: Final = b"a" * MIN_RUN_CHARS
 _SMALL: Final = b"abcdefghijklmnopqrstuvwxyz "
-_DENSE: Final = re.compile(rb"[A-Z0-9]{4}")
-"""Four in a row in what is left of a text without small letters: more than half of the letters of base64 are left."""
+_DENSE: Final = re.compile(rb"[A-Z0-9]{4}|[\x00-\x08\x0e-\x1a\x7f]")
+"""Four in a row in what is left of a text without small letters: more than half of the letters of base64 are left, and
+of a number in groups. And control characters, but for those that part words."""
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x7f]+")
+_DASHES: Final = "\u2010-\u2015\u2212"
+_DASH: Final = re.compile(f"[{_DASHES}]")
+_DASH_INSIDE: Final = re.compile(rf"(?<=\w)[{_DASHES}](?=\w)")
+_WIDE_GAP: Final = re.compile(r"[0-9)](?:  |[ ]?[\t\r\n])[\s]{0,8}[0-9A-Z(]")
+_G: Final = r"-?\s{0,8}+"
+_SEPARATOR: Final = r"(?:-\s{0,8}+|\s{1,8}+)"
+_IN_GROUPS: Final = re.compile(
+    rf"""
+    (?<![0-9A-Za-z])(?:
+        [0-9]{{4}}(?:{_G}[0-9]{{4}}){{3}} | [0-9]{{4}}{_G}[0-9]{{6}}{_G}[0-9]{{5}}
+      | [0-9]{{3}}{_G}[0-9]{{2}}{_G}[0-9]{{4}}
+      | [A-Z]{{2}}[0-9]{{2}}(?:{_G}[A-Z0-9]{{4}}){{2,7}}(?:{_G}[A-Z0-9]{{1,3}})?
+      | \+[0-9]{{1,3}}(?:{_SEPARATOR}\(?[0-9]{{2,8}}\)?){{1,5}} | \(?[0-9]{{3}}\)?{_G}[0-9]{{3}}{_G}[0-9]{{4}}
+    )(?![0-9A-Za-z])
+    """,
+    re.VERBOSE,
+)
+"""A card, a social security number, an IBAN or a phone number, whatever white space is between its groups."""
+_WHITE: Final = re.compile(r"\s+")
 _PADDING: Final = re.compile("={0,2}")
 _NEWLINE: Final = re.compile(r"\r?\n(?=[A-Za-z0-9+/_-])")
 _PARTS: Final = re.compile(rf"[A-Za-z0-9+]{{{MIN_RUN_CHARS},}}")
@@ -123,8 +145,14 @@ def _spelled_plainly(text: str, of: View | None) -> View | None:
     if _has_escape(text):
         view = replaced(text, _ESCAPE, unescaped_character, of)
         text, of = (text, of) if view is None else (view.text, view)
+    if _CONTROL.search(text):
+        view = replaced(text, _CONTROL, lambda _control: "", of) or view
+        text, of = (text, of) if view is None else (view.text, view)
     if not text.isascii() and _foreign(text):
         view = replaced(text, _FOREIGN, _plain, of)
+        text, of = (text, of) if view is None else (view.text, view)
+    if _WIDE_GAP.search(text):
+        view = replaced(text, _IN_GROUPS, lambda groups: _WHITE.sub(" ", groups), of) or view
     return view
 
 
@@ -173,7 +201,9 @@ def _of_units(escape: str) -> str:
 
 def _foreign(text: str) -> bool:
     """Whether a character of a text has another form."""
-    return any(character > "\x7f" and _plain(character) != character for character in set(text))
+    foreign = {character for character in set(text) if character > "\x7f" and _plain(character) != character}
+    # Prose has dashes between words: most of these are with blanks, and hide nothing.
+    return bool(foreign) and (not all(map(_DASH.match, foreign)) or _DASH_INSIDE.search(text) is not None)
 
 
 @functools.lru_cache(maxsize=65_536)
@@ -181,7 +211,9 @@ def _plain(character: str) -> str:
     """The plain form of a character that is not ASCII; empty if nobody sees it."""
     if _TAG.match(character):
         return chr(ord(character) - 0xE0000)
-    if unicodedata.category(character) == "Cf" or _UNSEEN.match(character):
+    if _DASH.match(character):
+        return "-"
+    if (unicodedata.category(character) in ("Cf", "Cc") and character != "\x85") or _UNSEEN.match(character):
         return ""
     digit = unicodedata.decimal(character, None)
     if digit is not None:
