@@ -16,6 +16,7 @@ from veilog_parsers.endpoints import operation_at, take_provider
 from veilog_parsers.event import AuditEvent, Kind, Outcome, SensitiveText, UserType
 from veilog_parsers.network import take_endpoint
 from veilog_parsers.outcomes import outcome_of_status
+from veilog_parsers.prose import is_blob
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.take import (
@@ -101,7 +102,13 @@ def _read_metadata(fields: Fields, event: AuditEvent) -> None:
 
 
 def _encrypted(value: Any) -> bool:
-    return type(value) is dict and "data" in value and len(_ENVELOPE & value.keys()) > 1
+    """Whether a value is a cipher and what opens it. What only looks like one is a body like any other."""
+    return (
+        type(value) is dict
+        and "data" in value
+        and len(_ENVELOPE & value.keys()) > 1
+        and is_blob(value)
+    )
 
 
 def _body(fields: Fields, name: str) -> Any:

@@ -176,6 +176,14 @@ def keep_around(fields: dict[str, Any], decoded: Decoded) -> None:
             fields[name] = text
 
 
+def keep_under(fields: dict[str, Any], key: str, value: Any) -> None:
+    """Keep a value whose key is another's too: as ``<key>~1``, or the next number that is free."""
+    number = 1
+    while (name := f"{key}~{number}") in fields:
+        number += 1
+    fields[name] = value
+
+
 def keys_repeat(text: str | bytes, value: Any) -> bool:
     """Whether an object in a text names a key twice, given what ``orjson`` made of the text. See the module.
 

@@ -23,13 +23,13 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from veilog_parsers.decoding import decode, decode_one, keep_around, may_be_json
+from veilog_parsers.decoding import decode, decode_one, keep_around, keep_under, may_be_json
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import SensitiveText, Timestamp
 from veilog_parsers.otlp import open_document, open_internal
 from veilog_parsers.prose import may_hold_prose
 from veilog_parsers.record import Fields
-from veilog_parsers.take import chars_in, identifier, known
+from veilog_parsers.take import chars_in, identifier, known, merge
 from veilog_parsers.times import parse_time
 
 MAX_DEPTH: Final = 4
@@ -163,10 +163,16 @@ def _one_record(rows: list[Fields]) -> Fields:
         for key, value in columns.items():
             if key in _TEXT_COLUMNS:
                 pieces.setdefault(key, []).append(value)
-            else:
-                joined[key] = joined.get(key) or value
+            elif not (was := joined.get(key)):
+                joined[key] = value
+            elif was != value and may_hold_prose(value):
+                keep_under(joined, key, value)
     joined |= {key: _text_of(found) for key, found in pieces.items()}
     first, holder, _ = opened[0]
+    for row, place, _ in opened[1:] if holder else ():
+        for key, value in row.items():
+            if key != place and value != first.get(key) and may_hold_prose(value):
+                keep_under(first, key, value)
     return first | {holder: joined} if holder else joined
 
 
@@ -199,12 +205,6 @@ def _cloudwatch(fields: Fields) -> list[Any] | None:
     return [event.get("message") if type(event) is dict else event for event in events]
 
 
-CONTENTS: Final = (
-    *("Records", "records", "Body", "message", "data", "receivedMessages", "detail", "logEvents", "items"),
-    *("resourceLogs", "resourceSpans", "__internal__", "body", "log"),
-)
-"""Where containers have their records."""
-
 CONTAINERS: Final[dict[str, Callable[[Fields], list[Any] | None]]] = {
     "Records": _batch("Records"),
     "records": _event_hub,
@@ -222,6 +222,45 @@ CONTAINERS: Final[dict[str, Callable[[Fields], list[Any] | None]]] = {
     "__internal__": open_internal,
 }
 """Envelopes that are nothing but an envelope: opened whatever is inside."""
+
+_CONTENTS: Final = {
+    "Records": ("Records",),
+    "records": ("records",),
+    "EnqueuedTimeUtc": ("Body",),
+    "subscription": ("message", "data"),
+    "messageId": ("message", "data"),
+    "receivedMessages": ("receivedMessages",),
+    "ackId": ("message", "data"),
+    "detail-type": ("detail",),
+    "logEvents": ("logEvents",),
+    "has_more": ("data",),
+    "nextPageToken": ("items",),
+    "resourceLogs": ("resourceLogs", "resourceSpans"),
+    "resourceSpans": ("resourceLogs", "resourceSpans"),
+}
+"""Where containers have their records. Of ``__internal__`` all that it says is part of the record (see ``otlp``)."""
+
+
+def chars_around(key: str, fields: Fields) -> int:
+    """How many characters a container says beside its records, at whatever level, in values that could hold prose.
+
+    Args:
+        key: by which of ``CONTAINERS`` it was opened.
+        fields: the container.
+    """
+    contents = _CONTENTS.get(key)
+    if contents is None:
+        return 0
+    chars = chars_beside(fields, *contents)
+    message = fields.get("message")
+    if key == "logEvents":
+        chars += sum(chars_beside(event, "message") for event in fields[key] if type(event) is dict)
+    elif "message" in contents and "message" in fields:
+        chars += chars_beside(message, "data") if type(message) is dict else chars_in(message)
+        # Only one of the two has the record.
+        chars += chars_in(fields["data"]) if type(message) is dict and "data" in fields else 0
+    return chars
+
 
 _CONSUMED: Final = known("__internal__ resourceLogs resourceSpans")
 """Envelopes that are taken apart as they are opened."""
@@ -375,17 +414,24 @@ def join_partial_lines(lines: list[Fields]) -> list[Fields]:
         text, partial = _part(line, key, cut_by_docker)
         whose = _whose(line)
         if partial:
-            begun.setdefault(whose, line)
+            if whose in begun:
+                merge(begun[whose], _without(line, key))
+            begun.setdefault(whose, dict(line))
             parts.setdefault(whose, []).append(text)
         elif whose in parts:
             first = begun.pop(whose)
-            out.append(first | line | {key: "".join((*parts.pop(whose), text))})
+            merge(first, _without(line, key))
+            out.append(first | {key: "".join((*parts.pop(whose), text))})
         else:
             out.append(line)
     for whose, line in begun.items():
         key = next(key for key in _LINES if type(line.get(key)) is str)
         out.append(line | {key: "".join(parts[whose])})
     return out
+
+
+def _without(fields: Fields, key: str) -> Fields:
+    return {name: value for name, value in fields.items() if name != key}
 
 
 def _whose(line: Fields) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
+from veilog_parsers.decoding import keep_under
 from veilog_parsers.endpoints import is_model_api, model_at, operation_at, provider_at, take_provider
 from veilog_parsers.event import AuditEvent, Kind, Outcome, SensitiveText, UserType
 from veilog_parsers.network import take_address, take_endpoint
@@ -258,8 +259,21 @@ def _take_headers(fields: Fields, paths: tuple[Path, ...]) -> dict[str, Any]:
         found = take(fields, *path)
         if type(found) is dict:
             for name, value in found.items():
-                headers[name.lower()] = value[0] if type(value) is list and value else value
+                _add_header(headers, name.lower(), value)
+        elif found:
+            _add_header(headers, path[-1], found)
     return headers
+
+
+def _add_header(headers: dict[str, Any], name: str, value: Any) -> None:
+    """Keep a header. What else was sent, or answered, under its name stays beside it, and is counted."""
+    if type(value) is list and value:
+        if len(value) > 1:
+            keep_under(headers, name, value[1:])
+        value = value[0]
+    if name in headers:
+        keep_under(headers, name, headers[name])
+    headers[name] = value
 
 
 def _take_status(fields: Fields, *path: str) -> int | None:

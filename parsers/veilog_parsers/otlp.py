@@ -17,6 +17,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, Generic, TypeVar
 
+from veilog_parsers.decoding import keep_under
+from veilog_parsers.prose import may_hold_prose
 from veilog_parsers.record import Fields, RawRecord
 from veilog_parsers.take import dicts
 
@@ -29,6 +31,7 @@ _MAX_DEPTH: Final = 24
 _INTEGER: Final = re.compile(r"-?[0-9]{1,19}")
 _ID: Final = re.compile(r"[0-9A-Za-z+/=]{8,64}")
 """OTLP's JSON has ids in hex; what writes protobuf's own JSON has them in base64."""
+_PAIR: Final = frozenset(("key", "value"))
 _SCALARS: Final = ("stringValue", "boolValue", "doubleValue", "bytesValue")
 _PLACES: Final = (("resourceSpans", "scopeSpans", "spans"), ("resourceLogs", "scopeLogs", "logRecords"))
 
@@ -82,7 +85,8 @@ def open_fluent_bit(body: Any, metadata: Fields, group: Any = None) -> Fields | 
     if not is_model_log(log):
         return None
     # They may hold prompts, so they are moved: what is left of the metadata may leave, cleaned.
-    about.pop("attributes", None)
+    if type(attributes) is dict:
+        del about["attributes"]
     resource = group.get("resource") if type(group) is dict else None
     resource = resource.get("attributes") if type(resource) is dict else None
     return _call(log, dict(resource) if type(resource) is dict else {})
@@ -99,9 +103,21 @@ def open_internal(fields: Fields) -> list[Any] | None:
     metadata = internal.get("log_metadata") if type(internal) is dict else None
     if type(metadata) is not dict:
         return None
+    date = fields.get("date")
     body = {key: value for key, value in fields.items() if key not in ("__internal__", "date")}
-    call = open_fluent_bit(body, metadata, internal.get("group_attributes"))
-    return None if call is None else [call]
+    group = internal.get("group_attributes")
+    call = open_fluent_bit(body, metadata, group)
+    if call is None:
+        return None
+    besides = [date, {key: value for key, value in internal.items() if key != "group_attributes"}]
+    resource = group.get("resource") if type(group) is dict else None
+    if type(resource) is dict and type(resource.get("attributes")) is dict:
+        besides += [_besides(resource, "attributes"), _besides(group, "resource")]
+    else:
+        besides.append(group)
+    if may_hold_prose(besides):
+        keep_under(call["logs"][0], "__internal__", besides)
+    return [call]
 
 
 def join_internal(records: list[Any]) -> list[Any]:
@@ -194,11 +210,28 @@ def plain_attributes(pairs: Any) -> Any:
         return pairs
     if not all(type(pair) is dict and type(pair.get("key")) is str for pair in pairs):
         return pairs
-    return {pair["key"]: _plain(pair.get("value"), 0) for pair in pairs}
+    return _object(pairs, -1)
+
+
+def _object(pairs: list[Fields], depth: int) -> Fields:
+    """An object of OTLP's key-value pairs; what a pair says besides, or of a key that is there, is kept beside it."""
+    fields: Fields = {}
+    for pair in pairs:
+        key = pair["key"]
+        value = _plain(pair.get("value"), depth + 1)
+        if key in fields:
+            keep_under(fields, key, fields[key])
+        fields[key] = value
+        if len(pair) > 2 and may_hold_prose(besides := {name: pair[name] for name in pair.keys() - _PAIR}):
+            keep_under(fields, key, besides)
+    return fields
 
 
 def _plain(value: Any, depth: int) -> Any:
     if type(value) is not dict or depth > _MAX_DEPTH:
+        return value
+    if len(value) > 1 and may_hold_prose({name: value[name] for name in list(value)[1:]}):
+        # One of a kind is what there is; what else stands there is no attribute's.
         return value
     for key in _SCALARS:
         if key in value:
@@ -210,11 +243,13 @@ def _plain(value: Any, depth: int) -> Any:
     items = inside.get("values", []) if type(inside) is dict else None
     if type(items) is not list:
         return value or None
+    if len(inside or ()) > 1 and may_hold_prose({name: inside[name] for name in inside.keys() - {"values"}}):
+        return value
     if "arrayValue" in value:
         return [_plain(item, depth + 1) for item in items]
     if not all(type(item) is dict and type(item.get("key")) is str for item in items):
         return value
-    return {item["key"]: _plain(item.get("value"), depth + 1) for item in items}
+    return _object(items, depth)
 
 
 def _collect(item: Any, place: tuple[str, str, str], found: list[Any], odd: list[Any]) -> None:
@@ -224,12 +259,19 @@ def _collect(item: Any, place: tuple[str, str, str], found: list[Any], odd: list
         odd.append(item)
         return
     resource = item.get("resource")
-    resource = plain_attributes(resource.get("attributes")) if type(resource) is dict else None
+    attributes = plain_attributes(resource.get("attributes")) if type(resource) is dict else None
+    besides = [_besides(item, "resource", place[1])]
+    if type(attributes) is dict:
+        besides.append(_besides(resource, "attributes"))
+        resource = attributes
+    else:
+        besides.append(resource)
     for scope in scopes:
         records = scope.get(place[2]) if type(scope) is dict else None
         if type(records) is not list:
             odd.append(scope)
             continue
+        besides.append(_besides(scope, place[2]))
         for record in records:
             if type(record) is not dict:
                 odd.append(record)
@@ -242,7 +284,17 @@ def _collect(item: Any, place: tuple[str, str, str], found: list[Any], odd: list
             if type(resource) is dict and resource:
                 # Parsers consume what they are given, so each record has a copy.
                 record["resource"] = dict(resource)
+            if any(besides) and may_hold_prose(besides):
+                # What the document says of its resource and scope goes with the first of their records.
+                keep_under(record, "resource", besides)
+                besides = []
             found.append(record)
+
+
+def _besides(fields: Fields, *keys: str) -> Fields | None:
+    """What an object has under other keys than some; None if it could not be prose."""
+    found = {name: value for name, value in fields.items() if name not in keys}
+    return found if may_hold_prose(found) else None
 
 
 def _ids(record: Fields) -> tuple[str, str] | None:
@@ -270,7 +322,7 @@ def _join(out: list[Any], logs: list[Fields]) -> None:
         else:
             known = span.setdefault("logs", [])
             if type(known) is list:
-                _strip(log)
+                _strip(log, span.get("resource"))
                 known.append(log)
             else:
                 out.append(_call(log, {}))
@@ -281,6 +333,8 @@ def _append(calls: dict[tuple[str, str], Fields], call: Fields) -> bool:
     ids, (log,) = _ids(call), call["logs"]
     known = calls.get(ids) if ids else None
     if known is not None and not _is_over(known, log):
+        log["resource"] = call["resource"]
+        _strip(log, known["resource"])
         known["logs"].append(log)
         return True
     if ids:
@@ -296,10 +350,13 @@ def _is_over(call: Fields, log: Fields) -> bool:
 def _call(log: Fields, resource: Fields) -> Fields:
     """A record of one call that is known from log records alone."""
     call = {key: log.get(key) for key in ("traceId", "spanId")}
-    _strip(log)
+    _strip(log, resource)
     return call | {"logs": [log], "resource": resource}
 
 
-def _strip(log: Fields) -> None:
-    for key in ("traceId", "spanId", "resource"):
+def _strip(log: Fields, resource: Any) -> None:
+    """Take out of a log record what its call says: its ids and, unless it says something else, its resource."""
+    for key in ("traceId", "spanId"):
         log.pop(key, None)
+    if "resource" in log and (log["resource"] == resource or not may_hold_prose(log["resource"])):
+        del log["resource"]

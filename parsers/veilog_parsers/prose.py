@@ -7,13 +7,14 @@ record, where it is counted, and cleaned or withheld, as unmapped.
 A sentence is a sentence in any spelling: joined by underscores or capitals, with spaces that show nothing,
 percent-encoded, full-width, in base64. So the rule is positive. A string holds no prose if it is
 
-* at most ``MAX_WORD_CHARS`` long, or
+* at most ``MAX_WORD_CHARS`` long, and has no three words in a row, or
 * plain ASCII, at most ``MAX_ID_CHARS`` long, with at most ``MAX_WORDS`` runs of letters that read like words, none of
   them longer than a word is, and no base64 or hexadecimal code of a text, or
 * the name of a thing in a well-known system of names (an ARN, a URL, a resource of Google's, a type): a few words in
   each segment, and not many in all.
 
-What that leaves is a few words: about what a name may say anyway.
+What that leaves is a few words that no blank parts: about what a name may say anyway. Three words with blanks between
+them are a phrase, and no name of a thing.
 """
 
 from __future__ import annotations
@@ -43,6 +44,10 @@ _CHARS_PER_WORD: Final = 12
 _SEGMENT: Final = re.compile("[/:.?&=%#]")
 _WORD: Final = re.compile(r"(?=[a-z]*[aeiouy])(?=[a-f]*[g-z])[a-z]{3,}|(?=[A-Z]*[AEIOUY])(?=[A-F]*[G-Z])[A-Z]{4,}")
 """Letters that read like a word: some of them a vowel, and one that is no hexadecimal digit."""
+_PHRASE: Final = re.compile(r"(?<![A-Za-z])[A-Za-z']++[,;:]?\s++[A-Za-z']++[,;:]?\s++[A-Za-z']")
+"""Three words in a row."""
+_TITLES: Final = frozenset(("AWS API Call via CloudTrail", "AWS Service Event via CloudTrail"))
+"""Phrases that every record of a kind has: EventBridge's titles."""
 _RUN: Final = re.compile(r"[a-z]{21}|[A-Z]{21}")
 """Letters without a break that no word is as long as."""
 _CODE: Final = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
@@ -167,7 +172,7 @@ def may_hold_prose(value: Any) -> bool:
                 return True
         elif type(item) is dict:
             for key in item:
-                if len(key) > MAX_WORD_CHARS and text_may_hold_prose(key):
+                if (len(key) > MAX_WORD_CHARS or " " in key) and text_may_hold_prose(key):
                     return True
             pending += item.values()
         elif type(item) is list and not set(map(type, item)) <= _NUMBERS:
@@ -184,6 +189,8 @@ MAX_LISTED: Final = 8
 def text_may_hold_prose(text: str) -> bool:
     """Whether a text could be a sentence, in whatever spelling."""
     size = len(text)
+    if " " in text and _PHRASE.search(text) is not None:
+        return text not in _TITLES
     if size <= MAX_WORD_CHARS:
         return False
     if not text.isascii():

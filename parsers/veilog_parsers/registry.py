@@ -47,13 +47,12 @@ from veilog_parsers import (
 from veilog_parsers.decoding import decode
 from veilog_parsers.envelopes import (
     CONTAINERS,
-    CONTENTS,
     MAX_DEPTH,
     MAX_EVENTS,
     NOTHING,
     WRAPPERS,
     Around,
-    chars_beside,
+    chars_around,
     decode_inner,
     is_container,
     is_line,
@@ -229,7 +228,7 @@ class Registry:
             for key in shape.containers:
                 inside = CONTAINERS[key](value)
                 if inside is not None:
-                    beside = chars_beside(value, *CONTENTS)
+                    beside = chars_around(key, value)
                     return self._open_all(inside, depth + 1, around, around.withheld_chars + beside)
         source = _confirmed(shape, value)
         if source is None and depth < MAX_DEPTH:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from veilog_parsers.decoding import decode_one, may_be_json
+from veilog_parsers.decoding import decode_one, keep_under, may_be_json
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import SensitiveText
 from veilog_parsers.prose import (
@@ -29,6 +29,7 @@ from veilog_parsers.prose import (
     is_plain,
     is_schema,
     is_word,
+    may_hold_prose,
 )
 from veilog_parsers.record import Fields
 
@@ -144,6 +145,15 @@ def _drop(fields: Fields, key: str, may_go: Callable[[Any], bool]) -> None:
         del fields[key]
     elif may_go is _is_secret:
         fields[key] = chars_in(value)
+
+
+def merge(fields: Fields, others: Fields) -> None:
+    """Add fields to others. The later value of a key wins; an earlier one that could be prose is kept beside it."""
+    for key, value in others.items():
+        was = fields.get(key)
+        if was and was != value and may_hold_prose(was):
+            keep_under(fields, key, was)
+        fields[key] = value
 
 
 def chars_in(value: Any) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from samples import SAMPLES
-from veilog_parsers.event import AuditEvent, CleanText, Kind, Operation, Outcome, Role, Text, UserType
+from veilog_parsers.event import AuditEvent, CleanText, Kind, Operation, Outcome, Role, SensitiveTree, Text, UserType
 from veilog_parsers.record import RawRecord
 from veilog_parsers.registry import Registry
 
@@ -103,7 +103,11 @@ def test_resources_prompts_and_sampling() -> None:
 @pytest.mark.parametrize("name", ["good_initialize", "good_list"])
 def test_what_carries_no_exchange_is_control_plane(name: str) -> None:
     event = load(name)
-    assert (event.kind, prompt(event), response(event), event.unmapped) == (Kind.AI_CONTROL_PLANE, [], [], None)
+    assert (event.kind, prompt(event), response(event)) == (Kind.AI_CONTROL_PLANE, [], [])
+    left = event.unmapped.reveal() if isinstance(event.unmapped, SensitiveTree) else {}
+    # What a server tells the model is prose: it is left, and counted.
+    said = {"response": {"result": {"instructions": "Ask for the e-mail first."}}}
+    assert left == (said if name == "good_initialize" else {})
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,9 @@ from typing import Any
 import orjson
 import pytest
 
-from samples import samples
+from samples import Sample, samples
 from veilog_parsers.envelopes import NOTHING
+from veilog_parsers.errors import RecordError
 from veilog_parsers.event import AuditEvent, SensitiveText, SensitiveTree
 from veilog_parsers.record import RawRecord
 from veilog_parsers.registry import SOURCES, Registry, Rejected
@@ -111,11 +112,17 @@ def leaves(value: Any) -> Iterator[Any]:
 def is_found(planted: Any, seen: Any) -> bool:
     """Whether what was planted, or the length of it, is in an event or in what its parser left."""
     texts = [text for text in leaves(planted) if type(text) is str]
-    found = list(leaves(seen))
-    words = "\n".join(str(value) for value in found)
-    if all(text in words or orjson.dumps(text).decode()[1:-1] in words for text in texts):
+    if is_said(texts, seen):
         return True
-    return any(type(value) is int and value >= sum(map(len, texts)) for value in found)
+    # Only what is left can have a length in place of a text: an event has other numbers.
+    left = [item.unmapped if isinstance(item, AuditEvent) else item for item in seen]
+    return any(type(value) is int and value >= sum(map(len, texts)) for value in leaves(left))
+
+
+def is_said(texts: list[str], seen: Any) -> bool:
+    """Whether texts are in what is seen: as they are, as JSON spells them, or as a name without blanks."""
+    words = "\n".join(str(value) for value in leaves(seen))
+    return all(any(form in words for form in (text, orjson.dumps(text).decode()[1:-1], text.replace(" ", ""))) for text in texts)
 
 
 def at(record: Any, path: tuple[Any, ...]) -> Any:
@@ -229,7 +236,7 @@ def test_a_broken_body_says_something(source: str) -> None:
                 if event.unmapped and name in ("doubled", "tail"):
                     # A list, or half of a text, with nothing but words in it: left, and counted.
                     continue
-                if name != "prose" or not is_found(planted, event):
+                if name != "prose" or not is_found(planted, [event]):
                     silent.append((*path, name))
     assert silent == []
 
@@ -262,3 +269,102 @@ def test_prose_beside_a_record_in_an_envelope_is_counted(record: dict[str, Any])
     assert isinstance(event, AuditEvent)
     assert isinstance(event.unmapped, SensitiveTree)
     assert event.unmapped.reveal()["envelope_chars"] == len(sentence)
+
+
+SENTENCES = {"nine words": " ".join(WORDS), "a phrase": "words of a prompt"}
+STRUCTURES = {
+    "toolConfig", "tools", "requestedSchema", "chat_history", "citations", "generation_config", "response_format",
+    "format", "tokens", "llm.invocation_parameters",
+}  # fmt: skip
+"""Structures that hold prose by their nature, as ``BY_NATURE``, under whatever record."""
+
+
+def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of every value in a record, scalar or container, but the record itself."""
+    items = value.items() if type(value) is dict else enumerate(value) if type(value) is list else ()
+    for key, item in items:
+        yield (*path, key)
+        yield from paths(item, (*path, key))
+
+
+def parsed(value: Any) -> list[Any]:
+    try:
+        return list(REGISTRY.parse(RawRecord(value, b"")))
+    except RecordError as error:
+        return [Rejected(error.error_type, "")]
+
+
+def counted(events: list[Any]) -> int:
+    """All numbers in what is left of records, lengths of what was withheld among them."""
+    left = [event.unmapped for event in events if isinstance(event, AuditEvent)]
+    return sum(value for value in leaves(left) if type(value) is int)
+
+
+def unseen(record: Any, sentence: str) -> list[tuple[Any, ...]]:
+    """Where a sentence in a record, in place of a value or under an odd key, leaves no trace."""
+    before = counted(parsed(orjson.loads(orjson.dumps(record))))
+    gone = []
+    for path in [*paths(record), *((*place, "oddkey") for place in places(record))]:
+        if STRUCTURES & {*path} or "llm.invocation_parameters" in str(at(record, path[:-2])):
+            continue
+        fields = orjson.loads(orjson.dumps(record))
+        at(fields, path[:-1])[path[-1]] = sentence
+        events = parsed(fields)
+        if any(isinstance(event, Rejected) for event in events) or is_said([sentence], events):
+            continue
+        if counted(events) == before or counted(events) < len(sentence):
+            gone.append(path)
+    return gone
+
+
+@pytest.mark.parametrize("sentence", SENTENCES.values(), ids=SENTENCES)
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_prose_in_any_place_of_a_sample_is_seen(sample: Sample, sentence: str) -> None:
+    record = orjson.loads(sample.line)
+    assert unseen(record, sentence) == []
+    assert unseen(opened(record), sentence) == []
+
+
+CALL = {"model": "m", "request": {"messages": [{"role": "user", "content": "hi"}]}, "response": {"choices": []}}
+TEXT = orjson.dumps(CALL).decode()
+IN_BASE64 = base64.b64encode(TEXT.encode()).decode()
+POD = {"namespace_name": "ai", "pod_name": "gw-1", "container_name": "gateway", "labels": {"app": "gw"}}
+ENVELOPES: dict[str, Any] = {
+    "Docker": {"log": TEXT, "stream": "stdout", "time": "2025-03-03T09:41:03Z", "attrs": {"tag": "x"}},
+    "Kubernetes": {"log": TEXT, "stream": "stdout", "kubernetes": POD, "_p": "F"},
+    "CRI": {"message": TEXT, "logtag": "F", "kubernetes": POD, "file": "/var/log/x"},
+    "parts": [
+        {"log": TEXT[:30], "logtag": "P", "kubernetes": POD},
+        {"log": TEXT[30:40], "logtag": "P", "kubernetes": POD},
+        {"log": TEXT[40:], "logtag": "F", "kubernetes": POD},
+    ],
+    "journald": {"MESSAGE": TEXT, "_HOSTNAME": "h1", "_SYSTEMD_UNIT": "gw.service", "PRIORITY": "6"},
+    "CloudTrail": {"Records": [CALL], "digest": {"a": 1}},
+    "Event Hubs": {"records": [CALL], "partition": {"a": 1}},
+    "Capture": {"EnqueuedTimeUtc": "t", "Offset": "1", "SystemProperties": {"a": 1}, "Properties": {}, "Body": {"bytes": TEXT}},
+    "EventBridge": {"detail-type": "x", "detail": CALL, "resources": ["arn:aws:x"], "source": "aws.x"},
+    "CloudWatch": {
+        "messageType": "DATA_MESSAGE",
+        "logGroup": "g",
+        "logStream": "s",
+        "subscriptionFilters": ["f"],
+        "logEvents": [{"id": "1", "timestamp": 1, "message": TEXT}],
+    },
+    "Pub/Sub, pushed": {
+        "message": {"data": IN_BASE64, "messageId": "1", "publishTime": "t", "attributes": {"a": "b"}},
+        "subscription": "projects/p/subscriptions/s",
+    },
+    "Pub/Sub, pulled": {
+        "receivedMessages": [{"ackId": "a", "message": {"data": IN_BASE64, "publishTime": "t", "attributes": {"a": "b"}}}]
+    },
+    "page": {"data": [CALL], "has_more": False, "first_id": "a", "about": {"a": 1}},
+    "page of Google's": {"items": [CALL], "nextPageToken": "a", "kind": "x"},
+    "two levels": {"message": orjson.dumps({"log": TEXT, "stream": "stdout"}).decode(), "kubernetes": POD},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", SENTENCES.values(), ids=SENTENCES)
+@pytest.mark.parametrize("envelope", ENVELOPES.values(), ids=ENVELOPES)
+def test_prose_in_any_place_of_an_envelope_is_seen(envelope: Any, sentence: str) -> None:
+    assert not any(isinstance(event, Rejected) for event in parsed(orjson.loads(orjson.dumps(envelope))))
+    assert unseen(envelope, sentence) == []

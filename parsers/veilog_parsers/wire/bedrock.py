@@ -112,10 +112,10 @@ def assemble(events: list[Any]) -> Fields | None:
     found = [event for event in events if type(event) is dict]
     for event in found:
         if not _CONVERSE_EVENTS.isdisjoint(event):
-            return _assemble_converse(found)
+            return streams.with_strays(_assemble_converse(found), events)
         if "choices" not in event and not flat.EVENT_KEYS.isdisjoint(event):
-            return flat.assemble(found)
-    return streams.assemble(found)
+            return streams.with_strays(flat.assemble(found), events)
+    return streams.assemble(events)
 
 
 def read_request(body: Any, exchange: Exchange) -> None:

@@ -273,13 +273,17 @@ def _read_output(body: Fields, exchange: Exchange) -> None:
 
 
 def _read_instructions(body: Fields, exchange: Exchange) -> None:
-    """A Responses answer repeats its instructions, which the request lacks if they came from a stored prompt."""
+    """A Responses answer repeats its instructions, which the request lacks if they came from a stored prompt.
+
+    What it repeats is not said twice.
+    """
     echo = Exchange()
     if type(body.get("instructions")) is list:
         ask_turns(body["instructions"], echo)
     else:
         ask_content(body, "instructions", Role.SYSTEM, echo)
-    if all(message.role is not Role.SYSTEM for message in exchange.prompt):
+    known_texts = set(texts_of(exchange.prompt))
+    if not known_texts.issuperset(texts_of(echo.prompt)):
         exchange.prompt[:0] = echo.prompt
 
 

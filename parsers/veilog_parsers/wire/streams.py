@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from veilog_parsers.decoding import Decoded, decode, keep_around
+from veilog_parsers.decoding import Decoded, decode, keep_around, keep_under
 from veilog_parsers.errors import RecordError
+from veilog_parsers.prose import is_word, may_hold_prose
 from veilog_parsers.record import Fields
 from veilog_parsers.take import dicts, known
 from veilog_parsers.wire import flat
@@ -33,6 +34,15 @@ _ANTHROPIC_EVENTS: Final = known(
     """
 )
 _RESPONSES_END: Final = frozenset(("response.completed", "response.incomplete", "response.failed"))
+
+_REPEATS: Final = known("annotation arguments code delta input logprobs part refusal text")
+_RESPONSES_PARTS: Final[dict[str, Callable[[Any], bool]]] = {
+    "response": lambda value: type(value) is dict,
+    "item": lambda value: type(value) is dict,
+    "message": lambda value: True,
+    **{key: lambda value: True for key in _REPEATS},
+}
+"""What events of a Responses stream hold, but for names: the response and its items, and what these say again."""
 
 
 def events_of(text: str) -> list[Any]:
@@ -70,7 +80,8 @@ def _events_in(line: str) -> list[Any]:
 def assemble(events: list[Any]) -> Fields | None:
     """The body that a list of stream events amounts to, or None if they are no provider's.
 
-    The events are consumed. Items that are no objects, such as a ``"[DONE]"`` in between, are passed over.
+    The events are consumed. Items that are no objects, such as a ``"[DONE]"`` in between, are passed over unless
+    they could be prose.
     """
     found = [event for event in events if type(event) is dict]
     others = [event[_OTHER] for event in found if event.keys() == {_OTHER}]
@@ -82,8 +93,16 @@ def assemble(events: list[Any]) -> Fields | None:
             body = assembler(found)
             for other in others:
                 keep_around(body, Decoded([], after=other))
-            return body
+            return with_strays(body, events)
     return None
+
+
+def with_strays(body: Fields, events: list[Any]) -> Fields:
+    """Put what stands among events, is none and could be prose, into the body that they amount to."""
+    strays = [event for event in events if type(event) is not dict and may_hold_prose(event)]
+    if strays:
+        keep_under(body, "event", strays)
+    return body
 
 
 def _assembler(event: Fields) -> Callable[[list[Fields]], Fields] | None:
@@ -114,7 +133,47 @@ def _merge(body: Fields, event: Fields) -> None:
     """Later values win, but empty ones never do: first and last chunks are often half empty."""
     for key, value in event.items():
         if value or key not in body:
+            was = body.get(key)
+            if was and was != value:
+                _keep(body, key, was)
             body[key] = value
+
+
+def _keep(body: Fields, key: str, value: Any) -> None:
+    """Keep what another event says under the same key, if it could be prose."""
+    if may_hold_prose(value):
+        kept = body.setdefault(f"{key}~", [])
+        if type(kept) is list:
+            kept.append(value)
+        else:
+            keep_under(body, key, value)
+
+
+def _take_fragment(fields: Fields, key: str) -> Any:
+    """Pop an object; a value that is none is left, under another key."""
+    value = fields.pop(key, None)
+    if type(value) is dict or value is None:
+        return value
+    keep_under(fields, key, value)
+    return None
+
+
+def _take_kind(event: Fields) -> Any:
+    """Pop what kind an event is of; what is no name of a kind is left, under another key."""
+    kind = event.pop("type", None)
+    if is_word(kind):
+        return kind
+    keep_under(event, "type", kind)
+    return None
+
+
+def _take_objects(event: Fields, key: str) -> list[Fields]:
+    """Pop a list of objects; what it holds besides, or is instead, is left under another key."""
+    value = event.pop(key, None)
+    others = [item for item in value if type(item) is not dict] if type(value) is list else value
+    if others:
+        keep_under(event, key, others)
+    return dicts(value)
 
 
 def _merge_all(events: list[Fields]) -> Fields:
@@ -126,7 +185,9 @@ def _merge_all(events: list[Fields]) -> Fields:
 
 def _slot(slots: dict[int, Fields], fragment: Fields, default: int = 0) -> Fields:
     """The entry that a fragment belongs to, by its ``index``."""
-    index = fragment.pop("index", default)
+    index = fragment.get("index", default)
+    if is_word(index):
+        fragment.pop("index", None)
     return slots.setdefault(index if type(index) is int else default, {})
 
 
@@ -166,13 +227,14 @@ def _assemble_choices(events: list[Fields]) -> Fields:
     messages: dict[int, Fields] = {}
     calls: dict[int, dict[int, Fields]] = {}
     for event in events:
-        for fragment in dicts(event.pop("choices", None)):
-            delta = fragment.pop("delta", None)
+        for fragment in _take_objects(event, "choices"):
+            delta = _take_fragment(fragment, "delta")
             index = fragment.get("index")
             index = index if type(index) is int else 0
             choice = _slot(choices, fragment)
             if type(delta) is dict:
-                fragment.pop("text", None)
+                if is_word(fragment.get("text")) or fragment.get("text") == delta.get("content"):
+                    fragment.pop("text", None)
                 _collect_calls(calls.setdefault(index, {}), delta)
                 _collect(messages.setdefault(index, {}), delta)
             _collect(choice, fragment)
@@ -189,13 +251,13 @@ def _assemble_choices(events: list[Fields]) -> Fields:
 
 def _collect_calls(calls: dict[int, Fields], delta: Fields) -> None:
     """Tool calls come in fragments: the name first, then the arguments bit by bit. ``function_call`` is the old one."""
-    for position, fragment in enumerate(dicts(delta.pop("tool_calls", None))):
+    for position, fragment in enumerate(_take_objects(delta, "tool_calls")):
         call = _slot(calls, fragment, position)
-        function = fragment.pop("function", None)
+        function = _take_fragment(fragment, "function")
         if type(function) is dict:
             _collect(_object(call, "function"), function)
         _merge(call, fragment)
-    function = delta.pop("function_call", None)
+    function = _take_fragment(delta, "function_call")
     if type(function) is dict:
         _collect(_object(_slot(calls, {}), "function"), function)
 
@@ -218,12 +280,16 @@ def _assemble_responses(events: list[Fields]) -> Fields:
     body: Fields = {}
     items: dict[int, Fields] = {}
     pieces: dict[int, list[str]] = {}
+    besides: Fields = {}
     for event in events:
+        for key, value in event.items():
+            if not _RESPONSES_PARTS.get(key, is_word)(value):
+                _keep(besides, key, value)
         kind, response, item, delta = (event.get(key) for key in ("type", "response", "item", "delta"))
         if type(response) is dict:
             _merge(body, response)
             if kind in _RESPONSES_END:
-                return response
+                return response | besides
         index = event.get("output_index")
         index = index if type(index) is int else 0
         if type(item) is dict:
@@ -241,7 +307,7 @@ def _assemble_responses(events: list[Fields]) -> Fields:
         else:
             item["content"] = [{"type": "output_text", "text": "".join(texts)}]
     body["output"] = [items[index] for index in sorted(items)]
-    return body
+    return body | besides
 
 
 def _assemble_anthropic(events: list[Fields]) -> Fields:
@@ -250,30 +316,33 @@ def _assemble_anthropic(events: list[Fields]) -> Fields:
     counts: Fields = {}
     blocks: dict[int, Fields] = {}
     for event in events:
-        kind = event.pop("type", None)
-        message, delta, usage = (event.pop(key, None) for key in ("message", "delta", "usage"))
-        if kind == "ping":
-            continue
+        kind = _take_kind(event)
+        message, delta, usage = (_take_fragment(event, key) for key in ("message", "delta", "usage"))
         if type(message) is dict:
-            _merge(counts, _object(message, "usage"))
+            _merge(counts, _take_fragment(message, "usage") or {})
+            _take_kind(message)
             _merge(body, message)
         if type(usage) is dict:
             _merge(counts, usage)
         if kind in ("content_block_start", "content_block_delta", "content_block_stop"):
             block = _slot(blocks, event)
-            start = event.pop("content_block", None)
+            start = _take_fragment(event, "content_block")
             if type(start) is dict:
                 _collect(block, start)
             if type(delta) is dict:
-                delta.pop("type", None)
+                _take_kind(delta)
                 _collect(block, delta)
         elif type(delta) is dict:
             _merge(body, delta)
         _merge(body, event)
     for block in blocks.values():
         if "partial_json" in block:
+            if block.get("input"):
+                _keep(block, "input", block["input"])
             block["input"] = "".join(piece for piece in block.pop("partial_json") if type(piece) is str)
     if blocks:
+        if body.get("content"):
+            _keep(body, "content", body["content"])
         body["content"] = _in_order(blocks)
     return body | {"type": "message", "usage": counts}
 
@@ -285,12 +354,14 @@ def _assemble_cohere(events: list[Fields]) -> Fields:
     blocks: dict[int, Fields] = {}
     calls: dict[int, Fields] = {}
     for event in events:
-        kind, delta, index = (event.pop(key, None) for key in ("type", "delta", "index"))
+        kind, delta, index = _take_kind(event), _take_fragment(event, "delta"), event.get("index")
+        if is_word(index):
+            event.pop("index", None)
         _merge(body, event)
         index = index if type(index) is int else 0
-        fragment = delta.pop("message", None) if type(delta) is dict else None
+        fragment = _take_fragment(delta, "message") if type(delta) is dict else None
         if type(fragment) is dict:
-            content, call = fragment.pop("content", None), fragment.pop("tool_calls", None)
+            content, call = _take_fragment(fragment, "content"), _take_fragment(fragment, "tool_calls")
             if type(content) is dict:
                 _collect(blocks.setdefault(index, {}), content)
             if type(call) is dict:
@@ -307,14 +378,18 @@ def _assemble_cohere(events: list[Fields]) -> Fields:
 def _assemble_transcript(events: list[Fields]) -> Fields:
     """Speech to text: pieces, and in the last event the whole text."""
     pieces: list[str] = []
+    besides: Fields = {}
     for event in events:
         if event.get("type") == "transcript.text.done":
             event.pop("type")
-            return event
+            return event | besides
+        for key, value in event.items():
+            if key != "delta" or type(value) is not str:
+                _keep(besides, key, value)
         delta = event.get("delta")
         if type(delta) is str:
             pieces.append(delta)
-    return {"text": "".join(pieces)}
+    return {"text": "".join(pieces)} | besides
 
 
 def _assemble_ollama(events: list[Fields]) -> Fields:
@@ -323,9 +398,9 @@ def _assemble_ollama(events: list[Fields]) -> Fields:
     message: Fields = {}
     calls: list[Any] = []
     for event in events:
-        delta = event.pop("message", None)
+        delta = _take_fragment(event, "message")
         if type(delta) is dict:
-            calls += dicts(delta.pop("tool_calls", None))
+            calls += _take_objects(delta, "tool_calls")
             _collect(message, delta)
         _merge(body, event)
     body["message"] = _join(message)
@@ -340,14 +415,15 @@ def _assemble_gemini(events: list[Fields]) -> Fields:
     candidates: dict[int, Fields] = {}
     parts: dict[int, list[Any]] = {}
     for event in events:
-        for fragment in dicts(event.pop("candidates", None)):
+        for fragment in _take_objects(event, "candidates"):
             index = fragment.get("index")
             index = index if type(index) is int else 0
             candidate = _slot(candidates, fragment)
-            content = fragment.get("content")
+            content = _take_fragment(fragment, "content")
             if type(content) is dict:
-                for part in dicts(content.pop("parts", None)):
+                for part in _take_objects(content, "parts"):
                     _append_part(parts.setdefault(index, []), part)
+                _merge(_object(candidate, "content"), content)
             _merge(candidate, fragment)
         _merge(body, event)
     for index, found in parts.items():
