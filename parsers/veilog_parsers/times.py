@@ -40,6 +40,8 @@ def parse_time(value: Any) -> Timestamp | None:
     """RFC 3339 in UTC from a time string, or from an epoch number whose size tells its unit (s, ms, us or ns)."""
     if type(value) is str:
         return _from_string(value)
+    if type(value) is Timestamp:
+        return value
     if type(value) is int:
         if value < 10**8:
             return None

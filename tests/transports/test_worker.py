@@ -128,7 +128,7 @@ async def test_prompts_in_metadata_are_read_and_do_not_go_on_with_it() -> None:
         Entry(EventTime(GROUP_END_SECONDS, 0), {}, {}),
         Entry(EventTime(1_740_994_863, 2), metadata, {}),
     ]
-    async with running(hop) as sidecar:
+    async with running(hop, policy=KEEP) as sidecar:
         shipper = await Shipper.connect(sidecar.port)
         shipper.send_entries("otlp", entries, "c1")
         assert await shipper.ack() == "c1"
@@ -158,7 +158,7 @@ async def test_log_records_of_one_call_in_a_chunk_are_one_event() -> None:
         Entry(EventTime(1_740_994_863, 4), {}, RECORD),
         Entry(end, {}, {}),
     ]
-    async with running(hop) as sidecar:
+    async with running(hop, policy=KEEP) as sidecar:
         shipper = await Shipper.connect(sidecar.port)
         shipper.send_entries("otlp", entries, "c1")
         assert await shipper.ack() == "c1"
