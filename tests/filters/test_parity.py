@@ -16,6 +16,7 @@ from veilog_filters.config import Detect
 from veilog_filters.detect import prefilter
 from veilog_filters.detect.fast import FastDetector
 from veilog_filters.detect.finding import DetectorTimeout, Finding
+from veilog_filters.detect.patterns import ADDRESSES, SECRETS
 from veilog_filters.detect.presidio import PresidioDetector
 
 pytestmark = pytest.mark.skipif(not prefilter.available(), reason="Hyperscan is not there: the reference is what runs")
@@ -89,6 +90,14 @@ def test_on_every_value_at_every_edge(name: str) -> None:
     texts += [value + glue + value for value, glue in zip(VALUES * 2, GLUE * 2, strict=False)]
     texts += [f"x{value}", f"{value}x"] if (value := VALUES[0]) else []
     check(name, texts)
+
+
+@pytest.mark.parametrize("name", ["default", "everything"])
+def test_on_every_example_of_our_own(name: str) -> None:
+    texts = [t for detector in (*SECRETS, *ADDRESSES) for t in (*detector.examples, *detector.counterexamples)]
+    check(
+        name, [made for text in texts for made in (text, f"x_{text}_y", f"x{text}", f"\u00e9{text}\u00e9", text[:-4])]
+    )
 
 
 @pytest.mark.parametrize("name", ["default", "everything", "more"])

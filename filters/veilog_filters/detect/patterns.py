@@ -187,7 +187,7 @@ SECRETS: Final[tuple[PatternDetector, ...]] = (
             r"|dckr_pat_|dp\.(?:pt|st|ct|scim|audit)\.|dt0c01\.|pypi-AgE|ops_eyJ|sq0[a-z]{3}-|fo1_|AGE-SECRET-KEY-1"
             r"|sk-lf-|HRKU-|fio-u-|ico-)"
             rf"{_NUMBERED}[A-Za-z0-9_.=-]{{12,1000}}"
-            r"|[0-9]{6,12}:AA[A-Za-z0-9_-]{30,40}"
+            r"|[0-9]{6,12}:AA[A-Za-z0-9_-]{12,40}"
             r"|[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}))"
         ),
         score=0.9,
