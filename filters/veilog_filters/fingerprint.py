@@ -172,9 +172,13 @@ class Fingerprinter:
         """The digest of all that a raw record says, whatever format it came in: key of its ``event_id``.
 
         JSON and msgpack, spaces and the order of keys make no difference; any value does, metadata and group included.
+        Of a record that was not decoded exactly, the bytes are hashed as well.
         """
         running = self._keyed("record", tenant).copy()
         running.update(_canonical_value(record))
+        if record.is_lossy:
+            running.update(b"\0")
+            running.update(record.raw)
         return running.digest()
 
     def text(self, domain: str, tenant: str, text: str) -> Digest | None:

@@ -17,7 +17,8 @@ def plain(value: Any) -> Any:
     """
     kind = type(value)
     if kind is dict:
-        return {_key(key): plain(item) for key, item in value.items()}
+        fields = {_key(key): plain(item) for key, item in value.items()}
+        return fields if len(fields) == len(value) else _with_all(value)
     if kind is str:
         # Most text is ASCII, and str knows whether it is: only the rest can hold half a surrogate pair.
         return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
@@ -29,6 +30,21 @@ def plain(value: Any) -> Any:
         return value
     # Timestamps come as datetimes; any other extension type carries nothing a parser knows.
     return value.isoformat() if hasattr(value, "isoformat") else f"<ext {len(value.data)} bytes>"
+
+
+def _with_all(value: dict[Any, Any]) -> dict[str, Any]:
+    """A map of which several keys are one string (1 and "1"): the last has it, earlier ones stay under ``<key>~1``."""
+    fields: dict[str, Any] = {}
+    names = {_key(key) for key in value}
+    for key, item in value.items():
+        name = _key(key)
+        if name in fields:
+            number = 1
+            while f"{name}~{number}" in fields or f"{name}~{number}" in names:
+                number += 1
+            fields[f"{name}~{number}"] = fields[name]
+        fields[name] = plain(item)
+    return fields
 
 
 def _key(key: Any) -> str:

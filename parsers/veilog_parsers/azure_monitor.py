@@ -25,6 +25,7 @@ from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Outcome, SensitiveText, UserType
 from veilog_parsers.network import take_address, take_endpoint
 from veilog_parsers.outcomes import outcome_of_error, outcome_of_status
+from veilog_parsers.prose import may_hold_prose
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.take import (
@@ -101,6 +102,9 @@ _BOOKKEEPING: Final = ignored(
     """
 )
 """What of AI records says nothing more about who, what and how. Of other records all is kept."""
+
+_API_NAME: Final = re.compile(r"Azure [A-Za-z]{1,16} API version [0-9-]{1,16}(?:preview)?")
+"""What Azure calls the API of every call to a model."""
 
 
 def _is_azure(fields: Fields) -> bool:
@@ -271,6 +275,8 @@ def _read_request(properties: Fields, event: AuditEvent) -> None:
     event.input_tokens = take_count(properties, "promptTokens")
     event.output_tokens = take_count(properties, "completionTokens") or take_count(properties, "generatedTokens")
     event.token_count = take_count(properties, "totalTokens")
+    if type(name := properties.get("apiName")) is str and _API_NAME.fullmatch(name):
+        take(properties, "apiName")
     discard(properties, "apiName", "requestLength", "responseLength", "streamType")
 
 
@@ -323,7 +329,10 @@ def _drop_same(own: Any, backend: Any, lists: str) -> None:
 
 def _text_of(item: Any) -> bytes:
     """What makes a message the same as another: of a choice its message, whatever the filters said of it."""
-    message = item.get("message", item) if type(item) is dict else item
+    message = item
+    if type(item) is dict and "message" in item:
+        besides = {key: value for key, value in item.items() if key != "message"}
+        message = item if may_hold_prose(besides) else item["message"]
     try:
         return orjson.dumps(message, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:

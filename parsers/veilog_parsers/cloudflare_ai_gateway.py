@@ -103,12 +103,7 @@ def _read_metadata(fields: Fields, event: AuditEvent) -> None:
 
 def _encrypted(value: Any) -> bool:
     """Whether a value is a cipher and what opens it. What only looks like one is a body like any other."""
-    return (
-        type(value) is dict
-        and "data" in value
-        and len(_ENVELOPE & value.keys()) > 1
-        and is_blob(value)
-    )
+    return type(value) is dict and "data" in value and len(_ENVELOPE & value.keys()) > 1 and is_blob(value)
 
 
 def _body(fields: Fields, name: str) -> Any:

@@ -105,12 +105,14 @@ class Decoded:
         before: the text before the first document, or all of a text that has none.
         after: the text behind and between documents.
         was_cut: whether the last document is the beginning of one.
+        is_lossy: whether halves of surrogate pairs were mended: other texts give the same documents.
     """
 
     documents: list[Any]
     before: str = ""
     after: str = ""
     was_cut: bool = False
+    is_lossy: bool = False
 
 
 def decode(text: str | bytes, *, allow_cut: bool = False) -> Decoded:
@@ -131,7 +133,9 @@ def decode(text: str | bytes, *, allow_cut: bool = False) -> Decoded:
             break
         if _QUOTED.fullmatch(value) is None and _OPENING.match(value.lstrip(_BLANK)) is None:
             break
+        was_lossy = decoded.is_lossy
         decoded = _decode(value, allow_cut)
+        decoded.is_lossy = decoded.is_lossy or was_lossy
     return decoded
 
 
@@ -225,20 +229,28 @@ def _decode(text: str | bytes, allow_cut: bool) -> Decoded:
             text = text.decode()
         except UnicodeDecodeError:
             raise RecordError(ErrorType.INVALID_UTF8, f"line of {len(text)} bytes") from None
-    return _Reader(_mended(text), allow_cut).read()
+    whole = _paired(text)
+    decoded = _Reader(_trimmed(whole), allow_cut).read()
+    decoded.is_lossy = whole is not text
+    return decoded
 
 
-def _mended(text: str) -> str:
-    """A text without colours, without what is blank around it, and without halves of surrogate pairs."""
+def _trimmed(text: str) -> str:
+    """A text without colours, and without what is blank around it."""
     if "\x1b" in text:
         text = _COLOR.sub("", text)
-    text = text.strip(_BLANK)
+    return text.strip(_BLANK)
+
+
+def _paired(text: str) -> str:
+    """A text without halves of surrogate pairs; the same object if it has none."""
+    whole = text
     if "\\ud" in text or "\\uD" in text:
-        text = _ESCAPE.sub(_mend, text)
+        whole = _ESCAPE.sub(_mend, text)
     if not text.isascii():
         # A text that was no bytes may hold halves as they are.
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
+        whole = whole.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text if whole == text else whole
 
 
 def _mend(match: re.Match[str]) -> str:

@@ -25,6 +25,14 @@ _CREDENTIAL: Final = re.compile(
 )
 """Random letters and digits, as Google's and Azure's clients put them into queries. They are cut off."""
 
+_PARAMETER: Final = re.compile(
+    r"(?<=[?&])(?:"
+    r"\$?alt=[a-z]{3,5}(?:;enum-encoding=int)?|enum-encoding=int|(?:prettyPrint|stream|beta)=(?:true|false|0|1)"
+    r"|api[-_]version=v?[0-9][0-9.-]{0,15}(?:preview|beta|alpha|latest)?[0-9]{0,2}"
+    r")(?=[&#]|$)"
+)
+"""Settings that the clients of Google, Azure and Anthropic put into every query, with values that say nothing."""
+
 
 def without_query(url: str) -> str:
     """A URL or path up to its query or fragment."""
@@ -38,7 +46,7 @@ def take_endpoint(fields: Fields, *path: str) -> str | None:
     if match is None:
         return None
     endpoint = without_query(match[1])
-    if text_may_hold_prose(_CREDENTIAL.sub("", match[1][len(endpoint) :])):
+    if text_may_hold_prose(_PARAMETER.sub("", _CREDENTIAL.sub("", match[1][len(endpoint) :]))):
         # A sentence that runs into a query may begin before it: the whole is then judged, and is no name.
         endpoint = match[1]
     if "@" in endpoint:

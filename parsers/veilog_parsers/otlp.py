@@ -243,7 +243,7 @@ def _plain(value: Any, depth: int) -> Any:
     items = inside.get("values", []) if type(inside) is dict else None
     if type(items) is not list:
         return value or None
-    if len(inside or ()) > 1 and may_hold_prose({name: inside[name] for name in inside.keys() - {"values"}}):
+    if type(inside) is dict and may_hold_prose({name: inside[name] for name in inside.keys() - {"values"}}):
         return value
     if "arrayValue" in value:
         return [_plain(item, depth + 1) for item in items]

@@ -130,6 +130,11 @@ def is_numbers(value: Any) -> bool:
 _NUMBERS: Final = frozenset((int, float, type(None)))
 
 
+def is_vector(value: Any) -> bool:
+    """``is_numbers``, or such numbers as bytes in base64; also lists and objects (one for each type) of these."""
+    return is_numbers(value) or is_blob(value)
+
+
 def is_blob(value: Any) -> bool:
     """Base64 of what is no text, or a plain value; also objects and lists of such: media, signatures, ciphers."""
     pending = [value]
@@ -143,6 +148,8 @@ def is_blob(value: Any) -> bool:
                 return False
             pending += item.values()
         elif type(item) is list:
+            if sum(type(inner) is str and len(inner) <= MAX_WORD_CHARS for inner in item) > MAX_LISTED:
+                return False
             pending += item
     return True
 

@@ -21,6 +21,8 @@ class RawRecord:
         time: the shipper's time of the entry in RFC 3339, for records that carry none themselves.
         metadata: the entry's metadata (Fluent Bit v2 entries), or an empty dict; parsers consume what they read of it.
         group: what the entry's group has in common (OTLP through Fluent Bit: resource and scope), or an empty dict.
+        is_lossy: whether what was decoded says less than the bytes: halves of surrogate pairs, or numbers of more
+            digits than are kept. Then the bytes, too, key the ``event_id``.
     """
 
     value: Any
@@ -29,3 +31,4 @@ class RawRecord:
     time: str | None = None
     metadata: Fields = dataclasses.field(default_factory=dict)
     group: Fields = dataclasses.field(default_factory=dict)
+    is_lossy: bool = False

@@ -28,6 +28,7 @@ from veilog_parsers.prose import (
     is_objects,
     is_plain,
     is_schema,
+    is_vector,
     is_word,
     may_hold_prose,
 )
@@ -102,6 +103,7 @@ _KINDS: Final[Ignored] = {
     "format": is_format,
     "json": is_json,
     "blob": is_blob,
+    "vector": is_vector,
     "secret": _is_secret,
 }
 """What a dropped value has to be. See ``prose`` for each.
@@ -109,8 +111,8 @@ _KINDS: Final[Ignored] = {
 ``word``: a scalar that holds no sentence; the kind of a name without one. ``number``, ``numbers`` (lists of them),
 ``flag``. ``list``, ``plain``: a list, anything, in which nothing holds a sentence. ``objects``, ``schema``, ``json``,
 ``format``: structures that hold prose by their nature (tool definitions, quotations), in their own type alone.
-``blob``: what encodes no text. ``secret``: never left as it is; what could hold a sentence is replaced by how many
-characters it has.
+``blob``: what encodes no text. ``vector``: numbers, also in base64. ``secret``: never left as it is; what could hold a
+sentence is replaced by how many characters it has.
 """
 
 

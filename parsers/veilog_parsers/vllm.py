@@ -22,6 +22,7 @@ from typing import Final
 
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, Role, SensitiveText
 from veilog_parsers.lines import finish, line_of, markers, open_line
+from veilog_parsers.prose import may_hold_prose
 from veilog_parsers.python_repr import unquoted
 from veilog_parsers.record import Fields
 from veilog_parsers.source import Source, Stability
@@ -35,6 +36,7 @@ LINE: Final = re.compile(
     r"(?:.*, finish_reason: (?P<vllm_finish_reason>[A-Za-z_]{1,64}))?",
     re.DOTALL,
 )
+_PARAMETERS: Final = ("SamplingParams(", "PoolingParams(", "BeamSearchParams(", "None", "prompt_token_ids:")
 _QUOTES: Final = ("'", '"')
 _ADAPTER: Final = re.compile(r"lora_name='([^'\s]{1,256})'")
 
@@ -45,7 +47,8 @@ def _is_vllms(head: str) -> bool:
 
 def parse(fields: Fields) -> AuditEvent:
     """Read one line."""
-    adapter = _ADAPTER.search(line_of(fields)[1][-4096:])
+    text = line_of(fields)[1]
+    adapter = _ADAPTER.search(text[-4096:])
     event = AuditEvent(kind=Kind.OTHER)
     open_line(fields, LINE)
     line = take_word(fields, "vllm_line")
@@ -53,6 +56,8 @@ def parse(fields: Fields) -> AuditEvent:
     if line is not None or event.request_id is not None:
         event.kind = Kind.AI_ACCESS
         _read_texts(fields, event, line or "")
+        if line is not None and line != "Generated response" and not event.prompt_messages:
+            _read_behind(text, event)
     event.model_name = identifier(adapter[1]) if adapter and event.kind is Kind.AI_ACCESS else None
     finish(fields, event)
     discard(fields, "vllm_streaming")
@@ -74,6 +79,16 @@ def _read_texts(fields: Fields, event: AuditEvent, line: str) -> None:
     else:
         exchange.ask(Role.USER, parts)
     exchange.apply(event)
+
+
+def _read_behind(line: str, event: AuditEvent) -> None:
+    """Where a request has no prompt and its parameters are none, they are taken for what was asked."""
+    match = LINE.search(line)
+    rest = line[match.end() :].lstrip(", ").removeprefix("params:").strip() if match else ""
+    if not rest.startswith(_PARAMETERS) and may_hold_prose(rest):
+        exchange = Exchange(operation=event.operation)
+        exchange.ask(Role.USER, [SensitiveText(rest)])
+        exchange.apply(event)
 
 
 def _operation(request_id: str) -> Operation | None:

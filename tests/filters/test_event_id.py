@@ -99,3 +99,26 @@ def test_a_time_beside_the_record_counts_where_the_record_has_none(pipeline: Pip
             i for time in times for i in ids(pipeline, RawRecord(orjson.loads(orjson.dumps(record)), b"", time=time))
         }
         assert len(found) == wanted
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (rb'{"a":"\ud800"}', rb'{"a":"\ud801"}', rb'{"a":"\ufffd"}'),
+        (b'{"a":123456789012345678901234567890}', b'{"a":123456789012345678901234567891}'),
+        (b'{"a":-9223372036854775809}', b'{"a":-9223372036854775810}'),
+        (b'{"a":[1,18446744073709551616]}', b'{"a":[1,18446744073709551617]}'),
+    ],
+)
+def test_records_that_are_decoded_to_the_same_have_ids_of_their_own(
+    pipeline: Pipeline, lines: tuple[bytes, ...]
+) -> None:
+    found = [framed(pipeline, "jsonl", line + b"\n") for line in lines]
+    assert len({i for each in found for i in each}) == len(lines)
+    assert found == [framed(pipeline, "jsonl", line + b"\n") for line in lines]
+
+
+@pytest.mark.parametrize("value", [2**64 - 1, -(2**63), 0.12345678901234568e-7, "9" * 40, {"id": "1" * 19}])
+def test_what_is_decoded_exactly_has_one_id_in_every_format(pipeline: Pipeline, value: Any) -> None:
+    record = {"a": value}
+    assert framed(pipeline, "jsonl", orjson.dumps(record) + b"\n") == framed(pipeline, "msgpack", msgpack.packb(record))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.framing import Framer, JsonLines, MsgpackStream, decode_json
 from veilog_filters.pipeline import Damaged
+from veilog_filters.plain import plain
 from veilog_parsers.errors import ErrorType
 from veilog_parsers.record import RawRecord
 
@@ -141,3 +142,9 @@ def test_a_deep_msgpack_object_is_damaged_alone() -> None:
 
 def test_a_msgpack_stream_that_ends_inside_an_object_has_lost_it() -> None:
     assert read(msgpack_stream(), b"\x81\xa1a") == [ErrorType.MALFORMED_MSGPACK]
+
+
+def test_keys_that_become_one_string_lose_no_value() -> None:
+    assert plain({1: "a", "1": "b"}) == {"1": "b", "1~1": "a"}
+    assert plain({"1~1": "x", 1: "a", "1": "b", b"1": "c"}) == {"1~1": "x", "1~2": "a", "1~3": "b", "1": "c"}
+    assert plain({b"k": "a", "k": {2: 1, "2": 3}}) == {"k~1": "a", "k": {"2~1": 1, "2": 3}}

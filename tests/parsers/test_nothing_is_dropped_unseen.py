@@ -47,14 +47,22 @@ SOURCE_NAMES = [source.name for source in SOURCES]
 
 BY_NATURE = {
     "mcp": {"tools", "requestedSchema", "properties", "prompts", "resources"},
-    "aws_bedrock_invocation": {"chat_history", "citations"},
+    "aws_bedrock_invocation": {"chat_history", "citations", "toolConfig"},
     "chatgpt_compliance": {"annotations"},
     "otel_genai": {"llm.invocation_parameters", "llm.tools", "gen_ai.tool.definitions"},
-    "openai_gateway": {"tools", "functions", "text", "logprobs", "citations", "annotations"},
+    "openai_gateway": {
+        *("tools", "functions", "text", "logprobs", "citations", "annotations", "response_format", "tool_choice"),
+        "tokens",
+    },
+    "vertex_request_response": {"generation_config"},
 }
 """Structures that hold prose by their nature are dropped whole, if they are structures: what is inside is not sought."""
-IDS = {"id", "requestId", "request_id", "model", "finish_reason", "gen_ai.system", "openinference.span.kind"}
-"""A body's id or model goes if the record around it has a better one; it is a name, and so no sentence with blanks."""
+IDS = {
+    *("id", "requestId", "request_id", "model", "finish_reason", "gen_ai.system", "openinference.span.kind", "location"),
+    *("modelDeploymentName", "provider_name", "url", "endpoint", "requestURL", "server_url", "name", "user"),
+}  # fmt: skip
+"""A body's id or model goes if the record around it has a better one, a region is spelled in one way: it is a name, and
+so no sentence with blanks."""
 
 
 def opened(value: Any) -> Any:
@@ -122,7 +130,10 @@ def is_found(planted: Any, seen: Any) -> bool:
 def is_said(texts: list[str], seen: Any) -> bool:
     """Whether texts are in what is seen: as they are, as JSON spells them, or as a name without blanks."""
     words = "\n".join(str(value) for value in leaves(seen))
-    return all(any(form in words for form in (text, orjson.dumps(text).decode()[1:-1], text.replace(" ", ""))) for text in texts)
+    return all(
+        any(form in words for form in (text, orjson.dumps(text).decode()[1:-1], text.replace(" ", "")))
+        for text in texts
+    )
 
 
 def at(record: Any, path: tuple[Any, ...]) -> Any:
@@ -274,9 +285,17 @@ def test_prose_beside_a_record_in_an_envelope_is_counted(record: dict[str, Any])
 SENTENCES = {"nine words": " ".join(WORDS), "a phrase": "words of a prompt"}
 STRUCTURES = {
     "toolConfig", "tools", "requestedSchema", "chat_history", "citations", "generation_config", "response_format",
-    "format", "tokens", "llm.invocation_parameters",
+    "format", "tokens",
 }  # fmt: skip
 """Structures that hold prose by their nature, as ``BY_NATURE``, under whatever record."""
+
+
+ATTRIBUTES = BY_NATURE["otel_genai"]
+
+
+def name_of(pair: Any) -> Any:
+    """The key of one of OTLP's pairs."""
+    return str(pair.get("key")) if type(pair) is dict else None
 
 
 def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -305,7 +324,7 @@ def unseen(record: Any, sentence: str) -> list[tuple[Any, ...]]:
     before = counted(parsed(orjson.loads(orjson.dumps(record))))
     gone = []
     for path in [*paths(record), *((*place, "oddkey") for place in places(record))]:
-        if STRUCTURES & {*path} or "llm.invocation_parameters" in str(at(record, path[:-2])):
+        if STRUCTURES & {*path} or any(name_of(at(record, path[:end])) in ATTRIBUTES for end in range(len(path))):
             continue
         fields = orjson.loads(orjson.dumps(record))
         at(fields, path[:-1])[path[-1]] = sentence
@@ -368,3 +387,45 @@ ENVELOPES: dict[str, Any] = {
 def test_prose_in_any_place_of_an_envelope_is_seen(envelope: Any, sentence: str) -> None:
     assert not any(isinstance(event, Rejected) for event in parsed(orjson.loads(orjson.dumps(envelope))))
     assert unseen(envelope, sentence) == []
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {
+            "schemaType": "ModelInvocationLog",
+            "modelId": "m",
+            "input": {"inputBodyJson": {"messages": "words of a prompt"}},
+        },
+        {"log": "INFO 04-20 17:17:47 [logger.py:39] Received request cmpl-1: prompt: '', params: words of a prompt"},
+    ],
+    ids=["Bedrock", "vLLM"],
+)
+def test_words_in_place_of_a_prompt_are_one(record: dict[str, Any]) -> None:
+    (event,) = parsed(record)
+    assert event.prompt_messages
+    assert is_said(["words of a prompt"], event.prompt_messages)
+
+
+VECTOR = base64.b64encode(random.Random(1).randbytes(12288)).decode()
+EMBEDDED: dict[str, Any] = {
+    "OpenAI": {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": VECTOR}], "model": "m"},
+    "Cohere": {"id": "1", "response_type": "embeddings_by_type", "embeddings": {"base64": [VECTOR]}, "meta": {}},
+    "Ollama": {"embeddings": [VECTOR], "prompt_eval_count": 1, "model": "m"},
+}
+
+
+@pytest.mark.parametrize("body", EMBEDDED.values(), ids=EMBEDDED)
+def test_a_vector_in_base64_is_no_text_and_words_are(body: dict[str, Any]) -> None:
+    def answered(response: str) -> AuditEvent:
+        request = {"model": "m", "input": ["hi"], "encoding_format": "base64"}
+        (event,) = parsed({"request": request, "response": orjson.loads(response)})
+        assert isinstance(event, AuditEvent)
+        return event
+
+    text = orjson.dumps(body).decode()
+    event = answered(text)
+    assert (event.response_messages, event.unmapped) == ([], None)
+    for spelling in ("blanks", "base64"):
+        said = SPELLINGS[spelling](WORDS)
+        assert is_said([said], answered(text.replace(VECTOR, said)))

@@ -92,6 +92,18 @@ def test_a_name_has_no_white_space_no_control_characters_and_an_end(value: str) 
         (take_address, "Ann Bee", None),
         (take_endpoint, "/v1/chat?key=secret#x", "/v1/chat"),
         (take_endpoint, "POST /v1/chat HTTP/1.1", "/v1/chat"),
+        (take_endpoint, "/v1/models/m:generateContent?$alt=json;enum-encoding=int", "/v1/models/m:generateContent"),
+        (take_endpoint, "/v1/models/m:stream?alt=sse&prettyPrint=false", "/v1/models/m:stream"),
+        (take_endpoint, "/v1/messages?beta=true", "/v1/messages"),
+        (take_endpoint, "/openai/x?api-version=2024-10-01-preview&stream=true", "/openai/x"),
+        *(
+            (take_endpoint, said, said)
+            for said in (
+                "reg://pez.zov.dup/v1/poz?fim.qua.ler.tom.bas.nul.zet.kor",
+                "/x?$alt=json;enum-encoding=int&q=please.tell.anna.smith.about.this",
+                "/x?alt=please.tell.anna.smith.about.this",
+            )
+        ),
         (take_endpoint, "https://user:pw@h.example/p", "https://h.example/p"),
         (take_endpoint, "call me", None),
     ],

@@ -93,7 +93,7 @@ _FINISH_REASONS: Final = (
 _ANSWER_BOOKKEEPING: Final = ignored(
     """
     artifacts:blob chat_history:objects citationMetadata:objects citations:objects document:objects
-    documents:objects embedding:numbers embeddings:plain embeddingsByType:plain event_type finish_reasons:list
+    documents:objects embedding:vector embeddings:vector embeddingsByType:vector event_type finish_reasons:list
     generation_id generation_settings:plain generation_time:number has_new_line:flag id id_slot:number images:blob
     index:number is_finished:flag is_search_required:flag likelihood:number meta:plain mimeType
     bytesBase64Encoded:blob prompt relevance_score:number response_id:plain response_type safetyAttributes:plain

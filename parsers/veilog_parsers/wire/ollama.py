@@ -23,7 +23,7 @@ _CONFIGURATION: Final = ignored(
 )
 _BOOKKEEPING: Final = ignored(
     """
-    context:numbers done:flag embedding:numbers embeddings:numbers eval_duration:number load_duration:number
+    context:numbers done:flag embedding:vector embeddings:vector eval_duration:number load_duration:number
     logprobs:objects prompt_eval_duration:number
     """
 )

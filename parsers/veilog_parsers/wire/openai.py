@@ -77,7 +77,7 @@ _BESIDE_MESSAGES: Final = known("documents input instructions prediction prompt 
 """Where a request says something, but for its messages: most chats have nothing else."""
 _IDS: Final = known("user safety_identifier user_security_context conversation previous_response_id")
 _HEARD: Final = ignored("segments:objects")
-_DATUM_BOOKKEEPING: Final = ignored("b64_json:blob embedding:numbers index:number object url:blob")
+_DATUM_BOOKKEEPING: Final = ignored("b64_json:blob embedding:vector index:number object url:blob")
 _VERDICT: Final = ignored("categories:plain category_applied_input_types:plain category_scores:plain flagged:flag")
 
 

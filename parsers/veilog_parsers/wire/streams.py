@@ -37,10 +37,8 @@ _RESPONSES_END: Final = frozenset(("response.completed", "response.incomplete", 
 
 _REPEATS: Final = known("annotation arguments code delta input logprobs part refusal text")
 _RESPONSES_PARTS: Final[dict[str, Callable[[Any], bool]]] = {
-    "response": lambda value: type(value) is dict,
-    "item": lambda value: type(value) is dict,
-    "message": lambda value: True,
-    **{key: lambda value: True for key in _REPEATS},
+    **dict.fromkeys(("response", "item"), lambda value: type(value) is dict),
+    **dict.fromkeys(("message", *_REPEATS), lambda _: True),
 }
 """What events of a Responses stream hold, but for names: the response and its items, and what these say again."""
 
@@ -336,15 +334,20 @@ def _assemble_anthropic(events: list[Fields]) -> Fields:
             _merge(body, delta)
         _merge(body, event)
     for block in blocks.values():
-        if "partial_json" in block:
-            if block.get("input"):
-                _keep(block, "input", block["input"])
-            block["input"] = "".join(piece for piece in block.pop("partial_json") if type(piece) is str)
+        _join_input(block)
     if blocks:
         if body.get("content"):
             _keep(body, "content", body["content"])
         body["content"] = _in_order(blocks)
     return body | {"type": "message", "usage": counts}
+
+
+def _join_input(block: Fields) -> None:
+    """Join the arguments of a tool call, where they came in pieces."""
+    if "partial_json" in block:
+        if block.get("input"):
+            _keep(block, "input", block["input"])
+        block["input"] = "".join(piece for piece in block.pop("partial_json") if type(piece) is str)
 
 
 def _assemble_cohere(events: list[Fields]) -> Fields:
