@@ -20,7 +20,9 @@ from veilog_filters.detect.finding import Finding
 from veilog_filters.detect.presidio import PresidioDetector
 from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.inspect import Inspected, InspectedObject, Inspector
+from veilog_filters.pipeline import Pipeline
 from veilog_filters.redact import Redactor
+from veilog_parsers.record import RawRecord
 
 OPTIONS = Detect(cache_entries=0, timeout_secs=30)
 
@@ -203,3 +205,11 @@ def out_of(text: str) -> str:
 def test_a_key_is_context_for_what_it_stands_above_and_no_more() -> None:
     found = ours().tree({"a": {"bank account": {"x": "none"}}, "b": {"number": 12345678}})
     assert all(not leaf.findings for leaf in leaves_of(found))
+
+
+@pytest.mark.parametrize("key", ["p\u200bassword", "ｐassword", "pass\\u0077ord", "ＣＬＩＥＮＴ_secret"])
+def test_a_key_in_disguise_is_context_too(key: str) -> None:
+    policy = {"content": "redacted", "unmapped": "redact", "unrecognized": "redact"}
+    record = {"a": {key: "hunter2hunter2"}}
+    (event,) = Pipeline(config_with(policy=policy))(RawRecord(record, b"{}"))
+    assert event["unmapped"]["a"] == {key: "<GENERIC_SECRET>"}

@@ -31,7 +31,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from veilog_filters.detect.unmask import JSON_ESCAPE, unescaped_character
+from veilog_filters.detect.unmask import JSON_ESCAPE, unescaped_character, unmasked
 from veilog_filters.detect.view import Maker, Piece, View, replaced
 
 MAX_JSON_IN_JSON: Final = 3
@@ -73,7 +73,15 @@ def looks_like_json(text: str) -> bool:
 
 def context_of(keys: Keys) -> str:
     """What is written before a value that stands under some keys; empty without keys."""
-    return " ".join([key[:MAX_CONTEXT_CHARS] for key in keys]) + END_OF_KEYS if keys else ""
+    return " ".join([_plain_key(key[:MAX_CONTEXT_CHARS]) for key in keys]) + END_OF_KEYS if keys else ""
+
+
+def _plain_key(key: str) -> str:
+    """A key as it reads: without what is not seen, and in plain letters."""
+    if key.isascii() and "\\" not in key:
+        return key
+    forms = unmasked(key)
+    return forms[-1].text if forms else key
 
 
 def unfolded(text: str, check: Callable[[], object], of: View | None = None) -> View:
