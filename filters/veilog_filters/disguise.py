@@ -41,7 +41,7 @@ def _classes(members: bytes) -> bytes:
     return bytes(ord("a") if byte in members else ord("-") for byte in range(256))
 
 
-_LETTERS: Final = _classes(bytes(byte for byte in range(128) if chr(byte).isalpha() or chr(byte) in " ,.'\n-"))
+_LETTERS: Final = _classes(bytes(byte for byte in range(128) if chr(byte).isalpha() or chr(byte) in " ,.'\n-_"))
 _CODE: Final = _classes(bytes(byte for byte in range(128) if chr(byte).isalnum() or chr(byte) in "+/="))
 _RUN, _LONG_RUN = b"a" * 8, b"a" * 20
 _CONTINUING: Final = bytes(range(0x80, 0xC0))

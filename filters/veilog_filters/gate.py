@@ -54,6 +54,11 @@ _LETTERS_PER_ALLOWED_WORD: Final = 8
 _RANDOM_LETTERS: Final = 27
 """Random letters without a digit are no longer: that chance is one in a hundred."""
 _JOINED_WORDS: Final = 4
+_MIN_HEX_CHARS: Final = 8
+_VERSIONS: Final = 3
+"""A name has so many versions and sizes; what comes after them is no more of them."""
+_SHORT_NUMBERS: Final = 5
+"""As many numbers of one or two digits: a date and a version."""
 _LONG_ID_CHARS: Final = 32
 _SHORT_PART_CHARS: Final = 16
 _MAX_MARKS: Final = 2
@@ -65,7 +70,9 @@ _PIECE: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _TITLE: Final = re.compile(r"[A-Z]?[a-z]+")
 _RUN: Final = re.compile(r"[A-Z][a-z]{3,}|[a-z]{4,}|[A-Z]{5,}")
 _SHORT_RUN: Final = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{3,}")
-_DIGITS_BETWEEN: Final = re.compile(r"(?:[A-Z]?[a-z]+[0-9]{1,3}){3,}[A-Za-z]*|(?:[A-Z]{2,}[0-9]{1,3}){3,}[A-Z]*")
+_DIGITS_BETWEEN: Final = re.compile(
+    r"(?:[A-Za-z]?[a-z]{2,}[0-9]{1,4}){3,}|(?:[A-Z]{3,}[0-9]{1,4}){3,}|(?:[a-z]+[0-9]{1,3}){5,}"
+)
 _VERSION: Final = re.compile(r"[A-Za-z]{0,2}[0-9]+[A-Za-z]?")
 _HEX_PART: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
@@ -90,6 +97,8 @@ class Grammar:
         max_words: most words that are not in the vocabulary.
         vocabulary: words that do not count, in lower case.
         also: a further condition, or None.
+        has_versions: whether a name may have any number of versions.
+        is_address: whether an IP address is a name.
         max_distinct: of a list of names, the most different ones; a sentence may come word by word.
     """
 
@@ -99,12 +108,16 @@ class Grammar:
     max_words: int
     vocabulary: frozenset[str] = frozenset()
     also: Callable[[str], bool] | None = None
+    has_versions: bool = False
+    is_address: bool = False
     max_distinct: int = 6
 
     def fits(self, value: str) -> bool:
         """Whether a value is a name of this field."""
         if not 0 < len(value) <= self.max_chars:
             return False
+        if self.is_address and _is_address(value):
+            return True
         if not value.isascii():
             if not _is_plain(value):
                 return False
@@ -116,7 +129,7 @@ class Grammar:
             if "%" in value or not self.characters.fullmatch(value):
                 return False
         return (
-            count_words(value, self.vocabulary, self.max_words) <= self.max_words
+            count_words(value, self.vocabulary, self.max_words, has_versions=self.has_versions) <= self.max_words
             and not is_disguised_text(value)
             and (self.also is None or self.also(value))
         )
@@ -148,12 +161,13 @@ def _is_no_mark(character: str) -> bool:
     return unicodedata.category(character)[0] != "M"
 
 
-def count_words(value: str, vocabulary: frozenset[str] = frozenset(), enough: int = 1_000) -> int:
+def count_words(
+    value: str, vocabulary: frozenset[str] = frozenset(), enough: int = 1_000, *, has_versions: bool = False
+) -> int:
     """How many different words a value has, vocabulary aside; stops counting above ``enough``."""
     if "-" in value:
         value = _UUID.sub("", value)
-    words: dict[str, float] = {}
-    letters = 0
+    counter = _Counter(vocabulary, has_versions=has_versions)
     for segment in _SEGMENT.split(value):
         parts = _PART.findall(segment)
         # Words of the vocabulary say nothing where a path or a domain puts them; joined like a sentence, they may.
@@ -161,29 +175,51 @@ def count_words(value: str, vocabulary: frozenset[str] = frozenset(), enough: in
         for part in parts:
             if len(part) > (_MAX_DIGITS if part.isdigit() else _MAX_PART_CHARS):
                 return enough + 1
-            if part.lower() in vocabulary:
-                words.setdefault(part.lower(), known)
-                continue
-            letters += _count_part(part, vocabulary, words)
-        if len(words) > 8 * enough:
+            counter.add(part, known)
+        if counter.words > 2 * enough:
             break
-    return max(math.ceil(sum(words.values())), -(-letters // _LETTERS_PER_ALLOWED_WORD))
+    return counter.total()
 
 
-def _count_part(part: str, vocabulary: frozenset[str], words: dict[str, float]) -> int:
-    """Add the words of letters and digits without a separator to ``words``; how many letters they have."""
-    if _VERSION.fullmatch(part):
-        # Two versions or sizes count as a word: one may be a short word with digits for letters.
-        if not part.isdigit():
-            words[part] = 0.5
-        return 0
-    letters = 0
-    for piece in _pieces(part):
-        word = piece.lower()
-        if word not in vocabulary and word not in words:
-            words[word] = _weight(piece)
-            letters += len(piece)
-    return letters
+class _Counter:
+    """Counts the words of one value."""
+
+    __slots__ = ("_letters", "_numbers", "_seen", "_spare", "_versions", "_vocabulary", "words")
+
+    def __init__(self, vocabulary: frozenset[str], *, has_versions: bool) -> None:
+        self.words = 0.0
+        self._spare = 1_000 if has_versions else 0
+        self._vocabulary = vocabulary
+        self._seen: set[str] = set()
+        self._letters = self._versions = self._numbers = 0
+
+    def add(self, part: str, known: float) -> None:
+        """Count the words of letters and digits without a separator; one of the vocabulary counts as ``known``."""
+        if part.lower() in self._vocabulary:
+            self._count(part.lower(), known)
+        elif part.isdigit():
+            if len(part) <= 2:
+                self._numbers += 1
+                self.words += 0.5 if self._numbers > _SHORT_NUMBERS + self._spare else 0
+        elif _VERSION.fullmatch(part):
+            # Two versions or sizes count as a word: one may be a short word with digits for letters.
+            self._versions += 1
+            self._count(part, 0.5 if self._versions <= _VERSIONS + self._spare else 1)
+        else:
+            for piece in _pieces(part):
+                if piece.lower() not in self._vocabulary:
+                    self._letters += self._count(piece.lower(), _weight(piece)) * len(piece)
+
+    def _count(self, word: str, weight: float) -> bool:
+        """Whether a word is new; one that comes again counts half: names repeat their parts, and sentences theirs."""
+        is_new = word not in self._seen
+        self._seen.add(word)
+        self.words += weight if is_new else weight / 2
+        return is_new
+
+    def total(self) -> int:
+        """The words, and not fewer than so many letters have."""
+        return max(math.ceil(self.words), -(-self._letters // _LETTERS_PER_ALLOWED_WORD))
 
 
 def _pieces(part: str) -> list[str]:
@@ -199,11 +235,11 @@ def _pieces(part: str) -> list[str]:
             odd = sum(not _TITLE.fullmatch(piece) for piece in pieces)
             return _RUN.findall(part) if 4 * odd >= len(pieces) else pieces
         return pieces
-    if _HEX_PART.fullmatch(part):
+    if len(part) >= _MIN_HEX_CHARS and _HEX_PART.fullmatch(part):
         return []
     if len(part) < _SHORT_PART_CHARS:
         return _RUN.findall(part) or [part]
-    if len(part) > _LONG_ID_CHARS or _DIGITS_BETWEEN.fullmatch(part):
+    if len(part) > _LONG_ID_CHARS or _DIGITS_BETWEEN.search(part):
         return _SHORT_RUN.findall(part)
     return _RUN.findall(part)
 
@@ -317,6 +353,7 @@ _PRODUCT: Final = r"[A-Za-z0-9!#$'*+.^_`|~/;:,()\[\]{}@=?<>-]+"
 _CLIENT: Final = re.compile(rf"{_PRODUCT}(?: {_PRODUCT})*")
 _RESOURCE: Final = re.compile(r"[A-Za-z0-9._:/@+=~$-]+")
 _TOOL: Final = re.compile(r"[A-Za-z0-9_.:/-]+")
+_HOST: Final = re.compile(r"[0-9A-Za-z.:-]+")
 _SIMPLE: Final = re.compile(r"[A-Za-z0-9._/-]+")
 
 _COMMENT: Final = re.compile(r"\([^()]*\)")
@@ -331,13 +368,17 @@ def _is_products(value: str) -> bool:
     return bare <= 1
 
 
-def _is_place(value: str) -> bool:
-    """Whether a caller's place is an address, or a host's name (AWS writes its own services there)."""
+def _is_address(value: str) -> bool:
     try:
         ipaddress.ip_address(value)
     except ValueError:
-        return any(character.isalpha() for character in value)
+        return False
     return True
+
+
+def _has_letters(value: str) -> bool:
+    """Whether a caller's place may be a host's name; AWS writes its own services there."""
+    return any(character.isalpha() for character in value)
 
 
 GRAMMARS: Final[dict[str, Grammar]] = {
@@ -346,13 +387,15 @@ GRAMMARS: Final[dict[str, Grammar]] = {
     "user_name": Grammar("name of up to five words", _WHO, 128, 5, _CLOUD),
     "session_id": Grammar("id", _ID, 128, 4, _CLOUD),
     "conversation_id": Grammar("id", _ID, 128, 4, _CLOUD),
-    "client_ip": Grammar("address or host", re.compile(r"[0-9A-Za-z.:-]+"), 100, 4, _CLOUD, _is_place),
-    "user_agent": Grammar("product tokens", _CLIENT, 256, 4, _CLIENTS, _is_products),
+    "client_ip": Grammar(
+        "address or host", re.compile(r"[0-9A-Za-z.:-]+"), 100, 4, _CLOUD, _has_letters, is_address=True
+    ),
+    "user_agent": Grammar("product tokens", _CLIENT, 256, 4, _CLIENTS, _is_products, has_versions=True),
     "provider": Grammar("name", _SIMPLE, 64, 4, _VENDORS),
     "api_operation": Grammar("operation of an API", _TOKEN, 128, 5, _OPERATIONS),
     "endpoint": Grammar("path or URL without query", _PATH, 256, 5, _PATHS),
-    "model_name": Grammar("model", _MODEL, 160, 6, _VENDORS | _CLOUD),
-    "model_version": Grammar("model", _MODEL, 160, 6, _VENDORS | _CLOUD),
+    "model_name": Grammar("model", _MODEL, 160, 5, _VENDORS | _CLOUD),
+    "model_version": Grammar("model", _MODEL, 160, 5, _VENDORS | _CLOUD),
     "request_id": Grammar("id", _ID, 128, 4),
     "error_code": Grammar("error code", _TOKEN, 80, 5, _ERRORS),
     "finish_reasons": Grammar("finish reason", _TOKEN, 48, 4, max_distinct=4),
