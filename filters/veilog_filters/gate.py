@@ -15,7 +15,7 @@ length
     In characters, at most ``max_chars``.
 words
     At most ``max_words`` different ones, however they are joined: by any separator, by camel case, by percent-encoding
-    (which is decoded first), by digits, or by nothing (a run of more than 14 letters counts as a word for every four,
+    (which is decoded first), by digits, or by nothing (a run of more than 15 letters counts as a word for every three,
     and one of a script that does not separate words for every two characters). Words of the field's ``vocabulary`` do
     not count: it is a closed list (names of services, vendors, resource types, clients), so they are constants.
 no text in disguise
@@ -44,8 +44,8 @@ from veilog_parsers.event import Name
 HASH_PREFIX: Final = "hmac:"
 """What a name that does not fit begins with in events."""
 
-_LONGEST_WORD: Final = 14
-_LETTERS_PER_WORD: Final = 4
+_LONGEST_WORD: Final = 15
+_LETTERS_PER_WORD: Final = 3
 _UNSPACED_PER_WORD: Final = 2
 _MAX_PART_CHARS: Final = 64
 _MAX_DIGITS: Final = 32
@@ -226,7 +226,9 @@ def _pieces(part: str) -> list[str]:
     """The words in letters and digits without a separator."""
     if not part.isascii():
         return _LETTERS.findall(part)
-    if part.isalpha():
+    bare = part.strip("0123456789")
+    if bare.isalpha() and not _HEX_PART.fullmatch(part):
+        part = bare
         pieces = _PIECE.findall(part)
         # Random letters change case all the time and anyhow; words do not, or begin with the capital.
         if len(pieces) > 4 and len(part) < 3 * len(pieces):

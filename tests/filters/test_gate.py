@@ -53,6 +53,8 @@ def test_prose_fits_no_field_in_any_spelling(field: str) -> None:
         "gpt-4o\ufe0f",
         "ｇｐｔ-4o",
         "a" * 65,
+        "ruknuvrufgabfirtitgavzok",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36GifNekVisKatNukMuzNotDerFolMun",
         "selltheoldhouse-toannabeforethe-wintercomesquick",
         "sELLtHEoLDhOUSEtOaNNAbEFOREtHEwINTER",
         "seLlTHEOldHoUSeTOanNabefOrEthEWiNteR",
