@@ -160,13 +160,13 @@ def _say_if_waiting(files: list[str]) -> None:
         complain("waits for records on standard input, a JSON record per line; end them with Ctrl-D.")
 
 
-def _start(config_path: str | None, *, sidecar: bool = False) -> Config:
+def _start(config_path: str | None, *, sidecar: bool = False, binds: bool = False) -> Config:
     """The configuration, checked as ``check`` checks it; says what is unwise about it and which text it keeps.
 
     Raises:
         ConfigError: nothing may start with it.
     """
-    config, warnings = startup.start(config_path, sidecar=sidecar)
+    config, warnings = startup.start(config_path, sidecar=sidecar, binds=binds)
     for warning in warnings:
         complain(warning)
     if kept := startup.kept_text(config.policy):
@@ -195,7 +195,7 @@ def sidecar(config_path: str, workers: int | None) -> None:
     """Filter between two shippers: Forward protocol in, Forward protocol out, acknowledged end to end."""
     from veilog_filters.transports.supervisor import Supervisor
 
-    _start(config_path, sidecar=True)
+    _start(config_path, sidecar=True, binds=True)
     sys.exit(Supervisor(config_path, workers).run())
 
 

@@ -41,28 +41,29 @@ MIN_SECRET_BYTES: Final = 16
 _PEM: Final = b"-----BEGIN "
 
 
-def start(path: str | None, *, sidecar: bool = False) -> tuple[Config, list[str]]:
+def start(path: str | None, *, sidecar: bool = False, binds: bool = False) -> tuple[Config, list[str]]:
     """The configuration in a file, and what is unwise about it, in words; the defaults if there is no file.
 
     Args:
         path: the configuration's file.
         sidecar: whether the ``sidecar`` section will be used.
+        binds: whether who asks listens at once: what the socket's folder lacks then shows by itself, as any address.
 
     Raises:
         ConfigError: with it, nothing would start, or not for long.
     """
     config = load_config(path)
-    return config, check(config, path, sidecar=sidecar)
+    return config, check(config, path, sidecar=sidecar, binds=binds)
 
 
-def check(config: Config, path: str | None, *, sidecar: bool) -> list[str]:
+def check(config: Config, path: str | None, *, sidecar: bool, binds: bool = False) -> list[str]:
     """As ``start``, for a configuration that is read already."""
     host = _Host(path)
     host.keys(config, thorough=sidecar)
     host.readable(config.classify.policy_file, ("classify", "policy_file"))
     host.readable(config.lookup.departments_file, ("lookup", "departments_file"))
     if sidecar:
-        host.sidecar(config)
+        host.sidecar(config, binds=binds)
     if host.defects:
         raise ConfigError(*sorted(host.defects, key=lambda defect: defect.line))
     return [f"warning: {warning}" for warning in host.warnings]
@@ -124,7 +125,7 @@ class _Host:
             return False
         return True
 
-    def sidecar(self, config: Config) -> None:
+    def sidecar(self, config: Config, *, binds: bool) -> None:
         """What `veilog sidecar` listens on, and where it sends to."""
         options, listen = config.sidecar, config.sidecar.listen
         place: Key = ("sidecar", "listen")
@@ -133,7 +134,7 @@ class _Host:
             self._secret(secret, (*place, "users", user))
         if listen.tls is not None:
             self._tls(listen.tls, (*place, "tls"), server=True)
-        if listen.unix:
+        if listen.unix and not binds:
             self._socket(listen.unix, (*place, "unix"))
         for number, hop in enumerate(options.forward):
             place = ("sidecar", "forward", number)

@@ -118,7 +118,7 @@ def build(config_path: str) -> tuple[Config, Pipeline, str]:
     Raises:
         ConfigError: something is wrong with it, or a canary got through.
     """
-    config, _ = startup.start(config_path, sidecar=True)
+    config, _ = startup.start(config_path, sidecar=True, binds=True)
     pipeline = Pipeline(config, config_path=config_path)
     pipeline.prepare()
     self_test(pipeline, config, config_path)
