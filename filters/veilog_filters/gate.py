@@ -57,6 +57,7 @@ _JOINED_WORDS: Final = 4
 _MIN_HEX_CHARS: Final = 8
 _VERSIONS: Final = 3
 """A name has so many versions and sizes; what comes after them is no more of them."""
+_ODD_WORDS: Final = 2
 _SHORT_NUMBERS: Final = 5
 """As many numbers of one or two digits: a date and a version."""
 _LONG_ID_CHARS: Final = 32
@@ -74,6 +75,7 @@ _DIGITS_BETWEEN: Final = re.compile(
     r"(?:[A-Za-z]?[a-z]{2,}[0-9]{1,4}){3,}|(?:[A-Z]{3,}[0-9]{1,4}){3,}|(?:[a-z]+[0-9]{1,3}){5,}"
 )
 _VERSION: Final = re.compile(r"[A-Za-z]{0,2}[0-9]+[A-Za-z]?")
+_DIGITS_INSIDE: Final = re.compile(r"[A-Za-z]+[0-9][A-Za-z0-9]*[A-Za-z]")
 _HEX_PART: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
@@ -184,14 +186,14 @@ def count_words(
 class _Counter:
     """Counts the words of one value."""
 
-    __slots__ = ("_letters", "_numbers", "_seen", "_spare", "_versions", "_vocabulary", "words")
+    __slots__ = ("_letters", "_numbers", "_odd", "_seen", "_spare", "_versions", "_vocabulary", "words")
 
     def __init__(self, vocabulary: frozenset[str], *, has_versions: bool) -> None:
         self.words = 0.0
         self._spare = 1_000 if has_versions else 0
         self._vocabulary = vocabulary
         self._seen: set[str] = set()
-        self._letters = self._versions = self._numbers = 0
+        self._letters = self._versions = self._numbers = self._odd = 0
 
     def add(self, part: str, known: float) -> None:
         """Count the words of letters and digits without a separator; one of the vocabulary counts as ``known``."""
@@ -208,7 +210,12 @@ class _Counter:
         else:
             for piece in _pieces(part):
                 if piece.lower() not in self._vocabulary:
-                    self._letters += self._count(piece.lower(), _weight(piece)) * len(piece)
+                    weight = _weight(piece)
+                    if _DIGITS_INSIDE.fullmatch(piece):
+                        # Digits may stand for letters: where many words have them, they do.
+                        self._odd += 1
+                        weight += self._odd > _ODD_WORDS
+                    self._letters += self._count(piece.lower(), weight) * len(piece)
 
     def _count(self, word: str, weight: float) -> bool:
         """Whether a word is new; one that comes again counts half: names repeat their parts, and sentences theirs."""
