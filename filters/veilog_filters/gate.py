@@ -396,9 +396,7 @@ GRAMMARS: Final[dict[str, Grammar]] = {
     "user_name": Grammar("name of up to five words", _WHO, 128, 5, _CLOUD),
     "session_id": Grammar("id", _ID, 128, 4, _CLOUD),
     "conversation_id": Grammar("id", _ID, 128, 4, _CLOUD),
-    "client_ip": Grammar(
-        "address or host", re.compile(r"[0-9A-Za-z.:-]+"), 100, 4, _CLOUD, _has_letters, is_address=True
-    ),
+    "client_ip": Grammar("address or host", _HOST, 100, 4, _CLOUD, _has_letters, is_address=True),
     "user_agent": Grammar("product tokens", _CLIENT, 256, 4, _CLIENTS, _is_products, has_versions=True),
     "provider": Grammar("name", _SIMPLE, 64, 4, _VENDORS),
     "api_operation": Grammar("operation of an API", _TOKEN, 128, 5, _OPERATIONS),

@@ -58,7 +58,6 @@ _MODEL_IN_URL: Final = re.compile(r"/deployments/([^/?\s]{1,256})")
 _AI_RESOURCES: Final = ("microsoft.cognitiveservices", "microsoft.machinelearningservices", "microsoft.botservice")
 
 _ACCESS: Final = frozenset(("requestresponse", "azureopenairequestusage", "trace"))
-_AUDIT: Final = "audit"
 _GATEWAY: Final = frozenset(("gatewaylogs", "apimanagementgatewaylogs"))
 
 _OPERATIONS: Final = (
