@@ -205,6 +205,7 @@ def mmexternal(config_path: str | None) -> None:
     """Filter as a child of rsyslog's mmexternal: one message in, one line out."""
     from veilog_filters.transports import mmexternal as transport
 
+    transport.keep_stderr_apart()
     out, fd = Output(), standard_input().fileno()
     config = _start(config_path)
     pipeline = Pipeline(config, config_path=config_path)

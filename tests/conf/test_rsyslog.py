@@ -51,7 +51,11 @@ class Rsyslog:
             f'#!/bin/sh\nPYTHONPATH={":".join(paths)} exec {sys.executable} -m veilog_filters "$@"\n', encoding="utf-8"
         )
         self.child.chmod(0o755)
-        (folder / "veilog.yaml").write_text(f"hash_key: {{file: {KEY_FILE}}}\n", encoding="utf-8")
+        # A key that everybody can read: veilog warns at its start, and rsyslog must not take that for an answer.
+        key = folder / "hash.key"
+        key.write_bytes(KEY_FILE.read_bytes())
+        key.chmod(0o644)
+        (folder / "veilog.yaml").write_text(f"hash_key: {{file: {key}}}\n", encoding="utf-8")
         text = CONF.read_text(encoding="utf-8")
         for there, here in (
             ("/usr/bin/veilog ", f"{self.child} "),

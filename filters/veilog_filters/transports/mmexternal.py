@@ -5,11 +5,19 @@ several, nothing for one that policy drops), and leaves the message itself alone
 rsyslog goes on with the unchanged message when a child dies, so an output may only ever write ``$!veilog``, which such
 a message does not have. See ``conf/rsyslog/veilog.conf``.
 
+rsyslog reads a child's standard error as if it were answers: both descriptors are one pipe. So a warning there would be
+taken for the answer to a message, and every later answer would come one message late. ``keep_stderr_apart`` sends such
+lines to the system's log instead.
+
 Format: https://www.rsyslog.com/doc/configuration/modules/mmexternal.html
 """
 
 from __future__ import annotations
 
+import io
+import os
+import socket
+import sys
 from typing import Any, BinaryIO, Final
 
 import orjson
@@ -20,6 +28,59 @@ from veilog_filters.transports.inputs import Sink
 
 READ_BYTES: Final = 262_144
 _COOKIE: Final = b"@cee:"
+_SYSTEM_LOG: Final = "/dev/log"
+_DAEMON_WARNING: Final = 3 * 8 + 4
+
+
+def keep_stderr_apart() -> None:
+    """Let nothing but answers into the pipe, where standard error and standard output are one.
+
+    Lines for people go to the system's log, and what a library writes to descriptor 2 goes nowhere.
+    """
+    try:
+        joined = os.path.sameopenfile(1, 2) and not os.isatty(2)
+    except OSError:  # one of them is closed
+        return
+    if joined:
+        sys.stderr = SystemLog()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+
+
+class SystemLog(io.TextIOBase):
+    """A stream whose lines become messages of the system's log (RFC 3164), with the facility daemon.
+
+    It never waits: the log's reader may be the very rsyslog that waits for an answer of this process. A line that can't
+    be taken at once is lost.
+
+    Args:
+        address: the log's datagram socket.
+    """
+
+    def __init__(self, address: str = _SYSTEM_LOG) -> None:
+        self._address = address
+        self._line = ""
+
+    def writable(self) -> bool:
+        """See ``io.TextIOBase``."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Send the lines that end in ``text``, and keep the rest."""
+        *lines, self._line = (self._line + text).split("\n")
+        for line in lines:
+            self._send(f"<{_DAEMON_WARNING}>veilog[{os.getpid()}]: {line}".encode("utf-8", "backslashreplace"))
+        return len(text)
+
+    def _send(self, message: bytes) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+            log.settimeout(0)
+            try:
+                log.connect(self._address)
+                log.send(message)
+            except OSError:
+                return  # no log here, or it is full; there is no third place to say so
 
 
 def run(pipeline: Pipeline, framer: Framer, source: BinaryIO, sink: Sink) -> None:
