@@ -20,7 +20,7 @@ from veilog_filters import pipeline as pipeline_module
 from veilog_filters.classify import Evidence, Verdict
 from veilog_filters.detect.finding import DetectorTimeout, Finding
 from veilog_filters.forward import BadEntry, Limits
-from veilog_filters.forward.wire import read_entry
+from veilog_filters.forward.codec import read_entry
 from veilog_filters.framing import FRAMERS, RAW, write_json
 from veilog_filters.pipeline import Damaged, Pipeline
 from veilog_parsers import aws_bedrock_invocation

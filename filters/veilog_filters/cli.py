@@ -22,7 +22,7 @@ from veilog_filters.errors import ConfigError, Defect
 from veilog_filters.fingerprint import Fingerprinter, new_key
 from veilog_filters.framing import FRAMERS, WRITERS, Framer
 from veilog_filters.pipeline import Damaged, Pipeline, classifier_for
-from veilog_filters.progress import Progress, complain
+from veilog_filters.progress import Progress, print_stderr
 from veilog_filters.sieve import Sieve
 from veilog_filters.transports import stdio
 from veilog_filters.transports.inputs import STDIN, Files, InputError, Output, OutputError, files_of, standard_input
@@ -119,7 +119,7 @@ class _Files(Files):
         if self._looks and data:
             self._looks = False
             if data.startswith((b"{", b"[")):
-                complain("the input begins as JSON does, and --input msgpack was asked for. For JSON leave it out.")
+                print_stderr("the input begins as JSON does, and --input msgpack was asked for. For JSON leave it out.")
         return data
 
 
@@ -150,14 +150,14 @@ def _files(paths: tuple[str, ...]) -> tuple[list[str], int]:
     try:
         return files_of(paths or (STDIN,))
     except InputError as error:
-        complain(f"{error}. Name files that can be read, or folders of them.")
+        print_stderr(f"{error}. Name files that can be read, or folders of them.")
         sys.exit(EXIT_USAGE)
 
 
 def _say_if_waiting(files: list[str]) -> None:
     """Tell somebody at a terminal what is waited for."""
     if STDIN in files and sys.stdin is not None and sys.stdin.isatty():
-        complain("waits for records on standard input, a JSON record per line; end them with Ctrl-D.")
+        print_stderr("waits for records on standard input, a JSON record per line; end them with Ctrl-D.")
 
 
 def _start(config_path: str | None, *, sidecar: bool = False, binds: bool = False) -> Config:
@@ -168,9 +168,9 @@ def _start(config_path: str | None, *, sidecar: bool = False, binds: bool = Fals
     """
     config, warnings = startup.start(config_path, sidecar=sidecar, binds=binds)
     for warning in warnings:
-        complain(warning)
+        print_stderr(warning)
     if kept := startup.kept_text(config.policy):
-        complain(f"{kept}.")
+        print_stderr(f"{kept}.")
     return config
 
 
@@ -224,7 +224,7 @@ def check(file: str) -> None:
     # An image may come with compiled patterns in a directory that its user can't write: that is all right.
     if not can_write(cache_dir(config.detect.cache_dir)) and not all(_compiled(config, file)):
         problem = "the compiled patterns cannot be kept: every start compiles them anew"
-        complain(f"warning: {Defect(file, line_of(file, _CACHE_KEY), dotted(_CACHE_KEY), problem, _CACHE_FIX)}")
+        print_stderr(f"warning: {Defect(file, line_of(file, _CACHE_KEY), dotted(_CACHE_KEY), problem, _CACHE_FIX)}")
     _print(f"{file}: ok")
 
 
@@ -235,9 +235,9 @@ def warm(config_path: str | None) -> None:
     config = load_config(config_path)
     stored = _compiled(config, config_path)
     if not stored:
-        complain("nothing to compile: this configuration or platform goes without the prefilter.")
+        print_stderr("nothing to compile: this configuration or platform goes without the prefilter.")
     elif not all(stored):
-        complain(f"detect.cache_dir: cannot write to {cache_dir(config.detect.cache_dir)}. Fix: {_CACHE_FIX}.")
+        print_stderr(f"detect.cache_dir: cannot write to {cache_dir(config.detect.cache_dir)}. Fix: {_CACHE_FIX}.")
         sys.exit(EXIT_FAILED)
 
 
@@ -315,7 +315,7 @@ def _records(framer: Framer, source: Files) -> Iterator[RawRecord | Damaged]:
 
 def _fail_if(errors: list[str]) -> None:
     for error in errors:
-        complain(f"{error}.")
+        print_stderr(f"{error}.")
     if errors:
         sys.exit(EXIT_FAILED)
 
@@ -353,7 +353,7 @@ def _guarded(run: Callable[[], Any]) -> int:
         run()
     except ConfigError as error:
         for defect in error.defects:
-            complain(str(defect))
+            print_stderr(str(defect))
         return EXIT_USAGE
     except click.exceptions.Exit as error:
         return error.exit_code
@@ -365,7 +365,7 @@ def _guarded(run: Callable[[], Any]) -> int:
     except (InputError, OutputError) as error:
         if not getattr(error, "reader_left", False):
             advice = f" {_OUTPUT_ADVICE}" if isinstance(error, OutputError) else ""
-            complain(f"{error}; nothing more leaves.{advice}")
+            print_stderr(f"{error}; nothing more leaves.{advice}")
         return EXIT_FAILED
     except BrokenPipeError:
         # The reader has gone; point stdout away, or the interpreter fails again when it flushes at exit.
@@ -373,6 +373,6 @@ def _guarded(run: Callable[[], Any]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     except Exception as error:
-        complain(f"stopped by a {type(error).__name__}; nothing more leaves.")
+        print_stderr(f"stopped by a {type(error).__name__}; nothing more leaves.")
         return EXIT_FAILED
     return 0

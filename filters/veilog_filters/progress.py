@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _STEP_RECORDS = 1000
 
 
-def complain(line: str) -> None:
+def print_stderr(line: str) -> None:
     """A line on standard error. Where nobody reads that, the exit code has to do."""
     try:
         click.echo(f"veilog: {line}", err=True)
@@ -102,12 +102,12 @@ class Progress:
         counts = self._done
         if self._terminal:
             kinds = ", ".join(f"{number:,} {kind}" for kind, number in sorted(counts.emitted.items()))
-            complain(f"{counts.received:,} records in, events out: {kinds or 'none'}.")
+            print_stderr(f"{counts.received:,} records in, events out: {kinds or 'none'}.")
             said = [f"{counts.findings.total():,} findings", f"{counts.unmapped_fields:,} unmapped fields"]
             if spans := counts.entities.total():
                 said.insert(1, f"{spans:,} spans redacted")
-            complain(f"{', '.join(said)}.")
+            print_stderr(f"{', '.join(said)}.")
         for what, counter in (("in quarantine", counts.quarantined), ("dropped", counts.dropped)):
             if counter:
                 reasons = ", ".join(f"{number:,} {reason}" for reason, number in sorted(counter.items()))
-                complain(f"{counter.total():,} {what}: {reasons}.")
+                print_stderr(f"{counter.total():,} {what}: {reasons}.")

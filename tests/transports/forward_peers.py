@@ -46,8 +46,8 @@ from veilog_filters.forward import (
 from veilog_filters.metrics import Traffic
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.transports.addresses import bind_tcp
+from veilog_filters.transports.scheduling import ByteBudget
 from veilog_filters.transports.sender import ForwardSender
-from veilog_filters.transports.turns import ByteBudget
 from veilog_filters.transports.worker import Worker
 
 SOURCE_ROOTS = [Path(package.__file__ or "").parents[1] for package in (veilog_filters, veilog_parsers)]

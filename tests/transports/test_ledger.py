@@ -24,12 +24,12 @@ def test_done_is_called_once_and_only_for_what_was_acknowledged() -> None:
 def test_it_has_room_up_to_either_limit() -> None:
     ledger = Ledger(2, 10)
     ledger.enter("a", b"1234567890", lambda: None)
-    assert not ledger.has_room
+    assert not ledger.has_capacity
     ledger.settle("a")
     ledger.enter("b", b"1", lambda: None)
-    assert ledger.has_room
+    assert ledger.has_capacity
     ledger.enter("c", b"1", lambda: None)
-    assert not ledger.has_room
+    assert not ledger.has_capacity
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5))))

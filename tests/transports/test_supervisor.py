@@ -53,7 +53,7 @@ def until(supervisor: Any, condition: Any) -> None:
 
 
 def ready(supervisor: Any) -> int:
-    supervisor._sum_up()
+    supervisor._aggregate()
     return int(supervisor.status().workers_ready)
 
 

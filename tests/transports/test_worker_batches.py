@@ -13,13 +13,13 @@ import pytest
 from samples import config_with
 from veilog_filters.detect.finding import Finding
 from veilog_filters.forward import Chunk, Entry, EventTime, Limits
+from veilog_filters.forward.codec import pack_entry, read_entry
 from veilog_filters.forward.events import GROUP_END_SECONDS, GROUP_START_SECONDS
-from veilog_filters.forward.wire import pack_entry, read_entry
 from veilog_filters.pipeline import BATCH_RECORDS, Pipeline
 from veilog_filters.transports import chunk as chunk_module
 from veilog_filters.transports.chunk import ChunkFilter, Settings
+from veilog_filters.transports.scheduling import ByteBudget, CpuAccount, Scheduler
 from veilog_filters.transports.sender import StdoutSender
-from veilog_filters.transports.turns import Account, ByteBudget, Turns
 
 SLOW = "a slow one"
 
@@ -65,13 +65,13 @@ class Nowhere(StdoutSender):
         done()
 
 
-def filtered(pipeline: Pipeline, *texts: str, account: Account | None = None) -> list[bytes]:
+def filtered(pipeline: Pipeline, *texts: str, account: CpuAccount | None = None) -> list[bytes]:
     """What is made of a chunk."""
 
     async def run() -> list[bytes]:
         settings, sender, acks = Settings(config_with()), Nowhere(), []
-        turns, budget = Turns(), ByteBudget(1_000_000)
-        work = ChunkFilter(settings, pipeline, sender, budget, turns, account or Account())
+        turns, budget = Scheduler(), ByteBudget(1_000_000)
+        work = ChunkFilter(settings, pipeline, sender, budget, turns, account or CpuAccount())
         await work.run(Chunk("tag", entries(*texts)), lambda: acks.append(1))
         assert acks == [1]
         assert budget.used_bytes == 0
@@ -92,7 +92,7 @@ def test_batches_grow_while_they_are_quick_and_begin_anew_where_one_was_slow(
 
 
 def test_slow_records_are_taken_one_by_one_also_in_the_next_chunk(pipeline: Pipeline, sizes: list[int]) -> None:
-    account = Account()
+    account = CpuAccount()
     filtered(pipeline, *[SLOW] * 4, account=account)
     filtered(pipeline, *[SLOW] * 2, account=account)
     assert sizes == [1] * 6
@@ -110,7 +110,7 @@ def test_what_is_made_goes_out_in_parts_and_the_chunk_is_done_after_the_last(
 
     async def run() -> None:
         acks: list[int] = []
-        work = ChunkFilter(Settings(config_with()), pipeline, Held(), ByteBudget(1_000_000), Turns(), Account())
+        work = ChunkFilter(Settings(config_with()), pipeline, Held(), ByteBudget(1_000_000), Scheduler(), CpuAccount())
         await work.run(Chunk("tag", entries(*["quick"] * 40)), lambda: acks.append(1))
         assert len(parts) > 3
         assert sum(size for size, _ in parts) == 40
@@ -140,7 +140,7 @@ def test_a_group_that_is_cut_ends_and_begins_again(pipeline: Pipeline, monkeypat
 
     async def run() -> None:
         filtering = ChunkFilter(
-            Settings(config_with()), pipeline, Unpacked(), ByteBudget(1_000_000), Turns(), Account()
+            Settings(config_with()), pipeline, Unpacked(), ByteBudget(1_000_000), Scheduler(), CpuAccount()
         )
         await filtering.run(Chunk("tag", work), lambda: None)
 

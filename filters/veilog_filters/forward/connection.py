@@ -26,10 +26,10 @@ from typing import Any, Final, Literal
 
 import msgpack
 
+from veilog_filters.forward.codec import Frame, FrameReader, decode, read_chunk, to_bytes, write_chunk
 from veilog_filters.forward.errors import ForwardError, Reason
 from veilog_filters.forward.events import Ack, Chunk, Closed, Event, Heartbeat, Helo, Ping, Pong
 from veilog_filters.forward.limits import Limits
-from veilog_filters.forward.wire import Frame, FrameReader, decode, read_chunk, to_bytes, write_chunk
 
 _NIL: Final = b"\xc0"
 _DIGEST: Final = re.compile(rb"[0-9a-f]{128}")

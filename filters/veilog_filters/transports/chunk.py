@@ -16,12 +16,12 @@ from typing import Any, Final
 
 from veilog_filters.config import Config
 from veilog_filters.forward import BadEntry, Chunk, Entry, EventTime
+from veilog_filters.forward.codec import Packed
 from veilog_filters.forward.events import GROUP_END_SECONDS, Time
-from veilog_filters.forward.wire import Packed
 from veilog_filters.framing import RAW
 from veilog_filters.pipeline import BATCH_BYTES, Damaged, Pipeline, size_of
+from veilog_filters.transports.scheduling import ByteBudget, CpuAccount, Scheduler, TimeSlice
 from veilog_filters.transports.sender import Sender
-from veilog_filters.transports.turns import Account, ByteBudget, Turn, Turns
 from veilog_parsers.errors import ErrorType
 from veilog_parsers.otlp import Calls
 from veilog_parsers.record import RawRecord
@@ -61,18 +61,24 @@ class ChunkFilter:
         pipeline: what happens to a record.
         sender: where it goes.
         budget: what may be kept.
-        turns: when.
+        scheduler: gives slices of time.
         account: the chunk's sender's.
     """
 
     def __init__(
-        self, settings: Settings, pipeline: Pipeline, sender: Sender, budget: ByteBudget, turns: Turns, account: Account
+        self,
+        settings: Settings,
+        pipeline: Pipeline,
+        sender: Sender,
+        budget: ByteBudget,
+        scheduler: Scheduler,
+        account: CpuAccount,
     ) -> None:
         self._settings = settings
         self._pipeline = pipeline
         self._sender = sender
         self._budget = budget
-        self._turn = Turn(turns, account)
+        self._slice = TimeSlice(scheduler, account)
         self._account = account
         self._tag = ""
         self._part: list[bytes] = []
@@ -92,15 +98,15 @@ class ChunkFilter:
         packed = chunk.entries
         inflated_bytes = 0
         try:
-            async with self._turn:
+            async with self._slice:
                 if isinstance(packed, Packed) and packed.is_compressed:
                     inflated_bytes = await self._inflate(packed)
                 await self._filter(chunk)
                 await self._deliver()
         finally:
-            self._budget.free(self._part_bytes)
+            self._budget.release(self._part_bytes)
             if inflated_bytes:
-                self._budget.deflated(inflated_bytes)
+                self._budget.release_inflated(inflated_bytes)
         self._part_done()
 
     async def _inflate(self, packed: Packed) -> int:
@@ -108,14 +114,14 @@ class ChunkFilter:
         size = 0
         for so_far in packed.measure():
             size = so_far
-            await self._turn.pass_on()
-        self._turn.end()
-        await self._budget.room_to_inflate(size)
+            await self._slice.yield_if_over()
+        self._slice.end()
+        await self._budget.wait_to_inflate(size)
         try:
-            await self._turn.begin()
+            await self._slice.begin()
             packed.inflate()
         except BaseException:
-            self._budget.deflated(size)
+            self._budget.release_inflated(size)
             raise
         return size
 
@@ -124,17 +130,17 @@ class ChunkFilter:
         size = 0
         for item in self._items(chunk):
             if item is None:
-                if self._turn.is_over:
+                if self._slice.is_over:
                     await self._batch(batch)
                     batch, size = [], 0
-                    await self._turn.pass_on()
+                    await self._slice.yield_if_over()
                 continue
             batch.append(item)
             size += size_of(item[1])
             if len(batch) >= self._account.batch_records or size >= BATCH_BYTES:
                 await self._batch(batch)
                 batch, size = [], 0
-                await self._turn.pass_on()
+                await self._slice.yield_if_over()
         await self._batch(batch)
 
     async def _batch(self, batch: list[Item]) -> None:
@@ -155,7 +161,7 @@ class ChunkFilter:
 
     async def _events(self, records: list[RawRecord | Damaged]) -> list[list[dict[str, Any]]]:
         """What leaves for each record; others go on between two steps of the pipeline."""
-        clock = self._turn.clock
+        clock = self._slice.clock
         slowest = 0.0
         steps = self._pipeline.steps(records)
         while True:
@@ -170,7 +176,7 @@ class ChunkFilter:
                 results: list[list[dict[str, Any]]] = finished.value
                 return results
             slowest = max(slowest, clock() - began)
-            await self._turn.pass_on()
+            await self._slice.yield_if_over()
 
     def _marker(self, entry: Entry) -> Entry | None:
         """A group's body names a resource and a scope: what may leave of it, for the shipper that closes the group."""
@@ -209,23 +215,23 @@ class ChunkFilter:
     def _add(self, packed: bytes) -> None:
         self._part.append(packed)
         self._part_bytes += len(packed)
-        self._budget.hold(len(packed))
+        self._budget.reserve(len(packed))
 
     async def _deliver(self) -> None:
         """Hand the part on, when the sender has room for it."""
         if not self._part:
             return
-        if not self._sender.has_room:
-            self._turn.end()
-            await self._sender.room()
+        if not self._sender.has_capacity:
+            self._slice.end()
+            await self._sender.wait_for_capacity()
             self._deliver_now()
-            await self._turn.begin()
+            await self._slice.begin()
         else:
             self._deliver_now()
 
     def _deliver_now(self) -> None:
         part, group = self._part, self._group
-        self._budget.free(self._part_bytes)
+        self._budget.release(self._part_bytes)
         self._part, self._part_bytes = [], 0
         if group is not None:
             part.append(self._sender.pack(_GROUP_END))

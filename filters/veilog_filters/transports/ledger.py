@@ -7,9 +7,9 @@ begins by sending all that stands here again, in order. If veilog dies, the ship
 next hop dies, the ledger sends again. So every event arrives at least once, and ``event_id`` tells the second delivery
 from the first. What policy drops leaves nothing to deliver: it is done at once.
 
-The ledger is bounded, in chunks and bytes. When it is full no more is read (``has_room``), the shipper's socket fills,
-and the shipper waits: that is the backpressure. An ack that is not expected (twice, or never asked for) is counted and
-changes nothing.
+The ledger is bounded, in chunks and bytes. When it is full, no more is read (``has_capacity``), the shipper's socket
+fills, and the shipper waits: that is the backpressure. An ack that is not expected (twice, or never asked for) is
+counted and changes nothing.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Ledger:
         return len(self._pending)
 
     @property
-    def has_room(self) -> bool:
+    def has_capacity(self) -> bool:
         """Whether another chunk may be entered."""
         return len(self._pending) < self._max_chunks and self.bytes < self._max_bytes
 

@@ -11,7 +11,7 @@ from typing import Final
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.:/,@%+\[\]{}-]+")
 
 
-def say(event: str, **fields: object) -> None:
+def log_event(event: str, **fields: object) -> None:
     """Write a line.
 
     Args:
@@ -19,10 +19,10 @@ def say(event: str, **fields: object) -> None:
         fields: constants, numbers, and names from the configuration; with blanks or quotes they are quoted as in JSON.
     """
     line = " ".join(("veilog:", f"event={event}", *(f"{key}={_value(value)}" for key, value in fields.items())))
-    write(line)
+    log_line(line)
 
 
-def write(line: str) -> None:
+def log_line(line: str) -> None:
     """Write a line at once, so that processes do not mix theirs. It may go nowhere: that is no reason to stop."""
     try:
         sys.stderr.flush()

@@ -40,7 +40,7 @@ MAX_WAITING_PER_WORKER: Final = 4
 _FORKS: Final = sys.platform == "linux"
 
 
-class _Word(Enum):
+class _Signal(Enum):
     """What a worker is told beside the bytes."""
 
     END_OF_BATCH = "give back what you have"
@@ -106,7 +106,7 @@ def run(
     try:
         for _ in range(workers):
             pool.append(_Process((lambda: filtering) if _FORKS else make_filter, pool))
-        _deal(_Dealer(pool, sink, lambda: progress(_sum(pool))), cutter, source)
+        _dispatch(_Dispatcher(pool, sink, lambda: progress(_sum(pool))), cutter, source)
     except (EOFError, OSError):
         raise WorkerDiedError from None
     finally:
@@ -115,32 +115,32 @@ def run(
     return not any(process.broken for process in pool)
 
 
-def _deal(dealer: _Dealer, cutter: LineCutter | MsgpackCutter, source: Source) -> None:
+def _dispatch(dispatcher: _Dispatcher, cutter: LineCutter | MsgpackCutter, source: Source) -> None:
     """Give out all batches, and then the word that there are no more."""
     current: _Process | None = None
     while True:
         waits_on = source.waits_on
-        while waits_on is not None and not dealer.collect(waits_on):
+        while waits_on is not None and not dispatcher.collect(waits_on):
             pass
         data = source.read()
         if not data:
             break
         end = cutter.feed(data)
         if end:
-            current = current or dealer.idle()
+            current = current or dispatcher.idle()
             current.send(data[:end])
-            dealer.give(current, _Word.END_OF_BATCH)
+            dispatcher.assign(current, _Signal.END_OF_BATCH)
             current = None
         if end < len(data):
-            current = current or dealer.idle()
+            current = current or dispatcher.idle()
             current.send(data[end:])
     # What is left of the input is where a record was begun; it comes first.
     if current is not None:
-        dealer.give(current, _Word.END_OF_INPUT)
-    dealer.finish()
+        dispatcher.assign(current, _Signal.END_OF_INPUT)
+    dispatcher.finish()
 
 
-class _Dealer:
+class _Dispatcher:
     """Knows which worker has what.
 
     Args:
@@ -152,23 +152,23 @@ class _Dealer:
     def __init__(self, pool: list[_Process], sink: Sink, progress: Callable[[], None]) -> None:
         self._idle = deque(pool)
         self._busy: dict[_Process, _Batch] = {}
-        self._given: deque[_Batch] = deque()
-        self._most = MAX_WAITING_PER_WORKER * len(pool)
+        self._assigned: deque[_Batch] = deque()
+        self._max_assigned = MAX_WAITING_PER_WORKER * len(pool)
         self._sink = sink
         self._progress = progress
 
     def idle(self) -> _Process:
         """A worker that has nothing to do. Blocks until there is one."""
-        while not self._idle or len(self._given) >= self._most:
+        while not self._idle or len(self._assigned) >= self._max_assigned:
             self.collect()
         return self._idle.popleft()
 
-    def give(self, process: _Process, word: _Word) -> None:
+    def assign(self, process: _Process, signal: _Signal) -> None:
         """Let a worker give back what it makes of what it was sent; that comes after all that was given before."""
         batch = _Batch()
-        process.tell(word)
+        process.signal(signal)
         self._busy[process] = batch
-        self._given.append(batch)
+        self._assigned.append(batch)
 
     def collect(self, source: int | None = None) -> bool:
         """Take results and write those whose turn it is. Blocks until there is one.
@@ -185,19 +185,19 @@ class _Dealer:
             if process in self._busy:
                 self._busy.pop(process).result = process.result()
                 self._idle.append(process)
-        while self._given and self._given[0].result is not None:
-            self._sink.write(self._given.popleft().result or b"")
+        while self._assigned and self._assigned[0].result is not None:
+            self._sink.write(self._assigned.popleft().result or b"")
             self._sink.flush()
             self._progress()
         return source in ready
 
     def finish(self) -> None:
         """Collect everything and let all workers give back what is left."""
-        while self._given:
+        while self._assigned:
             self.collect()
         for process in self._idle:
-            self.give(process, _Word.END_OF_INPUT)
-        while self._given:
+            self.assign(process, _Signal.END_OF_INPUT)
+        while self._assigned:
             self.collect()
 
 
@@ -216,7 +216,7 @@ def _sum(pool: list[_Process]) -> Counts:
 
 
 class _Process:
-    """One worker as the dealer sees it.
+    """One worker as the dispatcher sees it.
 
     Args:
         make_filter: called in the worker.
@@ -246,8 +246,8 @@ class _Process:
     def send(self, data: bytes) -> None:
         self.pipe.send(data)
 
-    def tell(self, word: _Word) -> None:
-        self.pipe.send(word)
+    def signal(self, signal: _Signal) -> None:
+        self.pipe.send(signal)
 
     def result(self) -> bytes:
         """What the batch gave. Blocks."""
@@ -269,7 +269,7 @@ def _serve(make_filter: Callable[[], Filter], pipe: Connection, inherited: list[
     try:
         _work(make_filter(), pipe)
     except (EOFError, OSError):
-        return  # the dealer has closed the pipe, or is gone
+        return  # the dispatcher has closed the pipe, or is gone
     except Exception:
         sys.exit(1)  # without a traceback, which may quote the text
 
@@ -281,7 +281,7 @@ def _work(filtering: Filter, pipe: Connection) -> None:
         if type(data) is bytes:
             out.append(filtering.feed(data))
             continue
-        if data is _Word.END_OF_INPUT:
+        if data is _Signal.END_OF_INPUT:
             out.append(filtering.finish())
         pipe.send((b"".join(out), filtering.counts, filtering.broken))
         out.clear()

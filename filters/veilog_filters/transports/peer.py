@@ -28,7 +28,7 @@ from veilog_filters.forward import (
     Pong,
     Reason,
 )
-from veilog_filters.transports.turns import Account, Reader
+from veilog_filters.transports.scheduling import CpuAccount, Reader
 
 if TYPE_CHECKING:
     from veilog_filters.transports.worker import Worker
@@ -57,11 +57,11 @@ class Peer(asyncio.BufferedProtocol, Reader):
         self._transport: asyncio.Transport | None = None
         self._data = b""
         self._eof = False
-        self._stirred = asyncio.Event()
+        self._woken = asyncio.Event()
         self._settled = asyncio.Event()
         self._settled.set()
         self._gone = asyncio.Event()
-        self._account = Account()
+        self._account = CpuAccount()
         self._deadline = self._loop.time() + self.access.handshake_timeout_secs
         self._connection, self._greeting = self.access.connection(worker.limits)
         self._task = self._loop.create_task(self._run())
@@ -83,19 +83,19 @@ class Peer(asyncio.BufferedProtocol, Reader):
         assert self._transport is not None  # noqa: S101 - it has just been read from
         self._data += self._worker.buffer[:nbytes]
         self._transport.pause_reading()
-        self._stirred.set()
+        self._woken.set()
 
     def eof_received(self) -> bool:
         """See ``asyncio.BufferedProtocol``: a shipper may close its side and still wait for its acks."""
         self._eof = True
-        self._stirred.set()
+        self._woken.set()
         return self.access.tls is None
 
     def connection_lost(self, error: Exception | None) -> None:
         """See ``asyncio.BufferedProtocol``."""
         self._eof = True
         self._gone.set()
-        self._stirred.set()
+        self._woken.set()
         if error is not None and not self._dropped:
             self._worker.count_error("connection_failed")
 
@@ -122,9 +122,9 @@ class Peer(asyncio.BufferedProtocol, Reader):
         """Whether it has been hung up on."""
         return bool(self._dropped)
 
-    def stir(self) -> None:
+    def wake(self) -> None:
         """Look whether the worker stops."""
-        self._stirred.set()
+        self._woken.set()
 
     @property
     def task(self) -> asyncio.Task[None]:
@@ -138,8 +138,8 @@ class Peer(asyncio.BufferedProtocol, Reader):
         self._has_begun = True
         try:
             await self._connect()
-            await self._converse()
-            await self._part()
+            await self._handle_messages()
+            await self._drain()
         except ForwardError as error:
             reason = error.reason
         except TimeoutError:
@@ -170,7 +170,7 @@ class Peer(asyncio.BufferedProtocol, Reader):
         if self._greeting:
             self._write(self._greeting)
 
-    async def _converse(self) -> None:
+    async def _handle_messages(self) -> None:
         """Until the client closes, breaks the protocol, falls silent, or the worker stops."""
         while True:
             event = self._connection.next_event()
@@ -181,14 +181,14 @@ class Peer(asyncio.BufferedProtocol, Reader):
                 if not await self._read(secs):
                     return
             elif isinstance(event, Chunk):
-                self._worker.known(self)
-                await self._take(event)
+                self._worker.promote(self)
+                await self._process_chunk(event)
             elif isinstance(event, Ping):
                 self._write(self._connection.send(Pong(event.accepted, "" if event.accepted else "not authenticated")))
                 if not event.accepted:
-                    await self._part()
+                    await self._drain()
                     raise ForwardError(Reason.UNAUTHENTICATED, "wrong key, user or password")
-                self._worker.known(self)
+                self._worker.promote(self)
             elif isinstance(event, Heartbeat):
                 self._write(self._connection.send(event))
             elif isinstance(event, Closed):
@@ -198,14 +198,14 @@ class Peer(asyncio.BufferedProtocol, Reader):
         """Take a piece to the connection; False if the worker stops."""
         assert self._transport is not None  # noqa: S101 - _connect has set it
         if self._may_read and not self._data:
-            await self._worker.budget.room_to_read(self)
+            await self._worker.budget.wait_to_read(self)
         self.allowed_at = self._loop.time()
         try:
             async with asyncio.timeout(secs):
                 while self._may_read and not self._data:
-                    self._stirred.clear()
+                    self._woken.clear()
                     self._transport.resume_reading()
-                    await self._stirred.wait()
+                    await self._woken.wait()
         except TimeoutError:
             if not self._connection.is_authenticated:
                 raise ForwardError(Reason.UNAUTHENTICATED, "no handshake in time") from None
@@ -228,11 +228,11 @@ class Peer(asyncio.BufferedProtocol, Reader):
         pending = self._connection.pending_bytes
         difference, self.unfinished_bytes = pending - self.unfinished_bytes, pending
         if difference > 0:
-            self._worker.budget.hold(difference)
+            self._worker.budget.reserve(difference)
         elif difference < 0:
-            self._worker.budget.free(-difference)
+            self._worker.budget.release(-difference)
 
-    async def _take(self, chunk: Chunk) -> None:
+    async def _process_chunk(self, chunk: Chunk) -> None:
         self.outstanding += 1
         self._settled.clear()
         budget = self._worker.budget
@@ -248,7 +248,7 @@ class Peer(asyncio.BufferedProtocol, Reader):
                 self._transport.write(self._connection.send(Ack(chunk_id)))
 
         try:
-            await self._worker.take(chunk, self._account, done)
+            await self._worker.process_chunk(chunk, self._account, done)
         finally:
             budget.chunk_ends(chunk.frame_bytes)
         self._bound_unread()
@@ -263,7 +263,7 @@ class Peer(asyncio.BufferedProtocol, Reader):
         if self._transport is not None and self._transport.get_write_buffer_size() > _MAX_UNREAD_ACK_BYTES:
             raise TimeoutError
 
-    async def _part(self) -> None:
+    async def _drain(self) -> None:
         """The client may have half-closed, or the worker may be stopping: its acks are still to come."""
         assert self._transport is not None  # noqa: S101 - _connect has set it
         async with asyncio.timeout(self.access.idle_timeout_secs):
@@ -275,7 +275,7 @@ class Peer(asyncio.BufferedProtocol, Reader):
 
     def _hang_up(self, *, abort: bool) -> None:
         budget = self._worker.budget
-        budget.free(self.unfinished_bytes)
+        budget.release(self.unfinished_bytes)
         self.unfinished_bytes = 0
         budget.message_ended(self)
         if self._transport is None:

@@ -39,9 +39,9 @@ from veilog_filters.config import Config, load_config
 from veilog_filters.errors import ConfigError, Defect
 from veilog_filters.metrics import Counts, Traffic
 from veilog_filters.pipeline import Pipeline
-from veilog_filters.transports.log import say
+from veilog_filters.transports.log import log_event
+from veilog_filters.transports.scheduling import ByteBudget
 from veilog_filters.transports.sender import ForwardSender, Sender, StdoutSender
-from veilog_filters.transports.turns import ByteBudget
 from veilog_filters.transports.worker import Access, TaskEndedError, Worker
 from veilog_parsers.record import RawRecord
 
@@ -92,11 +92,11 @@ def run_worker(config_path: str, listeners: list[socket.socket], pipe: Connectio
     except ConfigError as error:
         pipe.send(Report(Counts(), Traffic(), "", defects=tuple(map(str, error.defects))))
     except TaskEndedError as error:
-        say("worker_failed", task=error.tasks, error=error.error)
+        log_event("worker_failed", task=error.tasks, error=error.error)
         sys.exit(1)
     except Exception as error:
         # Left to multiprocessing, it would be printed with its message, which may quote a record.
-        say("worker_failed", error=type(error).__name__)
+        log_event("worker_failed", error=type(error).__name__)
         sys.exit(1)
 
 
@@ -295,7 +295,7 @@ class _Process:
         self._sender: Sender = ForwardSender(options, self._traffic, budget) if options.forward else StdoutSender()
         self._worker = Worker(self._config, self._pipeline, self._sender, self._traffic, budget)
         loop.add_signal_handler(signal.SIGTERM, self._worker.stop)
-        loop.add_reader(self._pipe.fileno(), self._heard)
+        loop.add_reader(self._pipe.fileno(), self._on_supervisor_message)
         self._reporter = Reporter(self._pipe, partial(_call_in, loop, self._worker.stop))
         reporting = asyncio.create_task(self._report_for_ever())
         serving = asyncio.create_task(self._worker.serve(listeners, self._now_serving))
@@ -324,12 +324,12 @@ class _Process:
         counts = Counts()
         counts.add(self._retired)
         counts.add(self._pipeline.counts)
-        ready = self._serving and self._sender.is_well
+        ready = self._serving and self._sender.is_healthy
         self._reporter.report(
             Report(counts, self._traffic, self._hash, ready, self._serving, reloaded, defects),
         )
 
-    def _heard(self) -> None:
+    def _on_supervisor_message(self) -> None:
         try:
             word = self._pipe.recv()
         except (EOFError, OSError):
@@ -392,5 +392,5 @@ def _call_in(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> N
 
 
 def _say_type(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """What asyncio has to complain of, without its message and traceback, which may quote a record."""
-    say("loop_complains", error=type(context.get("exception")).__name__)
+    """What asyncio has to print_stderr of, without its message and traceback, which may quote a record."""
+    log_event("loop_complains", error=type(context.get("exception")).__name__)

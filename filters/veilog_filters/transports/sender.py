@@ -29,13 +29,13 @@ from veilog_filters.forward import (
     Pong,
     Reason,
 )
-from veilog_filters.forward.wire import pack_entry, write_packed
+from veilog_filters.forward.codec import pack_entry, write_packed
 from veilog_filters.framing import write_json
 from veilog_filters.metrics import Traffic
 from veilog_filters.transports.addresses import client_tls, split
 from veilog_filters.transports.ledger import Ledger
-from veilog_filters.transports.log import say
-from veilog_filters.transports.turns import ByteBudget
+from veilog_filters.transports.log import log_event
+from veilog_filters.transports.scheduling import ByteBudget
 
 CONNECT_TIMEOUT_SECS: Final = 10.0
 _BACKOFF_SECS: Final = 0.2
@@ -44,7 +44,7 @@ _READ_BYTES: Final = 65_536
 _REPLACED: Final = "replaced"
 _BAD_NAME: Final = "bad_name"
 _UNKNOWN: Final = "internal"
-_NOT_THERE: Final = ("connection_failed", "timeout")
+_UNREACHABLE: Final = ("connection_failed", "timeout")
 
 
 UNCONNECTED_SECS: Final = 10.0
@@ -59,11 +59,11 @@ class Sender(Protocol):
     """Where a worker hands over what it has made."""
 
     @property
-    def has_room(self) -> bool:
+    def has_capacity(self) -> bool:
         """Whether a part may be delivered now."""
         ...
 
-    async def room(self) -> None:
+    async def wait_for_capacity(self) -> None:
         """Return when another part may be delivered."""
         ...
 
@@ -76,7 +76,7 @@ class Sender(Protocol):
         ...
 
     @property
-    def is_well(self) -> bool:
+    def is_healthy(self) -> bool:
         """Whether what is delivered can be expected to arrive."""
         ...
 
@@ -88,10 +88,10 @@ class Sender(Protocol):
 class StdoutSender:
     """Prints events as JSON Lines, for trying things out: what is written is done."""
 
-    has_room = True
-    is_well = True
+    has_capacity = True
+    is_healthy = True
 
-    async def room(self) -> None:
+    async def wait_for_capacity(self) -> None:
         """At once."""
 
     def pack(self, entry: Entry) -> bytes:
@@ -110,10 +110,10 @@ class StdoutSender:
 
 
 class ForwardSender:
-    """Keeps one connection to one of the places, and the ledger of what that place has not acknowledged.
+    """Keeps one connection to one of the next hops, and the ledger of what that one has not acknowledged.
 
     Args:
-        config: places, balance, limits.
+        config: next hops, balance, limits.
         traffic: counts connections, acks and failures.
         budget: what may be kept; output takes no more than half of it.
 
@@ -122,7 +122,7 @@ class ForwardSender:
     """
 
     def __init__(self, config: Sidecar, traffic: Traffic, budget: ByteBudget | None = None) -> None:
-        self._places = [_Place(place) for place in config.forward]
+        self._next_hops = [_NextHop(next_hop) for next_hop in config.forward]
         self._replaced = asyncio.Event()
         self._failover = config.balance == "failover"
         self._compress = config.compress
@@ -132,9 +132,9 @@ class ForwardSender:
         self._budget = budget or ByteBudget(config.max_in_flight_bytes)
         self._ledger = Ledger(config.max_in_flight_chunks, self._budget.max_bytes // 2)
         self._unsent: deque[tuple[str, bytes]] = deque()
-        self._news = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
+        self._wakeup = asyncio.Event()
+        self._capacity_freed = asyncio.Event()
+        self._capacity_freed.set()
         self._ids = (f"{os.getpid():x}".encode() + os.urandom(12) for _ in itertools.count())
         self._progress = 0.0
         self._connected_to = ""
@@ -142,36 +142,36 @@ class ForwardSender:
         self._has_been_connected = False
 
     def configure(self, config: Sidecar) -> None:
-        """Take places, secrets and certificates from a configuration; where they differ, connect anew.
+        """Take next hops, secrets and certificates from a configuration; where they differ, connect anew.
 
         Raises:
             ConfigError: a secret or certificate is not there; then nothing has changed.
         """
-        places = [_Place(place) for place in config.forward]
-        differ = [place.identity for place in places] != [place.identity for place in self._places]
-        self._places = places
+        next_hops = [_NextHop(next_hop) for next_hop in config.forward]
+        differ = [next_hop.identity for next_hop in next_hops] != [next_hop.identity for next_hop in self._next_hops]
+        self._next_hops = next_hops
         if differ:
             self._replaced.set()
             self._replaced = asyncio.Event()
 
     @property
-    def has_room(self) -> bool:
+    def has_capacity(self) -> bool:
         """See ``Sender``."""
-        return self._ledger.has_room
+        return self._ledger.has_capacity
 
     @property
-    def is_well(self) -> bool:
+    def is_healthy(self) -> bool:
         """See ``Sender``: not while there has been no next hop for long, or one that acknowledges nothing."""
         now = asyncio.get_running_loop().time()
         if not self._connected_to:
             return self._lost_at is None or now - self._lost_at < UNCONNECTED_SECS
-        return self.has_room or now - self._progress < UNCONNECTED_SECS
+        return self.has_capacity or now - self._progress < UNCONNECTED_SECS
 
-    async def room(self) -> None:
+    async def wait_for_capacity(self) -> None:
         """See ``Sender``."""
-        while not self._ledger.has_room:
-            self._room.clear()
-            await self._room.wait()
+        while not self._ledger.has_capacity:
+            self._capacity_freed.clear()
+            await self._capacity_freed.wait()
 
     def pack(self, entry: Entry) -> bytes:
         """See ``Sender``."""
@@ -184,10 +184,10 @@ class ForwardSender:
         if not self._ledger:
             self._progress = asyncio.get_running_loop().time()
         self._ledger.enter(chunk_id, payload, done)
-        self._budget.hold(len(payload))
+        self._budget.reserve(len(payload))
         self._unsent.append((chunk_id, payload))
-        self._news.set()
-        self._note()
+        self._wakeup.set()
+        self._update_traffic()
 
     def _settle(self, chunk_id: str | bytes) -> bool:
         if isinstance(chunk_id, bytes):
@@ -200,42 +200,42 @@ class ForwardSender:
             if self._ledger.bytes != before:
                 self._traffic.chunks_delivered += 1
                 self._progress = asyncio.get_running_loop().time()
-                self._budget.free(before - self._ledger.bytes)
-                self._room.set()
-                self._note()
+                self._budget.release(before - self._ledger.bytes)
+                self._capacity_freed.set()
+                self._update_traffic()
 
-    def _note(self) -> None:
+    def _update_traffic(self) -> None:
         self._traffic.in_flight_chunks, self._traffic.in_flight_bytes = len(self._ledger), self._ledger.bytes
 
     async def run(self) -> None:
-        """Connect, deliver, reconnect, until cancelled. Backs off with jitter while no place takes anything."""
+        """Connect, deliver, reconnect, until cancelled. Backs off with jitter while none takes anything."""
         failures = 0
         self._lost_at = asyncio.get_running_loop().time()
         for turn in itertools.count():
-            place = self._places[(failures if self._failover else turn) % len(self._places)]
+            next_hop = self._next_hops[(failures if self._failover else turn) % len(self._next_hops)]
             delivered = self._traffic.chunks_delivered
-            reason = await self._try(place)
-            self._lost(place, reason)
-            # A place that took something was healthy: begin again with the first one, and soon.
+            reason = await self._use_until_failure(next_hop)
+            self._on_disconnected(next_hop, reason)
+            # A next hop that took something was healthy: begin again with the first one, and soon.
             failures = 0 if self._traffic.chunks_delivered > delivered or reason == _REPLACED else failures + 1
-            if failures == 0 or failures % len(self._places) == 0:
-                rounds = failures // len(self._places)
+            if failures == 0 or failures % len(self._next_hops) == 0:
+                rounds = failures // len(self._next_hops)
                 pause = min(_MAX_BACKOFF_SECS, _BACKOFF_SECS * 2 ** min(rounds, 10))
-                await self._rest(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter, no secret
+                await self._back_off(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter, no secret
 
-    async def _rest(self, secs: float) -> None:
-        """Wait, but not for a place that is no longer asked for."""
+    async def _back_off(self, secs: float) -> None:
+        """Wait, but no longer than until a reload asks for other next hops."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(secs):
                 await self._replaced.wait()
 
-    async def _try(self, place: _Place) -> str:
-        """Use a place as long as it goes well; why it no longer does.
+    async def _use_until_failure(self, next_hop: _NextHop) -> str:
+        """Use a next hop until it fails; the reason why it did.
 
-        Whatever fails, the place is lost and no more than that: what stands in the ledger is sent again.
+        Whatever fails, only the connection is lost: what stands in the ledger is sent again.
         """
         try:
-            await self._connection(place)
+            await self._connection(next_hop)
         except ForwardError as error:
             return error.reason
         except TimeoutError:
@@ -250,64 +250,64 @@ class ForwardSender:
             return _BAD_NAME
         except Exception as error:
             # Left to asyncio, it would be logged with its message, which may quote a record.
-            place.say_once("next_hop_failed", type(error).__name__)
+            next_hop.log_once("next_hop_failed", type(error).__name__)
             return _UNKNOWN
         return _REPLACED
 
-    def _found(self, place: _Place) -> None:
-        self._connected_to = place.address
-        place.said.clear()
+    def _on_connected(self, next_hop: _NextHop) -> None:
+        self._connected_to = next_hop.address
+        next_hop.said.clear()
         again = self._has_been_connected
         self._has_been_connected = True
-        say("next_hop_regained" if again else "next_hop_connected", address=place.address)
+        log_event("next_hop_regained" if again else "next_hop_connected", address=next_hop.address)
 
-    def _lost(self, place: _Place, reason: str) -> None:
+    def _on_disconnected(self, next_hop: _NextHop, reason: str) -> None:
         was_connected = bool(self._connected_to)
         self._connected_to = ""
         if reason == _REPLACED:
             return
         if was_connected or self._lost_at is None:
             self._lost_at = asyncio.get_running_loop().time()
-        # A place that is not there yet is nobody's error: shippers and collectors are started in any order.
-        if not self._has_been_connected and reason in _NOT_THERE:
-            place.say_once("next_hop_awaited", reason)
+        # A next hop that is not there yet is nobody's error: shippers and collectors are started in any order.
+        if not self._has_been_connected and reason in _UNREACHABLE:
+            next_hop.log_once("next_hop_awaited", reason)
             return
         self._traffic.errors["send", reason] += 1
         self._traffic.reconnects += 1
         if was_connected:
-            say("next_hop_lost", address=place.address, reason=reason)
-        elif reason not in _NOT_THERE:
-            place.say_once("next_hop_refused", reason)
+            log_event("next_hop_lost", address=next_hop.address, reason=reason)
+        elif reason not in _UNREACHABLE:
+            next_hop.log_once("next_hop_refused", reason)
 
-    async def _connection(self, place: _Place) -> None:
-        """Connect to a place and use it, until something fails or a reload asks for others."""
+    async def _connection(self, next_hop: _NextHop) -> None:
+        """Connect to a next hop and use it, until something fails or a reload asks for others."""
         # Asked for before anything is waited for: a reload may come while it connects.
         replaced = self._replaced
-        await _first_to_end(self._use(place), _wait_for(replaced))
+        await _first_to_end(self._use(next_hop), _wait_for(replaced))
 
-    async def _use(self, place: _Place) -> None:
-        reader, writer = await _connect(place)
+    async def _use(self, next_hop: _NextHop) -> None:
+        reader, writer = await _connect(next_hop)
         try:
-            connection = place.connection()
+            connection = next_hop.connection()
             async with asyncio.timeout(CONNECT_TIMEOUT_SECS):
-                await self._shake_hands(place, connection, reader, writer)
+                await self._shake_hands(next_hop, connection, reader, writer)
             self._unsent = deque(self._ledger.unsettled())
-            self._news.set()
+            self._wakeup.set()
             self._progress = asyncio.get_running_loop().time()
-            self._found(place)
+            self._on_connected(next_hop)
             await _first_to_end(self._write(writer), self._read(connection, reader), self._watch())
         finally:
             writer.close()
 
     async def _shake_hands(
         self,
-        place: _Place,
+        next_hop: _NextHop,
         connection: ClientConnection,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
         """Answer the Helo and wait for the Pong, where there is a shared key."""
-        while place.shared_key:
+        while next_hop.shared_key:
             event = connection.next_event()
             if event is NEED_DATA:
                 connection.receive_data(await reader.read(_READ_BYTES))
@@ -328,8 +328,8 @@ class ForwardSender:
                 await writer.drain()
                 if not self._require_ack:
                     self._settle(chunk_id)
-            self._news.clear()
-            await self._news.wait()
+            self._wakeup.clear()
+            await self._wakeup.wait()
 
     async def _read(self, connection: ClientConnection, reader: asyncio.StreamReader) -> None:
         while True:
@@ -345,7 +345,7 @@ class ForwardSender:
                 raise ForwardError(Reason.UNEXPECTED, "not what a server says after the handshake")
 
     async def _watch(self) -> None:
-        """Give up on a place that accepts and never acknowledges."""
+        """Give up on a next hop that accepts and never acknowledges."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(min(1.0, self._ack_timeout_secs / 4))
@@ -353,12 +353,12 @@ class ForwardSender:
                 raise TimeoutError
 
 
-class _Place:
-    """One place to send to, its secrets read and its TLS context made."""
+class _NextHop:
+    """One next hop to send to, its secrets read and its TLS context made."""
 
     def __init__(self, options: Forward) -> None:
         if options.username and options.shared_key is None:
-            problem = "a place asks for a user only where there is a shared key"
+            problem = "a next hop asks for a user only where there is a shared key"
             raise ConfigError(Defect("configuration", 0, "sidecar.forward.username", problem, "write shared_key too"))
         self.address = options.address
         self.host, self.port = split(options.address)
@@ -371,11 +371,11 @@ class _Place:
         self._password = read_secret(options.password).decode("utf-8", "surrogateescape")
         self.identity = options.model_dump_json(), self.shared_key, self._password
 
-    def say_once(self, event: str, reason: str) -> None:
+    def log_once(self, event: str, reason: str) -> None:
         """Say what is wrong with it; not again, however often it is tried, before it has been connected to."""
         if event not in self.said:
             self.said.add(event)
-            say(event, address=self.address, reason=reason)
+            log_event(event, address=self.address, reason=reason)
 
     def connection(self) -> ClientConnection:
         """The protocol's state for a new connection."""
@@ -387,11 +387,11 @@ class _Place:
         )
 
 
-async def _connect(place: _Place) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _connect(next_hop: _NextHop) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_SECS):
             return await asyncio.open_connection(
-                place.host, place.port, ssl=place.tls, server_hostname=place.server_name
+                next_hop.host, next_hop.port, ssl=next_hop.tls, server_hostname=next_hop.server_name
             )
     except UnicodeError:
         # So the encoding of names says that a label is empty or too long.

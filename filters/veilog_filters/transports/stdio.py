@@ -39,7 +39,7 @@ class Injected:
         self._template = tag
         self._name = name
 
-    def take(self, record: RawRecord) -> dict[str, Any]:
+    def pop_injected(self, record: RawRecord) -> dict[str, Any]:
         """Move tag and time from a record's fields to where transports put them; what to add to its events.
 
         Only what has the form of a tag or a time is added: anybody may write a log that has these keys. The record's
@@ -100,7 +100,7 @@ class Filter:
     def _filtered(self, records: list[RawRecord | Damaged]) -> bytes:
         injected = self._injected
         shippers = [
-            injected.take(record) if injected is not None and isinstance(record, RawRecord) else {}
+            injected.pop_injected(record) if injected is not None and isinstance(record, RawRecord) else {}
             for record in records
         ]
         out = b"".join(

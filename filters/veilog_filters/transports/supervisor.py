@@ -29,7 +29,7 @@ from veilog_filters.config import Config, load_config
 from veilog_filters.metrics import Counts, Status, Traffic
 from veilog_filters.transports.addresses import StartError, bind_tcp, bind_unix
 from veilog_filters.transports.health import HealthServer
-from veilog_filters.transports.log import say, write
+from veilog_filters.transports.log import log_event, log_line
 from veilog_filters.transports.process import RELOAD, Report, run_worker
 
 EXIT_OK: Final = 0
@@ -46,7 +46,7 @@ _MAX_FAILED_TICKS: Final = 10
 _SCHEMA: Final = "native"
 
 
-class _Child:
+class _WorkerProcess:
     """One worker as its supervisor sees it."""
 
     def __init__(self, process: BaseProcess, pipe: Connection) -> None:
@@ -54,12 +54,12 @@ class _Child:
         self.pipe = pipe
         self.report = Report(Counts(), Traffic(), "")
         self.was_serving = False
-        self.heard_at = time.monotonic()
+        self.reported_at = time.monotonic()
 
     @property
     def silent_secs(self) -> float:
         """How long it has said nothing, or been starting."""
-        return time.monotonic() - self.heard_at
+        return time.monotonic() - self.reported_at
 
     @property
     def is_wedged(self) -> bool:
@@ -84,7 +84,7 @@ class Supervisor:
         self._options = self._config.sidecar
         self._workers = workers or self._options.workers
         self._context = multiprocessing.get_context("spawn")
-        self._children: list[_Child] = []
+        self._children: list[_WorkerProcess] = []
         self._retired = Status()
         self._stopping = False
         self._reload_wanted = False
@@ -114,7 +114,7 @@ class Supervisor:
             signal.signal(signal.SIGHUP, self._on_reload)
             self._supervise()
         except StartError as error:
-            write(f"veilog: {error}")
+            log_line(f"veilog: {error}")
             return EXIT_FAILED
         finally:
             for child in self._children:
@@ -132,7 +132,7 @@ class Supervisor:
             for _ in range(self._workers):
                 self._start()
         except OSError as error:
-            say("start_failed", error=type(error).__name__, note="a worker's process cannot be started")
+            log_event("start_failed", error=type(error).__name__, note="a worker's process cannot be started")
             self._exit_code = EXIT_FAILED
             self._stopping = True
         failed = 0
@@ -143,12 +143,12 @@ class Supervisor:
             except Exception as error:
                 # The health server and the workers go on; and so does this, unless it cannot.
                 failed += 1
-                say("supervisor_failed", error=type(error).__name__)
+                log_event("supervisor_failed", error=type(error).__name__)
                 if failed >= _MAX_FAILED_TICKS:
                     self._exit_code = EXIT_FAILED
                     break
                 time.sleep(_TICK_SECS)
-        self._stop_children()
+        self._stop_workers()
 
     def _remove_socket(self, inode: int) -> None:
         """Remove our Unix socket, if it is still ours."""
@@ -164,7 +164,7 @@ class Supervisor:
             status = dataclasses.replace(status, workers_ready=0)
         return dataclasses.replace(status, stopping=self._stopping)
 
-    def _sum_up(self) -> None:
+    def _aggregate(self) -> None:
         """Make the status that is shown until the next one: nobody reads what is being written."""
         status = Status(
             restarts=self._retired.restarts,
@@ -201,7 +201,7 @@ class Supervisor:
             raise
         finally:
             theirs.close()
-        self._children.append(_Child(process, ours))
+        self._children.append(_WorkerProcess(process, ours))
 
     def _start_due(self) -> None:
         """Start the workers whose time has come; one that cannot be started stays due."""
@@ -212,7 +212,7 @@ class Supervisor:
             except Exception as error:
                 self._failures += 1
                 delay = self._delay_secs()
-                say("worker_not_started", error=type(error).__name__, delay_secs=delay, note="it is tried again")
+                log_event("worker_not_started", error=type(error).__name__, delay_secs=delay, note="it is tried again")
                 self._restart_at.append(now + delay)
             # Whether it runs or has another time: this one is over.
             self._restart_at.remove(due)
@@ -225,11 +225,11 @@ class Supervisor:
         self._listen(_TICK_SECS)
         for child in self._children:
             if child.is_wedged:
-                say("worker_wedged", pid=child.process.pid, silent_secs=round(child.silent_secs))
+                log_event("worker_wedged", pid=child.process.pid, silent_secs=round(child.silent_secs))
                 child.process.kill()
                 child.process.join(_KILL_AFTER_SECS)
         for child in [child for child in self._children if not child.process.is_alive()]:
-            self._bury(child)
+            self._reap(child)
         self._start_due()
         if self._fingerprint() != self._changed:
             self._changed = self._fingerprint()
@@ -237,23 +237,23 @@ class Supervisor:
         if self._reload_wanted:
             self._reload_wanted = False
             for child in self._children:
-                self._tell(child)
-        self._sum_up()
+                self._send_reload(child)
+        self._aggregate()
 
-    def _tell(self, child: _Child) -> None:
+    def _send_reload(self, child: _WorkerProcess) -> None:
         try:
             child.pipe.send(RELOAD)
         except OSError:
-            say("reload_not_told", pid=child.process.pid)
+            log_event("reload_not_told", pid=child.process.pid)
 
     def _listen(self, timeout_secs: float) -> None:
         """Read the workers' reports, or notice that one has died."""
         pipes = {child.pipe: child for child in self._children}
         for ready in wait([*pipes, *(child.process.sentinel for child in self._children)], timeout_secs):
             if isinstance(ready, Connection) and ready in pipes:
-                self._hear(pipes[ready])
+                self._receive_report(pipes[ready])
 
-    def _hear(self, child: _Child) -> bool:
+    def _receive_report(self, child: _WorkerProcess) -> bool:
         """Read one report; False if the process at the other end is ending and there will be none."""
         try:
             report: Report = child.pipe.recv()
@@ -261,30 +261,30 @@ class Supervisor:
             child.process.join(_TICK_SECS)
             return False
         child.report = report
-        child.heard_at = time.monotonic()
+        child.reported_at = time.monotonic()
         if report.serving and not child.was_serving:
             child.was_serving = True
             self._failures = 0
             if not self._has_served:
                 self._has_served = True
-                say("started", **started(self._config, self._workers, report.config_hash))
+                log_event("started", **started(self._config, self._workers, report.config_hash))
         if report.reloaded is not None:
             result = "ok" if report.reloaded else "failed"
             self._retired.reloads[result] += 1
             note = {} if report.reloaded else {"note": "refused; the old one stays in use"}
-            say("reload", result=result, pid=child.process.pid, config=report.config_hash, **note)
+            log_event("reload", result=result, pid=child.process.pid, config=report.config_hash, **note)
         for defect in report.defects:
-            write(f"veilog: {defect}")
+            log_line(f"veilog: {defect}")
         return True
 
-    def _hear_out(self, child: _Child) -> None:
+    def _drain_reports(self, child: _WorkerProcess) -> None:
         """Read all that a dead process has reported."""
-        while child.pipe.poll() and self._hear(child):
+        while child.pipe.poll() and self._receive_report(child):
             pass
 
-    def _bury(self, child: _Child) -> None:
+    def _reap(self, child: _WorkerProcess) -> None:
         """A worker has died: keep its counts, and put another in its place."""
-        self._hear_out(child)
+        self._drain_reports(child)
         child.report.traffic.retire()
         self._retired.counts.add(child.report.counts)
         self._retired.traffic.add(child.report.traffic)
@@ -298,7 +298,7 @@ class Supervisor:
             return
         if not self._has_served and code is not None and code >= 0:
             # It was not killed: it cannot start, and another could not either.
-            say("start_failed", pid=pid, exit_code=code)
+            log_event("start_failed", pid=pid, exit_code=code)
             self._exit_code = EXIT_FAILED
             self._stopping = True
             return
@@ -307,10 +307,10 @@ class Supervisor:
         self._failures += 1
         self._retired.restarts += 1
         delay = 0.0 if child.was_serving else self._delay_secs()
-        say("worker_restarted", pid=pid, exit_code=code, delay_secs=delay, note="another takes its place")
+        log_event("worker_restarted", pid=pid, exit_code=code, delay_secs=delay, note="another takes its place")
         self._restart_at.append(time.monotonic() + delay)
 
-    def _stop_children(self) -> None:
+    def _stop_workers(self) -> None:
         for listener in self._listeners:
             listener.close()
         for child in self._children:
@@ -319,7 +319,7 @@ class Supervisor:
         while any(child.process.is_alive() for child in self._children) and time.monotonic() < deadline:
             self._listen(0.1)
         for child in self._children:
-            self._hear_out(child)
+            self._drain_reports(child)
 
     def _fingerprint(self) -> tuple[int, int]:
         """When the configuration was written; Kubernetes replaces the file behind a link, so the target counts."""

@@ -1,8 +1,8 @@
 """One sidecar process: Forward in, through the pipeline, Forward out.
 
-Filtering is work for the processor, and one loop does all of it, in turns of some milliseconds between which acks,
-heartbeats and other senders go on (see ``turns``). More processors are for more workers, which the supervisor starts
-(see ``supervisor``); a worker talks to it over a pipe.
+Filtering uses the processor, and one event loop does all of it, in slices of some milliseconds; between them acks,
+heartbeats and other senders are served (see ``scheduling``). More processors are for more workers, which the
+supervisor starts (see ``supervisor``); a worker talks to it over a pipe.
 
 On stop a worker accepts and reads no more, finishes the chunks it is at, waits for the acks of what it has sent, passes
 them on, and ends. If one of its own tasks ends that never should, the worker ends too, and is replaced.
@@ -24,12 +24,12 @@ from veilog_filters.pipeline import Pipeline
 from veilog_filters.transports.addresses import server_tls, trust_of
 from veilog_filters.transports.chunk import ChunkFilter, Settings
 from veilog_filters.transports.peer import Peer
+from veilog_filters.transports.scheduling import READ_BYTES, ByteBudget, CpuAccount, Reader, Scheduler
 from veilog_filters.transports.sender import Sender
-from veilog_filters.transports.turns import READ_BYTES, Account, ByteBudget, Reader, Turns
 
 _WATCH_SECS: Final = 0.25
 _ACCEPT_ROUND: Final = 2
-_POLITE_SECS: Final = 0.001
+_DEFER_SECS: Final = 0.001
 """A worker that has connections waits so long before it takes two more, so that workers with fewer come first."""
 _NO_FILES_SECS: Final = 0.1
 _STRANGERS_SHARE: Final = 4
@@ -120,12 +120,12 @@ class Worker:
         self.stopping = False
         self._sender = sender
         self._traffic = traffic
-        self._turns = Turns()
+        self._scheduler = Scheduler()
         self._stop = asyncio.Event()
         self._strangers: dict[Peer, None] = {}
         self._known: dict[Peer, None] = {}
         self._grace_secs = config.sidecar.grace_secs
-        self._is_polite = config.sidecar.workers > 1
+        self._defers_to_idle_workers = config.sidecar.workers > 1
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -175,7 +175,7 @@ class Worker:
         for stranger in list(self._strangers):
             stranger.drop("unfinished")
         for peer in self._known:
-            peer.stir()
+            peer.wake()
         deadline = asyncio.get_running_loop().time() + self._grace_secs
         while self._known and not sending.done() and asyncio.get_running_loop().time() < deadline:
             left = deadline - asyncio.get_running_loop().time()
@@ -201,16 +201,16 @@ class Worker:
             try:
                 for _ in range(_ACCEPT_ROUND):
                     connected, _ = await loop.sock_accept(listener)
-                    self._welcome(connected)
+                    self._admit_connection(connected)
             except (ConnectionError, TimeoutError):
                 self.count_error("connection_failed")  # it was gone before it was accepted
             except OSError:
                 # No more files, for example: those who are connected go on, and some of them will end.
                 self.count_error("not_accepted")
                 await asyncio.sleep(_NO_FILES_SECS)
-            await asyncio.sleep(_POLITE_SECS if self._is_polite and self._known else 0)
+            await asyncio.sleep(_DEFER_SECS if self._defers_to_idle_workers and self._known else 0)
 
-    def _welcome(self, connected: socket.socket) -> None:
+    def _admit_connection(self, connected: socket.socket) -> None:
         connected.setblocking(False)  # noqa: FBT003 - socket's own signature
         while len(self._strangers) >= self.access.max_strangers:
             oldest = next(iter(self._strangers))
@@ -220,7 +220,7 @@ class Worker:
         self._strangers[peer] = None
         self._count_connections()
 
-    def known(self, peer: Peer) -> None:
+    def promote(self, peer: Peer) -> None:
         """A peer is no stranger, or has just sent something whole again."""
         peer.is_known = True
         self._strangers.pop(peer, None)
@@ -260,10 +260,10 @@ class Worker:
 
     # What is done for them.
 
-    async def take(self, chunk: Chunk, account: Account, done: Callable[[], None]) -> None:
+    async def process_chunk(self, chunk: Chunk, account: CpuAccount, done: Callable[[], None]) -> None:
         """Filter a chunk and hand it on; ``done`` is called when everything made from it has been acknowledged."""
         self._traffic.chunks_received += 1
-        work = ChunkFilter(self._settings, self.pipeline, self._sender, self.budget, self._turns, account)
+        work = ChunkFilter(self._settings, self.pipeline, self._sender, self.budget, self._scheduler, account)
         await work.run(chunk, done)
 
 

@@ -1,16 +1,16 @@
-"""Who may use the processor next, and whose bytes may come in.
+"""Scheduling: which sender may use the processor next, and whose bytes may come in.
 
 Theory of operation. A worker is one loop, and whatever is done for one sender is not done for another. Two things are
 shared out here.
 
-Time (``Turns``). Work is done in turns. A turn ends as soon as it can be after ``SLICE_SECS``: between two batches of
-records, or between two steps of the pipeline. What cannot be interrupted is one step; its records are bounded by
-``limits.record_secs``. The next turn goes to the sender that has had the least time, so a sender whose records are
-slow has fewer turns, and one that comes with quick records waits for one turn of another, not for as many as the other
-likes. A sender whose turn was longer than a slice rests for a tenth of that, ``MAX_REST_SECS`` at most: in that time
-another one's chunk can come, be filtered and be acknowledged by the next hop, where it would else wait for a slow turn
-before each of these. A newcomer begins with as much as the sender whose turn it was last: it is neither behind nor owed
-anything. Measured by ``benchmarks/bench_neighbours.py wait``.
+Time (``Scheduler``). Work is done in slices. A slice ends at the first opportunity after ``SLICE_SECS``: between two
+batches of records, or between two steps of the pipeline. One step cannot be interrupted; ``limits.record_secs`` bounds
+its records. The next slice goes to the sender that has used the least time. So a sender of slow records has fewer
+slices, and a sender of quick records waits for one slice of another, not for as many as the other likes. A sender that
+exceeded its slice rests for a tenth of what it used, ``MAX_REST_SECS`` at most: meanwhile another sender's chunk can
+arrive, be filtered and be acknowledged by the next hop. Without the rest it would wait for a slow slice before each of
+the three. A new sender starts with as much used time as the sender of the last slice: it is neither behind nor ahead.
+Measured by ``benchmarks/bench_neighbours.py wait``.
 
 Bytes (``ByteBudget``). What is kept is counted in one place, before it is there: messages that are not complete, chunks
 that wait or are being filtered, and what the next hop has not acknowledged. When it is full, no more is read: the
@@ -39,7 +39,7 @@ _MAX_SENDING_SECS: Final = 10.0
 """A message that takes longer to be sent, in seconds, is not waited for while others wait."""
 
 
-class Account:
+class CpuAccount:
     """What a sender has had.
 
     Attributes:
@@ -56,17 +56,17 @@ class Account:
         self.rests_until = 0.0
 
 
-class Turns:
-    """Gives turns, one at a time, to the sender that has had the least."""
+class Scheduler:
+    """Gives slices of time, one at a time, to the sender that has used the least."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[float, int, asyncio.Future[None], Account]] = []
+        self._waiting: list[tuple[float, int, asyncio.Future[None], CpuAccount]] = []
         self._numbers = itertools.count()
         self._busy = False
         self._floor_secs = 0.0
 
-    async def take(self, account: Account) -> None:
-        """Wait for a turn; in any case the loop goes round once, so that sockets are served between two turns."""
+    async def acquire(self, account: CpuAccount) -> None:
+        """Wait for a slice; the event loop runs at least once, so that sockets are served between two slices."""
         loop = asyncio.get_running_loop()
         account.used_secs = max(account.used_secs, self._floor_secs)
         granted = loop.create_future()
@@ -79,8 +79,8 @@ class Turns:
                 self._release()
             raise
 
-    def give(self, account: Account, secs: float) -> None:
-        """End a turn that took so long."""
+    def release(self, account: CpuAccount, secs: float) -> None:
+        """End a slice that took ``secs`` seconds."""
         account.used_secs += secs
         if secs > SLICE_SECS:
             rest_secs = min(MAX_REST_SECS, _REST_SHARE * secs)
@@ -88,7 +88,7 @@ class Turns:
         self._release()
 
     def _release(self) -> None:
-        # Not at once: whoever ends a turn may ask for the next one in the same breath, and may have had the least.
+        # Not at once: the sender that ends a slice may ask for the next one right away, and may have used the least.
         asyncio.get_running_loop().call_soon(self._next)
 
     def _wake(self) -> None:
@@ -97,7 +97,7 @@ class Turns:
             asyncio.get_running_loop().call_soon(self._next)
 
     def _next(self) -> None:
-        """Give the turn to whoever has had the least and does not rest."""
+        """Give the slice to the sender that has used the least and does not rest."""
         loop = asyncio.get_running_loop()
         now, resting = loop.time(), []
         while self._waiting:
@@ -119,21 +119,21 @@ class Turns:
             heapq.heappush(self._waiting, waiting)
 
 
-class Turn:
-    """One sender's turns while it works on something: ``async with``, and ``pass_on`` where others may go on.
+class TimeSlice:
+    """One sender's slices while it works on a chunk: ``async with``, and ``yield_if_over`` where others may go on.
 
     Attributes:
         clock: the loop's.
     """
 
-    def __init__(self, turns: Turns, account: Account) -> None:
-        self._turns = turns
+    def __init__(self, scheduler: Scheduler, account: CpuAccount) -> None:
+        self._scheduler = scheduler
         self._account = account
         self.clock = asyncio.get_running_loop().time
         self._began = 0.0
-        self._has_turn = False
+        self._is_running = False
 
-    async def __aenter__(self) -> Turn:
+    async def __aenter__(self) -> TimeSlice:
         await self.begin()
         return self
 
@@ -141,24 +141,24 @@ class Turn:
         self.end()
 
     async def begin(self) -> None:
-        """Wait for a turn."""
-        await self._turns.take(self._account)
-        self._has_turn = True
+        """Wait for a slice."""
+        await self._scheduler.acquire(self._account)
+        self._is_running = True
         self._began = self.clock()
 
     def end(self) -> None:
-        """End it, if there is one."""
-        if self._has_turn:
-            self._has_turn = False
-            self._turns.give(self._account, self.clock() - self._began)
+        """End the slice, if one is running."""
+        if self._is_running:
+            self._is_running = False
+            self._scheduler.release(self._account, self.clock() - self._began)
 
     @property
     def is_over(self) -> bool:
         """Whether it is time to let others go on."""
         return self.clock() - self._began > SLICE_SECS
 
-    async def pass_on(self) -> None:
-        """End this turn and wait for another one, if it is time."""
+    async def yield_if_over(self) -> None:
+        """End this slice and wait for another one, if it has lasted long enough."""
         if self.is_over:
             self.end()
             await self.begin()
@@ -198,16 +198,16 @@ class ByteBudget:
         self._inflated = 0
         self._inflating: dict[asyncio.Future[None], int] = {}
 
-    def hold(self, size: int) -> None:
+    def reserve(self, size: int) -> None:
         """Something is kept."""
         self.used_bytes += size
 
-    def free(self, size: int) -> None:
+    def release(self, size: int) -> None:
         """Something is no longer kept."""
         self.used_bytes -= size
         self._admit()
 
-    async def room_to_read(self, reader: Reader) -> None:
+    async def wait_to_read(self, reader: Reader) -> None:
         """Return when a reader may read ``READ_BYTES`` more."""
         if reader.unfinished_bytes < ALLOWANCE_BYTES:
             self.message_ended(reader)
@@ -237,7 +237,7 @@ class ByteBudget:
     def chunk_ends(self, size: int) -> None:
         """It has been."""
         self._chunks -= 1
-        self.free(size)
+        self.release(size)
 
     def close(self) -> None:
         """Nobody reads any more, and nobody waits to read."""
@@ -252,7 +252,7 @@ class ByteBudget:
             del self._messages[reader]
             self._admit()
 
-    async def room_to_inflate(self, size: int) -> None:
+    async def wait_to_inflate(self, size: int) -> None:
         """Return when a compressed chunk may become ``size`` bytes, and hold them; one may in any case."""
         if self._inflating or not self._may_inflate(size):
             granted = asyncio.get_running_loop().create_future()
@@ -261,17 +261,17 @@ class ByteBudget:
                 await granted
             except asyncio.CancelledError:
                 if granted.done() and not granted.cancelled():
-                    self.deflated(size)
+                    self.release_inflated(size)
                 raise
             finally:
                 self._inflating.pop(granted, None)
             return
         self._inflate(size)
 
-    def deflated(self, size: int) -> None:
+    def release_inflated(self, size: int) -> None:
         """What was inflated is no longer kept."""
         self._inflated -= 1
-        self.free(size)
+        self.release(size)
 
     def _may_inflate(self, size: int) -> bool:
         return not self._inflated or self.used_bytes + size <= self.max_bytes
