@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench soak golden sources schemas lock clean
+.PHONY: help demo test lint bench soak golden generate generate-check lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,9 +19,9 @@ $(READY): pyproject.toml requirements.lock
 	@touch $@
 
 demo: $(READY) ## Show, side by side, what comes in and what leaves
-	@$(BIN)/python tools/demo.py
+	@$(BIN)/python scripts/demo.py
 
-test: lint ## Run all checks and tests
+test: lint generate-check ## Run all checks and tests
 	$(PYTEST)
 
 lint: $(READY) ## Check style, types and layering
@@ -42,14 +42,11 @@ soak: $(READY) ## Run the long forms of the tests (memory, fuzzing)
 golden: $(READY) ## Rewrite the samples' golden outputs, to be reviewed as a diff
 	$(BIN)/python tests/samples.py
 
-sources: $(READY) ## Rewrite what is made from the log sources: README table, field table, Fluent Bit parsers
-	$(BIN)/python tools/source_table.py
-	$(BIN)/python tools/fluent_bit_parsers.py
-	$(BIN)/python tools/field_table.py
+generate: $(READY) ## Rewrite what is made from code: tables, Fluent Bit parsers, JSON Schemas
+	$(BIN)/python scripts/generate.py
 
-schemas: $(READY) ## Rewrite the checked-in JSON Schemas
-	$(BIN)/veilog schema native > conf/schema/native.json
-	$(BIN)/veilog schema config > conf/schema/config.json
+generate-check: $(READY) ## Fail if anything made from code is not current
+	@$(BIN)/python scripts/generate.py --check
 
 lock: $(READY) ## Rewrite requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --group dev --no-header --no-emit-index-url \

@@ -62,5 +62,5 @@ def test_oversized_samples_are_cut_and_say_so(golden: Pipeline) -> None:
 
 
 def test_the_schemas_on_file_are_current() -> None:
-    assert native.json_schema() == EVENT_SCHEMA, "run: make schemas"
+    assert native.json_schema() == EVENT_SCHEMA, "run: make generate"
     assert Config.model_json_schema() == json.loads((ROOT / "conf" / "schema" / "config.json").read_text())

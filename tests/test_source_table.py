@@ -12,12 +12,12 @@ from veilog_parsers.source import Source
 
 def test_the_table_is_current() -> None:
     readme = README.read_text(encoding="utf-8")
-    assert updated(readme) == readme, "run `make sources`"
+    assert updated(readme) == readme, "run `make generate`"
     assert table() in readme
 
 
 def test_the_table_of_fields_is_current() -> None:
-    assert field_table.PAGE.read_text(encoding="utf-8") == field_table.page(), "run `make sources`"
+    assert field_table.PAGE.read_text(encoding="utf-8") == field_table.page(), "run `make generate`"
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)

@@ -62,7 +62,7 @@ def told(event: AuditEvent) -> list[Any]:
 
 
 def test_the_files_are_current() -> None:
-    assert (FOLDER / "parsers.conf").read_text(encoding="utf-8") == classic(), "run: make sources"
+    assert (FOLDER / "parsers.conf").read_text(encoding="utf-8") == classic(), "run: make generate"
     assert (FOLDER / "parsers.yaml").read_text(encoding="utf-8") == in_yaml()
 
 

@@ -1,7 +1,7 @@
 """Writes the README's table of log sources from the sources themselves. A test keeps it current.
 
 What a source gives is what the events of its good samples have, so it is as true as the goldens are. Run it with
-``make sources`` after adding or changing a source.
+``make generate`` after adding or changing a source.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from veilog_parsers.registry import SOURCES
 
 ROOT: Final = Path(__file__).parents[1]
 README: Final = ROOT / "README.md"
-BEGIN: Final = "<!-- sources: made by `make sources` -->\n"
+BEGIN: Final = "<!-- sources: made by `make generate` -->\n"
 END: Final = "<!-- end of sources -->\n"
 _LAST: Final = (
     "| `mapped` | Any other JSON log, mapped by a few lines of configuration. | what the mapping names "

@@ -1,6 +1,6 @@
 """Writes Fluent Bit's parsers for lines of text from the patterns that veilog itself reads them with.
 
-Run it with ``make sources`` after changing a pattern. A test keeps both files current.
+Run it with ``make generate`` after changing a pattern. A test keeps both files current.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PATTERNS: Final[dict[str, re.Pattern[str]]] = {
     "veilog_access_uvicorn": access_log.UVICORN,
 }
 _INTRODUCTION: Final = """\
-# Parsers for lines of self-hosted models and web servers, made by tools/fluent_bit_parsers.py.
+# Parsers for lines of self-hosted models and web servers, made by scripts/fluent_bit_parsers.py.
 #
 # veilog reads such lines by itself, so these are for those who want fields already in Fluent Bit, to route or to drop
 # by them. The fields have the names that veilog knows; a line that does not match stays as it is. Times stay in the

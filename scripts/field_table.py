@@ -1,7 +1,7 @@
 """Writes docs/fields.md: every field of an event, what it may be, and what it says. A test keeps it current.
 
 The table is made from the declarations that the gate and the encoder work with (``veilog_parsers.event``,
-``veilog_filters.gate``), so it cannot say anything else than they do. Run it with ``make sources``.
+``veilog_filters.gate``), so it cannot say anything else than they do. Run it with ``make generate``.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _LOOKS: Final = {
 _HEAD: Final = """\
 # What leaves: the fields of an event
 
-<!-- made by `make sources` from the types of the schema and the grammars of the gate -->
+<!-- made by `make generate` from the types of the schema and the grammars of the gate -->
 
 A value leaves because of what it is. The encoder refuses every other type in a field.
 
