@@ -29,7 +29,7 @@ from veilog_filters.config import Config, Detect, HashKey, Policy
 from veilog_filters.forward import Chunk, ForwardError, ServerConnection
 from veilog_filters.framing import JsonLines, write_json
 from veilog_filters.pipeline import Pipeline, batches, size_of
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 
 MAX_EXPONENT: Final = 1.2
 SLICE_SECS: Final = 1.0

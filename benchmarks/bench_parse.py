@@ -21,7 +21,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from corpora import Corpus
 from veilog_filters.encode.native import encode
 from veilog_parsers.event import AuditEvent, Constant, Kind, SensitiveText
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import SOURCES, Registry
 
 SIX = ("aws_bedrock_invocation", "aws_cloudtrail", "azure_monitor", "litellm", "openai_gateway", "otel_genai")

@@ -19,7 +19,7 @@ from veilog_filters.detect.finding import Finding
 from veilog_filters.detect.presidio import PresidioDetector
 from veilog_filters.framing import write_json
 from veilog_filters.pipeline import Pipeline, batches, size_of
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import Registry
 
 CLEAN = "Explain how a heat pump works, and when it is worth its price, to somebody who heats with gas. " * 6

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from veilog_parsers import access_log, llama_cpp, ollama, tgi, vllm
+from veilog_parsers.sources.servers import access_log, llama_cpp, ollama, tgi, vllm
 
 FOLDER: Final = Path(__file__).parents[1] / "conf" / "fluent-bit"
 PATTERNS: Final[dict[str, re.Pattern[str]]] = {

@@ -6,7 +6,7 @@ import json
 
 from samples import SAMPLES
 from veilog_parsers.event import Message, Text
-from veilog_parsers.record import Fields
+from veilog_parsers.record.raw import Fields
 
 
 def load(source: str, case: str) -> Fields:

@@ -16,7 +16,7 @@ import yaml
 
 from veilog_filters.config import Config
 from veilog_filters.pipeline import Pipeline
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "parsers" / "samples"

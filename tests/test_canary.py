@@ -25,7 +25,7 @@ from samples import SAMPLES, config_with, samples
 from veilog_filters.framing import write_json
 from veilog_filters.pipeline import Pipeline
 from veilog_parsers.event import AuditEvent
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 
 ALL = list(samples())
 PATTERN = {"name": "canary", "entity": "CANARY", "patterns": [{"regex": MARKER.pattern, "score": 0.9}]}

@@ -23,11 +23,11 @@ from veilog_filters.forward import BadEntry, Limits
 from veilog_filters.forward.codec import read_entry
 from veilog_filters.framing import FRAMERS, RAW, write_json
 from veilog_filters.pipeline import Damaged, Pipeline
-from veilog_parsers import aws_bedrock_invocation
 from veilog_parsers import registry as registry_module
 from veilog_parsers.errors import ErrorType
 from veilog_parsers.event import AuditEvent, SensitiveText
 from veilog_parsers.registry import Registry
+from veilog_parsers.sources.aws import aws_bedrock_invocation
 
 MARKER = "zq5a5a5a5azq"
 RECORD_SECS = 0.2

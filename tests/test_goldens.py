@@ -13,7 +13,7 @@ from samples import ROOT, Sample, rendered, samples
 from veilog_filters.config import Config
 from veilog_filters.encode import native
 from veilog_filters.pipeline import Pipeline
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import SOURCES
 
 ALL = list(samples())

@@ -20,7 +20,7 @@ from veilog_filters.detect.fast import FastDetector
 from veilog_filters.detect.finding import DetectorTimeout
 from veilog_filters.pipeline import Pipeline
 from veilog_parsers.event import Digest
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 
 pytestmark = pytest.mark.skipif(not prefilter.available(), reason="without Hyperscan Presidio's engine runs as it is")
 

@@ -51,8 +51,8 @@ from veilog_filters.explain import explain_record
 from veilog_filters.forward.events import GROUP_END_SECONDS, GROUP_START_SECONDS
 from veilog_filters.framing import JsonLines, write_json
 from veilog_filters.pipeline import Pipeline
-from veilog_parsers.mapped import TARGETS
 from veilog_parsers.registry import SOURCES
+from veilog_parsers.sources.mapped import TARGETS
 
 SOAK = bool(os.environ.get("VEILOG_SOAK"))
 SEED = int(os.environ.get("VEILOG_ORACLE_SEED", "1"))

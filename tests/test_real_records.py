@@ -22,7 +22,7 @@ from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.framing import JsonLines
 from veilog_filters.pipeline import Pipeline
 from veilog_parsers.event import AuditEvent, SensitiveText
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import Registry
 
 FOLDER = Path(os.environ.get("VEILOG_REAL_RECORDS", "/nowhere"))

@@ -27,7 +27,7 @@ from veilog_filters.sieve import Sieve
 from veilog_filters.transports import stdio
 from veilog_filters.transports.inputs import STDIN, Files, InputError, Output, OutputError, files_of, standard_input
 from veilog_filters.yaml_file import dotted, line_of
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2

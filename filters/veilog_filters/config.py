@@ -34,10 +34,10 @@ from veilog_filters.yaml_file import (
     variable,
 )
 from veilog_parsers.event import Kind, Operation
-from veilog_parsers.mapped import TARGETS, MappingSpec, split_path
-from veilog_parsers.mapped import make_source as make_mapped_source
 from veilog_parsers.registry import SOURCES
 from veilog_parsers.source import Source
+from veilog_parsers.sources.mapped import TARGETS, MappingSpec, split_path
+from veilog_parsers.sources.mapped import make_source as make_mapped_source
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Operator = Literal["replace", "mask", "hash", "remove"]

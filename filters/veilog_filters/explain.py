@@ -11,7 +11,7 @@ from veilog_filters.inspect import Inspected
 from veilog_filters.pipeline import Damaged, Pipeline
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, Role
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import OTHER, Rejected
 
 WHY: Final = {

@@ -30,7 +30,7 @@ from veilog_filters.errors import ConfigError, Defect
 from veilog_filters.normal import nfkc
 from veilog_filters.yaml_file import dotted, key_of, line_of, reason_of, variable
 from veilog_parsers.event import AuditEvent, Constant, Digest, Message, PreviousHashes, Role
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 
 MIN_KEY_BYTES: Final = 32
 _DOMAIN_CACHE: Final = 1024

@@ -21,10 +21,10 @@ import orjson
 from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.pipeline import Damaged
 from veilog_filters.plain import plain
-from veilog_parsers.decoding import decode
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import Digest
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.decoding import decode
+from veilog_parsers.record.raw import RawRecord
 
 RAW: Final = "raw"
 

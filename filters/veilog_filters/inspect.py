@@ -39,7 +39,7 @@ from veilog_filters.detect.unmask import unmasked
 from veilog_filters.detect.view import Maker, View
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, Message, Role
-from veilog_parsers.times import parse_time
+from veilog_parsers.record.times import parse_time
 
 TIMED_OUT: Final = "TIMED_OUT"
 """Entity type of a text whose detection did not finish: it counts as found, whole."""

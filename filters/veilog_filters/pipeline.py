@@ -50,9 +50,9 @@ from veilog_parsers.event import (
     SensitiveTree,
     Text,
 )
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
+from veilog_parsers.record.times import parse_time
 from veilog_parsers.registry import OTHER, Registry, Rejected
-from veilog_parsers.times import parse_time
 
 T = TypeVar("T")
 

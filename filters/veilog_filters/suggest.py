@@ -25,9 +25,9 @@ from veilog_filters.pipeline import Damaged
 from veilog_filters.record_shape import ITEM, MAX_KEY_CHARS, Path, key_paths, leaves, shape_hash, spelled
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import AuditEvent, SensitiveTree
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
+from veilog_parsers.record.times import parse_time
 from veilog_parsers.registry import OTHER, SOURCES, Registry, Rejected
-from veilog_parsers.times import parse_time
 
 MAX_SHAPES: Final = 1000
 """Shapes that are told apart; further ones are counted together."""

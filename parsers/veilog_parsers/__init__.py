@@ -1,5 +1,6 @@
-"""Parsers: raw AI-service, CloudTrail and Azure Monitor records to one typed audit event.
+"""Parsers: raw records of AI services, clouds and shippers to one typed audit event.
 
-Follow a record: ``record.RawRecord`` -> ``envelopes`` -> ``registry`` -> one source module -> ``event.AuditEvent``.
-This package imports no detector and opens no connection.
+Follow a record: ``record.raw.RawRecord`` -> ``record.envelopes`` -> ``registry`` -> one module of ``sources``, which
+reads providers' bodies with ``bodies`` -> ``event.AuditEvent``. This package imports no detector and opens no
+connection.
 """

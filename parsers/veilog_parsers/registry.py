@@ -1,51 +1,26 @@
 """Which parser reads a record: one cheap decision, then one parse.
 
-Every source names *markers*: top-level keys its records have, each with a test. Which of all sources' markers a record
-has tells whom to ask and in which order (see ``shapes``): recognizing a record is one look-up and a test or two,
-however many sources there are (``benchmarks/bench_parse.py`` shows it). No parser is ever tried on a record to see
-whether it fails.
+Every source names *markers*: top-level keys that its records have, each with a test. The markers that a record has
+decide which tests run, and in which order (see ``record.keysets``). So recognizing a record costs one look-up and a
+test or two, however many sources there are (``benchmarks/bench_parse.py`` shows it). No parser is ever tried on a
+record to see whether it fails.
 
-Adding a source is a module with a ``SOURCE`` and a line in ``SOURCES``. Their order settles the rare record that
-carries the markers of two.
+A source is a module with a ``SOURCE`` below ``sources``, a folder of samples, and a line in ``_MODULES``. The order of
+the lines settles the rare record that has the markers of two sources.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import import_module
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
-from veilog_parsers import (
-    access_log,
-    aws_agentcore,
-    aws_bedrock_invocation,
-    aws_cloudtrail,
-    aws_sagemaker_capture,
-    azure_monitor,
-    chatgpt_compliance,
-    claude_compliance,
-    cloudflare_ai_gateway,
-    envoy_ai_gateway,
-    gcp_audit,
-    gemini_workspace,
-    github_copilot_audit,
-    kong,
-    litellm,
-    llama_cpp,
-    m365_copilot,
-    mcp,
-    ollama,
-    openai_audit,
-    openai_gateway,
-    otel_genai,
-    portkey,
-    tgi,
-    vertex_request_response,
-    vllm,
-)
-from veilog_parsers.decoding import decode
-from veilog_parsers.envelopes import (
+from veilog_parsers.errors import ErrorType, RecordError
+from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Outcome, SensitiveTree
+from veilog_parsers.record.decoding import decode
+from veilog_parsers.record.envelopes import (
     CONTAINERS,
     MAX_DEPTH,
     MAX_EVENTS,
@@ -61,44 +36,44 @@ from veilog_parsers.envelopes import (
     records_in,
     unwrap,
 )
-from veilog_parsers.errors import ErrorType, RecordError
-from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Outcome, SensitiveTree
-from veilog_parsers.lines import LineTest, head_of
-from veilog_parsers.otlp import as_one_document, join_internal, open_fluent_bit
-from veilog_parsers.prose import may_hold_prose
-from veilog_parsers.record import Fields, RawRecord
-from veilog_parsers.shapes import Shapes
+from veilog_parsers.record.fields import remainder
+from veilog_parsers.record.keysets import Shapes
+from veilog_parsers.record.lines import LineTest, head_of
+from veilog_parsers.record.otlp import as_one_document, join_internal, open_fluent_bit
+from veilog_parsers.record.prose import may_hold_prose
+from veilog_parsers.record.raw import Fields, RawRecord
 from veilog_parsers.source import KeyedTest, Source
-from veilog_parsers.take import remainder
 
-SOURCES: Final[tuple[Source, ...]] = (
-    aws_agentcore.SOURCE,
-    aws_bedrock_invocation.SOURCE,
-    aws_cloudtrail.SOURCE,
-    aws_sagemaker_capture.SOURCE,
-    azure_monitor.SOURCE,
-    chatgpt_compliance.SOURCE,
-    claude_compliance.SOURCE,
-    cloudflare_ai_gateway.SOURCE,
-    envoy_ai_gateway.SOURCE,
-    gcp_audit.SOURCE,
-    gemini_workspace.SOURCE,
-    github_copilot_audit.SOURCE,
-    kong.SOURCE,
-    m365_copilot.SOURCE,
-    openai_audit.SOURCE,
-    vertex_request_response.SOURCE,
-    litellm.SOURCE,
-    portkey.SOURCE,
-    vllm.SOURCE,
-    ollama.SOURCE,
-    llama_cpp.SOURCE,
-    tgi.SOURCE,
-    access_log.SOURCE,
-    mcp.SOURCE,
-    otel_genai.SOURCE,
-    openai_gateway.SOURCE,
+_MODULES: Final = (
+    "aws.aws_agentcore",
+    "aws.aws_bedrock_invocation",
+    "aws.aws_cloudtrail",
+    "aws.aws_sagemaker_capture",
+    "azure.azure_monitor",
+    "assistants.chatgpt_compliance",
+    "assistants.claude_compliance",
+    "gateways.cloudflare_ai_gateway",
+    "gateways.envoy_ai_gateway",
+    "google.gcp_audit",
+    "assistants.gemini_workspace",
+    "assistants.github_copilot_audit",
+    "gateways.kong",
+    "assistants.m365_copilot",
+    "assistants.openai_audit",
+    "google.vertex_request_response",
+    "gateways.litellm",
+    "gateways.portkey",
+    "servers.vllm",
+    "servers.ollama",
+    "servers.llama_cpp",
+    "servers.tgi",
+    "servers.access_log",
+    "gateways.mcp",
+    "otel.otel_genai",
+    "gateways.openai_gateway",
 )
+"""Where the built-in sources are below ``veilog_parsers.sources``, in order of precedence."""
+SOURCES: Final[tuple[Source, ...]] = tuple(import_module(f"veilog_parsers.sources.{name}").SOURCE for name in _MODULES)
 OTHER: Final = "other"
 _ENVELOPE: Final = "envelope_chars"
 """Key of what is left of an envelope, as a number: how many characters of it could have been prose."""

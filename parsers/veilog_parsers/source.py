@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from veilog_parsers.event import AuditEvent
-from veilog_parsers.record import Fields
+from veilog_parsers.record.raw import Fields
 
 
 class Stability(StrEnum):

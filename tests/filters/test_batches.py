@@ -16,7 +16,7 @@ from veilog_filters.metrics import Counts
 from veilog_filters.pipeline import BATCH_BYTES, BATCH_RECORDS, Damaged, Pipeline, batches, size_of
 from veilog_parsers.errors import ErrorType
 from veilog_parsers.event import AuditEvent, Digest
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 
 TIMES_OUT, FAILS, LONG = "this one hangs", "this one fails", "long " * 1000
 

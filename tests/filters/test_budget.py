@@ -12,7 +12,7 @@ from veilog_filters.budget import Budget
 from veilog_filters.detect.finding import Finding
 from veilog_filters.pipeline import Pipeline
 from veilog_parsers.errors import RecordError
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 
 SECS = 0.1
 

@@ -23,7 +23,7 @@ from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.inspect import Inspector
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.redact import Redactor
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 
 KEPT = {"policy": {"content": "redacted", "unmapped": "redact"}}
 

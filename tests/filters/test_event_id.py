@@ -13,7 +13,7 @@ import pytest
 from samples import config_with, samples
 from veilog_filters.framing import FRAMERS
 from veilog_filters.pipeline import Pipeline
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 
 RECORD: dict[str, Any] = {
     "time": "2026-01-01T00:00:00Z",

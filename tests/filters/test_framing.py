@@ -16,7 +16,7 @@ from veilog_filters.framing import Framer, JsonLines, MsgpackStream, decode_json
 from veilog_filters.pipeline import Damaged
 from veilog_filters.plain import plain
 from veilog_parsers.errors import ErrorType
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 
 FINGERPRINTER = Fingerprinter(b"k" * 32, "k1")
 

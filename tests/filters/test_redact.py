@@ -28,7 +28,7 @@ from veilog_parsers.event import (
     SensitiveTree,
     ToolCall,
 )
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 
 FINGERPRINTER = Fingerprinter(b"k" * 32, "k1")
 LONG_NAME = "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/0123456789abcdef"

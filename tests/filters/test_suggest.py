@@ -18,7 +18,7 @@ from veilog_filters.config import Config, HashKey
 from veilog_filters.fingerprint import Fingerprinter, load_key
 from veilog_filters.record_shape import key_paths, shape_hash
 from veilog_filters.suggest import Suggestions
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 
 CHAT = {
     "ts": "2025-01-02T03:04:05Z",

@@ -26,7 +26,7 @@ from veilog_filters.detect.presidio import PresidioDetector
 from veilog_filters.errors import ConfigError
 from veilog_filters.inspect import TIMED_OUT, Inspector
 from veilog_filters.pipeline import Pipeline
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 
 SLOW = r"(?:a|aa)+$b|!"
 TEXT = "a" * 3000 + "!"

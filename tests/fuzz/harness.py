@@ -40,11 +40,11 @@ with atheris.instrument_imports(include=["veilog_filters", "veilog_parsers"]):
     from veilog_filters.transports.stdio import Filter
     from veilog_parsers.errors import ErrorType, RecordError
     from veilog_parsers.event import Kind
-    from veilog_parsers.record import RawRecord
+    from veilog_parsers.record.raw import RawRecord
 
     decoding: Any
     try:
-        from veilog_parsers import decoding
+        from veilog_parsers.record import decoding
     except ImportError:
         decoding = None
 

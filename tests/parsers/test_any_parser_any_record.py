@@ -20,7 +20,7 @@ from veilog_filters.framing import JsonLines, write_json
 from veilog_filters.pipeline import Damaged, Pipeline
 from veilog_parsers.errors import ErrorType
 from veilog_parsers.event import AuditEvent, Kind
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import SOURCES, Registry
 from veilog_parsers.source import Source
 

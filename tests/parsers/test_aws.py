@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from parsed import reveal, said
-from veilog_parsers.aws import read_request, read_response, take_model
+from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.event import Operation
-from veilog_parsers.take import remainder
-from veilog_parsers.wire.exchange import Exchange
+from veilog_parsers.record.fields import remainder
+from veilog_parsers.sources.aws.common import read_request, read_response, take_model
 
 BEDROCK = "arn:aws:bedrock:eu-central-1:123456789012:"
 

@@ -8,9 +8,9 @@ import pytest
 
 import parsed
 from parsed import reveal, said, turns
-from veilog_parsers.aws_agentcore import SOURCE
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome
-from veilog_parsers.take import remainder
+from veilog_parsers.record.fields import remainder
+from veilog_parsers.sources.aws.aws_agentcore import SOURCE
 
 ARN = "arn:aws:bedrock-agentcore:eu-central-1:123456789012:"
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veilog_parsers.aws_bedrock_invocation import SOURCE
 from veilog_parsers.event import AuditEvent, CleanText, Message, Operation, Outcome, Text, UserType
-from veilog_parsers.take import remainder
+from veilog_parsers.record.fields import remainder
+from veilog_parsers.sources.aws.aws_bedrock_invocation import SOURCE
 
 SAMPLES = Path(__file__).parents[2] / "parsers" / "samples" / "aws_bedrock_invocation"
 NAMES = sorted(path.name.removesuffix(".in.json") for path in SAMPLES.glob("*.in.json"))

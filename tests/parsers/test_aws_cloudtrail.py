@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veilog_parsers.aws_cloudtrail import SOURCE
 from veilog_parsers.event import AuditEvent, Kind, Message, Operation, Outcome, Text, UserType
-from veilog_parsers.take import remainder
+from veilog_parsers.record.fields import remainder
+from veilog_parsers.sources.aws.aws_cloudtrail import SOURCE
 
 SAMPLES = Path(__file__).parents[2] / "parsers" / "samples" / "aws_cloudtrail"
 ENVELOPES = ("good_cloudwatch_subscription", "good_eventbridge", "good_records_file")

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from parsed import load, reveal, said
-from veilog_parsers.aws_sagemaker_capture import SOURCE
 from veilog_parsers.event import AuditEvent, Operation, Outcome
-from veilog_parsers.take import remainder
+from veilog_parsers.record.fields import remainder
+from veilog_parsers.sources.aws.aws_sagemaker_capture import SOURCE
 
 
 def record(sent: Any, produced: Any, encoding: Any = "JSON") -> dict[str, Any]:

@@ -10,12 +10,12 @@ import pytest
 
 from parsed import said
 from samples import SAMPLES
-from veilog_parsers.azure_monitor import SOURCE
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, Text, UserType
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.fields import remainder
+from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import Registry
-from veilog_parsers.take import remainder
+from veilog_parsers.sources.azure.azure_monitor import SOURCE
 
 
 def load(name: str) -> Any:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from parsed import load, reveal, said, turns
-from veilog_parsers.chatgpt_compliance import SOURCE
 from veilog_parsers.event import AuditEvent, Kind
+from veilog_parsers.sources.assistants.chatgpt_compliance import SOURCE
 
 NAME = "chatgpt_compliance"
 

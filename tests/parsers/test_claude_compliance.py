@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from parsed import load, reveal
-from veilog_parsers.claude_compliance import SOURCE
 from veilog_parsers.event import AuditEvent, Kind, Outcome, UserType
+from veilog_parsers.sources.assistants.claude_compliance import SOURCE
 
 
 def parse(name: str = "claude_chat_created", **fields: Any) -> AuditEvent:

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veilog_parsers.decoding import MAX_DOCUMENTS, Decoded, decode, decode_one, keys_repeat, looks_like_json
 from veilog_parsers.errors import ErrorType, RecordError
-from veilog_parsers.prose import may_hold_prose
+from veilog_parsers.record.decoding import MAX_DOCUMENTS, Decoded, decode, decode_one, keys_repeat, looks_like_json
+from veilog_parsers.record.prose import may_hold_prose
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
 JSON = st.recursive(

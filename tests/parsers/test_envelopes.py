@@ -9,7 +9,7 @@ import pytest
 
 from veilog_parsers.errors import ErrorType
 from veilog_parsers.event import AuditEvent, Text
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import Registry, Rejected
 
 REGISTRY = Registry()

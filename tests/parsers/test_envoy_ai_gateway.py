@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from samples import SAMPLES
-from veilog_parsers.envoy_ai_gateway import SOURCE
 from veilog_parsers.event import Operation, Outcome
+from veilog_parsers.record.fields import remainder
 from veilog_parsers.registry import Registry
-from veilog_parsers.take import remainder
+from veilog_parsers.sources.gateways.envoy_ai_gateway import SOURCE
 
 
 def load(name: str) -> Any:

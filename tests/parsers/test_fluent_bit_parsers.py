@@ -18,8 +18,8 @@ import yaml
 from fluent_bit_parsers import FOLDER, PATTERNS, classic, in_yaml
 from samples import Sample, samples
 from veilog_parsers.event import AuditEvent
-from veilog_parsers.lines import line_of
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.lines import line_of
+from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import Registry
 
 SOURCES = {

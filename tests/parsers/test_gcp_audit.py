@@ -8,8 +8,8 @@ import pytest
 
 from parsed import load, reveal, turns
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, UserType
-from veilog_parsers.gcp_audit import SOURCE
-from veilog_parsers.take import remainder
+from veilog_parsers.record.fields import remainder
+from veilog_parsers.sources.google.gcp_audit import SOURCE
 
 PREDICTION = "google.cloud.aiplatform.v1.PredictionService."
 

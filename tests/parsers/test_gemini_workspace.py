@@ -8,9 +8,9 @@ import pytest
 
 from parsed import load, reveal
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, UserType
-from veilog_parsers.gemini_workspace import SOURCE
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import Registry
+from veilog_parsers.sources.assistants.gemini_workspace import SOURCE
 
 
 def parse(name: str = "feature_utilization", actor: Any = None, **parameters: Any) -> AuditEvent:

@@ -8,8 +8,8 @@ import pytest
 
 from parsed import load, reveal, said, turns
 from veilog_parsers.event import Kind, Operation, Outcome, UserType
-from veilog_parsers.github_copilot_audit import SOURCE
-from veilog_parsers.take import remainder
+from veilog_parsers.record.fields import remainder
+from veilog_parsers.sources.assistants.github_copilot_audit import SOURCE
 
 NAME = "github_copilot_audit"
 

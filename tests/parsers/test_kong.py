@@ -9,10 +9,10 @@ import pytest
 
 from samples import SAMPLES
 from veilog_parsers.event import AuditEvent, Operation, Outcome, SensitiveText
-from veilog_parsers.kong import SOURCE
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.fields import remainder
+from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import Registry
-from veilog_parsers.take import remainder
+from veilog_parsers.sources.gateways.kong import SOURCE
 
 
 def load(name: str) -> Any:

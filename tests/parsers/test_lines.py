@@ -9,8 +9,8 @@ import pytest
 
 from parsed import said
 from veilog_parsers.event import Kind, Operation, SensitiveText
+from veilog_parsers.record.times import duration_ms, parse_time
 from veilog_parsers.registry import Registry
-from veilog_parsers.times import duration_ms, parse_time
 
 REGISTRY = Registry()
 

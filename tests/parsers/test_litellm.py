@@ -9,8 +9,8 @@ import pytest
 
 from samples import SAMPLES
 from veilog_parsers.event import AuditEvent, Operation, Outcome, Text, UserType
-from veilog_parsers.litellm import SOURCE
-from veilog_parsers.take import remainder
+from veilog_parsers.record.fields import remainder
+from veilog_parsers.sources.gateways.litellm import SOURCE
 
 
 def load(name: str) -> Any:

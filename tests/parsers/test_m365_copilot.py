@@ -8,9 +8,9 @@ import pytest
 
 from parsed import load, reveal
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, UserType
-from veilog_parsers.m365_copilot import SOURCE
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import Registry
+from veilog_parsers.sources.assistants.m365_copilot import SOURCE
 
 
 def parse(**fields: Any) -> AuditEvent:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, SensitiveText
-from veilog_parsers.mapped import MappingSpec, make_source, split_path
+from veilog_parsers.record.fields import remainder
 from veilog_parsers.registry import Registry
-from veilog_parsers.take import remainder
+from veilog_parsers.sources.mapped import MappingSpec, make_source, split_path
 
 
 def spec(fields: dict[str, str], when: dict[str, str] | None = None, **constants: str) -> MappingSpec:

@@ -9,7 +9,7 @@ import pytest
 
 from samples import SAMPLES
 from veilog_parsers.event import AuditEvent, CleanText, Kind, Operation, Outcome, Role, SensitiveTree, Text, UserType
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import Registry
 
 REGISTRY = Registry()

@@ -19,12 +19,12 @@ import orjson
 import pytest
 
 from samples import Sample, samples
-from veilog_parsers.envelopes import NOTHING
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import AuditEvent, SensitiveText, SensitiveTree
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.envelopes import NOTHING
+from veilog_parsers.record.fields import remainder
+from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import SOURCES, Registry, Rejected
-from veilog_parsers.take import remainder
 
 WORDS = ["amber", "basin", "cedar", "drift", "ember", "fjord", "grove", "harbor", "inlet"]
 SPELLINGS: dict[str, Callable[[list[str]], Any]] = {

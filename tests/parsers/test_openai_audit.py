@@ -8,7 +8,7 @@ import pytest
 
 from parsed import load, reveal
 from veilog_parsers.event import AuditEvent, Kind, Outcome, UserType
-from veilog_parsers.openai_audit import SOURCE
+from veilog_parsers.sources.assistants.openai_audit import SOURCE
 
 
 def parse(**fields: Any) -> AuditEvent:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, SensitiveText, UserType
-from veilog_parsers.openai_gateway import SOURCE
-from veilog_parsers.take import remainder
+from veilog_parsers.record.fields import remainder
+from veilog_parsers.sources.gateways.openai_gateway import SOURCE
 
 SAMPLES = sorted((Path(__file__).parents[2] / "parsers/samples/openai_gateway").glob("*.in.json"))
 REQUEST = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from samples import SAMPLES
 from veilog_filters.forward import Chunk, Entry, ServerConnection
 from veilog_parsers.event import AuditEvent, CleanText, Kind, Operation, Outcome, Role, Text, UserType
-from veilog_parsers.otlp import Calls
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.otlp import Calls
+from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import Registry
 
 REGISTRY = Registry()

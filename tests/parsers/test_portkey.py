@@ -9,8 +9,8 @@ import pytest
 
 from samples import SAMPLES
 from veilog_parsers.event import Outcome
-from veilog_parsers.portkey import SOURCE
-from veilog_parsers.take import remainder
+from veilog_parsers.record.fields import remainder
+from veilog_parsers.sources.gateways.portkey import SOURCE
 
 
 def load(name: str) -> Any:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veilog_parsers.decoding import decode_one
 from veilog_parsers.errors import ErrorType, RecordError
+from veilog_parsers.record.decoding import decode_one
 
 CHARACTERS = st.characters(codec="utf-8")
 VALUES = st.recursive(

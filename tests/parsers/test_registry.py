@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from samples import samples
-from veilog_parsers import envelopes
+import veilog_parsers.sources
+from samples import SAMPLES, samples
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, SensitiveTree
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record import envelopes
+from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import OTHER, SOURCES, Registry, Rejected
 
 REGISTRY = Registry()
@@ -154,6 +156,13 @@ def test_sources_are_documented(source: Any) -> None:
     assert source.summary.endswith(".")
     assert source.references
     assert all(reference.startswith("https://") for reference in source.references)
+
+
+def test_each_source_is_one_module_and_one_folder_of_samples() -> None:
+    folder = Path(veilog_parsers.sources.__path__[0])
+    modules = {path.stem for path in folder.glob("*/*.py") if "\nSOURCE: Final = Source(" in path.read_text()}
+    assert modules == {source.name for source in SOURCES}
+    assert modules | {"mapped", "other"} == {path.name for path in SAMPLES.iterdir()}
 
 
 def test_no_sample_is_taken_for_another_source_s() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from parsed import load, reveal, said, turns
 from veilog_parsers.event import AuditEvent, Operation, Outcome
-from veilog_parsers.take import remainder
-from veilog_parsers.vertex_request_response import SOURCE
+from veilog_parsers.record.fields import remainder
+from veilog_parsers.sources.google.vertex_request_response import SOURCE
 
 NAME = "vertex_request_response"
 

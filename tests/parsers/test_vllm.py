@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, SensitiveText
-from veilog_parsers.python_repr import unquoted
+from veilog_parsers.record.fields import remainder
+from veilog_parsers.record.python_repr import unquoted
 from veilog_parsers.registry import Registry
-from veilog_parsers.take import remainder
-from veilog_parsers.vllm import SOURCE
+from veilog_parsers.sources.servers.vllm import SOURCE
 
 HEAD = "INFO 04-02 08:15:30 [logger.py:43] "
 TAIL = ", params: SamplingParams(n=1, stop=['Okafor']), prompt_token_ids: [1, 2], lora_request: None."

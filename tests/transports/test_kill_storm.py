@@ -26,8 +26,8 @@ from samples import config_with
 from veilog_filters.forward import Ack, Closed, ForwardError
 from veilog_filters.forward.connection import NEED_DATA
 from veilog_filters.pipeline import Pipeline
-from veilog_parsers.record import RawRecord
-from veilog_parsers.times import from_epoch_ns
+from veilog_parsers.record.raw import RawRecord
+from veilog_parsers.record.times import from_epoch_ns
 
 SOAK = bool(os.environ.get("VEILOG_SOAK"))
 RECORDS, KILLS = (100_000, 20) if SOAK else (30_000, 6)

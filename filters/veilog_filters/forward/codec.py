@@ -42,7 +42,7 @@ from veilog_filters.forward.limits import Limits
 from veilog_filters.forward.scan import FIRST_OF_ARRAY, Scanner, array_header, blob
 from veilog_filters.plain import plain
 from veilog_parsers.errors import ErrorType
-from veilog_parsers.times import from_epoch_ns
+from veilog_parsers.record.times import from_epoch_ns
 
 _EVENT_TIME: Final = struct.Struct(">II")
 _EVENT_TIME_TYPE: Final = 0

@@ -23,9 +23,9 @@ from veilog_filters.pipeline import BATCH_BYTES, Damaged, Pipeline, size_of
 from veilog_filters.transports.scheduling import ByteBudget, CpuAccount, Scheduler, TimeSlice
 from veilog_filters.transports.sender import Sender
 from veilog_parsers.errors import ErrorType
-from veilog_parsers.otlp import Calls
-from veilog_parsers.record import RawRecord
-from veilog_parsers.times import from_epoch_ns
+from veilog_parsers.record.otlp import Calls
+from veilog_parsers.record.raw import RawRecord
+from veilog_parsers.record.times import from_epoch_ns
 
 PART_BYTES: Final = 524_288
 _MAX_JOINED_BYTES: Final = 4_194_304

@@ -43,7 +43,7 @@ from veilog_filters.transports.log import log_event
 from veilog_filters.transports.scheduling import ByteBudget
 from veilog_filters.transports.sender import ForwardSender, Sender, StdoutSender
 from veilog_filters.transports.worker import Access, TaskEndedError, Worker
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 
 RELOAD: Final = "reload"
 _M_TRIM_THRESHOLD: Final = -1

@@ -17,8 +17,8 @@ from typing import Any
 from veilog_filters.framing import Framer
 from veilog_filters.pipeline import Damaged, Pipeline, batches, size_of
 from veilog_filters.transports.inputs import Sink, Source
-from veilog_parsers.record import RawRecord
-from veilog_parsers.times import parse_time
+from veilog_parsers.record.raw import RawRecord
+from veilog_parsers.record.times import parse_time
 
 _TAG = re.compile(r"[A-Za-z0-9_./:*-]{1,256}")
 

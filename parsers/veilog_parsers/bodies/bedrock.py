@@ -1,0 +1,327 @@
+"""The shapes of Amazon Bedrock: Converse, and what InvokeModel passes on to each model as it is.
+
+Converse and Nova share one shape. Claude speaks Anthropic's, imported and newer models OpenAI's. All others (Titan,
+Llama, Cohere, Mistral, AI21, Stability, containers on SageMaker) are ``flat``.
+
+``inputTokens`` excludes tokens read from or written to the cache; as for Anthropic, the three are added. Echoes of the
+prompt in an answer are discarded. So are images, and parameters, tool definitions and guardrail settings.
+
+Traces of guardrails quote: the answer that was withheld, which is an answer, and every match of a policy in prompt or
+answer, which is dropped. That a detector of ours would know what AWS's found is nothing to rely on. What is left of a
+trace says which policy did what.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from veilog_parsers.bodies import anthropic, flat, openai, streams
+from veilog_parsers.bodies.errors import read_error
+from veilog_parsers.bodies.exchange import Exchange
+from veilog_parsers.bodies.read import decode
+from veilog_parsers.bodies.rest import answer_rest, ask_rest
+from veilog_parsers.bodies.turns import MAX_DEPTH, Turn, answer_turn, take_dumped, take_finish, take_role
+from veilog_parsers.event import Operation, Role
+from veilog_parsers.record.fields import (
+    dicts,
+    discard,
+    discard_known,
+    ignored,
+    known,
+    peek,
+    remainder,
+    take_count,
+    take_dict,
+    take_identifier,
+    take_number,
+    take_str,
+    take_sum,
+    withhold,
+)
+from veilog_parsers.record.raw import Fields
+
+_CONVERSE_REQUEST: Final = known(
+    "additionalModelRequestFields guardrailConfig inferenceConfig promptVariables schemaVersion toolConfig"
+)
+_CONVERSE_EVENTS: Final = known("contentBlockDelta contentBlockStart messageStart messageStop metadata")
+_ANTHROPIC_REQUEST: Final = known("anthropic_version max_tokens_to_sample")
+_ANTHROPIC_RESPONSE: Final = known("completion content")
+
+_CONFIGURATION: Final = ignored(
+    """
+    add_generation_prompt:flag additionalModelRequestFields:plain additionalModelResponseFieldPaths:list
+    amazon-bedrock-guardrailConfig:plain aspect_ratio cfg_scale:number citation_quality clip_guidance_preset
+    countPenalty:number dimensions:number do_sample:flag embeddingConfig:plain embeddingTypes:schema
+    embedding_types:schema eos_token_id:numbers force_single_step:flag frequencyPenalty:number
+    frequency_penalty:number guardrailConfig:plain height:number image:blob imageGenerationConfig:plain images:blob
+    inferenceConfig:plain init_image:blob inputImage:blob input_type k:number logit_bias:plain maxTokens:number
+    max_gen_len:number max_length:number max_new_tokens:number max_tokens:number min_tokens:number minTokens:number
+    mode n:number normalize:flag numResults:number num_generations:number output_dimension:number
+    output_format:schema outputConfig:plain p:number parameters:plain performanceConfig:plain presencePenalty:number
+    presence_penalty:number prompt_truncation raw_prompting:flag repetition_penalty:number requestMetadata:plain
+    return_likelihoods return_prompt:flag samples:number sampler schemaVersion search_queries_only:flag seed:number
+    serviceTier steps:number stop:plain stopSequences:list stop_sequences:list stop_token_ids:numbers stream:flag
+    strength:number style_preset:plain temperature:number textGenerationConfig:plain toolConfig:objects
+    tools:objects topK:number topKReturn:number topP:number top_k:number top_n:number top_p:number truncate
+    videoGenerationConfig:plain width:number
+    """
+)
+_TRACES: Final = (("trace", "guardrail"), ("amazon-bedrock-trace", "guardrail"))
+_QUOTES: Final = known("match modelOutput naturalLanguage text")
+"""Where traces of guardrails quote prompts and answers, at whatever depth."""
+
+_BLOCK_TEXTS: Final = {
+    "guardContent": ("text",),
+    "reasoningContent": ("reasoningText",),
+    "document": ("name", "context", "source"),
+    "searchResult": ("title", "content"),
+    "citationsContent": ("content",),
+}
+"""Where a content block, which is a union told apart by its key, has texts besides ``text``."""
+_BLOCK_DETAILS: Final = ignored("citations:objects format:schema image:blob redactedContent:blob source:blob")
+_MEDIA: Final = ignored("audio:blob cachePoint:plain image:blob video:blob")
+_USE_DETAILS: Final = ignored("status toolUseId type")
+_USAGE_DETAILS: Final = ignored(
+    """
+    cacheDetails:plain cacheReadInputTokenCount:number cacheWriteInputTokenCount:number serverToolUsage:plain
+    """
+)
+
+
+def open_body(fields: Fields, *path: str) -> Any:
+    """Decode the body at a path in place, a stream of events to the body it amounts to, and return what is there.
+
+    A string that is no JSON is a body of nothing but text.
+    """
+    parent = peek(fields, *path[:-1]) if len(path) > 1 else fields
+    if type(parent) is not dict or path[-1] not in parent:
+        return None
+    body = decode(parent[path[-1]])
+    if type(body) is list:
+        body = assemble(body) or body
+    elif type(body) is str and body:
+        body = {"text": body}
+    if type(body) not in (dict, list):
+        return None
+    parent[path[-1]] = body
+    return body
+
+
+def assemble(events: list[Any]) -> Fields | None:
+    """The body that a list of stream events amounts to, or None if they are no model's. The events are consumed."""
+    found = [event for event in events if type(event) is dict]
+    for event in found:
+        if not _CONVERSE_EVENTS.isdisjoint(event):
+            return streams.with_strays(_assemble_converse(found), events)
+        if "choices" not in event and not flat.EVENT_KEYS.isdisjoint(event):
+            return streams.with_strays(flat.assemble(found), events)
+    return streams.assemble(events)
+
+
+def read_request(body: Any, exchange: Exchange) -> None:
+    """Consume a request body. A bare list is a list of messages."""
+    asked = len(exchange.prompt)
+    if type(body) is list:
+        _read_request({"messages": body}, exchange)
+    elif type(body) is dict:
+        _read_request(body, exchange)
+    ask_rest(body, exchange, asked)
+
+
+def _read_request(body: Fields, exchange: Exchange) -> None:
+    keys = body.keys()
+    if not keys.isdisjoint(_ANTHROPIC_REQUEST):
+        anthropic.read_request(body, exchange)
+    elif not keys.isdisjoint(_CONVERSE_REQUEST) or _has_untyped_blocks(body.get("messages")):
+        _read_converse_request(body, exchange)
+    elif "messages" in body:
+        reader = anthropic if "system" in body else openai
+        reader.read_request(body, exchange)
+    else:
+        flat.read_request(body, exchange)
+    discard_known(body, _CONFIGURATION)
+
+
+def read_response(body: Any, exchange: Exchange) -> None:
+    """Consume a response body; a stream must be assembled first (``open_body``)."""
+    answered = len(exchange.response)
+    if type(body) is dict:
+        _read_response(body, exchange)
+    answer_rest(body, exchange, answered)
+
+
+def _read_response(body: Fields, exchange: Exchange) -> None:
+    read_error(body, exchange)
+    if take_str(body, "amazon-bedrock-guardrailAction") == "INTERVENED":
+        exchange.content_filtered = True
+    if type(body.get("output")) is dict:
+        _read_converse_response(body, exchange)
+    elif "choices" in body or "output" in body:
+        openai.read_response(body, exchange)
+    elif not _ANTHROPIC_RESPONSE.isdisjoint(body):
+        anthropic.read_response(body, exchange)
+    else:
+        flat.read_response(body, exchange)
+    for path in _TRACES:
+        _read_trace(peek(body, *path), exchange)
+    _read_metrics(body.get("amazon-bedrock-invocationMetrics"), exchange)
+
+
+def _has_untyped_blocks(messages: Any) -> bool:
+    """Whether messages are Converse's: its blocks are told apart by their keys, everyone else's by ``type``."""
+    return any("type" not in block for message in dicts(messages)[:1] for block in dicts(message.get("content"))[:1])
+
+
+def _read_converse_request(body: Fields, exchange: Exchange) -> None:
+    exchange.operation = exchange.operation or Operation.CHAT
+    turn = Turn()
+    _read_blocks(body, "system", turn, 0)
+    exchange.ask(Role.SYSTEM, turn.said + turn.results)
+    variables = body.get("promptVariables")
+    if type(variables) is dict:
+        turn = Turn()
+        for name in list(variables):
+            turn.take(variables, name)
+        exchange.ask(Role.USER, turn.said)
+    for message in dicts(body.get("messages")):
+        role = take_role(message) or Role.USER
+        turn = Turn()
+        _read_blocks(message, "content", turn, 0)
+        # Results of tools stand in the user's messages, before the user's own words.
+        exchange.ask(Role.TOOL, turn.results)
+        exchange.ask(role, turn.said)
+
+
+def _read_converse_response(body: Fields, exchange: Exchange) -> None:
+    exchange.operation = exchange.operation or Operation.CHAT
+    message = peek(body, "output", "message")
+    if type(message) is dict:
+        take_role(message)
+        turn = Turn()
+        _read_blocks(message, "content", turn, 0)
+        answer_turn(turn, exchange)
+    take_finish(body, exchange, "stopReason")
+    usage = body.get("usage")
+    if type(usage) is dict:
+        exchange.input_tokens = _take_input_tokens(usage, "inputTokens")
+        exchange.output_tokens = take_count(usage, "outputTokens")
+        exchange.total_tokens = take_count(usage, "totalTokens")
+        discard_known(usage, _USAGE_DETAILS)
+    exchange.latency_ms = take_number(body, "metrics", "latencyMs")
+    exchange.answered_model = take_identifier(body, "trace", "promptRouter", "invokedModelId")
+    discard(body, "performanceConfig", "serviceTier")
+
+
+def _read_blocks(fields: Fields, key: str, turn: Turn, depth: int) -> None:
+    """Consume a list of content blocks. A bare string, or one among the blocks, is a text."""
+    for block in dicts(fields.get(key)):
+        _read_block(block, turn, depth)
+    turn.take(fields, key)
+
+
+def _read_block(block: Fields, turn: Turn, depth: int) -> None:
+    """Consume what only Converse has in a block, and media; the rest is what every turn has."""
+    if "text" in block:
+        turn.take(block, "text")
+    discard(block, ("guardContent", "text", "qualifiers"))
+    for holder, keys in _BLOCK_TEXTS.items():
+        inner = block.get(holder)
+        if type(inner) is dict:
+            for key in keys:
+                turn.take(inner, key)
+            discard_known(inner, _BLOCK_DETAILS)
+    call, result = block.get("toolUse"), block.get("toolResult")
+    if type(call) is dict:
+        turn.call(call)
+        discard_known(call, _USE_DETAILS)
+    if type(result) is dict and depth < MAX_DEPTH:
+        inner = Turn()
+        _read_blocks(result, "content", inner, depth + 1)
+        turn.results += inner.said + inner.results
+        discard_known(result, _USE_DETAILS)
+    data = take_dumped(block, "json")
+    if data:
+        turn.said.append(data)
+    discard_known(block, _MEDIA)
+
+
+def _assemble_converse(events: list[Fields]) -> Fields:
+    """Deltas to blocks. Nova numbers every piece of a text as a block of its own: pieces are joined by their kind."""
+    runs: list[tuple[str, Fields, list[str]]] = []
+    message: Fields = {}
+    body: Fields = {}
+    for event in events:
+        call = take_dict(event, "contentBlockStart", "start", "toolUse")
+        if call is not None:
+            runs.append(("toolUse", call, []))
+        delta = take_dict(event, "contentBlockDelta", "delta")
+        if delta is not None:
+            _append_delta(runs, delta)
+        message |= take_dict(event, "messageStart") or {}
+        body |= (take_dict(event, "messageStop") or {}) | (take_dict(event, "metadata") or {})
+        discard(event, "contentBlockStop", ("contentBlockStart", "contentBlockIndex"))
+        discard(event, ("contentBlockDelta", "contentBlockIndex"))
+        body |= remainder(event)
+    message["content"] = [_block(*run) for run in runs]
+    return body | {"output": {"message": message}}
+
+
+def _append_delta(runs: list[tuple[str, Fields, list[str]]], delta: Fields) -> None:
+    discard(delta, ("reasoningContent", "signature"))
+    for path in (("text",), ("toolUse", "input"), ("reasoningContent", "text")):
+        piece = take_str(delta, *path)
+        if piece:
+            if not runs or runs[-1][0] != path[0]:
+                runs.append((path[0], {}, []))
+            runs[-1][2].append(piece)
+    rest = remainder(delta)
+    if rest:
+        runs.append(("", rest, []))
+
+
+def _block(kind: str, start: Fields, pieces: list[str]) -> Fields:
+    text = "".join(pieces)
+    if kind == "text":
+        return {"text": text}
+    if kind == "toolUse":
+        return {"toolUse": start | {"input": text}}
+    if kind == "reasoningContent":
+        return {"reasoningContent": {"reasoningText": {"text": text}}}
+    return start
+
+
+def _take_input_tokens(usage: Fields, key: str) -> int | None:
+    """Input tokens with those of the cache, whose counts have two spellings, sometimes side by side."""
+    suffix = "InputTokens" if "cacheReadInputTokens" in usage else "InputTokenCount"
+    return take_sum(usage, key, f"cacheRead{suffix}", f"cacheWrite{suffix}")
+
+
+def _read_trace(trace: Any, exchange: Exchange) -> None:
+    """The trace of a guardrail: the answer it withheld is what the model said; its other quotes are dropped."""
+    if type(trace) is dict:
+        withheld = Turn()
+        withheld.take(trace, "modelOutput")
+        exchange.answer(withheld.said)
+        drop_quotes(trace, 0)
+
+
+def drop_quotes(tree: Any, depth: int = 0) -> None:
+    """Withhold what a trace quotes, and whole what is nested deeper than any trace."""
+    if type(tree) not in (dict, list):
+        return
+    if type(tree) is dict:
+        withhold(tree, *(_QUOTES if depth < MAX_DEPTH else list(tree)))
+    elif depth >= MAX_DEPTH:
+        tree[:] = [{"": item} for item in tree]
+    for item in tree.values() if type(tree) is dict else tree:
+        drop_quotes(item, depth + 1)
+
+
+def _read_metrics(metrics: Any, exchange: Exchange) -> None:
+    """What Bedrock itself measured of a stream, in its last event."""
+    if type(metrics) is dict:
+        sent, produced = _take_input_tokens(metrics, "inputTokenCount"), take_count(metrics, "outputTokenCount")
+        exchange.input_tokens = sent if exchange.input_tokens is None else exchange.input_tokens
+        exchange.output_tokens = produced if exchange.output_tokens is None else exchange.output_tokens
+        exchange.latency_ms = take_number(metrics, "invocationLatency") or exchange.latency_ms
+        discard(metrics, "firstByteLatency")

@@ -1,0 +1,47 @@
+"""Error bodies, which all spell much alike: ``{"error": {"code": ..., "type": ..., "message": ...}}``.
+
+The name of the error is taken. Its message is not what a model said and may quote what a user did, so it is left in
+place: it ends in ``unmapped``, and leaves only cleaned.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from veilog_parsers.bodies.exchange import Exchange
+from veilog_parsers.event import Outcome
+from veilog_parsers.record.fields import discard, peek, take_identifier
+from veilog_parsers.record.outcomes import outcome_of_error
+from veilog_parsers.record.raw import Fields
+
+_NAMES: Final = ("code", "type", "status")
+
+
+def read_error(body: Fields, exchange: Exchange) -> None:
+    """Consume the error of a response body, if it has one."""
+    error = body.get("error")
+    if body.get("object") == "error":
+        # Mistral and vLLM: the body is the error.
+        error = body
+    elif body.keys() == {"detail"}:
+        # FastAPI, so vLLM and many a gateway: what is wrong with which field, quoting it.
+        exchange.failed = True
+    if not error:
+        return
+    exchange.failed = True
+    exchange.request_id = take_identifier(body, "request_id")
+    if body.get("type") == "error":
+        discard(body, "type")
+    if type(error) is not dict:
+        exchange.error_code = take_identifier(body, "error_type")
+        return
+    # Google's code is an HTTP status and its status a name; a number only counts if there is no name.
+    keys = sorted(_NAMES, key=lambda key: type(error.get(key)) is not str)
+    for key in keys:
+        name = peek(error, key)
+        exchange.error_code = take_identifier(error, key)
+        if exchange.error_code is not None:
+            exchange.error_outcome = outcome_of_error(str(name))
+            break
+    exchange.content_filtered = exchange.content_filtered or exchange.error_outcome is Outcome.CONTENT_FILTERED
+    discard(error, *_NAMES, "innererror", "param")

@@ -1,0 +1,89 @@
+"""What every provider's API exchange comes down to, whatever the form of its bodies."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from veilog_parsers.event import (
+    AuditEvent,
+    Message,
+    Operation,
+    Outcome,
+    Role,
+    SensitiveText,
+    Text,
+    Timestamp,
+    ToolCall,
+)
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Exchange:
+    """One request to a model and its answer, filled by the readers of this package.
+
+    Texts are in the order in which they stand on the wire. Everything is optional: a request without a response (or
+    the reverse) is an exchange too.
+    """
+
+    operation: Operation | None = None
+    provider: Text | None = None
+    requested_model: SensitiveText | None = None
+    answered_model: SensitiveText | None = None
+    request_id: SensitiveText | None = None
+    user: SensitiveText | None = None
+    conversation_id: SensitiveText | None = None
+    timestamp: Timestamp | None = None
+    prompt: list[Message] = dataclasses.field(default_factory=list)
+    response: list[Message] = dataclasses.field(default_factory=list)
+    tool_calls: list[ToolCall] = dataclasses.field(default_factory=list)
+    finish_reasons: list[Text] = dataclasses.field(default_factory=list)
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    latency_ms: float | None = None
+    error_code: SensitiveText | None = None
+    failed: bool = False
+    error_outcome: Outcome | None = None
+    content_filtered: bool = False
+
+    def ask(self, role: Role, parts: list[SensitiveText]) -> None:
+        """Add a turn to the request side; an empty one is no turn."""
+        if parts:
+            self.prompt.append(Message(role, parts))
+
+    def answer(self, parts: list[SensitiveText]) -> None:
+        """Add what the model said to the response side."""
+        if parts:
+            self.response.append(Message(Role.ASSISTANT, parts))
+
+    def apply(self, event: AuditEvent) -> None:
+        """Fill the fields of ``event`` that its log envelope left unknown, and hand over the texts."""
+        event.operation = event.operation or self.operation
+        event.provider = event.provider or self.provider
+        event.model_name = event.model_name or self.requested_model or self.answered_model
+        event.model_version = event.model_version or self.answered_model
+        event.request_id = event.request_id or self.request_id
+        event.user_id = event.user_id or self.user
+        event.conversation_id = event.conversation_id or self.conversation_id
+        event.timestamp = event.timestamp or self.timestamp
+        event.prompt_messages.extend(self.prompt)
+        event.response_messages.extend(self.response)
+        event.tool_calls = event.tool_calls or self.tool_calls or None
+        event.finish_reasons = event.finish_reasons or self.finish_reasons or None
+        if event.input_tokens is None:
+            event.input_tokens = self.input_tokens
+        if event.output_tokens is None:
+            event.output_tokens = self.output_tokens
+        if event.token_count is None:
+            event.token_count = self.total_tokens
+        if event.latency_ms is None:
+            event.latency_ms = self.latency_ms
+        event.error_code = event.error_code or self.error_code
+        if self.content_filtered:
+            event.outcome_status = Outcome.CONTENT_FILTERED
+        elif self.failed and event.outcome_status in (None, Outcome.SUCCESS):
+            # Some gateways answer 200 with an error in the body: the body is right.
+            event.outcome_status = self.error_outcome or Outcome.FAILURE
+        elif event.outcome_status is None and (self.response or self.finish_reasons or self.output_tokens is not None):
+            # Where nobody says how it went: who has an answer was answered.
+            event.outcome_status = Outcome.SUCCESS

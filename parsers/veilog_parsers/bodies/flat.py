@@ -1,0 +1,297 @@
+"""Flat shapes: a few texts under names of their own, so one table of names reads them all.
+
+Cohere's chat, generate, embed and rerank (its second version is read as OpenAI's, which it copies), TGI and other
+containers that take ``inputs``, Vertex's ``instances``, llama.cpp's own completions, and what Bedrock passes on to
+Titan, Llama, Mistral, AI21 and Stability. A prompt of a flat body may be a whole chat in the model's template; it
+counts as one turn of the user. Echoes of the prompt in an answer are discarded, as are tokens one by one.
+
+Cohere counts twice: what it bills, and ``tokens``, which include its own template. The latter are what the model saw.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from veilog_parsers.bodies.exchange import Exchange
+from veilog_parsers.bodies.rest import drop_repeated, texts_of
+from veilog_parsers.bodies.turns import (
+    Turn,
+    answer_turn,
+    ask_content,
+    ask_documents,
+    ask_turns,
+    take_finish,
+    take_role,
+)
+from veilog_parsers.event import Operation, Role
+from veilog_parsers.record.fields import (
+    dicts,
+    discard,
+    discard_known,
+    ignored,
+    known,
+    peek,
+    remainder,
+    take_count,
+    take_dict,
+    take_identifier,
+    take_str,
+    take_sum,
+)
+from veilog_parsers.record.raw import Fields
+
+REQUEST_KEYS: Final = known("chat_history inputs instances preamble query texts")
+"""Top-level keys of requests that no other shape has; besides, a ``message`` that is a text."""
+RESPONSE_KEYS: Final = known("generated_text generation_id generations predictions tokens_predicted")
+EVENT_KEYS: Final = known("event_type generated_text generation outputText outputs text tokens_predicted")
+
+_COMPLETION_REQUEST: Final = known("inputs instances prompt text textGenerationConfig")
+_CONFIGURATION: Final = ignored(
+    """
+    cache_prompt:flag citation_options:plain citation_quality connectors:objects conversation_id details:flag
+    embedding_types:schema force_single_step:flag frequency_penalty:number input_type k:number logit_bias:plain
+    max_chunks_per_doc:number max_new_tokens:number max_tokens:number max_tokens_per_doc:number min_p:number
+    mirostat:number model n_keep:number n_predict:number n_probs:number num_generations:number
+    output_dimension:number p:number parameters:plain presence_penalty:number priority:plain prompt_truncation
+    raw_prompting:flag rank_fields:list repeat_last_n:number repeat_penalty:number response_format:schema
+    return_documents:flag return_likelihoods safety_mode samplers:list search_queries_only:flag seed:number
+    stop:plain stop_sequences:list stream:flag temperature:number tool_choice:schema tools:objects top_k:number
+    top_n:number top_p:number truncate truncation typical_p:number
+    """
+)
+_SYSTEM_TEXTS: Final = ("system", "preamble")
+_USER_TEXTS: Final = (
+    "text",
+    "inputText",
+    "prompt",
+    "text_prompts",
+    "negative_prompt",
+    "message",
+    "texts",
+    "inputs",
+    "query",
+)
+_INSTANCE_TEXTS: Final = ("context", "title", "prompt", "content", "text")
+_TASK_TEXTS: Final = ("text", "negativeText", "maskPrompt")
+_TASK_MEDIA: Final = ignored(
+    """
+    image:blob images:blob maskImage:blob returnMask:flag similarityStrength:number weight:number
+    """
+)
+
+_ANSWER_LISTS: Final = ("results", "generations", "outputs", "completions", "predictions")
+_ANSWER_TEXTS: Final = ("outputText", "generation", "generated_text", "text", "content")
+_FINISH_REASONS: Final = (
+    ("completionReason",),
+    ("stop_reason",),
+    ("finish_reason",),
+    ("stop_type",),
+    ("details", "finish_reason"),
+    ("finishReason", "reason"),
+    ("finishReason",),
+)
+_ANSWER_BOOKKEEPING: Final = ignored(
+    """
+    artifacts:blob chat_history:objects citationMetadata:objects citations:objects document:objects
+    documents:objects embedding:vector embeddings:vector embeddingsByType:vector event_type finish_reasons:list
+    generation_id generation_settings:plain generation_time:number has_new_line:flag id id_slot:number images:blob
+    index:number is_finished:flag is_search_required:flag likelihood:number meta:plain mimeType
+    bytesBase64Encoded:blob prompt relevance_score:number response_id:plain response_type safetyAttributes:plain
+    search_queries:objects search_results:objects seeds:list stop:plain stopped_eos:flag stopped_limit:flag
+    stopped_word stopping_word texts timings:plain token_likelihoods:numbers tokens:objects tokens_cached:number
+    truncated:flag
+    """
+)
+_DETAILS: Final = ignored("best_of_sequences:objects prefill:objects seed:number tokens:objects top_tokens:objects")
+_TOKENS: Final = ignored("index:number top_tokens:objects")
+_EMBEDDED: Final = known("embedding embeddings embeddingsByType")
+_PICTURED: Final = known("artifacts images")
+_COHERE_ROLES: Final = {"USER": "user", "CHATBOT": "assistant", "SYSTEM": "system", "TOOL": "tool"}
+
+
+def is_request(body: Fields) -> bool:
+    """Whether a request body is flat and no other shape's."""
+    if "messages" in body or "contents" in body:
+        return False
+    return not REQUEST_KEYS.isdisjoint(body) or type(body.get("message")) is str
+
+
+def is_response(body: Fields) -> bool:
+    """Whether a response body is flat and no other shape's."""
+    if not RESPONSE_KEYS.isdisjoint(body):
+        return True
+    if "embeddings" in body:
+        # Ollama's are lists of numbers; beside Cohere's stand the texts or what they cost.
+        return "response_type" in body or "meta" in body or type(body["embeddings"]) is dict
+    return any("relevance_score" in result for result in dicts(body.get("results"))[:1])
+
+
+def read_request(body: Fields, exchange: Exchange) -> None:
+    """Consume a request body."""
+    exchange.operation = exchange.operation or _operation(body)
+    exchange.requested_model = exchange.requested_model or take_identifier(body, "model")
+    exchange.conversation_id = exchange.conversation_id or take_identifier(body, "conversation_id")
+    for key in _SYSTEM_TEXTS:
+        ask_content(body, key, Role.SYSTEM, exchange)
+    for message in dicts(body.get("chat_history")):
+        _rename_role(message)
+        ask_content(message, "message", take_role(message) or Role.USER, exchange)
+    ask_documents(body, exchange)
+    for key, task in body.items():
+        if key.endswith("Params") and type(task) is dict:
+            _read_task(task, exchange)
+    for prompt in dicts(body.get("text_prompts")):
+        discard(prompt, "weight")
+    for instance in dicts(body.get("instances")):
+        _read_instance(instance, exchange)
+    if dicts(body.get("inputs")):
+        ask_turns(body["inputs"], exchange)
+    for key in _USER_TEXTS:
+        ask_content(body, key, Role.USER, exchange)
+    discard(body, "taskType")
+    discard_known(body, _CONFIGURATION)
+
+
+def _operation(body: Fields) -> Operation | None:
+    """What a flat request asks for. Titan's ``inputText`` may be either; its answer tells."""
+    keys = body.keys()
+    task = body.get("taskType")
+    listed = type(body.get("inputs")) is list and not dicts(body["inputs"])
+    if "texts" in keys or listed or (type(task) is str and task.endswith("EMBEDDING")):
+        return Operation.EMBEDDINGS
+    if "query" in keys:
+        return Operation.RETRIEVAL
+    if "taskType" in keys or "text_prompts" in keys:
+        return Operation.IMAGE_GENERATION
+    if "message" in keys or "agent_id" in keys:
+        return Operation.CHAT
+    return None if keys.isdisjoint(_COMPLETION_REQUEST) else Operation.TEXT_COMPLETION
+
+
+def _read_instance(instance: Fields, exchange: Exchange) -> None:
+    """One instance of a Vertex prediction: a prompt, a text to embed, or a chat of PaLM's time."""
+    turn = Turn()
+    for key in _INSTANCE_TEXTS:
+        turn.take(instance, key)
+    exchange.ask(Role.USER, turn.said)
+    for message in dicts(instance.get("messages")):
+        discard(message, "author")
+    ask_turns(instance.get("messages"), exchange)
+    discard(instance, "task_type")
+
+
+def _read_task(task: Fields, exchange: Exchange) -> None:
+    """Parameters of one task of Titan's and Nova's image, video and embedding models."""
+    if type(task.get("text")) is dict:
+        ask_content(task["text"], "value", Role.USER, exchange)
+        discard(task, ("text", "truncationMode"))
+    for key in _TASK_TEXTS:
+        ask_content(task, key, Role.USER, exchange)
+    discard_known(task, _TASK_MEDIA)
+
+
+def _rename_role(message: Fields) -> None:
+    role = message.get("role")
+    if type(role) is str:
+        message["role"] = _COHERE_ROLES.get(role, role)
+
+
+def read_response(body: Fields, exchange: Exchange) -> None:
+    """Consume a response body; a stream must be assembled first (``assemble``)."""
+    if any(body.get(key) for key in _EMBEDDED):
+        exchange.operation = Operation.EMBEDDINGS
+    elif any(body.get(key) for key in _PICTURED):
+        exchange.operation = Operation.IMAGE_GENERATION
+    else:
+        exchange.operation = exchange.operation or Operation.TEXT_COMPLETION
+    exchange.answered_model = exchange.answered_model or take_identifier(body, "model")
+    exchange.request_id = exchange.request_id or take_identifier(body, "response_id") or take_identifier(body, "id")
+    exchange.input_tokens = take_sum(body, "inputTextTokenCount", "prompt_token_count", "tokens_evaluated")
+    exchange.output_tokens = take_sum(body, "totalOutputTextTokenCount", "generation_token_count", "tokens_predicted")
+    read_counts(body.get("meta"), exchange)
+    tokens = peek(body, "metadata", "tokenMetadata")
+    if type(tokens) is dict:
+        exchange.input_tokens = take_count(tokens, "inputTokenCount", "totalTokens")
+        exchange.output_tokens = take_count(tokens, "outputTokenCount", "totalTokens")
+        discard(tokens, ("inputTokenCount", "totalBillableCharacters"), ("outputTokenCount", "totalBillableCharacters"))
+    _read_answer(body, exchange)
+    for key in _ANSWER_LISTS:
+        for answer in dicts(body.get(key)):
+            counted = take_count(answer, "tokenCount")
+            if counted is not None:
+                exchange.output_tokens = (exchange.output_tokens or 0) + counted
+            _read_answer(answer, exchange)
+
+
+def read_counts(counts: Any, exchange: Exchange) -> None:
+    """Consume what Cohere counted: ``meta`` in its first version, ``usage`` in its second."""
+    if type(counts) is not dict or ("tokens" not in counts and "billed_units" not in counts):
+        return
+    for name in ("tokens", "billed_units"):
+        units = counts.get(name)
+        if type(units) is dict:
+            sent, produced = take_count(units, "input_tokens"), take_count(units, "output_tokens")
+            exchange.input_tokens = sent if exchange.input_tokens is None else exchange.input_tokens
+            exchange.output_tokens = produced if exchange.output_tokens is None else exchange.output_tokens
+    if exchange.input_tokens is not None and exchange.output_tokens is not None and exchange.total_tokens is None:
+        exchange.total_tokens = exchange.input_tokens + exchange.output_tokens
+    discard(counts, "api_version", "billed_units", "cached_tokens", ("tokens", "image_tokens"))
+
+
+def _read_answer(answer: Fields, exchange: Exchange) -> None:
+    """One alternative: a text, tool calls (Cohere), and why it ended. AI21 has the text one level further down."""
+    turn = Turn()
+    for key in _ANSWER_TEXTS:
+        turn.take(answer, key)
+    data = answer.get("data")
+    if type(data) is dict:
+        turn.take(data, "text")
+        discard_known(data, _DETAILS)
+    for call in dicts(answer.get("tool_calls")):
+        if "parameters" in call:
+            call["arguments"] = call.pop("parameters")
+        turn.call(call)
+    answer_turn(turn, exchange)
+    for path in _FINISH_REASONS:
+        take_finish(answer, exchange, *path)
+    details = answer.get("details")
+    if type(details) is dict:
+        generated = take_count(details, "generated_tokens")
+        exchange.output_tokens = generated if exchange.output_tokens is None else exchange.output_tokens
+        exchange.input_tokens = take_count(details, "input_length") or exchange.input_tokens
+        discard_known(details, _DETAILS)
+    drop_repeated(answer, texts_of(exchange.prompt), "prompt", "texts")
+    discard_known(answer, _ANSWER_BOOKKEEPING)
+
+
+def assemble(events: list[Fields]) -> Fields:
+    """Flat events with one piece of text each; some repeat the whole answer in their last one."""
+    body: Fields = {}
+    pieces: dict[str, list[str]] = {}
+    for event in events:
+        whole = take_dict(event, "response")
+        if whole is not None:
+            pieces.clear()
+            event |= whole
+        outputs = event.get("outputs")
+        if type(outputs) is list and len(outputs) == 1 and type(outputs[0]) is dict:
+            event |= event.pop("outputs")[0]
+        _open_token(event, pieces)
+        for key in _ANSWER_TEXTS:
+            piece = take_str(event, key)
+            if piece:
+                pieces.setdefault(key, []).append(piece)
+        body |= remainder(event)
+    return body | {key: "".join(found) for key, found in pieces.items()}
+
+
+def _open_token(event: Fields, pieces: dict[str, list[str]]) -> None:
+    """An event of TGI: one token, and in the last event the whole text beside it."""
+    token = take_dict(event, "token")
+    if token is None:
+        return
+    if event.get("generated_text"):
+        pieces.clear()
+    elif type(token.get("text")) is str and token.get("special") is not True:
+        event["generated_text"] = token["text"]
+    discard_known(event, _TOKENS)

@@ -1,0 +1,308 @@
+"""The OpenAI shapes: chat completions, responses, completions, embeddings, images, audio and moderations.
+
+Azure OpenAI, Groq, Mistral, DeepSeek, Together, vLLM, Cohere's second version and most gateways speak them too, so the
+shape names no provider.
+
+Tool and function definitions, response formats and sampling parameters are configuration: discarded, although the
+model sees their descriptions. ``data_sources`` (Azure) goes with them: it holds keys. Text that the request hands over
+apart from its messages is not: variables of stored prompts count as the user's, predicted output as the assistant's.
+``prompt_tokens`` and ``input_tokens`` include cached tokens here.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any, Final
+
+from veilog_parsers.bodies import flat
+from veilog_parsers.bodies.exchange import Exchange
+from veilog_parsers.bodies.rest import drop_repeated, texts_of
+from veilog_parsers.bodies.turns import Turn, answer_turn, ask_content, ask_documents, ask_turns, take_finish, take_role
+from veilog_parsers.event import Operation, Role
+from veilog_parsers.record.fields import (
+    dicts,
+    discard,
+    discard_known,
+    ignored,
+    known,
+    peek,
+    take_count,
+    take_identifier,
+)
+from veilog_parsers.record.raw import Fields
+from veilog_parsers.record.times import take_time
+
+_CONFIGURATION: Final = ignored(
+    """
+    add_generation_prompt:flag add_special_tokens:flag allowed_token_ids:numbers audio:blob background
+    bad_words:list best_of:number cache_prompt:flag cache_salt chat_template chat_template_kwargs:plain
+    chunking_strategy:schema citation_options:plain compound_custom:plain context_length_exceeded_behavior
+    continue_final_message:flag data_sources:secret dimensions:number disable_tool_validation:flag echo:flag
+    enable_thinking:flag encoding_format file:blob frequency_penalty:number function_call:plain functions:objects
+    guidance_scale:number guided_choice guided_grammar guided_json:objects guided_regex ignore_eos:flag image:blob
+    include:list include_reasoning:flag include_stop_str_in_output:flag input_fidelity known_speaker_names:list
+    language length_penalty:number logit_bias:plain logprobs:objects mask:blob max_completion_tokens:number
+    max_output_tokens:number max_prompt_tokens:number max_tokens:number max_tool_calls:number min_p:number
+    min_tokens:number mm_processor_kwargs:plain modalities:list models:list moderation:plain n:number n_keep:number
+    n_predict:number n_probs:number options:plain output_compression:number output_format:schema
+    parallel_tool_calls:flag partial_images:number plugins:objects presence_penalty:number priority:plain
+    prompt_cache_key prompt_cache_retention prompt_mode prompt_truncate_len:number provider:plain quality
+    random_seed:number reasoning:schema reasoning_effort reasoning_format repeat_penalty:number
+    repetition_penalty:number request_id response_format:schema route:plain safe_prompt:flag safety_mode
+    safety_model search_domain_filter:list search_recency_filter search_settings:plain seed:number service_tier size
+    skip_special_tokens:flag spaces_between_special_tokens:flag speed:number stop:plain stop_token_ids:numbers
+    store:flag stream:flag stream_format stream_options:plain strict_tools:flag structured_outputs:objects style
+    temperature:number text:format thinking:plain timestamp_granularities:list timings_per_token:flag
+    tool_choice:schema tools:objects top_k:number top_logprobs:number top_p:number transforms:list
+    truncate_prompt_tokens:number truncation use_beam_search:flag user_security_context:plain verbosity voice:plain
+    web_search:plain web_search_options:plain
+    """
+)
+_RESPONSE_BOOKKEEPING: Final = _CONFIGURATION | ignored(
+    """
+    billing:plain citations:objects completed_at:number content_filters:plain duration:number
+    frequency_penalty:number kv_transfer_params:plain language obfuscation:blob object output_text p:number prompt
+    prompt_annotations:objects prompt_filter_results:plain prompt_logprobs:objects prompt_token_ids:numbers
+    search_results:objects system_fingerprint task timings:plain tool_usage:plain usage_breakdown:plain
+    words:objects x_groq:plain
+    """
+)
+_CHOICE_BOOKKEEPING: Final = ignored(
+    """
+    content_filter_offsets:plain content_filter_result:plain content_filter_results:plain index:number
+    logprobs:objects native_finish_reason prompt_logprobs:objects seed:number stop_reason token_ids:numbers
+    """
+)
+_USAGE_DETAILS: Final = ignored(
+    """
+    cached_tokens:number citation_tokens:number completion_time:number completion_tokens_details:plain cost:number
+    cost_details:plain input_token_details:plain input_tokens_details:plain is_byok:flag latency_checkpoint:number
+    num_cached_tokens:number num_search_queries:number output_tokens_details:plain prompt_audio_seconds:number
+    prompt_cache_hit_tokens:number prompt_cache_miss_tokens:number prompt_time:number prompt_tokens_details:plain
+    queue_time:number reasoning_tokens:number search_context_size seconds:number total_time:number type
+    """
+)
+_BESIDE_MESSAGES: Final = known("documents input instructions prediction prompt suffix tool_results variables")
+"""Where a request says something, but for its messages: most chats have nothing else."""
+_IDS: Final = known("user safety_identifier user_security_context conversation previous_response_id")
+_HEARD: Final = ignored("segments:objects")
+_DATUM_BOOKKEEPING: Final = ignored("b64_json:blob embedding:vector index:number object url:blob")
+_VERDICT: Final = ignored("categories:plain category_applied_input_types:plain category_scores:plain flagged:flag")
+
+
+def read_request(body: Fields, exchange: Exchange) -> None:
+    """Consume a request body."""
+    exchange.operation = exchange.operation or _operation(body)
+    exchange.requested_model = take_identifier(body, "model")
+    _read_ids(body, exchange)
+    if _BESIDE_MESSAGES.isdisjoint(body):
+        ask_turns(body.get("messages"), exchange)
+    else:
+        _read_said(body, exchange)
+    discard_known(body, _CONFIGURATION)
+    # OpenRouter: whether the usage is wanted.
+    discard(body, "usage")
+
+
+def _read_said(body: Fields, exchange: Exchange) -> None:
+    """What a request says, in the order in which the model sees it."""
+    ask_content(body, "instructions", Role.SYSTEM, exchange)
+    ask_documents(body, exchange)
+    ask_turns(body.get("messages"), exchange)
+    _read_input(body, "input", exchange)
+    if type(body.get("prompt")) is dict:
+        _read_variables(body["prompt"], exchange)
+        discard(body["prompt"], "id", "version")
+    else:
+        _read_input(body, "prompt", exchange)
+    _read_variables(body, exchange)
+    ask_content(body, "suffix", Role.USER, exchange)
+    ask_content(body, "prediction", Role.ASSISTANT, exchange)
+
+
+def read_response(body: Fields, exchange: Exchange) -> None:
+    """Consume a response body."""
+    exchange.answered_model = take_identifier(body, "model")
+    exchange.request_id = exchange.request_id or take_identifier(body, "id")
+    exchange.timestamp = take_time(body, "created") or take_time(body, "created_at")
+    if body.get("created") == 0:
+        # Azure's first chunk, which has only the filters' verdict on the prompt.
+        del body["created"]
+    _read_usage(body.get("usage"), exchange)
+    if exchange.input_tokens is None:
+        # The answer to a request that only asks for this count.
+        exchange.input_tokens = take_count(body, "input_tokens")
+    for choice in dicts(body.get("choices")):
+        _read_choice(choice, exchange)
+    if "output" in body:
+        _read_output(body, exchange)
+    for datum in dicts(body.get("data")):
+        _read_datum(datum, exchange)
+    if type(body.get("message")) is dict and "role" in body["message"]:
+        # Cohere's second version: one choice, and no list of them.
+        _read_choice(body, exchange)
+    if "outputs" in body:
+        _read_outputs(body, exchange)
+    if type(body.get("text")) is str:
+        _read_transcript(body, exchange)
+    for verdict in dicts(body.get("results")):
+        exchange.operation = Operation.MODERATION
+        discard_known(verdict, _VERDICT)
+    drop_repeated(body, chain(texts_of(exchange.response), texts_of(exchange.prompt)), "output_text", "prompt")
+    discard_known(body, _RESPONSE_BOOKKEEPING)
+
+
+def _read_outputs(body: Fields, exchange: Exchange) -> None:
+    """The entries of a Mistral conversation, whose types have dots: ``message.output``, ``function.call``."""
+    exchange.conversation_id = exchange.conversation_id or take_identifier(body, "conversation_id")
+    turn = Turn()
+    for entry in dicts(body["outputs"]):
+        if type(entry.get("type")) is str:
+            entry["type"] = entry["type"].replace(".", "_")
+        take_role(entry)
+        turn.read(entry)
+    answer_turn(turn, exchange)
+
+
+def _read_transcript(body: Fields, exchange: Exchange) -> None:
+    """What was heard, whole and then again in segments and words."""
+    turn = Turn()
+    turn.take(body, "text")
+    answer_turn(turn, exchange)
+    discard_known(body, _HEARD)
+
+
+def _operation(body: Fields) -> Operation | None:
+    """What a request asks for. The same ``input`` goes to four APIs: what stands beside it tells them apart."""
+    model = body.get("model")
+    model = model if type(model) is str else ""
+    if "messages" in body:
+        return Operation.CHAT
+    if "voice" in body or "whisper" in model or "transcribe" in model:
+        # Speech has no operation of its own.
+        return None
+    if "input" in body:
+        if "moderation" in model:
+            return Operation.MODERATION
+        listed = type(body["input"]) is list and body["input"] and type(body["input"][0]) is not dict
+        if listed or "embed" in model or "encoding_format" in body or "dimensions" in body:
+            return Operation.EMBEDDINGS
+        return Operation.CHAT
+    if "prompt" in body:
+        if "size" in body or "quality" in body or model.startswith(("dall-e", "gpt-image")):
+            return Operation.IMAGE_GENERATION
+        return Operation.CHAT if type(body["prompt"]) is dict else Operation.TEXT_COMPLETION
+    return None
+
+
+def _read_ids(body: Fields, exchange: Exchange) -> None:
+    """Who asked, and in which conversation; a Responses answer repeats both."""
+    if _IDS.isdisjoint(body):
+        return
+    user, safety_identifier = take_identifier(body, "user"), take_identifier(body, "safety_identifier")
+    exchange.user = (
+        exchange.user or user or safety_identifier or take_identifier(body, "user_security_context", "end_user_id")
+    )
+    conversation = take_identifier(body, "conversation", "id") or take_identifier(body, "conversation")
+    previous = take_identifier(body, "previous_response_id")
+    exchange.conversation_id = exchange.conversation_id or conversation or previous
+
+
+def _read_input(body: Fields, key: str, exchange: Exchange) -> None:
+    """Input items are turns; a text or many (prompts, texts to embed) are one turn of the user; token ids are none."""
+    value = body.get(key)
+    if type(value) is not list:
+        ask_content(body, key, Role.USER, exchange)
+    elif value and type(value[0]) is dict:
+        ask_turns(value, exchange)
+    else:
+        ask_content(body, key, Role.USER, exchange)
+        value[:] = [item for item in value if not _is_tokens(item)]
+
+
+def _is_tokens(value: Any) -> bool:
+    return type(value) is int or (type(value) is list and all(type(item) is int for item in value))
+
+
+def _read_variables(body: Fields, exchange: Exchange) -> None:
+    """Variables that fill a prompt which the provider or gateway stores."""
+    variables = body.get("variables")
+    if type(variables) is dict:
+        turn = Turn()
+        for name in list(variables):
+            turn.take(variables, name)
+        exchange.ask(Role.USER, turn.said)
+
+
+def _read_usage(usage: Any, exchange: Exchange) -> None:
+    if type(usage) is dict:
+        prompt, completion = take_count(usage, "prompt_tokens"), take_count(usage, "completion_tokens")
+        sent, produced = take_count(usage, "input_tokens"), take_count(usage, "output_tokens")
+        exchange.input_tokens = sent if prompt is None else prompt
+        exchange.output_tokens = produced if completion is None else completion
+        exchange.total_tokens = take_count(usage, "total_tokens")
+        flat.read_counts(usage, exchange)
+        discard_known(usage, _USAGE_DETAILS)
+
+
+def _read_choice(choice: Fields, exchange: Exchange) -> None:
+    """One choice: a message (absent when a filter withheld it), or a text in the completions API."""
+    turn = Turn()
+    message = choice.get("message") or choice.get("delta")
+    if type(message) is dict:
+        exchange.operation = exchange.operation or Operation.CHAT
+        take_role(message)
+        turn.read(message)
+    elif type(message) is str:
+        turn.take(choice, "message" if choice.get("message") else "delta")
+    elif "text" in choice:
+        exchange.operation = exchange.operation or Operation.TEXT_COMPLETION
+        turn.take(choice, "text")
+    answer_turn(turn, exchange)
+    take_finish(choice, exchange, "finish_reason")
+    discard_known(choice, _CHOICE_BOOKKEEPING)
+
+
+def _read_output(body: Fields, exchange: Exchange) -> None:
+    """The items of a Responses answer, as one turn. Its ``incomplete_details`` say more than its ``status``."""
+    exchange.operation = exchange.operation or Operation.CHAT
+    _read_ids(body, exchange)
+    _read_instructions(body, exchange)
+    turn = Turn()
+    for item in dicts(body["output"]):
+        take_role(item)
+        turn.read(item)
+    answer_turn(turn, exchange)
+    if peek(body, "incomplete_details", "reason"):
+        discard(body, "status")
+        take_finish(body, exchange, "incomplete_details", "reason")
+    else:
+        exchange.failed = exchange.failed or body.get("status") == "failed"
+        take_finish(body, exchange, "status")
+
+
+def _read_instructions(body: Fields, exchange: Exchange) -> None:
+    """A Responses answer repeats its instructions, which the request lacks if they came from a stored prompt.
+
+    What it repeats is not said twice.
+    """
+    echo = Exchange()
+    if type(body.get("instructions")) is list:
+        ask_turns(body["instructions"], echo)
+    else:
+        ask_content(body, "instructions", Role.SYSTEM, echo)
+    known_texts = set(texts_of(exchange.prompt))
+    if not known_texts.issuperset(texts_of(echo.prompt)):
+        exchange.prompt[:0] = echo.prompt
+
+
+def _read_datum(datum: Fields, exchange: Exchange) -> None:
+    """An embedding or an image; an image may come with the prompt that the model made of the user's."""
+    if "embedding" in datum:
+        exchange.operation = Operation.EMBEDDINGS
+    elif "b64_json" in datum or "url" in datum:
+        exchange.operation = Operation.IMAGE_GENERATION
+        turn = Turn()
+        turn.take(datum, "revised_prompt")
+        answer_turn(turn, exchange)
+    discard_known(datum, _DATUM_BOOKKEEPING)

@@ -1,0 +1,77 @@
+"""Addresses and endpoints as logs write them, without what may hold secrets."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Final
+
+from veilog_parsers.event import SensitiveText
+from veilog_parsers.record.fields import identifier, peek, take
+from veilog_parsers.record.prose import text_may_hold_prose
+from veilog_parsers.record.raw import Fields
+
+_REQUEST_LINE: Final = re.compile(r"(?:[A-Z]{3,7} )?(\S+)(?: HTTP/[0-9.]{1,3})?")
+_USER_INFO: Final = re.compile(r"(^|//)[^/\s]*@")
+_OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4: Final = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
+"""An address that ``ipaddress`` would spell the same: most are, and it takes ten times as long."""
+_IPV4_PORT: Final = re.compile(r"((?:[0-9]{1,3}\.){3}[0-9]{1,3}):[0-9]{1,5}")
+_MAX_ADDRESS_CHARS: Final = 128
+"""An address of 45 characters, its zone and its port. ``ipaddress`` takes ten times the memory of what it is given."""
+_BRACKETED: Final = re.compile(r"\[([0-9A-Fa-f:.]{2,45})\](?::[0-9]{1,5})?")
+_CREDENTIAL: Final = re.compile(
+    r"[?&](?:key|api[-_]?key|sig|code|token|access_token)=(?=[A-Za-z_-]*[0-9])[A-Za-z0-9%_.-]{16,256}", re.IGNORECASE
+)
+"""Random letters and digits, as Google's and Azure's clients put them into queries. They are cut off."""
+
+_PARAMETER: Final = re.compile(
+    r"(?<=[?&])(?:"
+    r"\$?alt=[a-z]{3,5}(?:;enum-encoding=int)?|enum-encoding=int|(?:prettyPrint|stream|beta)=(?:true|false|0|1)"
+    r"|api[-_]version=v?[0-9][0-9.-]{0,15}(?:preview|beta|alpha|latest)?[0-9]{0,2}"
+    r")(?=[&#]|$)"
+)
+"""Settings that the clients of Google, Azure and Anthropic put into every query, with values that say nothing."""
+
+
+def without_query(url: str) -> str:
+    """A URL or path up to its query or fragment."""
+    return url.partition("?")[0].partition("#")[0]
+
+
+def take_endpoint(fields: Fields, *path: str) -> str | None:
+    """Pop a path, URL or HTTP request line as path or URL, without its user info, and without a query of few words."""
+    value = peek(fields, *path)
+    match = _REQUEST_LINE.fullmatch(value) if type(value) is str else None
+    if match is None:
+        return None
+    endpoint = without_query(match[1])
+    if text_may_hold_prose(_PARAMETER.sub("", _CREDENTIAL.sub("", match[1][len(endpoint) :]))):
+        # A sentence that runs into a query may begin before it: the whole is then judged, and is no name.
+        endpoint = match[1]
+    if "@" in endpoint:
+        endpoint = _USER_INFO.sub(r"\1", endpoint)
+    if identifier(endpoint) is None:
+        return None
+    take(fields, *path)
+    return endpoint
+
+
+def take_address(fields: Fields, *path: str) -> SensitiveText | None:
+    """Pop an IP address: the first of a chain of proxies, without a port. What is none (a masked one) stays."""
+    value = peek(fields, *path)
+    if type(value) is not str:
+        return None
+    if _IPV4.fullmatch(value):
+        take(fields, *path)
+        return SensitiveText(value)
+    first = value.partition(",")[0].strip()
+    if len(first) > _MAX_ADDRESS_CHARS:
+        return None
+    match = _IPV4_PORT.fullmatch(first) or _BRACKETED.fullmatch(first)
+    try:
+        address = ipaddress.ip_address(match[1] if match else first)
+    except ValueError:
+        return None
+    take(fields, *path)
+    return SensitiveText(str(address))

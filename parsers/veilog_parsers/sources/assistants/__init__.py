@@ -1,0 +1,1 @@
+"""Assistants and their compliance and audit APIs."""

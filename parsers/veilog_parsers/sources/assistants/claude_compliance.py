@@ -1,0 +1,111 @@
+"""Claude's Compliance API, the activity feed: what people and administrators of an organization did.
+
+What people do with chats, artifacts, files and projects is a use of the assistant: ``ai_access``. All other
+activities (keys, members, groups, settings, sign-on, exports) are ``ai_control_plane``. What was said is in none of
+them, though titles and file names may tell: those are left. The types are many and grow, so what a type is about is
+told by how it begins, and how it ended by how it ends.
+
+There are actors of many types: people, with or without a login, keys of APIs, the vendor's own staff, directories.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Outcome, UserType
+from veilog_parsers.record.fields import discard, peek, take_identifier, take_text
+from veilog_parsers.record.network import take_address
+from veilog_parsers.record.raw import Fields
+from veilog_parsers.record.times import take_time
+from veilog_parsers.source import Source, Stability
+
+_ANTHROPIC: Final = Constant("anthropic")
+_USE: Final = ("claude_artifact_", "claude_chat_", "claude_file_", "claude_gen_file_", "claude_project_")
+_SETTINGS: Final = ("_settings_updated", "_sharing_updated", "_role_updated", "_config_updated")
+"""How activities end that change who may see something, or how: administration, whatever they begin with."""
+_DENIED: Final = ("_access_failed", "_login_failed", "_denied", "_blocked", "_rejected")
+
+_USER_TYPES: Final = {
+    "user_actor": UserType.USER,
+    "anthropic_actor": UserType.USER,
+    "unauthenticated_user_actor": UserType.ANONYMOUS,
+}
+_IDS: Final = (
+    "user_id",
+    "api_key_id",
+    "admin_api_key_id",
+    "service_account_id",
+    "directory_id",
+)
+_RESOURCES: Final = (
+    "claude_artifact_id",
+    "claude_file_id",
+    "claude_project_id",
+    "api_key_id",
+    "admin_api_key_id",
+    "mcp_server_id",
+)
+
+
+def _is_activity(fields: Fields) -> bool:
+    kind = peek(fields, "actor", "type")
+    return type(kind) is str and kind.endswith("_actor") and type(fields.get("type")) is str
+
+
+def _read_who(fields: Fields, event: AuditEvent) -> None:
+    event.tenant_id = take_identifier(fields, "organization_id")
+    event.tenant_id = event.tenant_id or take_identifier(fields, "organization_uuid")
+    discard(fields, "organization_uuid")
+    kind = peek(fields, "actor", "type")
+    event.user_type = _USER_TYPES.get(str(kind), UserType.SERVICE) if kind else None
+    discard(fields, ("actor", "type"))
+    for key in _IDS:
+        event.user_id = event.user_id or take_identifier(fields, "actor", key)
+    claimed = take_identifier(fields, "actor", "unauthenticated_email_address")
+    event.user_name = take_identifier(fields, "actor", "email_address") or claimed
+    event.user_id = event.user_id or event.user_name
+    event.client_ip = take_address(fields, "actor", "ip_address")
+    event.user_agent = take_text(fields, "actor", "user_agent")
+
+
+def _kind(name: str) -> Kind:
+    used = name.startswith(_USE) and not name.endswith(_SETTINGS)
+    return Kind.AI_ACCESS if used else Kind.AI_CONTROL_PLANE
+
+
+def _outcome(name: str) -> Outcome:
+    if name.endswith(_DENIED):
+        return Outcome.DENIED
+    return Outcome.FAILURE if name.endswith("_failed") else Outcome.SUCCESS
+
+
+def parse(fields: Fields) -> AuditEvent:
+    """Read one record."""
+    name = fields.get("type")
+    name = name if type(name) is str else ""
+    event = AuditEvent(
+        kind=_kind(name),
+        timestamp=take_time(fields, "created_at"),
+        provider=_ANTHROPIC,
+        api_operation=take_identifier(fields, "type"),
+        request_id=take_identifier(fields, "id"),
+        outcome_status=_outcome(name),
+    )
+    _read_who(fields, event)
+    event.conversation_id = take_identifier(fields, "claude_chat_id")
+    event.model_name = take_identifier(fields, "model")
+    for key in _RESOURCES:
+        if event.cloud is None and (resource := take_identifier(fields, key)):
+            event.cloud = Cloud(provider=_ANTHROPIC, resource=resource)
+    return event
+
+
+SOURCE: Final = Source(
+    name="claude_compliance",
+    summary="Claude's Compliance API: the activity feed of an organization.",
+    stability=Stability.BETA,
+    never_carries="What was said in chats, tokens.",
+    references=("https://platform.claude.com/docs/en/manage-claude/compliance-content-data",),
+    markers={"actor": _is_activity},
+    parse=parse,
+)

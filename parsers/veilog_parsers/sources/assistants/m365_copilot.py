@@ -1,0 +1,168 @@
+"""Microsoft 365's audit log: people's use of Copilot and other AI apps, and what administrators set for them.
+
+An interaction says who, in which app and thread, with which model, and which documents Copilot opened for the answer.
+Prompts and answers are never there, only ids and flags of messages. Interactions are ``ai_access``, since they are a
+use of a model; every other record of the Copilot workload (settings, plugins, prompt books) is ``ai_control_plane``,
+and so are those about applications that have interactions exported or are notified of them.
+
+What one would not guess: ``CreationTime`` is UTC without saying so; ``ClientIP`` may be an IPv4 address in IPv6's
+clothes, with or without its colons (``::ffff:10.0.0.1``, ``ffff:10.0.0.1``); ``UserKey`` is the object id, or the name
+again; some exports have numbers as strings, and Copilot's data flattened into the record. Exports wrap the record as
+JSON in ``AuditData`` (see ``envelopes``). Documents' names, sensitivity labels and the flags of attempted jailbreaks
+and injections are left: no field is for them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome, ToolCall, UserType
+from veilog_parsers.record.fields import (
+    dicts,
+    discard,
+    discard_known,
+    ignored,
+    open_json,
+    peek,
+    take_identifier,
+    take_int,
+    take_text,
+    take_word,
+)
+from veilog_parsers.record.network import take_address
+from veilog_parsers.record.raw import Fields
+from veilog_parsers.record.times import take_time
+from veilog_parsers.source import Source, Stability
+
+_PROVIDER: Final = Constant("microsoft.copilot")
+_INTERACTIONS: Final = frozenset(("AIAppInteraction", "ConnectedAIAppInteraction", "CopilotInteraction"))
+_USER_TYPES: Final = (
+    UserType.USER,
+    UserType.USER,
+    UserType.USER,
+    UserType.USER,
+    UserType.SERVICE,
+    UserType.SERVICE,
+    UserType.SERVICE,
+)
+"""Regular, reserved, administrator, data center's; system, application, service principal."""
+_RESULTS: Final = {
+    "failed": Outcome.FAILURE,
+    "false": Outcome.FAILURE,
+    "partiallysucceeded": Outcome.SUCCESS,
+    "succeeded": Outcome.SUCCESS,
+    "success": Outcome.SUCCESS,
+    "true": Outcome.SUCCESS,
+}
+_MAPPED: Final = ("::ffff:", "ffff:")
+
+_BOOKKEEPING: Final = ignored("CopilotLogVersion RecordType Version Workload")
+
+
+_LISTENERS: Final = frozenset(
+    (
+        "AIEnterpriseInteractionsExported",
+        "AIInteractionCreatedNotification",
+        "AIInteractionDeletedNotification",
+        "AIInteractionUpdatedNotification",
+        "SubscribedToAIInteractions",
+    )
+)
+"""What tells of applications that read interactions, in whatever workload."""
+_COPILOT_OPERATIONS: Final = tuple(_INTERACTIONS | _LISTENERS)
+
+
+def _is_copilot_operation(fields: Fields) -> bool:
+    operation = fields["Operation"]
+    # An export says the operation again beside the record that it wraps.
+    return "UserId" in fields and "AuditData" not in fields and operation in _COPILOT_OPERATIONS
+
+
+def _is_copilot_event(fields: Fields) -> bool:
+    return type(fields.get("Operation")) is str and "UserId" in fields
+
+
+def _is_copilot_workload(fields: Fields) -> bool:
+    return fields.get("Workload") == "Copilot" and _is_copilot_event(fields)
+
+
+def _read_who(fields: Fields, event: AuditEvent) -> None:
+    event.tenant_id = take_identifier(fields, "OrganizationId")
+    event.user_name = take_identifier(fields, "UserId")
+    event.user_id = take_identifier(fields, "UserKey") or event.user_name
+    number = take_int(fields, "UserType")
+    if number is not None and 0 <= number < len(_USER_TYPES):
+        event.user_type = _USER_TYPES[number]
+    elif number is not None:
+        fields["UserType"] = number
+    address = fields.get("ClientIP")
+    if type(address) is str and "." in address:
+        for prefix in _MAPPED:
+            if address.lower().startswith(prefix):
+                fields["ClientIP"] = address[len(prefix) :]
+                break
+    event.client_ip = take_address(fields, "ClientIP")
+
+
+def _read_copilot(data: Fields, event: AuditEvent) -> None:
+    event.conversation_id = take_identifier(data, "ThreadId")
+    event.endpoint = take_text(data, "AppHost")
+    for details in dicts(data.get("ModelTransparencyDetails")):
+        event.model_name = event.model_name or take_identifier(details, "ModelName")
+        event.model_version = event.model_version or take_identifier(details, "ModelVersion")
+    plugins = []
+    for plugin in dicts(data.get("AISystemPlugin")):
+        name = take_identifier(plugin, "Id") or take_identifier(plugin, "ID") or take_identifier(plugin, "Name")
+        if name:
+            plugins.append(ToolCall(name=name))
+            discard(plugin, "Name")
+    event.tool_calls = plugins or None
+    for message in dicts(data.get("Messages")):
+        discard(message, "Id", "ID", "isPrompt", "Size")
+        for flag in ("JailbreakDetected", "XPIADetected"):
+            if message.get(flag) is False:
+                del message[flag]
+    discard(data, "MessageIds")
+
+
+def parse(fields: Fields) -> AuditEvent:
+    """Read one record."""
+    operation = fields.get("Operation")
+    used = type(operation) is str and operation in _INTERACTIONS
+    event = AuditEvent(
+        kind=Kind.AI_ACCESS if used else Kind.AI_CONTROL_PLANE,
+        timestamp=take_time(fields, "CreationTime"),
+        provider=_PROVIDER,
+        api_operation=take_identifier(fields, "Operation"),
+        request_id=take_identifier(fields, "Id"),
+    )
+    _read_who(fields, event)
+    data = open_json(fields, "CopilotEventData")
+    _read_copilot(data if type(data) is dict else fields, event)
+    event.conversation_id = event.conversation_id or take_identifier(fields, "Message", "ThreadId")
+    discard(fields, ("Message", "Id"), ("Message", "SizeInBytes"))
+    if used:
+        agent = peek(fields, "AgentId") or peek(data, "AgentId")
+        event.operation = Operation.INVOKE_AGENT if agent else Operation.CHAT
+    result = take_word(fields, "ResultStatus")
+    event.outcome_status = Outcome.SUCCESS if result is None else _RESULTS.get(result.lower())
+    discard_known(fields, _BOOKKEEPING)
+    return event
+
+
+SOURCE: Final = Source(
+    name="m365_copilot",
+    summary="Microsoft 365's audit log: interactions with Copilot and AI apps, and their administration.",
+    stability=Stability.BETA,
+    never_carries="Prompts, answers and tokens.",
+    references=(
+        "https://learn.microsoft.com/en-us/office/office-365-management-api/copilot-schema",
+        "https://learn.microsoft.com/en-us/purview/audit-copilot",
+    ),
+    markers={
+        "CopilotEventData": _is_copilot_event,
+        "Operation": _is_copilot_operation,
+        "Workload": _is_copilot_workload,
+    },
+    parse=parse,
+)

@@ -1,0 +1,107 @@
+"""Amazon Bedrock's model invocation log: one record per call, with who, which model, and both bodies.
+
+Who and how much comes from the envelope, which Bedrock writes; only what it lacks comes from the bodies. What the
+caller put into ``requestMetadata`` can be anything, so it fills in a session or a user only where nothing better is.
+
+Left unmapped, on purpose: the S3 paths of bodies too large or too binary for the record (the only trace of a text that
+was not seen), the region a call was rerouted to (``region`` is where it was made), and messages of errors.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from veilog_parsers.bodies import bedrock
+from veilog_parsers.bodies.exchange import Exchange
+from veilog_parsers.event import AuditEvent, Cloud, Kind, Operation
+from veilog_parsers.record.fields import discard, peek, take_count, take_identifier, take_sum
+from veilog_parsers.record.raw import Fields
+from veilog_parsers.record.times import take_time
+from veilog_parsers.source import Source, Stability
+from veilog_parsers.sources.aws.common import AWS, BEDROCK, read_principal, take_error, take_model
+
+_SCHEMA_TYPE: Final = "ModelInvocationLog"
+
+
+def _says_so(fields: Fields) -> bool:
+    return fields.get("schemaType") == _SCHEMA_TYPE
+
+
+def _has_body(fields: Fields) -> bool:
+    """Shippers may drop ``schemaType``: a model id beside an input body is as telling."""
+    sides = (fields.get("input"), fields.get("output"))
+    return any(
+        type(side) is dict and any(key.startswith(("inputBody", "outputBody")) for key in side) for side in sides
+    )
+
+
+def _read_who(fields: Fields, event: AuditEvent) -> None:
+    read_principal(peek(fields, "identity", "arn"), event)
+    event.user_id = take_identifier(fields, "identity", "arn")
+    event.tenant_id = take_identifier(fields, "accountId")
+    metadata = fields.get("requestMetadata")
+    if type(metadata) is dict:
+        for key in ("sessionId", "session_id"):
+            event.session_id = event.session_id or take_identifier(metadata, key)
+        for key in ("userId", "user_id"):
+            event.user_id = event.user_id or take_identifier(metadata, key)
+        for key in ("conversationId", "conversation_id"):
+            event.conversation_id = event.conversation_id or take_identifier(metadata, key)
+
+
+def _read_what(fields: Fields, event: AuditEvent) -> None:
+    event.provider = BEDROCK
+    operation, model = fields.get("operation"), fields.get("modelId")
+    if type(model) is str and "embed" in model:
+        event.operation = Operation.EMBEDDINGS
+    elif type(operation) is str and operation.startswith("Converse"):
+        event.operation = Operation.CHAT
+    event.api_operation = take_identifier(fields, "operation")
+    event.model_name, resource = take_model(fields, "modelId")
+    event.request_id = take_identifier(fields, "requestId")
+    event.cloud = Cloud(
+        provider=AWS, account_id=event.tenant_id, region=take_identifier(fields, "region"), resource=resource
+    )
+
+
+def _read_counts(fields: Fields, event: AuditEvent) -> None:
+    """``inputTokenCount`` excludes the cache's tokens: the three are added, as OpenTelemetry counts them."""
+    sent, produced = fields.get("input"), fields.get("output")
+    if type(sent) is dict:
+        event.input_tokens = take_sum(sent, "inputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount")
+        discard(sent, "inputContentType")
+    if type(produced) is dict:
+        event.output_tokens = take_count(produced, "outputTokenCount")
+        discard(produced, "outputContentType")
+
+
+def _read_bodies(fields: Fields) -> Exchange:
+    exchange = Exchange()
+    bedrock.read_request(bedrock.open_body(fields, "input", "inputBodyJson"), exchange)
+    bedrock.read_response(bedrock.open_body(fields, "output", "outputBodyJson"), exchange)
+    return exchange
+
+
+def parse(fields: Fields) -> AuditEvent:
+    """Read one record."""
+    event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=take_time(fields, "timestamp"))
+    _read_who(fields, event)
+    _read_what(fields, event)
+    _read_counts(fields, event)
+    take_error(fields, event)
+    _read_bodies(fields).apply(event)
+    if event.token_count is None and event.input_tokens is not None and event.output_tokens is not None:
+        event.token_count = event.input_tokens + event.output_tokens
+    discard(fields, "schemaType", "schemaVersion")
+    return event
+
+
+SOURCE: Final = Source(
+    name="aws_bedrock_invocation",
+    summary="Amazon Bedrock model invocation logging, to CloudWatch Logs or S3, for every model family.",
+    stability=Stability.STABLE,
+    never_carries="The caller's address and user agent, which CloudTrail has; bodies over 100 KB, which S3 has.",
+    references=("https://docs.aws.amazon.com/bedrock/latest/userguide/model-invocation-logging.html",),
+    markers={"schemaType": _says_so, "modelId": _has_body},
+    parse=parse,
+)

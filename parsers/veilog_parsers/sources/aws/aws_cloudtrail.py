@@ -1,0 +1,328 @@
+"""AWS CloudTrail: who called which AI service, and how it ended.
+
+CloudTrail logs every AWS service. Calls that use a model, an agent or a gateway are ``ai_access``, all other calls of
+the AI services ``ai_control_plane``, and the rest of AWS ``other``: of those, who and what is read, and everything else
+is left to be passed on cleaned.
+
+Bedrock's runtime calls come with ``bedrock.amazonaws.com`` as their source, whatever host was called, and without
+bodies. Texts there are in events of agents, Q Business and AgentCore gateways (JSON-RPC of the Model Context
+Protocol), unless AWS hid them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+
+from veilog_parsers.bodies import bedrock
+from veilog_parsers.bodies.exchange import Exchange
+from veilog_parsers.bodies.turns import Turn, answer_turn, ask_content
+from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Role, UserType
+from veilog_parsers.record.fields import (
+    discard,
+    discard_known,
+    identifier,
+    ignored,
+    open_json,
+    peek,
+    take_count,
+    take_identifier,
+    take_str,
+    take_text,
+    take_word,
+)
+from veilog_parsers.record.outcomes import outcome_of_status
+from veilog_parsers.record.raw import Fields
+from veilog_parsers.record.times import take_time
+from veilog_parsers.source import Source, Stability
+from veilog_parsers.sources.aws.common import (
+    AWS,
+    BEDROCK,
+    SAGEMAKER,
+    holder_of,
+    read_principal,
+    read_request,
+    read_response,
+    take_error,
+    take_model,
+)
+
+_HOST: Final = ".amazonaws.com"
+_Q_BUSINESS: Final = Constant("aws.q_business")
+_PROVIDERS: Final = {
+    "bedrock": BEDROCK,
+    "bedrock-agent": BEDROCK,
+    "bedrock-agent-runtime": BEDROCK,
+    "bedrock-agentcore": BEDROCK,
+    "bedrock-runtime": BEDROCK,
+    "qbusiness": _Q_BUSINESS,
+    "runtime.sagemaker": SAGEMAKER,
+    "sagemaker": SAGEMAKER,
+    "sagemaker-runtime": SAGEMAKER,
+}
+"""The AI services, by what stands before ``.amazonaws.com`` in ``eventSource``."""
+
+_MODEL_USE: Final[dict[str, Operation | None]] = {
+    "ApplyGuardrail": Operation.MODERATION,
+    "Chat": Operation.CHAT,
+    "ChatSync": Operation.CHAT,
+    "Converse": Operation.CHAT,
+    "ConverseStream": Operation.CHAT,
+    "CountTokens": None,
+    "InvokeAgent": Operation.INVOKE_AGENT,
+    "InvokeAgentRuntime": Operation.INVOKE_AGENT,
+    "InvokeEndpoint": None,
+    "InvokeEndpointAsync": None,
+    "InvokeEndpointWithResponseStream": None,
+    "InvokeFlow": Operation.INVOKE_AGENT,
+    "InvokeGateway": None,
+    "InvokeInlineAgent": Operation.INVOKE_AGENT,
+    "InvokeMcp": None,
+    "InvokeModel": None,
+    "InvokeModelWithBidirectionalStream": None,
+    "InvokeModelWithResponseStream": None,
+    "Rerank": Operation.RETRIEVAL,
+    "Retrieve": Operation.RETRIEVAL,
+    "RetrieveAndGenerate": Operation.CHAT,
+    "RetrieveAndGenerateStream": Operation.CHAT,
+    "StartAsyncInvoke": None,
+}
+"""Calls that use a model, and what they do as far as the name alone tells."""
+
+_CONTROL: Final = {
+    "CreateAgent": Operation.CREATE_AGENT,
+    "CreateAgentRuntime": Operation.CREATE_AGENT,
+}
+
+_USER_TYPES: Final = {
+    "AWSService": UserType.SERVICE,
+    "AssumedRole": UserType.ROLE,
+    "Directory": UserType.USER,
+    "FederatedUser": UserType.USER,
+    "IAMUser": UserType.USER,
+    "IdentityCenterUser": UserType.USER,
+    "Role": UserType.ROLE,
+    "Root": UserType.USER,
+    "SAMLUser": UserType.USER,
+    "WebIdentityUser": UserType.USER,
+}
+_ANONYMOUS: Final = ("anonymous", "ANONYMOUS_PRINCIPAL")
+
+_MODELS: Final = (
+    ("modelId",),
+    ("modelIdentifier",),
+    ("foundationModel",),
+    ("endpointName",),
+    ("retrieveAndGenerateConfiguration", "knowledgeBaseConfiguration", "modelArn"),
+)
+_RESOURCES: Final = (
+    "agentRuntimeArn",
+    "agentId",
+    "applicationId",
+    "flowIdentifier",
+    "gatewayArn",
+    "gatewayIdentifier",
+    "guardrailIdentifier",
+    "knowledgeBaseId",
+)
+_CONVERSATIONS: Final = ("sessionId", "runtimeSessionId", "conversationId")
+_ASKED: Final = (
+    (Role.SYSTEM, ("instruction",)),
+    (Role.USER, ("inputText",)),
+    (Role.USER, ("input", "text")),
+    (Role.USER, ("retrievalQuery", "text")),
+    (Role.USER, ("userMessage",)),
+    (Role.USER, ("content",)),
+)
+_ANSWERED: Final = (("completion",), ("output", "text"), ("outputs",), ("systemMessage",))
+_BODIES: Final = ("body", "payload")
+_ON_BEHALF: Final = ("userId", "runtimeUserId")
+"""For whom the caller says to call; no one has checked it."""
+_BOOKKEEPING: Final = ignored(
+    """
+    apiVersion eventCategory eventID eventType eventVersion managementEvent:flag readOnly:flag
+    sessionCredentialFromConsole:flag sharedEventID
+    """
+)
+_INNER_BOOKKEEPING: Final = {
+    "requestParameters": ignored(
+        """
+    accept agentAliasId chatMode clientToken contentType enableTrace:flag endSession:flag parentMessageId
+    """
+    ),
+    "responseElements": ignored("contentType systemMessageId userMessageId"),
+    "tlsDetails": ignored("cipherSuite tlsVersion"),
+    "userIdentity": ignored("accessKeyId inScopeOf:plain onBehalfOf:plain principalId sessionContext:plain"),
+}
+"""What of AI events says nothing more about who, what and how. Of other services' events all is kept."""
+
+
+def _is_call(fields: Fields) -> bool:
+    """CloudTrail's, and not S3's event notifications, whose keys are the same but whose source is ``aws:s3``."""
+    source = fields.get("eventSource")
+    if type(fields.get("eventName")) is not str:
+        return False
+    if source is None:
+        return type(fields.get("userIdentity")) is dict
+    return type(source) is str and _HOST in source
+
+
+def _kind(fields: Fields) -> Kind:
+    source, name = fields.get("eventSource"), fields.get("eventName")
+    if type(source) is not str or source.partition(_HOST)[0] not in _PROVIDERS:
+        return Kind.OTHER
+    return Kind.AI_ACCESS if type(name) is str and name in _MODEL_USE else Kind.AI_CONTROL_PLANE
+
+
+def _read_who(fields: Fields, event: AuditEvent) -> None:
+    """Read the caller. The tenant is whose log it is; the caller's account is left if it is another one."""
+    identity = fields.get("userIdentity")
+    identity = identity if type(identity) is dict else {}
+    if peek(identity, "accountId") == fields.get("recipientAccountId"):
+        discard(identity, "accountId")
+    event.tenant_id = take_identifier(fields, "recipientAccountId")
+    if event.tenant_id is None and peek(identity, "accountId") not in _ANONYMOUS:
+        event.tenant_id = take_identifier(identity, "accountId")
+    _read_identity(identity, event)
+    _read_address(fields, event)
+    event.user_agent = take_text(fields, "userAgent")
+    event.endpoint = take_identifier(fields, "tlsDetails", "clientProvidedHostHeader")
+
+
+def _read_identity(identity: Fields, event: AuditEvent) -> None:
+    """Read any variant of ``userIdentity``. They differ in what they lack, so each field has its fallbacks."""
+    kind, principal = take_word(identity, "type"), peek(identity, "principalId")
+    read_principal(identity.get("arn"), event)
+    name = take_identifier(identity, "userName")
+    issuer = take_identifier(identity, "sessionContext", "sessionIssuer", "userName")
+    event.user_name = event.user_name or name or issuer
+    event.user_type = event.user_type or _USER_TYPES.get(kind or "")
+    if peek(identity, "accountId") in _ANONYMOUS or principal in _ANONYMOUS:
+        discard(identity, "accountId")
+        event.user_type = UserType.ANONYMOUS
+    if event.session_id is None and kind == "AssumedRole" and type(principal) is str:
+        event.session_id = identifier(principal.partition(":")[2])
+    event.session_id = event.session_id or take_identifier(identity, "credentialId")
+    event.user_id = (
+        take_identifier(identity, "arn")
+        or take_identifier(identity, "onBehalfOf", "userId")
+        or take_identifier(identity, "principalId")
+        or take_identifier(identity, "invokedBy")
+    )
+
+
+def _read_address(fields: Fields, event: AuditEvent) -> None:
+    """Not every source address is one: AWS services go by their host name, or by ``AWS Internal``. Those are left."""
+    address = fields.get("sourceIPAddress")
+    if type(address) is not str:
+        return
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        if address == "AWS Internal" or address.endswith(_HOST):
+            event.user_type = event.user_type or UserType.SERVICE
+    else:
+        event.client_ip = take_identifier(fields, "sourceIPAddress")
+
+
+def _read_what(fields: Fields, event: AuditEvent) -> None:
+    name = fields.get("eventName")
+    event.api_operation = take_identifier(fields, "eventName")
+    event.request_id = take_identifier(fields, "requestID")
+    event.cloud = Cloud(provider=AWS, account_id=event.tenant_id, region=take_identifier(fields, "awsRegion"))
+    if event.kind is not Kind.OTHER:
+        service = take_str(fields, "eventSource") or ""
+        event.provider = _PROVIDERS[service.partition(_HOST)[0]]
+        event.operation = _MODEL_USE.get(name) or _CONTROL.get(name) if type(name) is str else None
+        event.request_id = event.request_id or take_identifier(fields, "eventID")
+
+
+def _read_resource(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
+    """Which model was called, and by which ARN or id; else which agent, knowledge base, guardrail ..."""
+    cloud = event.cloud = event.cloud or Cloud()
+    for path in _MODELS:
+        if event.model_name is None:
+            model = peek(parameters, *path)
+            event.model_name, cloud.resource = take_model(parameters, *path)
+            if type(model) is str and "embed" in model:
+                event.operation = event.operation or Operation.EMBEDDINGS
+    resources = fields.get("resources")
+    if cloud.resource is None and type(resources) is list and resources and type(resources[0]) is dict:
+        cloud.resource = take_identifier(resources[0], "ARN")
+        discard(resources[0], "accountId", "type")
+    for key in _RESOURCES:
+        cloud.resource = cloud.resource or take_identifier(parameters, key)
+
+
+def _read_texts(parameters: Fields, answer: Fields, exchange: Exchange) -> None:
+    for role, path in _ASKED:
+        ask_content(holder_of(parameters, path), path[-1], role, exchange)
+    turn = Turn()
+    for path in _ANSWERED:
+        turn.take(holder_of(answer, path), path[-1])
+    answer_turn(turn, exchange)
+    # A guardrail's verdict quotes what it found.
+    bedrock.drop_quotes(answer.get("assessments"))
+    for key in _BODIES:
+        read_request(holder_of(parameters, (key,)), key, exchange)
+        read_response(holder_of(answer, (key,)), key, exchange)
+
+
+def _read_use(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
+    """What only calls that use a model have: an end user, a conversation, texts, an HTTP status."""
+    answer = open_json(fields, "responseElements")
+    answer = answer if type(answer) is dict else {}
+    _read_end_user(fields, parameters, event)
+    for key in _CONVERSATIONS:
+        asked, answered = take_identifier(parameters, key), take_identifier(answer, key)
+        event.conversation_id = event.conversation_id or asked or answered
+    event.http_status = take_count(answer, "statusCode")
+    if event.error_code is None and event.http_status is not None:
+        event.outcome_status = outcome_of_status(event.http_status)
+    exchange = Exchange()
+    _read_texts(parameters, answer, exchange)
+    exchange.apply(event)
+
+
+def _read_end_user(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
+    """Callers of a gateway have no AWS identity, but a token whose claims the gateway checked."""
+    subject = take_identifier(fields, "additionalEventData", "jwt", "claims", "sub")
+    if event.user_id is None and subject is not None:
+        event.user_id, event.user_type = subject, None
+    for key in _ON_BEHALF:
+        event.user_id = event.user_id or take_identifier(parameters, key)
+
+
+def parse(fields: Fields) -> AuditEvent:
+    """Read one record."""
+    event = AuditEvent(kind=_kind(fields), timestamp=take_time(fields, "eventTime"))
+    _read_who(fields, event)
+    _read_what(fields, event)
+    take_error(fields, event)
+    if event.kind is Kind.OTHER:
+        return event
+    parameters = open_json(fields, "requestParameters")
+    parameters = parameters if type(parameters) is dict else {}
+    _read_resource(fields, parameters, event)
+    if event.kind is Kind.AI_ACCESS:
+        _read_use(fields, parameters, event)
+    discard_known(fields, _BOOKKEEPING)
+    for key, details in _INNER_BOOKKEEPING.items():
+        if type(fields.get(key)) is dict:
+            discard_known(fields[key], details)
+    return event
+
+
+SOURCE: Final = Source(
+    name="aws_cloudtrail",
+    summary="AWS CloudTrail: calls of Bedrock, AgentCore, SageMaker and Q Business, and of all other services.",
+    stability=Stability.STABLE,
+    never_carries="Prompts, answers and tokens of Bedrock's models: those are in its invocation log.",
+    references=(
+        "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference.html",
+        "https://docs.aws.amazon.com/bedrock/latest/userguide/logging-using-cloudtrail.html",
+        "https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-cloudtrail.html",
+    ),
+    markers={"eventName": _is_call},
+    parse=parse,
+)

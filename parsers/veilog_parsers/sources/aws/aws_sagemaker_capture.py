@@ -1,0 +1,97 @@
+"""SageMaker data capture: what an endpoint was sent and what it answered, one record per inference.
+
+``captureData`` holds both sides as strings; ``encoding`` says how: ``JSON``, ``CSV``, or ``BASE64`` for every content
+type that the endpoint's configuration does not list, which may be text after all. A body is whatever the container
+behind the endpoint speaks: a model's API, or any JSON; a body in which no reader finds a text is a text as a whole.
+Base64 of what is no text (images, tensors) is dropped: no detector could read it.
+
+Who called, the endpoint's name and how the call ended are not in the record: the name is in the path of the S3 object
+that holds it, the caller in CloudTrail. ``customAttributes`` and ``inferenceId`` are the caller's own: they are left.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Final
+
+from veilog_parsers.bodies.exchange import Exchange
+from veilog_parsers.event import AuditEvent, Cloud, Kind, Outcome, Role
+from veilog_parsers.record.fields import discard, peek, take_identifier, take_text
+from veilog_parsers.record.raw import Fields
+from veilog_parsers.record.times import take_time
+from veilog_parsers.source import Source, Stability
+from veilog_parsers.sources.aws.common import AWS, SAGEMAKER, read_any_request, read_any_response
+
+
+def _has_a_side(fields: Fields) -> bool:
+    data = fields.get("captureData")
+    return type(data) is dict and ("endpointInput" in data or "endpointOutput" in data)
+
+
+def _open_base64(side: Fields) -> None:
+    """Replace base64 by the text it stands for. What is no base64 is a text as it is, what is no text is dropped."""
+    data = side.get("data")
+    if side.get("encoding") != "BASE64" or type(data) is not str:
+        return
+    try:
+        side["data"] = base64.b64decode(data, validate=True).decode()
+    except UnicodeDecodeError:
+        del side["data"]
+    except ValueError:
+        return
+
+
+def _side(fields: Fields, name: str) -> Fields:
+    side = peek(fields, "captureData", name)
+    if type(side) is not dict:
+        return {}
+    _open_base64(side)
+    discard(side, "mode", "observedContentType")
+    return side
+
+
+def _read_bodies(sent: Fields, produced: Fields, exchange: Exchange) -> None:
+    """Consume both sides. Rows of CSV are texts as they are: a bracket in one opens no JSON."""
+    if sent.get("encoding") == "CSV":
+        rows = take_text(sent, "data")
+        exchange.ask(Role.USER, [rows] if rows else [])
+    elif "data" in sent:
+        read_any_request(sent, "data", exchange)
+    if produced.get("encoding") == "CSV":
+        rows = take_text(produced, "data")
+        exchange.answer([rows] if rows else [])
+    elif "data" in produced:
+        read_any_response(produced, "data", exchange)
+
+
+def parse(fields: Fields) -> AuditEvent:
+    """Read one record."""
+    event = AuditEvent(
+        kind=Kind.AI_ACCESS,
+        timestamp=take_time(fields, "eventMetadata", "inferenceTime"),
+        provider=SAGEMAKER,
+        request_id=take_identifier(fields, "eventMetadata", "eventId"),
+        cloud=Cloud(provider=AWS),
+    )
+    sent, produced = _side(fields, "endpointInput"), _side(fields, "endpointOutput")
+    if produced:
+        event.outcome_status = Outcome.SUCCESS
+    exchange = Exchange()
+    _read_bodies(sent, produced, exchange)
+    exchange.apply(event)
+    for side in (sent, produced):
+        if side.get("encoding") in ("BASE64", "CSV", "JSON"):
+            del side["encoding"]
+    discard(fields, "eventVersion")
+    return event
+
+
+SOURCE: Final = Source(
+    name="aws_sagemaker_capture",
+    summary="Amazon SageMaker data capture: requests and responses of endpoints.",
+    stability=Stability.BETA,
+    never_carries="The caller, the endpoint's name, failed calls.",
+    references=("https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html",),
+    markers={"captureData": _has_a_side},
+    parse=parse,
+)

@@ -1,0 +1,424 @@
+"""Azure Monitor: diagnostic logs of Azure OpenAI and AI Foundry, API Management's gateway logs, the activity log.
+
+Three places, three characters. The resource's own RequestResponse category has, despite its name, neither prompt nor
+response nor tokens: it says who called which deployment, when, for how long. API Management has the bodies, as JSON in
+strings, up to four of them: what the client sent and got, and what the backend did. They may differ, where a policy of
+the gateway rewrites them. The client's count; what only the backend's have is added. Its newer LLM log spreads a call
+over rows that share a correlation id: tokens in row 0, the request's messages in row 1, the response's in row 2. Those
+of one batch are put together before they come here (see ``envelopes``). The activity log has the control plane.
+
+What one would not guess: ``properties`` is an object or a JSON string; ``durationMs`` can be negative, where the .NET
+ticks in ``requestTime`` and ``responseTime`` tell the truth; caller addresses may be masked; resource ids come in
+upper case; keys in camel case or, from Log Analytics, in Pascal case, and there without ``properties`` around them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import orjson
+
+from veilog_parsers.bodies.exchange import Exchange
+from veilog_parsers.bodies.read import decode, open_body, read_exchange, read_request, read_response
+from veilog_parsers.errors import ErrorType, RecordError
+from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Outcome, SensitiveText, UserType
+from veilog_parsers.record.decoding import looks_like_json
+from veilog_parsers.record.envelopes import LLM_ROWS
+from veilog_parsers.record.fields import (
+    dicts,
+    discard,
+    discard_known,
+    identifier,
+    ignored,
+    open_json,
+    peek,
+    take,
+    take_count,
+    take_identifier,
+    take_int,
+    take_number,
+    take_text,
+    take_word,
+    withhold,
+)
+from veilog_parsers.record.network import take_address, take_endpoint
+from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status
+from veilog_parsers.record.prose import may_hold_prose
+from veilog_parsers.record.raw import Fields
+from veilog_parsers.record.times import take_time
+from veilog_parsers.source import Source, Stability
+
+AZURE: Final = Constant("azure")
+AZURE_OPENAI: Final = Constant("azure.ai.openai")
+
+_TICKS_PER_MS: Final = 10_000
+_SUBSCRIPTION: Final = re.compile(r"/subscriptions/([^/\s]{1,64})", re.IGNORECASE)
+_MODEL_IN_URL: Final = re.compile(r"/deployments/([^/?\s]{1,256})")
+_AI_RESOURCES: Final = ("microsoft.cognitiveservices", "microsoft.machinelearningservices", "microsoft.botservice")
+
+_ACCESS: Final = frozenset(("requestresponse", "azureopenairequestusage", "trace"))
+_GATEWAY: Final = frozenset(("gatewaylogs", "apimanagementgatewaylogs"))
+
+_OPERATIONS: Final = (
+    ("chatcompletions", Operation.CHAT),
+    ("responses", Operation.CHAT),
+    ("embeddings", Operation.EMBEDDINGS),
+    ("completions", Operation.TEXT_COMPLETION),
+    ("image", Operation.IMAGE_GENERATION),
+)
+"""How Azure's operation names begin, most telling first."""
+
+_COLUMNS: Final = {
+    "TimeGenerated": "time",
+    "ResourceId": "resourceId",
+    "_ResourceId": "resourceId",
+    "OperationName": "operationName",
+    "Category": "category",
+    "CorrelationId": "correlationId",
+    "CallerIpAddress": "callerIpAddress",
+    "CallerIPAddress": "callerIpAddress",
+    "DurationMs": "durationMs",
+    "ResultType": "resultType",
+    "ResultSignature": "resultSignature",
+    "TenantId": "tenantId",
+    "Location": "location",
+    "Properties": "properties",
+    "ApimSubscriptionId": "apimSubscriptionId",
+    "TotalTime": "durationMs",
+}
+"""Log Analytics' columns and what diagnostic settings call them."""
+
+
+_IDENTIFYING: Final = frozenset(
+    ("resourceId", "ResourceId", "_ResourceId", "tenantId", "TenantId", "correlationId", "CorrelationId")
+)
+
+
+_BOOKKEEPING: Final = ignored(
+    """
+    DeploymentVersion Level Tenant Type category event isRequestSuccess:flag level operationVersion truncated:flag
+    """
+)
+"""What of AI records says nothing more about who, what and how. Of other records all is kept."""
+
+_API_NAME: Final = re.compile(r"Azure [A-Za-z]{1,16} API version [0-9-]{1,16}(?:preview)?")
+"""What Azure calls the API of every call to a model."""
+
+
+def _is_azure(fields: Fields) -> bool:
+    """Other clouds have categories and operation names too; Azure says of which resource, tenant or provider."""
+    operation = fields.get("operationName")
+    return not _IDENTIFYING.isdisjoint(fields) or (
+        type(operation) is str and operation.lower().startswith("microsoft.")
+    )
+
+
+def _is_gateway_table(fields: Fields) -> bool:
+    """Log Analytics names the table, and some of its tables have no category."""
+    table = fields.get("Type")
+    return type(table) is str and (table.lower() in _GATEWAY or table.lower() in LLM_ROWS)
+
+
+def parse(fields: Fields) -> AuditEvent:
+    """Read one record."""
+    for column, name in _COLUMNS.items():
+        if column in fields and name not in fields:
+            fields[name] = fields.pop(column)
+    category = fields.get("category") or fields.get("Type")
+    category = category.lower() if type(category) is str else ""
+    properties = open_json(fields, "properties")
+    if type(properties) is str and looks_like_json(properties):
+        raise RecordError(ErrorType.MALFORMED_JSON, f"properties of {len(properties)} characters")
+    properties = properties if type(properties) is dict else {}
+    if category in _GATEWAY or category in LLM_ROWS:
+        properties = _camel_cased(properties or fields)
+    event = AuditEvent(kind=_kind(category, fields, properties), timestamp=take_time(fields, "time"))
+    _read_who(fields, properties, event)
+    _read_what(fields, event)
+    _read_how(fields, properties, event)
+    if event.kind is Kind.AI_ACCESS:
+        event.provider = AZURE_OPENAI
+        if category in _GATEWAY:
+            _read_gateway(properties, event)
+        elif category in LLM_ROWS:
+            _read_llm_row(properties, event)
+        else:
+            _read_request(properties, event)
+    if event.kind is not Kind.OTHER:
+        discard_known(fields, _BOOKKEEPING)
+    return event
+
+
+def _camel_cased(columns: Fields) -> Fields:
+    """The columns by their names in diagnostic logs, in place."""
+    for key in list(columns):
+        folded = key[:1].lower() + key[1:]
+        if folded not in columns:
+            columns[folded] = columns.pop(key)
+    return columns
+
+
+def _kind(category: str, fields: Fields, properties: Fields) -> Kind:
+    if category in LLM_ROWS:
+        return Kind.AI_ACCESS
+    if category in _GATEWAY:
+        return Kind.AI_ACCESS if _is_model_call(properties) else Kind.OTHER
+    resource, operation = fields.get("resourceId"), fields.get("operationName")
+    named = f"{resource if type(resource) is str else ''} {operation if type(operation) is str else ''}".lower()
+    if category in _ACCESS and (any(name in named for name in _AI_RESOURCES) or "resourceId" not in fields):
+        return Kind.AI_ACCESS
+    return Kind.AI_CONTROL_PLANE if any(name in named for name in _AI_RESOURCES) else Kind.OTHER
+
+
+def _is_model_call(properties: Fields) -> bool:
+    """API Management carries any API; a model call shows in its URL or in a body with messages or choices."""
+    url = properties.get("url") or properties.get("backendUrl") or ""
+    if type(url) is str and ("/openai/" in url or "/deployments/" in url or "/chat/completions" in url):
+        return True
+    bodies = (
+        properties.get(key) for key in ("requestBody", "backendRequestBody", "responseBody", "backendResponseBody")
+    )
+    return any(
+        type(body) is str and any(f'"{key}"' in body for key in ("messages", "choices", "prompt", "input"))
+        for body in bodies
+    )
+
+
+def _read_who(fields: Fields, properties: Fields, event: AuditEvent) -> None:
+    tenant, directory = take_identifier(fields, "tenantId"), take_identifier(fields, "tenantID")
+    event.tenant_id = tenant or directory
+    event.client_ip = take_address(fields, "callerIpAddress")
+    claims = peek(fields, "identity", "claims")
+    claims = claims if type(claims) is dict else {}
+    upn = next(
+        (take_identifier(claims, key) for key in claims.copy() if key.rpartition("/")[2] in ("upn", "name")), None
+    )
+    object_id = take_identifier(properties, "objectId") or take_identifier(claims, _OBJECT_ID_CLAIM)
+    application = take_identifier(claims, "appid")
+    event.user_name = take_text(fields, "caller") or take_text(fields, "Caller") or upn
+    principal = None
+    if object_id is None and event.user_name is None and application is None:
+        principal = take_identifier(fields, "identity", "authorization", "evidence", "principalId")
+    event.user_id = object_id or event.user_name or application or principal
+    subscription = take_identifier(properties, "apimSubscriptionId") or take_identifier(fields, "apimSubscriptionId")
+    if event.user_id is not None:
+        person = peek(fields, "identity", "authorization", "evidence", "principalType") == "User"
+        event.user_type = UserType.USER if event.user_name or object_id or person else UserType.SERVICE
+    elif subscription is not None:
+        event.user_id, event.user_type = subscription, UserType.SERVICE
+
+
+_OBJECT_ID_CLAIM: Final = "http://schemas.microsoft.com/identity/claims/objectidentifier"
+
+
+def _read_what(fields: Fields, event: AuditEvent) -> None:
+    resource = fields.get("resourceId")
+    subscription = _SUBSCRIPTION.search(resource) if type(resource) is str else None
+    event.cloud = Cloud(
+        provider=AZURE,
+        account_id=identifier(subscription[1]) if subscription else None,
+        region=_region(fields),
+        resource=take_identifier(fields, "resourceId"),
+    )
+    operation = fields.get("operationName")
+    event.api_operation = take_identifier(fields, "operationName")
+    if event.kind is Kind.AI_ACCESS and type(operation) is str:
+        folded = operation.lower().replace("_", "")
+        event.operation = next((ours for name, ours in _OPERATIONS if folded.startswith(name)), None)
+    event.request_id = take_identifier(fields, "correlationId")
+
+
+def _region(fields: Fields) -> SensitiveText | None:
+    """The region by its programmatic name: some categories write ``West Europe`` for ``westeurope``."""
+    location = fields.get("location")
+    region = identifier(location.replace(" ", "").lower()) if type(location) is str else None
+    if region is not None:
+        take(fields, "location")
+    return region
+
+
+def _read_how(fields: Fields, properties: Fields, event: AuditEvent) -> None:
+    event.http_status = _status(fields, properties)
+    result = take_word(fields, "resultType")
+    event.outcome_status = outcome_of_status(event.http_status)
+    if event.outcome_status is None and result is not None:
+        word = result.lower()
+        if word in ("success", "succeeded", "accept", "accepted"):
+            event.outcome_status = Outcome.SUCCESS
+        elif word.startswith(("fail", "error", "unauthor", "forbid")):
+            event.outcome_status = outcome_of_error(word)
+    # Ticks are beyond 2^53: as floats they would be off by microseconds.
+    duration, started = take_number(fields, "durationMs"), take_int(properties, "requestTime")
+    ended = take_int(properties, "responseTime")
+    if duration is not None and duration >= 0:
+        event.latency_ms = duration
+    elif started is not None and ended is not None and ended >= started:
+        event.latency_ms = round((ended - started) / _TICKS_PER_MS, 3)
+
+
+def _status(fields: Fields, properties: Fields) -> int | None:
+    for holder, key in ((properties, "responseCode"), (properties, "statusCode"), (fields, "resultSignature")):
+        value = holder.get(key)
+        if (type(value) is int and 100 <= value < 600) or (type(value) is str and re.fullmatch("[1-5][0-9]{2}", value)):
+            return take_count(holder, key)
+    return None
+
+
+def _read_request(properties: Fields, event: AuditEvent) -> None:
+    """RequestResponse, Trace and usage rows: the deployment is what the caller asked for."""
+    deployment = take_identifier(properties, "modelDeploymentName")
+    model, version = take_identifier(properties, "modelName"), take_identifier(properties, "modelVersion")
+    event.model_name = model or deployment
+    event.model_version = version
+    event.input_tokens = take_count(properties, "promptTokens")
+    event.output_tokens = take_count(properties, "completionTokens") or take_count(properties, "generatedTokens")
+    event.token_count = take_count(properties, "totalTokens")
+    if type(name := properties.get("apiName")) is str and _API_NAME.fullmatch(name):
+        take(properties, "apiName")
+    discard(properties, "apiName", "requestLength", "responseLength", "streamType")
+
+
+def _read_gateway(properties: Fields, event: AuditEvent) -> None:
+    """API Management's log of a call: the bodies as the client saw them, and what only the backend saw."""
+    endpoint = take_endpoint(properties, "url") or take_endpoint(properties, "backendUrl")
+    if endpoint is not None:
+        event.endpoint = SensitiveText(endpoint)
+        model = _MODEL_IN_URL.search(endpoint)
+        event.model_name = identifier(model[1]) if model else None
+    bodies = {key: open_body(properties, key) for key in _BODIES}
+    for own, backend, lists in _SIDES:
+        _drop_same(bodies[own], bodies[backend], lists)
+    exchange = read_exchange(bodies["requestBody"], bodies["responseBody"])
+    behind = read_exchange(bodies["backendRequestBody"], bodies["backendResponseBody"])
+    _add_behind(exchange, behind)
+    # Any model may be behind the gateway: what speaks Anthropic's, Google's or Ollama's own API is theirs.
+    event.provider = exchange.provider or behind.provider or event.provider
+    exchange.apply(event)
+    _read_gateway_error(properties, event)
+    for key in _HEADERS:
+        headers = open_json(properties, key)
+        if type(headers) is dict:
+            for name in [name for name in headers if name.lower() == "user-agent"]:
+                event.user_agent = event.user_agent or take_text(headers, name)
+        withhold(properties, key)
+    for key in _BODIES:
+        if properties.get(key) == "":
+            del properties[key]
+    discard_known(properties, _GATEWAY_BOOKKEEPING)
+
+
+def _read_gateway_error(properties: Fields, event: AuditEvent) -> None:
+    """Why the gateway itself turned a call down; the message beside it is left."""
+    reason = take_identifier(properties, "lastErrorReason") or take_identifier(properties, "lastError", "reason")
+    event.error_code = event.error_code or reason
+
+
+def _drop_same(own: Any, backend: Any, lists: str) -> None:
+    """Take out of the backend's body what the client's has too: all of it, or the same messages and choices."""
+    if type(own) is not dict or type(backend) is not dict:
+        return
+    if own == backend:
+        backend.clear()
+        return
+    known_texts = {_text_of(item) for item in dicts(own.get(lists))}
+    if type(backend.get(lists)) is list:
+        backend[lists] = [item for item in backend[lists] if _text_of(item) not in known_texts]
+
+
+def _text_of(item: Any) -> bytes:
+    """What makes a message the same as another: of a choice its message, whatever the filters said of it."""
+    message = item
+    if type(item) is dict and "message" in item:
+        besides = {key: value for key, value in item.items() if key != "message"}
+        message = item if may_hold_prose(besides) else item["message"]
+    try:
+        return orjson.dumps(message, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        return b""
+
+
+def _add_behind(exchange: Exchange, behind: Exchange) -> None:
+    """Complete what the client saw by what the backend saw: the newest turn of the user stays the client's.
+
+    A filter that the backend reports counts even if the client saw none.
+    """
+    answered = bool(exchange.response)
+    exchange.prompt[:0] = behind.prompt
+    exchange.response += behind.response
+    exchange.content_filtered |= behind.content_filtered
+    exchange.tool_calls = exchange.tool_calls or behind.tool_calls
+    for name in ("operation", "requested_model", "answered_model", "request_id", "user", "timestamp"):
+        setattr(exchange, name, getattr(exchange, name) or getattr(behind, name))
+    for name in ("input_tokens", "output_tokens", "total_tokens"):
+        if getattr(exchange, name) is None:
+            setattr(exchange, name, getattr(behind, name))
+    if not answered:
+        exchange.finish_reasons = exchange.finish_reasons or behind.finish_reasons
+        exchange.failed |= behind.failed
+        exchange.error_code = exchange.error_code or behind.error_code
+        exchange.error_outcome = exchange.error_outcome or behind.error_outcome
+
+
+_SIDES: Final = (
+    ("requestBody", "backendRequestBody", "messages"),
+    ("responseBody", "backendResponseBody", "choices"),
+)
+_HEADERS: Final = ("requestHeaders", "responseHeaders", "backendRequestHeaders", "backendResponseHeaders")
+"""They carry credentials: the client's name is taken, the rest is dropped."""
+
+_GATEWAY_BOOKKEEPING: Final = ignored(
+    """
+    apiId apiRevision backendId backendMethod backendProtocol backendResponseCode:number backendTime:number
+    backendUrl cache:plain cacheTime:number clientProtocol clientTime:number clientTlsVersion isRequestSuccess:flag
+    method operationId productId region requestSize:number responseSize:number sourceSystem type
+    """
+)
+_BODIES: Final = ("requestBody", "backendRequestBody", "responseBody", "backendResponseBody")
+
+
+def _read_llm_row(row: Fields, event: AuditEvent) -> None:
+    """The rows of a call, or one of them alone."""
+    model, deployment = take_identifier(row, "modelName"), take_identifier(row, "deploymentName")
+    event.model_name = model or deployment
+    event.input_tokens = take_count(row, "promptTokens")
+    event.output_tokens = take_count(row, "completionTokens")
+    event.token_count = take_count(row, "totalTokens")
+    event.request_id = event.request_id or take_identifier(row, "correlationId")
+    event.operation = event.operation or Operation.CHAT
+    exchange = Exchange()
+    for key, read in (("requestMessages", read_request), ("responseMessages", read_response)):
+        messages = decode(row.get(key))
+        if type(messages) is str and messages:
+            # The log cuts long messages, which leaves no JSON: the text is still text that went over the wire.
+            take(row, key)
+            read(messages, exchange)
+        elif type(messages) in (list, dict):
+            row[key] = messages
+            read(
+                {"choices": [{"message": m} for m in messages]}
+                if read is read_response and type(messages) is list
+                else messages,
+                exchange,
+            )
+    exchange.apply(event)
+    discard(row, "isStreamCompletion", "sequenceNumber", "apiVersion", "requestId", "promptCachedTokens")
+    discard(row, "sourceSystem", "type")
+
+
+SOURCE: Final = Source(
+    name="azure_monitor",
+    summary="Azure OpenAI and AI Foundry diagnostics, API Management gateway and LLM logs, the activity log.",
+    stability=Stability.STABLE,
+    never_carries="Prompts, responses and tokens in the RequestResponse category; they are in API Management's logs.",
+    references=(
+        "https://learn.microsoft.com/en-us/azure/azure-monitor/reference/supported-logs/"
+        "microsoft-cognitiveservices-accounts-logs",
+        "https://learn.microsoft.com/en-us/azure/azure-monitor/reference/tables/apimanagementgatewayllmlog",
+    ),
+    markers={
+        **dict.fromkeys(("operationName", "OperationName", "category", "Category"), _is_azure),
+        "Type": _is_gateway_table,
+    },
+    parse=parse,
+)

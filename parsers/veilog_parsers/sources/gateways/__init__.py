@@ -1,0 +1,1 @@
+"""AI gateways and proxies, of any vendor or home-grown."""

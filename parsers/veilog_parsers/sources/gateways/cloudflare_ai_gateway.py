@@ -1,0 +1,123 @@
+"""Cloudflare AI Gateway: the Logpush dataset ``ai_gateway_events``, and entries of its logs API.
+
+Logpush encrypts ``RequestBody``, ``ResponseBody`` and ``Metadata`` with the customer's public key: each is an object of
+``key``, ``iv`` and ``data`` in base64. Such a body is no text, so it gets no hash, no length and no label; in
+``unmapped`` the word ``encrypted`` stands in its place. Bodies that are not encrypted are read as usual.
+
+The API's entries are snake_case and have no bodies. Status 424 is the gateway's own: its data loss prevention blocked
+the call.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from veilog_parsers.bodies.read import open_body, read_exchange
+from veilog_parsers.event import AuditEvent, Kind, Outcome, SensitiveText, UserType
+from veilog_parsers.record.endpoints import operation_at, take_provider
+from veilog_parsers.record.fields import (
+    discard_known,
+    ignored,
+    known,
+    open_json,
+    peek,
+    take,
+    take_count,
+    take_identifier,
+    take_number,
+)
+from veilog_parsers.record.network import take_endpoint
+from veilog_parsers.record.outcomes import outcome_of_status
+from veilog_parsers.record.prose import is_blob
+from veilog_parsers.record.raw import Fields
+from veilog_parsers.record.times import take_time
+from veilog_parsers.source import Source, Stability
+
+ENCRYPTED: Final = "encrypted"
+_BLOCKED_BY_DLP: Final = 424
+_ENVELOPE: Final = known("key iv data")
+_NOISE: Final = ignored(
+    """
+    Cached:flag Cost:number RateLimited:flag Step cached:flag cost:number custom_cost model_type
+    request_content_type request_head_complete:flag request_size:number request_type response_content_type
+    response_head_complete:flag response_size:number step
+    """
+)
+
+
+def _is_logpush(fields: Fields) -> bool:
+    return "Provider" in fields and ("Gateway" in fields or "Model" in fields)
+
+
+def _is_api(fields: Fields) -> bool:
+    return "tokens_out" in fields and "provider" in fields and "cached" in fields
+
+
+def parse(fields: Fields) -> AuditEvent:
+    """Read one entry of either kind."""
+    event = AuditEvent(kind=Kind.AI_ACCESS)
+    times = [take_time(fields, key) for key in ("Datetime", "CreatedAt", "Timestamp", "created_at")]
+    event.timestamp = next(filter(None, times), None)
+    event.provider = take_provider(fields, "Provider") or take_provider(fields, "provider")
+    event.model_name = take_identifier(fields, "Model") or take_identifier(fields, "model")
+    event.request_id = take_identifier(fields, "ID") or take_identifier(fields, "id")
+    event.tenant_id = take_identifier(fields, "Gateway") or take_identifier(fields, "gateway_id")
+    endpoint = take_endpoint(fields, "Endpoint") or take_endpoint(fields, "path")
+    if endpoint:
+        event.endpoint = SensitiveText(endpoint)
+        event.operation = operation_at(f"/v1/{endpoint.lstrip('/')}")
+    _read_outcome(fields, event)
+    event.input_tokens = take_count(fields, "tokens_in")
+    event.output_tokens = take_count(fields, "tokens_out")
+    event.latency_ms = take_number(fields, "duration")
+    _read_metadata(fields, event)
+    read_exchange(_body(fields, "RequestBody"), _body(fields, "ResponseBody")).apply(event)
+    discard_known(fields, _NOISE)
+    return event
+
+
+def _read_outcome(fields: Fields, event: AuditEvent) -> None:
+    status, other = take_count(fields, "StatusCode"), take_count(fields, "status_code")
+    event.http_status = other if status is None else status
+    event.outcome_status = outcome_of_status(event.http_status)
+    if event.http_status == _BLOCKED_BY_DLP:
+        event.outcome_status = Outcome.CONTENT_FILTERED
+    if fields.get("RateLimited") is True:
+        event.outcome_status = Outcome.THROTTLED
+    if type(fields.get("success")) is bool:
+        success = take(fields, "success")
+        event.outcome_status = event.outcome_status or (Outcome.SUCCESS if success else Outcome.FAILURE)
+
+
+def _read_metadata(fields: Fields, event: AuditEvent) -> None:
+    """What the application says of a call: by habit, who made it."""
+    for name in ("Metadata", "metadata"):
+        if _encrypted(open_json(fields, name)):
+            fields[name] = ENCRYPTED
+        for key in ("user_id", "userId", "user"):
+            user = take_identifier(fields, name, key)
+            event.user_id = event.user_id or user
+    if event.user_id is not None:
+        event.user_type = UserType.USER
+
+
+def _encrypted(value: Any) -> bool:
+    """Whether a value is a cipher and what opens it. What only looks like one is a body like any other."""
+    return type(value) is dict and "data" in value and len(_ENVELOPE & value.keys()) > 1 and is_blob(value)
+
+
+def _body(fields: Fields, name: str) -> Any:
+    if _encrypted(open_json(fields, name)):
+        fields[name] = ENCRYPTED
+    return open_body(fields, name) if peek(fields, name) != ENCRYPTED else None
+
+
+SOURCE: Final = Source(
+    name="cloudflare_ai_gateway",
+    summary="Cloudflare AI Gateway's Logpush events and API log entries.",
+    stability=Stability.BETA,
+    never_carries="Prompts and responses, as long as Logpush encrypts them; who called, unless its metadata say so.",
+    references=("https://developers.cloudflare.com/ai-gateway/observability/logging/logpush/",),
+    markers={"Provider": _is_logpush, "tokens_in": _is_api},
+    parse=parse,
+)

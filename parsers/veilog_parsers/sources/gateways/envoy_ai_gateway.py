@@ -1,0 +1,117 @@
+"""Envoy AI Gateway: Envoy's JSON access log with what the gateway counted, under flat keys with dots.
+
+``{"gen_ai.request.model": "...", "gen_ai.usage.input_tokens": 12, "response_code": 200, "duration": 812, ...}``. The
+names are the operator's, copied from the project's examples; older ones spell ``genai_model_name`` and
+``genai_tokens_input``. Envoy writes a value it does not have as ``-`` or null, and numbers from its metadata now as
+numbers, now as strings. There are no bodies, so no prompt and no hash of one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from veilog_parsers.event import AuditEvent, Kind, Operation, SensitiveText, ToolCall
+from veilog_parsers.record.endpoints import operation_at, take_provider
+from veilog_parsers.record.fields import (
+    discard_known,
+    ignored,
+    known,
+    take_count,
+    take_identifier,
+    take_number,
+    take_text,
+    take_word,
+)
+from veilog_parsers.record.network import take_address, take_endpoint
+from veilog_parsers.record.outcomes import outcome_of_status
+from veilog_parsers.record.raw import Fields
+from veilog_parsers.record.times import take_time
+from veilog_parsers.source import Source, Stability
+
+_ENVOYS: Final = known(
+    "response_code downstream_remote_address upstream_host upstream_cluster x-envoy-origin-path response_flags"
+)
+_NOISE: Final = ignored(
+    """
+    :authority authority bytes_received:number bytes_sent:number connection_termination_details
+    downstream_local_address genai_model_name_override jsonrpc.request.id mcp.protocol.version method protocol
+    requested_server_name response_code_details response_flags route_name upstream_cluster upstream_host
+    upstream_local_address upstream_transport_failure_reason x-envoy-upstream-service-time:number
+    gen_ai.usage.cached_input_tokens:number gen_ai.usage.cache_read.input_tokens:number
+    gen_ai.usage.cache_creation.input_tokens:number
+    """
+)
+_OPERATIONS: Final = {str(operation): operation for operation in Operation}
+
+
+def _is_envoys(fields: Fields) -> bool:
+    # OpenTelemetry's own logs have the gen_ai names too: what Envoy puts beside them decides.
+    return not _ENVOYS.isdisjoint(fields)
+
+
+def _first(taker: Any, fields: Fields, *keys: str) -> Any:
+    found = [value for key in keys if (value := taker(fields, key)) is not None]
+    return found[0] if found else None
+
+
+def parse(fields: Fields) -> AuditEvent:
+    """Read one access log entry."""
+    for key in [key for key, value in fields.items() if value == "-"]:
+        del fields[key]
+    event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=take_time(fields, "start_time"))
+    event.user_id = _first(take_identifier, fields, "user.id", "x-user-id", "enduser.id")
+    event.session_id = take_identifier(fields, "session.id")
+    event.conversation_id = take_identifier(fields, "gen_ai.conversation.id")
+    event.client_ip = _first(take_address, fields, "x-forwarded-for", "downstream_remote_address")
+    event.user_agent = _first(take_text, fields, "user-agent", "user_agent")
+    event.request_id = _first(take_identifier, fields, "x-request-id", "request_id")
+    event.tenant_id = take_identifier(fields, "x-tenant-id")
+    _read_what(fields, event)
+    event.input_tokens = _first(take_count, fields, "gen_ai.usage.input_tokens", "genai_tokens_input")
+    event.output_tokens = _first(take_count, fields, "gen_ai.usage.output_tokens", "genai_tokens_output")
+    event.token_count = _first(take_count, fields, "gen_ai.usage.total_tokens", "genai_tokens_total")
+    duration = take_number(fields, "duration")
+    event.latency_ms = duration if duration is not None and duration >= 0 else None
+    # Zero: the client went away before there was an answer.
+    event.http_status = take_count(fields, "response_code") or None
+    event.outcome_status = outcome_of_status(event.http_status)
+    discard_known(fields, _NOISE)
+    return event
+
+
+def _read_what(fields: Fields, event: AuditEvent) -> None:
+    event.provider = _first(take_provider, fields, "gen_ai.provider.name", "gen_ai.system", "genai_backend_name")
+    event.model_name = _first(take_identifier, fields, "gen_ai.request.model", "genai_model_name")
+    event.model_version = take_identifier(fields, "gen_ai.response.model")
+    endpoint = _first(take_endpoint, fields, "x-envoy-origin-path", "path", ":path")
+    if endpoint:
+        event.endpoint = SensitiveText(endpoint)
+        event.operation = operation_at(endpoint)
+    named = take_word(fields, "gen_ai.operation.name")
+    event.operation = _OPERATIONS.get(named or "") or event.operation
+    event.api_operation = take_identifier(fields, "mcp.method.name")
+    tool = take_identifier(fields, "mcp.tool.name")
+    if tool is not None:
+        event.operation = event.operation or Operation.EXECUTE_TOOL
+        event.tool_calls = [ToolCall(name=tool)]
+
+
+SOURCE: Final = Source(
+    name="envoy_ai_gateway",
+    summary="Envoy AI Gateway's JSON access log, with models and token counts.",
+    stability=Stability.BETA,
+    never_carries="Prompts and responses.",
+    references=("https://aigateway.envoyproxy.io/docs/capabilities/observability/accesslogs/",),
+    markers=dict.fromkeys(
+        (
+            "gen_ai.request.model",
+            "gen_ai.response.model",
+            "gen_ai.provider.name",
+            "gen_ai.usage.input_tokens",
+            "genai_model_name",
+            "mcp.method.name",
+        ),
+        _is_envoys,
+    ),
+    parse=parse,
+)

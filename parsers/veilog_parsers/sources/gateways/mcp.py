@@ -1,0 +1,356 @@
+"""Model Context Protocol: JSON-RPC messages between agents and tool servers, as gateways and proxies log them.
+
+A log line is a message by itself, or a call with both of its messages under ``request`` and ``response``; around them
+who, when and where, under the usual names. What one would not guess: a tool's failure is a *successful* answer with
+``isError`` in it; an answer does not say what was asked, so its shape decides; ids are unique within a session at
+most, so question and answer that come on lines of their own are not joined; newer revisions put the client's name
+into ``_meta`` of every request. Other protocols are JSON-RPC too (editors', blockchains'): only MCP's methods count.
+
+The arguments of a tool are the prompt here and its result is the response: that is what crosses the boundary between
+agent and server. Lists of tools, handshakes and notifications carry no exchange: they are control plane.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from veilog_parsers.bodies.exchange import Exchange
+from veilog_parsers.bodies.read import decode
+from veilog_parsers.bodies.turns import Turn, ask_turns, comparable, take_dumped, take_finish
+from veilog_parsers.event import (
+    AuditEvent,
+    Constant,
+    Kind,
+    Operation,
+    Outcome,
+    Role,
+    SensitiveText,
+    ToolCall,
+    UserType,
+)
+from veilog_parsers.record.fields import (
+    dicts,
+    discard,
+    discard_known,
+    ignored,
+    known,
+    peek,
+    take,
+    take_count,
+    take_identifier,
+    take_number,
+    take_str,
+    take_text,
+)
+from veilog_parsers.record.network import take_address, take_endpoint
+from veilog_parsers.record.outcomes import outcome_of_status
+from veilog_parsers.record.raw import Fields
+from veilog_parsers.record.times import take_time
+from veilog_parsers.source import KeyedTest, Source, Stability, Test
+
+_VERSION: Final = "2.0"
+_TOOL_ERROR: Final = Constant("tool_error")
+"""OpenTelemetry's name for a tool's own failure."""
+_CLIENT: Final = "io.modelcontextprotocol/clientInfo"
+
+_REQUESTS: Final = ("request", "mcp_request", "request_body")
+_RESPONSES: Final = ("response", "mcp_response", "response_body")
+_BODIES: Final = (*_REQUESTS, *_RESPONSES)
+
+_CALLS: Final = {
+    "tools/call": Operation.EXECUTE_TOOL,
+    "resources/read": Operation.RETRIEVAL,
+    "sampling/createMessage": Operation.CHAT,
+    "prompts/get": None,
+    "completion/complete": None,
+    "elicitation/create": None,
+}
+"""Methods that carry an exchange."""
+_METHODS: Final = known("ping logging/setLevel roots/list server/discover subscriptions/listen") | _CALLS.keys()
+_METHODS_BEGIN: Final = ("tools/", "resources/", "prompts/", "notifications/")
+_RESULTS: Final = {
+    "structuredContent": "tools/call",
+    "contents": "resources/read",
+    "stopReason": "sampling/createMessage",
+    "model": "sampling/createMessage",
+    "messages": "prompts/get",
+    "completion": "completion/complete",
+    "action": "elicitation/create",
+    "content": "tools/call",
+    "isError": "tools/call",
+}
+"""What an answer's keys tell of its question, most telling first."""
+_LISTS: Final = ignored(
+    """
+    prompts:objects resources:objects resourceTemplates:objects roots:objects tools:objects capabilities:plain
+    instructions
+    """
+)
+_ANSWERS: Final = _LISTS | _RESULTS.keys() | known("protocolVersion resultType supportedVersions")
+
+_BOOKKEEPING: Final = ignored(
+    """
+    _meta:plain cacheScope hasMore:flag nextCursor progressToken protocolVersion resultType supportedVersions:list
+    total:number ttlMs:number
+    """
+)
+_SAMPLING: Final = ignored(
+    """
+    includeContext maxTokens:number metadata:plain modelPreferences:plain stopSequences:list temperature:number
+    toolChoice:objects tools:objects
+    """
+)
+_ELICITATION: Final = ignored("mode requestedSchema:objects")
+_BLOCKS: Final = ignored("annotations:objects blob:blob data:blob icons:blob mimeType name size title")
+_ENVELOPE: Final = ignored("direction headers:secret level logger request_headers:secret response_headers:secret")
+
+_TIME: Final = ("time", "timestamp", "ts", "@timestamp")
+_SESSION: Final = ("session_id", "sessionId", "session", "mcp_session_id", "mcp-session-id")
+_USER: Final = ("user_id", "userId", "user", "sub")
+_USER_NAME: Final = ("user_name", "userName", "username", "user_email", "email")
+_TENANT: Final = ("tenant_id", "tenantId", "tenant", "organization_id", "org_id")
+_ADDRESS: Final = ("client_ip", "clientIp", "remote_addr", "remote_ip", "source_ip")
+_SERVER: Final = ("server_url", "url", "endpoint", "server_name", "mcp_server", "server")
+_STATUS: Final = ("status_code", "http_status", "status")
+_MILLISECONDS: Final = ("duration_ms", "durationMs", "latency_ms", "latencyMs")
+
+
+def _is_message(body: Any) -> bool:
+    """Whether a JSON-RPC message is one of MCP's; of an error nobody can tell, and so it counts."""
+    if type(body) is not dict or body.get("jsonrpc") != _VERSION:
+        return False
+    method, result = body.get("method"), body.get("result")
+    if method == "initialize":
+        return peek(body, "params", "protocolVersion") is not None
+    if type(method) is str:
+        return method in _METHODS or method.startswith(_METHODS_BEGIN)
+    return "error" in body or (type(result) is dict and (not result or not _ANSWERS.isdisjoint(result)))
+
+
+def _test_of_calls(keys: frozenset[str]) -> Test:
+    present = [key for key in _BODIES if key in keys]
+
+    def is_call(fields: Fields) -> bool:
+        for key in present:
+            body = fields[key]
+            if type(body) is dict:
+                # Most bodies under these names are other APIs': they are not worth a call.
+                if "jsonrpc" in body and _is_message(body):
+                    return True
+            elif type(body) is str and '"jsonrpc"' in body[:4096] and _is_message(decode(body)):
+                return True
+        return False
+
+    return is_call
+
+
+def parse(fields: Fields) -> AuditEvent:
+    """Read one message, or one call with both of its messages."""
+    event, exchange = AuditEvent(kind=Kind.AI_CONTROL_PLANE), Exchange()
+    _read_envelope(fields, event)
+    messages = (
+        [fields]
+        if "jsonrpc" in fields
+        else [body for key in (*_REQUESTS, *_RESPONSES) if (body := _opened(fields, key))]
+    )
+    method = ""
+    for message in messages:
+        method = _read_message(message, method, event, exchange)
+    exchange.apply(event)
+    return event
+
+
+def _opened(fields: Fields, key: str) -> Fields | None:
+    body = decode(fields.get(key))
+    if type(body) is not dict:
+        return None
+    fields[key] = body
+    return body
+
+
+def _first(taker: Any, fields: Fields, names: tuple[str, ...]) -> Any:
+    """The value under the first of several usual names that has one."""
+    return next((value for name in names if name in fields and (value := taker(fields, name)) is not None), None)
+
+
+def _read_envelope(fields: Fields, event: AuditEvent) -> None:
+    event.timestamp = _first(take_time, fields, _TIME)
+    event.tenant_id = _first(take_identifier, fields, _TENANT)
+    event.user_id, event.user_name = _first(take_identifier, fields, _USER), _first(take_text, fields, _USER_NAME)
+    if event.user_id is None and event.user_name is None and type(fields.get("user")) is dict:
+        event.user_id = take_identifier(fields, "user", "id") or take_identifier(fields, "user", "email")
+    if event.user_id is not None or event.user_name is not None:
+        event.user_type = UserType.USER
+    event.session_id = _first(take_identifier, fields, _SESSION)
+    event.client_ip = _first(take_address, fields, _ADDRESS)
+    event.user_agent = take_text(fields, "user_agent")
+    server = _first(take_endpoint, fields, _SERVER)
+    event.endpoint = SensitiveText(server) if server else None
+    event.http_status = _first(_take_status, fields, _STATUS)
+    event.outcome_status = outcome_of_status(event.http_status)
+    event.latency_ms = _first(_take_duration, fields, _MILLISECONDS)
+    # Headers hold credentials.
+    discard_known(fields, _ENVELOPE)
+
+
+def _take_status(fields: Fields, key: str) -> int | None:
+    value = fields[key]
+    return take_count(fields, key) if type(value) is int and 100 <= value < 600 else None
+
+
+def _take_duration(fields: Fields, key: str) -> float | None:
+    value = fields[key]
+    return take_number(fields, key) if type(value) in (int, float) and value >= 0 else None
+
+
+def _read_message(message: Fields, method: str, event: AuditEvent, exchange: Exchange) -> str:
+    """Consume one message and return the method of the call, which an answer has from its question or its shape."""
+    discard(message, "jsonrpc")
+    request_id = take_identifier(message, "id")
+    event.request_id = event.request_id or request_id
+    result = message.get("result")
+    asked = take_str(message, "method")
+    if asked is not None:
+        method = asked
+        event.api_operation = SensitiveText(asked)
+    elif not method and type(result) is dict:
+        method = next((_RESULTS[key] for key in _RESULTS if key in result), "")
+    if method in _CALLS or "error" in message:
+        event.kind = Kind.AI_ACCESS
+        exchange.operation = _CALLS.get(method)
+    params = message.get("params")
+    if type(params) is dict:
+        _read_params(params, method, event, exchange)
+    if type(result) is dict:
+        _read_result(result, method, event, exchange)
+        event.outcome_status = event.outcome_status or Outcome.SUCCESS
+    if "error" in message:
+        _read_error(message, event, exchange)
+    return method
+
+
+def _read_error(message: Fields, event: AuditEvent, exchange: Exchange) -> None:
+    exchange.failed = True
+    event.error_code = take_identifier(message, "error", "code")
+
+
+def _read_params(params: Fields, method: str, event: AuditEvent, exchange: Exchange) -> None:
+    client = peek(params, "_meta", _CLIENT) or params.get("clientInfo")
+    if type(client) is dict and event.user_agent is None:
+        name, version = take_str(client, "name"), take_str(client, "version")
+        event.user_agent = SensitiveText("/".join(filter(None, (name, version)))) if name else None
+    if method == "tools/call":
+        _read_tool_call(params, event, exchange)
+    elif method == "sampling/createMessage":
+        _read_sampling(params, exchange)
+    elif method == "resources/read":
+        uri = take_endpoint(params, "uri")
+        event.endpoint = SensitiveText(uri) if uri else event.endpoint
+    elif method == "prompts/get":
+        _ask(params, "arguments", exchange)
+    elif method == "completion/complete":
+        argument = params.get("argument")
+        if type(argument) is dict:
+            _ask(argument, "value", exchange)
+            discard(argument, "name")
+        discard(params, "ref", "context")
+    elif method == "elicitation/create":
+        _ask(params, "message", exchange)
+        discard_known(params, _ELICITATION)
+    elif method == "initialize":
+        discard(params, "capabilities", "clientInfo")
+    discard_known(params, _BOOKKEEPING)
+
+
+def _ask(fields: Fields, key: str, exchange: Exchange) -> None:
+    text = take_dumped(fields, key)
+    exchange.ask(Role.USER, [text] if text else [])
+
+
+def _read_tool_call(params: Fields, event: AuditEvent, exchange: Exchange) -> None:
+    name, arguments = take_identifier(params, "name"), take_dumped(params, "arguments")
+    exchange.ask(Role.USER, [arguments] if arguments else [])
+    # Answers to what the server asked back.
+    _ask(params, "inputResponses", exchange)
+    discard(params, "requestState")
+    if name or arguments:
+        event.tool_calls = [ToolCall(name=name, arguments=arguments)]
+
+
+def _read_sampling(params: Fields, exchange: Exchange) -> None:
+    system = take_text(params, "systemPrompt")
+    exchange.ask(Role.SYSTEM, [system] if system else [])
+    ask_turns(params.get("messages"), exchange)
+    discard_known(params, _SAMPLING)
+
+
+def _read_result(result: Fields, method: str, event: AuditEvent, exchange: Exchange) -> None:
+    if type(result.get("isError")) is bool and take(result, "isError"):
+        exchange.failed = True
+        event.error_code = _TOOL_ERROR
+    turn = Turn()
+    if method == "elicitation/create":
+        # The fields of a form, whatever they are called.
+        _add_other(result, "content", turn)
+    exchange.answered_model = take_identifier(result, "model")
+    take_finish(result, exchange, "stopReason")
+    if method in _CALLS:
+        for block in (*dicts(result.get("content")), *dicts(result.get("contents")), *dicts(result.get("messages"))):
+            _read_block(block, turn)
+        turn.take(result, "content")
+        turn.take(result, "contents")
+        turn.take(result, "description")
+        completion = result.get("completion")
+        if type(completion) is dict:
+            turn.take(completion, "values")
+            discard_known(completion, _BOOKKEEPING)
+        discard(result, "role", "action")
+        # What content no reader knows is what the other side said, too.
+        for key in ("content", "structuredContent", "inputRequests"):
+            _add_other(result, key, turn)
+    else:
+        discard_known(result, _LISTS)
+        discard(result, "serverInfo", "instructions")
+    discard_known(result, _BOOKKEEPING)
+    exchange.answer(turn.said + turn.results)
+
+
+def _add_other(result: Fields, key: str, turn: Turn) -> None:
+    """Add a value as a text, unless a block says the same: structured content is repeated in one as JSON."""
+    text = take_dumped(result, key)
+    if text and comparable(text) not in map(comparable, turn.said):
+        turn.said.append(text)
+
+
+def _read_block(block: Fields, turn: Turn) -> None:
+    """Consume a block of content, a resource or a prompt's message."""
+    discard(block, "role")
+    content, resource = block.get("content"), block.get("resource")
+    for inner in (*dicts(content), *dicts([content]), *dicts([resource])):
+        _read_block(inner, turn)
+    if resource == {}:
+        discard(block, "resource")
+    if content in ({}, []):
+        discard(block, "content")
+    if "uri" in block:
+        # Where a resource is from may be told by a path that names somebody.
+        turn.take(block, "uri")
+    discard_known(block, _BLOCKS)
+    turn.read(block)
+
+
+SOURCE: Final = Source(
+    name="mcp",
+    summary="Model Context Protocol: tool calls, resources and prompts, as JSON-RPC messages or calls of a gateway.",
+    stability=Stability.BETA,
+    never_carries="The model and its tokens; who called, unless the gateway adds it.",
+    references=(
+        "https://modelcontextprotocol.io/specification",
+        "https://www.jsonrpc.org/specification",
+    ),
+    markers={
+        "jsonrpc": _is_message,
+        **dict.fromkeys(_BODIES, KeyedTest(_test_of_calls)),
+    },
+    parse=parse,
+)

@@ -1,0 +1,271 @@
+"""Google Cloud Audit Logs: who called which Google service, and how it ended.
+
+Cloud Logging logs every service's calls alike, in ``protoPayload``. Calls of Vertex AI and the Gemini API that use a
+model are ``ai_access`` (they are in the data access log, which is off unless somebody turned it on), their other calls
+``ai_control_plane``, and the rest of Google Cloud ``other``: of those, who and what is read, and everything else is
+left to be passed on cleaned.
+
+What one would not guess: ``status`` has gRPC's number and is missing or empty for success; the caller's address may
+be ``private`` or a word for Google's own network, and its key ``callerIp`` or ``callerIP``; a live session logs two
+entries, first and last, with the same ``operation``; the model is the end of the resource's name. Requests come
+without their contents; where somebody's export has them, they are read as texts.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from veilog_parsers.bodies import gemini
+from veilog_parsers.bodies.exchange import Exchange
+from veilog_parsers.bodies.read import open_body
+from veilog_parsers.bodies.rest import answer_rest, ask_rest
+from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Outcome, UserType
+from veilog_parsers.record.fields import (
+    discard,
+    discard_known,
+    identifier,
+    ignored,
+    peek,
+    take,
+    take_identifier,
+    take_int,
+    take_str,
+    take_text,
+)
+from veilog_parsers.record.network import take_address
+from veilog_parsers.record.raw import Fields
+from veilog_parsers.record.times import take_time
+from veilog_parsers.source import Source, Stability
+
+GCP: Final = Constant("gcp")
+VERTEX: Final = Constant("gcp.vertex_ai")
+
+_PROVIDERS: Final = {
+    "aiplatform.googleapis.com": VERTEX,
+    "generativelanguage.googleapis.com": Constant("gcp.gemini"),
+}
+
+_MODEL_USE: Final[dict[str, Operation | None]] = {
+    "AsyncQueryReasoningEngine": Operation.INVOKE_AGENT,
+    "AugmentPrompt": Operation.RETRIEVAL,
+    "BatchEmbedContents": Operation.EMBEDDINGS,
+    "BidiGenerateContent": Operation.GENERATE_CONTENT,
+    "ChatCompletions": Operation.CHAT,
+    "ComputeTokens": None,
+    "CountTokens": None,
+    "DirectPredict": None,
+    "DirectRawPredict": None,
+    "EmbedContent": Operation.EMBEDDINGS,
+    "Explain": None,
+    "FindNeighbors": Operation.RETRIEVAL,
+    "GenerateAnswer": Operation.GENERATE_CONTENT,
+    "GenerateContent": Operation.GENERATE_CONTENT,
+    "Predict": None,
+    "PredictLongRunning": None,
+    "QueryReasoningEngine": Operation.INVOKE_AGENT,
+    "RawPredict": None,
+    "RetrieveContexts": Operation.RETRIEVAL,
+    "ServerStreamingPredict": None,
+    "StreamDirectPredict": None,
+    "StreamDirectRawPredict": None,
+    "StreamGenerateContent": Operation.GENERATE_CONTENT,
+    "StreamQueryReasoningEngine": Operation.INVOKE_AGENT,
+    "StreamRawPredict": None,
+    "StreamingPredict": None,
+    "StreamingRawPredict": None,
+}
+"""Methods that use a model, and what they do as far as the name alone tells."""
+
+_CONTROL: Final = {"CreateReasoningEngine": Operation.CREATE_AGENT}
+
+_CODES: Final = (
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+)
+"""gRPC's status codes by number."""
+_OUTCOMES: Final = {
+    "OK": Outcome.SUCCESS,
+    "PERMISSION_DENIED": Outcome.DENIED,
+    "UNAUTHENTICATED": Outcome.DENIED,
+    "RESOURCE_EXHAUSTED": Outcome.THROTTLED,
+}
+
+_PROJECT: Final = re.compile(r"projects/([^/\s]{1,128})")
+_LOCATION: Final = re.compile(r"/locations/([^/\s]{1,64})")
+_MODEL: Final = re.compile(r"(?:^|/)(?:models|tunedModels|endpoints)/([^/:\s]{1,256})")
+_ANONYMOUS: Final = frozenset(("allUsers", "anonymous", "system:anonymous"))
+
+_BOOKKEEPING: Final = ignored("insertid logName receiveTimestamp receivetimestamp severity")
+_PAYLOAD_BOOKKEEPING: Final = ignored(
+    """
+    @type at_sign_type authorizationInfo:plain numResponseItems:number resourceLocation:plain serviceName
+    """
+)
+_METADATA_BOOKKEEPING: Final = ignored("destinationAttributes:plain requestAttributes:plain")
+_BODY_BOOKKEEPING: Final = ignored("@type endpoint model name parent")
+"""What of AI entries says nothing more about who, what and how. Of other services' entries all is kept."""
+
+
+def _is_audit(fields: Fields) -> bool:
+    payload = fields.get("protoPayload")
+    return type(payload) is dict and any(
+        type(payload.get(key)) is str for key in ("methodName", "serviceName", "@type")
+    )
+
+
+def read_resource(name: object, event: AuditEvent, cloud: Cloud) -> None:
+    """Fill in project, region and model, as far as they are unknown, from a resource's name."""
+    if type(name) is not str:
+        return
+    project, location, model = _PROJECT.search(name), _LOCATION.search(name), _MODEL.search(name)
+    if project and event.tenant_id is None:
+        event.tenant_id = identifier(project[1])
+    cloud.account_id = cloud.account_id or event.tenant_id
+    if location and cloud.region is None:
+        cloud.region = identifier(location[1])
+    if model and event.model_name is None:
+        event.model_name = identifier(model[1])
+
+
+def _kind(payload: Fields) -> Kind:
+    service, method = payload.get("serviceName"), payload.get("methodName")
+    if type(service) is not str or service not in _PROVIDERS:
+        return Kind.OTHER
+    used = type(method) is str and method.rpartition(".")[2] in _MODEL_USE
+    return Kind.AI_ACCESS if used else Kind.AI_CONTROL_PLANE
+
+
+def _read_who(payload: Fields, event: AuditEvent) -> None:
+    email = peek(payload, "authenticationInfo", "principalEmail")
+    subject = peek(payload, "authenticationInfo", "principalSubject")
+    event.user_id = take_identifier(payload, "authenticationInfo", "principalEmail")
+    if event.user_id is None:
+        event.user_id = take_identifier(payload, "authenticationInfo", "principalSubject")
+    elif type(subject) is str and subject.partition(":")[2] == email:
+        take(payload, "authenticationInfo", "principalSubject")
+    if event.user_id is not None:
+        event.user_type = _user_type(str(email or ""), str(subject or ""))
+    event.client_ip = take_address(payload, "requestMetadata", "callerIp") or take_address(
+        payload, "requestMetadata", "callerIP"
+    )
+    event.user_agent = take_text(payload, "requestMetadata", "callerSuppliedUserAgent")
+
+
+def _user_type(email: str, subject: str) -> UserType:
+    if email in _ANONYMOUS or subject in _ANONYMOUS:
+        return UserType.ANONYMOUS
+    if email.endswith("gserviceaccount.com") or subject.startswith(("serviceAccount:", "system:")):
+        return UserType.SERVICE
+    return UserType.USER
+
+
+def _read_what(fields: Fields, payload: Fields, event: AuditEvent) -> None:
+    service, method = payload.get("serviceName"), payload.get("methodName")
+    event.api_operation = take_identifier(payload, "methodName")
+    event.request_id = take_identifier(fields, "insertId") or take_identifier(fields, "insertid")
+    event.tenant_id = take_identifier(fields, "resource", "labels", "project_id")
+    cloud = event.cloud = Cloud(
+        provider=GCP, account_id=event.tenant_id, region=take_identifier(fields, "resource", "labels", "location")
+    )
+    name = payload.get("resourceName")
+    if event.kind is Kind.OTHER:
+        project = _PROJECT.match(name) if type(name) is str else None
+        if project and event.tenant_id is None:
+            event.tenant_id = cloud.account_id = identifier(project[1])
+    else:
+        event.provider = _PROVIDERS[str(service)]
+        short = str(method).rpartition(".")[2]
+        event.operation = _MODEL_USE.get(short) or _CONTROL.get(short)
+        for found in (
+            name,
+            peek(payload, "request", "endpoint"),
+            peek(payload, "request", "model"),
+            peek(payload, "request", "setup", "model"),
+            fields.get("logName"),
+        ):
+            read_resource(found, event, cloud)
+    cloud.resource = take_identifier(payload, "resourceName")
+
+
+def _read_outcome(payload: Fields, event: AuditEvent) -> None:
+    """A code beyond gRPC's is left, and its entry a failure."""
+    code = peek(payload, "status", "code")
+    if type(code) is int and 0 <= code < len(_CODES):
+        take_int(payload, "status", "code")
+        name = _CODES[code]
+        event.error_code = Constant(name) if code else None
+        event.outcome_status = _OUTCOMES.get(name, Outcome.FAILURE)
+    else:
+        event.outcome_status = Outcome.SUCCESS if code is None else Outcome.FAILURE
+    if peek(payload, "status", "message") == "OK":
+        take_str(payload, "status", "message")
+
+
+def _read_bodies(payload: Fields, event: AuditEvent) -> None:
+    exchange = Exchange()
+    asked, answered = (open_body(payload, key) for key in ("request", "response"))
+    for body, read in ((asked, gemini.read_request), (answered, gemini.read_response)):
+        if type(body) is dict:
+            discard(body, ("setup", "model"))
+            # The same keys hold, in calls that create or change something, the whole of it.
+            discard_known(body, _BODY_BOOKKEEPING)
+            if event.kind is Kind.AI_ACCESS and body:
+                read(body, exchange)
+    if event.kind is Kind.AI_ACCESS:
+        ask_rest(asked, exchange, 0)
+        answer_rest(answered, exchange, 0)
+    exchange.operation = event.operation
+    exchange.apply(event)
+
+
+def parse(fields: Fields) -> AuditEvent:
+    """Read one record."""
+    payload = fields.get("protoPayload")
+    payload = payload if type(payload) is dict else {}
+    event = AuditEvent(kind=_kind(payload))
+    event.timestamp = take_time(fields, "timestamp") or take_time(fields, "receiveTimestamp")
+    _read_who(payload, event)
+    _read_what(fields, payload, event)
+    _read_outcome(payload, event)
+    if event.kind is Kind.OTHER:
+        return event
+    _read_bodies(payload, event)
+    if event.kind is Kind.AI_ACCESS:
+        event.conversation_id = take_identifier(fields, "operation", "id")
+        discard(fields, ("operation", "producer"))
+    discard_known(payload, _PAYLOAD_BOOKKEEPING)
+    if type(payload.get("requestMetadata")) is dict:
+        discard_known(payload["requestMetadata"], _METADATA_BOOKKEEPING)
+    discard(fields, ("resource", "type"), ("resource", "labels", "method"), ("resource", "labels", "service"))
+    discard_known(fields, _BOOKKEEPING)
+    return event
+
+
+SOURCE: Final = Source(
+    name="gcp_audit",
+    summary="Google Cloud Audit Logs: calls of Vertex AI and the Gemini API, and of all other services.",
+    stability=Stability.BETA,
+    never_carries="Prompts, answers and tokens: those are in Vertex AI's request-response log.",
+    references=(
+        "https://cloud.google.com/logging/docs/reference/audit/auditlog/rest/Shared.Types/AuditLog",
+        "https://cloud.google.com/vertex-ai/docs/general/audit-logging",
+    ),
+    markers={"protoPayload": _is_audit},
+    parse=parse,
+)

@@ -1,0 +1,173 @@
+"""Any other JSON log, mapped to the schema by a few lines of configuration.
+
+    - name: flask_middleware
+      when: {service: chat-api}
+      fields: {timestamp: ts, user_id: user.email, prompt: body.question, response: answer.text, latency_ms: took_ms}
+      constants: {provider: openai}
+
+``fields`` names an event field and where its value stands: a dotted path, with ``\\.`` for a dot inside a key. The
+targets ``system``, ``prompt`` and ``response`` take a text or a list of texts; ``request_body`` and ``response_body``
+take a whole provider body, which is read as if a gateway had logged it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from veilog_parsers.bodies.read import open_body, read_exchange
+from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Message, Operation, Role, SensitiveText, UserType
+from veilog_parsers.record.fields import peek, take, take_count, take_identifier, take_number, take_text
+from veilog_parsers.record.network import take_address, take_endpoint
+from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status
+from veilog_parsers.record.raw import Fields
+from veilog_parsers.record.times import take_time
+from veilog_parsers.source import Source, Stability
+
+Path = tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MappingSpec:
+    """One mapping, as the configuration gives it.
+
+    Attributes:
+        name: name of the source.
+        when: dotted path to the value that must be there; ``*`` for any.
+        fields: target to the dotted path of its value.
+        constants: event field to the value it has for all records; ``provider``, ``operation`` and ``kind``.
+    """
+
+    name: str
+    when: Mapping[str, str]
+    fields: Mapping[str, str]
+    constants: Mapping[str, str]
+
+
+def _take_endpoint_text(fields: Fields, *path: str) -> SensitiveText | None:
+    endpoint = take_endpoint(fields, *path)
+    return None if endpoint is None else SensitiveText(endpoint)
+
+
+_TAKERS: Final[dict[str, Callable[..., Any]]] = {
+    "timestamp": take_time,
+    "client_ip": take_address,
+    "endpoint": _take_endpoint_text,
+    **dict.fromkeys(("user_name", "user_agent"), take_text),
+    **dict.fromkeys(
+        (
+            *("tenant_id", "user_id", "session_id", "conversation_id", "provider", "api_operation"),
+            *("model_name", "model_version", "request_id", "error_code"),
+        ),
+        take_identifier,
+    ),
+    **dict.fromkeys(("input_tokens", "output_tokens", "token_count", "http_status"), take_count),
+    "latency_ms": take_number,
+}
+_CLOUD: Final = {f"cloud.{field.name}": field.name for field in dataclasses.fields(Cloud)}
+_TEXTS: Final = {"system": Role.SYSTEM, "prompt": Role.USER, "response": Role.ASSISTANT}
+_BODIES: Final = ("request_body", "response_body")
+TARGETS: Final = (*_TAKERS, *_CLOUD, *_TEXTS, *_BODIES)
+_CONSTANTS: Final = ("provider", "operation", "kind")
+_DOT: Final = re.compile(r"(?<!\\)\.")
+
+
+def split_path(path: str) -> Path:
+    """A dotted path as keys; ``\\.`` is a dot inside a key.
+
+    Raises:
+        ValueError: a key of it is empty.
+    """
+    keys = tuple(key.replace("\\.", ".") for key in _DOT.split(path))
+    if not all(keys):
+        raise ValueError(f"the path {path!r} has an empty key")
+    return keys
+
+
+def make_source(spec: MappingSpec) -> Source:
+    """The source that a mapping describes.
+
+    Raises:
+        ValueError: it names a target, path or constant that is none; the message is fit for its author.
+    """
+    for target in spec.fields:
+        if target not in TARGETS:
+            raise ValueError(f"fields.{target}: there is no such target; there are {', '.join(TARGETS)}")
+    for name, value in spec.constants.items():
+        if name not in _CONSTANTS:
+            raise ValueError(f"constants.{name}: a constant is one of {', '.join(_CONSTANTS)}")
+        if name in ("operation", "kind"):
+            allowed = [str(member) for member in (Operation if name == "operation" else Kind)]
+            if value not in allowed:
+                raise ValueError(f"constants.{name}: {value} is none of {', '.join(allowed)}")
+    parser = _MappedParser(spec)
+    conditions = [(split_path(path), value) for path, value in spec.when.items()]
+
+    def matches(fields: Fields) -> bool:
+        values = ((peek(fields, *path), wanted) for path, wanted in conditions)
+        return all(found is not None and (wanted == "*" or str(found) == wanted) for found, wanted in values)
+
+    return Source(
+        name=spec.name,
+        summary="A JSON log of your own, mapped in the configuration.",
+        stability=Stability.STABLE,
+        never_carries="What the mapping does not name; it ends in `unmapped`.",
+        references=(),
+        markers={conditions[0][0][0]: matches},
+        parse=parser,
+    )
+
+
+class _MappedParser:
+    """The mapping, its paths split once."""
+
+    def __init__(self, spec: MappingSpec) -> None:
+        paths = {target: split_path(path) for target, path in spec.fields.items()}
+        self._fields = [(target, _TAKERS[target], path) for target, path in paths.items() if target in _TAKERS]
+        self._cloud = [(_CLOUD[target], path) for target, path in paths.items() if target in _CLOUD]
+        self._texts = [(role, paths[target]) for target, role in _TEXTS.items() if target in paths]
+        self._request, self._response = (paths.get(target) for target in _BODIES)
+        self._kind = Kind(spec.constants.get("kind", Kind.AI_ACCESS))
+        self._operation = Operation(spec.constants["operation"]) if "operation" in spec.constants else None
+        self._provider = Constant(spec.constants["provider"]) if "provider" in spec.constants else None
+
+    def __call__(self, fields: Fields) -> AuditEvent:
+        event = AuditEvent(kind=self._kind, operation=self._operation, provider=self._provider)
+        for target, taker, path in self._fields:
+            value = taker(fields, *path)
+            if value is not None:
+                setattr(event, target, value)
+        if self._cloud:
+            event.cloud = Cloud(**{name: take_identifier(fields, *path) for name, path in self._cloud})
+        self._read_texts(fields, event)
+        request = open_body(fields, *self._request) if self._request else None
+        response = open_body(fields, *self._response) if self._response else None
+        read_exchange(request, response).apply(event)
+        if event.operation is None and event.kind is Kind.AI_ACCESS:
+            event.operation = Operation.CHAT
+        if event.user_id or event.user_name:
+            event.user_type = UserType.USER
+        if event.outcome_status is None:
+            event.outcome_status = outcome_of_status(event.http_status)
+        if event.outcome_status is None and isinstance(event.error_code, SensitiveText):
+            event.outcome_status = outcome_of_error(event.error_code.reveal())
+        return event
+
+    def _read_texts(self, fields: Fields, event: AuditEvent) -> None:
+        for role, path in self._texts:
+            parts = _take_texts(fields, path)
+            if parts:
+                messages = event.response_messages if role is Role.ASSISTANT else event.prompt_messages
+                messages.append(Message(role, parts))
+
+
+def _take_texts(fields: Fields, path: Path) -> list[SensitiveText]:
+    """Pop a text or a list of nothing but texts."""
+    value = peek(fields, *path)
+    texts = [value] if type(value) is str else value
+    if type(texts) is not list or not all(type(text) is str for text in texts):
+        return []
+    take(fields, *path)
+    return [SensitiveText(text) for text in texts if text]

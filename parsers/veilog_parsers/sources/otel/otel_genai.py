@@ -1,0 +1,430 @@
+"""OpenTelemetry's GenAI conventions: spans and log records of calls to models, agents and tools.
+
+Read in every dialect that instrumentations write today: the current conventions (messages as one attribute), those
+before (an event per message), Traceloop's older numbered attributes, and OpenInference. They mix, even within one
+release of one library, so nothing is decided by dialect: each field has its names in all of them, and
+``otel_messages`` finds the texts. ``otlp`` gives the records their plain form and joins what belongs together.
+
+What one would not guess: a span that ended well has no status at all; errors have a general type (``ClientError``)
+and the telling name in the message; spans name a user only where the application put one there, so else the service
+is who called; a log record has a time of its own, or just the one when it was observed; ``gen_ai.response.id`` may
+be a number.
+
+A call is known by its trace: ``conversation_id`` is the trace where no conversation is named, and ``request_id`` the
+span where no response has an id, so that a span and log records that came apart can be put together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar
+
+from veilog_parsers.event import (
+    AuditEvent,
+    Cloud,
+    Constant,
+    Kind,
+    Operation,
+    Outcome,
+    SensitiveText,
+    Text,
+    ToolCall,
+    UserType,
+)
+from veilog_parsers.record.fields import (
+    dicts,
+    discard,
+    discard_known,
+    identifier,
+    ignored,
+    open_json,
+    peek,
+    take_count,
+    take_identifier,
+    take_text,
+    take_word,
+    withhold,
+)
+from veilog_parsers.record.network import take_address, take_endpoint
+from veilog_parsers.record.otlp import is_model_call, is_model_log
+from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status
+from veilog_parsers.record.raw import Fields
+from veilog_parsers.record.times import take_time
+from veilog_parsers.source import Source, Stability
+from veilog_parsers.sources.otel.otel_messages import Texts, read_bodies, read_events, read_messages, read_numbered
+
+T = TypeVar("T")
+
+_MAX_MESSAGE_CHARS: Final = 2000
+_NANOS_PER_MS: Final = 1_000_000
+_FAILED: Final = (2, "2", "STATUS_CODE_ERROR", "ERROR", "Error")
+_NAMES_IN_ERRORS: Final = re.compile(
+    r"\(([A-Z][A-Za-z]{3,64})\)|'(?:code|type)': '([A-Za-z_.]{3,64})'|Error code: ([0-9]{3})", re.ASCII
+)
+"""What libraries put into messages: ``(ThrottlingException)``, ``'code': 'content_filter'``, ``Error code: 429``."""
+
+_PROVIDERS: Final = {
+    "amazon": "aws.bedrock",
+    "aws": "aws.bedrock",
+    "az.ai.inference": "azure.ai.inference",
+    "az.ai.openai": "azure.ai.openai",
+    "azure": "azure.ai.openai",
+    "bedrock": "aws.bedrock",
+    "gemini": "gcp.gemini",
+    "google": "gcp.gen_ai",
+    "langchain": "",
+    "mistralai": "mistral_ai",
+    "vertexai": "gcp.vertex_ai",
+    "vertex_ai": "gcp.vertex_ai",
+    "watsonx": "ibm.watsonx.ai",
+    "xai": "x_ai",
+}
+"""Names of providers in lower case, where the current conventions have others; a framework is none."""
+_OPERATIONS: Final = {
+    "agent": Operation.INVOKE_AGENT,
+    "completion": Operation.TEXT_COMPLETION,
+    "embedding": Operation.EMBEDDINGS,
+    "llm": Operation.CHAT,
+    "reranker": Operation.RETRIEVAL,
+    "rerank": Operation.RETRIEVAL,
+    "retriever": Operation.RETRIEVAL,
+    "tool": Operation.EXECUTE_TOOL,
+    **{operation.value: operation for operation in Operation},
+}
+"""What ``gen_ai.operation.name``, ``llm.request.type`` and the kinds of Traceloop's and OpenInference's spans say."""
+_CHUNKS: Final = ("gen_ai.content.completion.chunk", "First Token Stream Event")
+_STEPS: Final = frozenset((Operation.EXECUTE_TOOL, Operation.INVOKE_AGENT, Operation.RETRIEVAL))
+
+_SPAN_BOOKKEEPING: Final = ignored(
+    """
+    droppedAttributesCount:number droppedEventsCount:number droppedLinksCount:number endTimeUnixNano flags:number
+    kind links:plain name observedTimeUnixNano parentSpanId resource:plain schemaUrl scope:plain startTimeUnixNano
+    timeUnixNano traceState
+    """
+)
+_LOG_BOOKKEEPING: Final = ignored(
+    """
+    droppedAttributesCount:number eventName flags:number observedTimeUnixNano severityNumber:number severityText
+    timeUnixNano
+    """
+)
+_SETTINGS: Final = ignored(
+    """
+    aws.bedrock.guardrail.id error.type event.name gen_ai.completion gen_ai.headers:secret gen_ai.is_streaming:flag
+    gen_ai.openai.api_version gen_ai.openai.response.system_fingerprint gen_ai.openai.system_fingerprint
+    gen_ai.output.type:schema gen_ai.prompt.prompt_filter_results:json gen_ai.prompt_caching:plain gen_ai.token.type
+    gen_ai.tool.definitions:json gen_ai.tool.type gen_ai.usage.reasoning_tokens:number input.mime_type
+    llm.headers:secret llm.invocation_parameters:json llm.is_streaming:flag llm.prompt_template.variables
+    llm.prompt_template.version openai.request.service_tier openai.response.service_tier
+    openai.response.system_fingerprint openinference.span.kind output.mime_type server.port:number
+    traceloop.entity.path traceloop.span.kind
+    """
+)
+"""Settings of calls, the model's tools (see ``bodies.openai``), and headers, which may hold credentials."""
+_SETTINGS_BEGIN: Final = (
+    "gen_ai.request.",
+    "gen_ai.usage.cache_",
+    "gen_ai.usage.details.",
+    "gen_ai.response.",
+    "llm.request.",
+    "llm.response.",
+    "llm.token_count.",
+    "llm.tools",
+    "llm.usage.",
+)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_PROVIDER: Final = _names("gen_ai.provider.name gen_ai.system llm.provider llm.system llm.vendor")
+_MODEL: Final = _names("gen_ai.request.model llm.request.model llm.model_name embedding.model_name reranker.model_name")
+_ANSWERED: Final = _names("gen_ai.response.model llm.response.model")
+_REQUEST_ID: Final = _names("gen_ai.response.id gen_ai.tool.call.id")
+_OPERATION: Final = _names("gen_ai.operation.name llm.request.type traceloop.span.kind openinference.span.kind")
+_TOOL: Final = _names("gen_ai.tool.name tool.name")
+_ENDPOINT: Final = _names("url.full http.url gen_ai.openai.api_base server.address gen_ai.request.base_url")
+_CONVERSATION: Final = _names(
+    "gen_ai.conversation.id gen_ai.openai.thread.id traceloop.association.properties.conversation_id "
+    "traceloop.association.properties.thread_id"
+)
+_CACHED: Final = (
+    _names("gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_read_input_tokens"),
+    _names(
+        "gen_ai.usage.cache_write.input_tokens gen_ai.usage.cache_creation.input_tokens "
+        "gen_ai.usage.cache_creation_input_tokens"
+    ),
+)
+_HTTP_STATUS: Final = ("http.status_code", "http.response.status_code")
+_GUARDRAILS: Final = ("gen_ai.bedrock.guardrail.input_filter", "gen_ai.bedrock.guardrail.output_filter")
+_SESSION: Final = _names("session.id traceloop.association.properties.session_id")
+_USER: Final = _names(
+    "user.id enduser.id user.email llm.user gen_ai.user gen_ai.openai.request.user "
+    "traceloop.association.properties.user_id"
+)
+_USER_NAME: Final = _names("user.name user.full_name")
+_INPUT: Final = _names(
+    "gen_ai.usage.input_tokens gen_ai.usage.prompt_tokens llm.usage.prompt_tokens llm.token_count.prompt"
+)
+_OUTPUT: Final = _names(
+    "gen_ai.usage.output_tokens gen_ai.usage.completion_tokens llm.usage.completion_tokens llm.token_count.completion"
+)
+_TOTAL: Final = _names("gen_ai.usage.total_tokens llm.usage.total_tokens llm.token_count.total")
+
+
+def parse(fields: Fields) -> AuditEvent:
+    """Read one call: a span, with or without log records, or log records alone."""
+    event = AuditEvent(kind=Kind.AI_ACCESS)
+    logs = dicts(fields.get("logs"))
+    holders = [holder for item in (fields, *logs) if type(holder := item.get("attributes")) is dict]
+    _read_times(fields, logs, event)
+    for attributes in holders:
+        _read_who(attributes, event)
+        _read_what(attributes, event)
+        _read_usage(attributes, event)
+    _read_outcome(fields, holders, event)
+    _read_texts(fields, logs, holders, event)
+    if event.outcome_status is None and logs and (event.response_messages or event.finish_reasons):
+        event.outcome_status = Outcome.SUCCESS
+    if event.operation is None and logs:
+        # What is logged message by message is a chat.
+        event.operation = Operation.CHAT
+    _read_ids(fields, event)
+    _read_resource(fields, event)
+    for attributes in holders:
+        discard_known(attributes, _SETTINGS)
+        discard(attributes, *[key for key in attributes if key.startswith(_SETTINGS_BEGIN)])
+    for log in logs:
+        discard_known(log, _LOG_BOOKKEEPING)
+    discard_known(fields, _SPAN_BOOKKEEPING)
+    return event
+
+
+def _first(taker: Callable[..., T | None], attributes: Fields, names: tuple[str, ...]) -> T | None:
+    """The value under the first of several names that has one; the others go if they say no more than words."""
+    found = None
+    for name in names:
+        if name not in attributes:
+            continue
+        if found is None:
+            found = taker(attributes, name)
+        else:
+            discard(attributes, name)
+    return found
+
+
+def _nanoseconds(fields: Fields, key: str) -> int | None:
+    value = fields.get(key)
+    if type(value) is str and len(value) < 20 and value.isdecimal():
+        value = fields[key] = int(value)
+    return value if type(value) is int and value > 0 else None
+
+
+def _read_times(fields: Fields, logs: list[Fields], event: AuditEvent) -> None:
+    start, end = _nanoseconds(fields, "startTimeUnixNano"), _nanoseconds(fields, "endTimeUnixNano")
+    if start is not None and end is not None and end >= start:
+        event.latency_ms = round((end - start) / _NANOS_PER_MS, 3)
+    for holder, key in (
+        (fields, "startTimeUnixNano"),
+        *((log, key) for log in logs for key in ("timeUnixNano", "observedTimeUnixNano")),
+    ):
+        if event.timestamp is None and _nanoseconds(holder, key) is not None:
+            event.timestamp = take_time(holder, key)
+
+
+def _read_who(attributes: Fields, event: AuditEvent) -> None:
+    # Each is taken first, so that what several attributes say again is no drift.
+    user, name = _first(take_identifier, attributes, _USER), _first(take_text, attributes, _USER_NAME)
+    event.user_id, event.user_name = event.user_id or user, event.user_name or name
+    if event.user_id is not None or event.user_name is not None:
+        event.user_type = UserType.USER
+    session, conversation = (_first(take_identifier, attributes, names) for names in (_SESSION, _CONVERSATION))
+    event.session_id, event.conversation_id = event.session_id or session, event.conversation_id or conversation
+    address, agent = take_address(attributes, "client.address"), take_text(attributes, "user_agent.original")
+    event.client_ip, event.user_agent = event.client_ip or address, event.user_agent or agent
+
+
+def _read_what(attributes: Fields, event: AuditEvent) -> None:
+    provider, requested, answered, request = (
+        _first(take_identifier, attributes, names) for names in (_PROVIDER, _MODEL, _ANSWERED, _REQUEST_ID)
+    )
+    event.provider = event.provider or _provider(provider)
+    event.model_version = event.model_version or answered
+    event.model_name = event.model_name or requested or answered
+    event.request_id = event.request_id or request
+    endpoint = _first(take_endpoint, attributes, _ENDPOINT)
+    if event.endpoint is None and endpoint:
+        event.endpoint = SensitiveText(endpoint)
+    for name in _OPERATION:
+        said = attributes.get(name)
+        if event.operation is None and type(said) is str:
+            event.operation = _OPERATIONS.get(said.lower())
+    operation = _first(take_identifier, attributes, _OPERATION)
+    event.api_operation = event.api_operation or operation
+    if event.operation is Operation.EXECUTE_TOOL and event.tool_calls is None:
+        tool = _first(take_identifier, attributes, (*_TOOL, "traceloop.entity.name"))
+        event.tool_calls = [ToolCall(name=tool)] if tool else None
+
+
+def _provider(name: SensitiveText | None) -> Text | None:
+    if name is None:
+        return None
+    known_as = name.reveal().lower()
+    if known_as in _PROVIDERS:
+        return Constant(_PROVIDERS[known_as]) if _PROVIDERS[known_as] else None
+    return identifier(known_as)
+
+
+def _read_usage(attributes: Fields, event: AuditEvent) -> None:
+    for field, names in (("input_tokens", _INPUT), ("output_tokens", _OUTPUT), ("token_count", _TOTAL)):
+        count = _first(take_count, attributes, names)
+        if getattr(event, field) is None:
+            setattr(event, field, count)
+    _add_cached(attributes, event)
+    reasons = peek(attributes, "gen_ai.response.finish_reasons")
+    named: list[Text] = [name for item in (reasons if type(reasons) is list else ()) if (name := identifier(item))]
+    discard(attributes, "gen_ai.response.finish_reasons")
+    reason = _first(take_identifier, attributes, ("llm.finish_reason", "gen_ai.response.finish_reason"))
+    event.finish_reasons = event.finish_reasons or named or ([reason] if reason else None)
+
+
+def _add_cached(attributes: Fields, event: AuditEvent) -> None:
+    """The conventions count cached tokens as input. What is less than its own part was counted without them."""
+    cached = sum(_first(take_count, attributes, names) or 0 for names in _CACHED)
+    if event.input_tokens is not None and cached > event.input_tokens:
+        event.input_tokens += cached
+        if event.output_tokens is not None:
+            event.token_count = event.input_tokens + event.output_tokens
+
+
+def _has_guardrail_found(attributes: Fields) -> bool:
+    """Whether Bedrock's guardrail intervened. Traceloop tells what it found, and quotes words, which are dropped."""
+    found = False
+    for name in _GUARDRAILS:
+        verdict = open_json(attributes, name) if name in attributes else None
+        for filters in [verdict] if type(verdict) is dict else dicts(verdict):
+            sensitive = filters.get("sensitive")
+            kinds = [*filters.values(), *(sensitive.values() if type(sensitive) is dict else ())]
+            found |= any(type(kind) is list and bool(kind) for kind in kinds)
+            withhold(filters, "words")
+    return found
+
+
+def _read_outcome(fields: Fields, holders: list[Fields], event: AuditEvent) -> None:
+    """A span's status says whether it failed, and error types and messages how."""
+    errors = [error for attributes in holders if (error := take_identifier(attributes, "error.type"))]
+    message = peek(fields, "status", "message")
+    for happened in dicts(fields.get("events")):
+        if happened.get("name") == "exception" and type(happened.get("attributes")) is dict:
+            attributes = happened["attributes"]
+            error = take_identifier(attributes, "exception.type")
+            errors += [error] if error else []
+            withhold(attributes, "exception.stacktrace")
+            discard(attributes, "exception.escaped")
+            if type(message) is str and type(text := attributes.get("exception.message")) is str and text in message:
+                del attributes["exception.message"]
+            discard(happened, "name", "timeUnixNano")
+    code = peek(fields, "status", "code")
+    discard(fields, ("status", "code"))
+    ended = "endTimeUnixNano" in fields and "status" not in fields
+    for name in _HTTP_STATUS:
+        status = [take_count(attributes, name) for attributes in holders if name in attributes]
+        event.http_status = next((number for number in status if number and 100 <= number < 600), event.http_status)
+    if code not in _FAILED and (ended or type(fields.get("status")) is dict):
+        event.outcome_status = Outcome.SUCCESS
+    elif code in _FAILED or errors:
+        told = list(_error_names(message))
+        named = [name for name in told if not name.isdigit()]
+        # OpenAI's come as type and code: the one that says what kind of failure it was, else the code.
+        named.sort(key=lambda name: outcome_of_error(name) is not Outcome.FAILURE)
+        event.error_code = SensitiveText(named[-1]) if named else next(iter(errors), None)
+        event.outcome_status = outcome_of_error(" ".join((*told, *(error.reveal() for error in errors))))
+        if told and told[0].isdigit():
+            event.http_status = int(told[0])
+        by_status = outcome_of_status(event.http_status)
+        if event.outcome_status is Outcome.FAILURE and by_status not in (None, Outcome.SUCCESS):
+            event.outcome_status = by_status
+    filtered = [_has_guardrail_found(attributes) for attributes in holders]
+    reasons = [reason.reveal() for reason in event.finish_reasons or [] if not isinstance(reason, str)]
+    if any(filtered) or "content_filter" in reasons:
+        event.outcome_status = Outcome.CONTENT_FILTERED
+
+
+def _error_names(message: Any) -> Iterator[str]:
+    if type(message) is str:
+        for match in _NAMES_IN_ERRORS.finditer(message[:_MAX_MESSAGE_CHARS]):
+            yield match[match.lastindex or 0]
+
+
+def _read_texts(fields: Fields, logs: list[Fields], holders: list[Fields], event: AuditEvent) -> None:
+    texts = Texts()
+    bodies = [body for log in logs if type(body := log.get("body")) is dict and is_model_call(body)]
+    for attributes in (*holders, *bodies):
+        texts.add(read_messages(attributes))
+    events = dicts(fields.get("events"))
+    for happened in events:
+        # One for each token of a stream, or for the first, without its text.
+        if happened.get("name") in _CHUNKS:
+            discard(happened, "name", "timeUnixNano")
+    texts.add(read_events(events, "attributes"))
+    texts.add(read_events(logs, "body"))
+    for attributes in holders:
+        texts.add(read_numbered(attributes))
+    for attributes in holders:
+        texts.add(read_bodies(attributes, texts.exchange, of_a_model=event.operation not in _STEPS))
+    exchange = texts.exchange
+    if event.tool_calls is not None and exchange.prompt:
+        event.tool_calls[0].arguments = exchange.prompt[0].parts[0]
+    exchange.apply(event)
+
+
+def _read_ids(fields: Fields, event: AuditEvent) -> None:
+    event.conversation_id = event.conversation_id or take_identifier(fields, "traceId")
+    event.request_id = event.request_id or take_identifier(fields, "spanId")
+    discard(fields, "traceId", "spanId")
+
+
+def _read_resource(fields: Fields, event: AuditEvent) -> None:
+    """Who runs the code and where: the resource that the records were made by."""
+    resource = fields.get("resource")
+    if type(resource) is not dict:
+        return
+    service = resource.get("service.name")
+    if event.user_type is None and type(service) is str and service and not service.startswith("unknown_service"):
+        event.user_type, event.user_name = UserType.SERVICE, take_text(resource, "service.name")
+    discard(resource, "service.name")
+    pod = [take_word(resource, f"k8s.{part}.name") for part in ("namespace", "pod", "container")]
+    cloud = Cloud(
+        provider=take_identifier(resource, "cloud.provider"),
+        account_id=take_identifier(resource, "cloud.account.id"),
+        region=take_identifier(resource, "cloud.region"),
+        resource=take_identifier(resource, "cloud.resource_id") or identifier("/".join(filter(None, pod))),
+    )
+    if any((cloud.provider, cloud.account_id, cloud.region, cloud.resource)):
+        event.cloud = cloud
+
+
+def _is_model_span(fields: Fields) -> bool:
+    return is_model_call(fields.get("attributes")) and ("spanId" in fields or "traceId" in fields)
+
+
+def _has_model_logs(fields: Fields) -> bool:
+    logs = fields.get("logs")
+    return type(logs) is list and bool(logs) and type(logs[0]) is dict and is_model_log(logs[0])
+
+
+SOURCE: Final = Source(
+    name="otel_genai",
+    summary="OpenTelemetry GenAI spans and logs (OTLP JSON, Fluent Bit), also Traceloop's and OpenInference's.",
+    stability=Stability.STABLE,
+    never_carries="Texts, unless the instrumentation was told to capture them; the caller's address; often the caller.",
+    references=(
+        "https://opentelemetry.io/docs/specs/semconv/gen-ai/",
+        "https://github.com/Arize-ai/openinference/blob/main/spec/semantic_conventions.md",
+        "https://docs.fluentbit.io/manual/data-pipeline/inputs/opentelemetry",
+    ),
+    markers={"attributes": _is_model_span, "logs": _has_model_logs},
+    parse=parse,
+)

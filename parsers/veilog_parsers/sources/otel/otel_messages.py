@@ -1,0 +1,368 @@
+"""The messages in OpenTelemetry's spans and log records, in every convention that is in use.
+
+In the order in which they are believed: messages as one attribute (``gen_ai.input.messages``), one event per message
+(``gen_ai.user.message``, ``gen_ai.choice``), numbered attributes (Traceloop's ``gen_ai.prompt.0.content``,
+OpenInference's ``llm.input_messages.0.message.content``), and whole bodies (``input.value``, ``output.value``). One
+call often has the same text in two of them: each text counts once, from where it is found first.
+
+What one would not guess: the same attribute is a JSON string on a span and structured on a log record; an SDK's length
+limit may have cut such a string, which is read as far as it goes; parts keep their text under ``content``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Final
+
+from veilog_parsers.bodies.exchange import Exchange
+from veilog_parsers.bodies.read import decode, read_request, read_response
+from veilog_parsers.bodies.rest import drop_repeated, texts_of
+from veilog_parsers.bodies.turns import (
+    Turn,
+    answer_turn,
+    ask_content,
+    comparable,
+    take_dumped,
+    take_finish,
+    take_role,
+)
+from veilog_parsers.event import Message, Role, SensitiveText
+from veilog_parsers.record.fields import dicts, discard, discard_known, ignored, known, open_json, take, withhold
+from veilog_parsers.record.otlp import event_name
+from veilog_parsers.record.raw import Fields
+
+_OF_MESSAGES: Final = known("content finish_reason gen_ai.event.content message parts role text tool_calls")
+"""One of these keys makes JSON in a string a message; other JSON is what somebody said."""
+_MAX_SEGMENTS: Final = 16
+_EVENT_ROLES: Final = {
+    "gen_ai.system.message": Role.SYSTEM,
+    "gen_ai.user.message": Role.USER,
+    "gen_ai.assistant.message": Role.ASSISTANT,
+    "gen_ai.tool.message": Role.TOOL,
+}
+_SPOKEN: Final = {"user": Role.USER, "system": Role.SYSTEM, "assistant": Role.ASSISTANT}
+"""Traceloop's older attributes name a role where others have ``content``."""
+_BLOB: Final = ignored("content:blob data:blob")
+_PART_BOOKKEEPING: Final = ignored("id modality mime_type uri:blob file_id content_filter_results:plain")
+_EVENT_BOOKKEEPING: Final = ignored("gen_ai.provider.name gen_ai.system id index:number")
+_BODIES: Final = (
+    ("input.value", "output.value"),
+    ("traceloop.entity.input", "traceloop.entity.output"),
+    ("gen_ai.tool.call.arguments", "gen_ai.tool.call.result"),
+    ("gen_ai.task.input", "gen_ai.task.output"),
+)
+_DOCUMENTS: Final = ("retrieval.documents", "reranker.output_documents")
+
+
+@dataclasses.dataclass(slots=True)
+class Texts:
+    """The exchange that a record amounts to, and which texts it has already."""
+
+    exchange: Exchange = dataclasses.field(default_factory=Exchange)
+    _asked: set[str] = dataclasses.field(default_factory=set)
+    _answered: set[str] = dataclasses.field(default_factory=set)
+
+    def add(self, found: Exchange) -> None:
+        """Add what another convention told, without the texts that an earlier one had told."""
+        ours = self.exchange
+        ours.prompt += _unseen(found.prompt, self._asked)
+        ours.response += _unseen(found.response, self._answered)
+        ours.tool_calls = ours.tool_calls or found.tool_calls
+        ours.finish_reasons = ours.finish_reasons or found.finish_reasons
+        ours.content_filtered = ours.content_filtered or found.content_filtered
+        ours.answered_model = ours.answered_model or found.answered_model
+        for name in ("input_tokens", "output_tokens", "total_tokens"):
+            if getattr(ours, name) is None:
+                setattr(ours, name, getattr(found, name))
+
+
+def read_messages(attributes: Fields) -> Exchange:
+    """Consume the messages that are one attribute a side."""
+    exchange = Exchange()
+    _ask(attributes, "gen_ai.system_instructions", Role.SYSTEM, exchange)
+    _ask(attributes, "gen_ai.input.messages", Role.USER, exchange)
+    _answer(attributes, "gen_ai.output.messages", exchange)
+    return exchange
+
+
+def read_events(events: list[Fields], content_of: str) -> Exchange:
+    """Consume events that are messages, in order.
+
+    Args:
+        events: log records or span events.
+        content_of: where their content is: log records have it in ``body``, span events in ``attributes``.
+    """
+    exchange = Exchange()
+    for event in events:
+        name = event_name(event) or event.get("name")
+        content = _open_message(event, content_of)
+        if type(name) is str and type(content) is dict and _read_event(name, content, exchange):
+            discard_known(content, _EVENT_BOOKKEEPING)
+            discard(event, "name", "eventName", "timeUnixNano", ("attributes", "event.name"))
+    return exchange
+
+
+def read_numbered(attributes: Fields) -> Exchange:
+    """Consume messages that are spread over attributes with numbers in their names."""
+    exchange = Exchange()
+    _ask(attributes, "gen_ai.prompt", Role.USER, exchange)
+    _answer(attributes, "gen_ai.completion", exchange)
+    _ask(attributes, "llm.prompts", Role.USER, exchange)
+    _answer(attributes, "llm.output_messages", exchange)
+    for message in _numbered(attributes, "gen_ai.prompt."):
+        _read_spoken(message, exchange)
+        _ask_message(message, Role.USER, exchange)
+    for message in _numbered(attributes, "gen_ai.completion."):
+        _answer_message(message, exchange)
+    for item in _numbered(attributes, "llm.input_messages."):
+        _ask_message(_open_inference(item), Role.USER, exchange)
+    for item in _numbered(attributes, "llm.output_messages."):
+        _answer_message(_open_inference(item), exchange)
+    for item in _numbered(attributes, "llm.prompts."):
+        ask_content(item, "prompt", Role.USER, exchange)
+    for item in _numbered(attributes, "llm.choices."):
+        if type(item.get("completion")) is dict:
+            _answer_message(item["completion"], exchange)
+    for item in _numbered(attributes, "embedding.embeddings."):
+        discard(item, ("embedding", "embedding.vector"), ("embedding", "vector"))
+        ask_content(item, "embedding", Role.USER, exchange)
+    for prefix in _DOCUMENTS:
+        for item in _numbered(attributes, f"{prefix}."):
+            document = item.get("document")
+            if type(document) is dict:
+                discard(document, "score", "id")
+                _answer_message(document, exchange)
+    return exchange
+
+
+def read_bodies(attributes: Fields, told: Exchange, *, of_a_model: bool) -> Exchange:
+    """Consume what went in and came out as a whole: the bodies of an API's call, or a step's arguments and result.
+
+    Args:
+        attributes: the span's or log record's.
+        told: what else the record told; a whole that no reader knows counts as one text, if it told nothing.
+        of_a_model: whether the bodies can be those of a model's API.
+    """
+    exchange = Exchange()
+    for asked, answered in _BODIES:
+        body = decode(attributes.get(asked)) if of_a_model else None
+        if type(body) is dict:
+            read_request(body, exchange)
+        if not exchange.prompt and not told.prompt:
+            text = take_dumped(attributes, asked)
+            exchange.ask(Role.USER, [text] if text else [])
+        body = decode(attributes.get(answered)) if of_a_model else None
+        if type(body) is dict:
+            read_response(body, exchange)
+        if not exchange.response and not told.response:
+            text = take_dumped(attributes, answered)
+            exchange.answer([text] if text else [])
+    keys = [key for sides in _BODIES for key in sides if key in attributes]
+    if keys:
+        known_texts = [
+            text for one in (told, exchange) for side in (one.prompt, one.response) for text in texts_of(side)
+        ]
+        drop_repeated(attributes, known_texts, *keys)
+        # What a whole says besides (settings, callbacks, another program's state) is counted, and seen by nobody.
+        withhold(attributes, *keys)
+    return exchange
+
+
+def _unseen(messages: list[Message], seen: set[str]) -> list[Message]:
+    found = [(message, [(comparable(part), part) for part in message.parts]) for message in messages]
+    kept = [Message(message.role, [part for text, part in parts if text not in seen]) for message, parts in found]
+    seen.update(text for _, parts in found for text, _ in parts)
+    return [message for message in kept if message.parts]
+
+
+def _ask(attributes: Fields, key: str, role: Role, exchange: Exchange) -> None:
+    for message in _messages(attributes, key):
+        _ask_message(message, role, exchange)
+
+
+def _answer(attributes: Fields, key: str, exchange: Exchange) -> None:
+    for message in _messages(attributes, key):
+        _answer_message(message, exchange)
+
+
+def _messages(attributes: Fields, key: str) -> list[Fields]:
+    """The messages under a key, to be consumed where they stand; a text, also in a list, becomes one."""
+    if key not in attributes:
+        return []
+    value = _open_message(attributes, key)
+    if type(value) is dict:
+        return [value]
+    if type(value) is list:
+        value[:] = [{"content": item} if type(item) is str else item for item in value]
+    return dicts(value)
+
+
+def _open_message(fields: Fields, key: str) -> Any:
+    """Decode one or more messages that are held in a string, in place. Any other text, also JSON, becomes a message."""
+    value = fields.get(key)
+    if type(value) is not str or not value:
+        return value
+    decoded = decode(value)
+    items = decoded if type(decoded) is list else [decoded]
+    if not items or not all(type(item) is dict and not item.keys().isdisjoint(_OF_MESSAGES) for item in items):
+        decoded = {"content": value}
+    fields[key] = decoded
+    return decoded
+
+
+def _ask_message(message: Fields, role: Role, exchange: Exchange) -> None:
+    role = take_role(message) or role
+    turn = _read_turn(message)
+    exchange.ask(Role.TOOL, turn.results)
+    exchange.ask(role, turn.said)
+
+
+def _answer_message(message: Fields, exchange: Exchange) -> None:
+    take_role(message)
+    take_finish(message, exchange, "finish_reason")
+    if message.get("finish_reason") == "":
+        del message["finish_reason"]
+    answer_turn(_read_turn(message), exchange)
+
+
+def _read_turn(message: Fields) -> Turn:
+    turn = Turn()
+    content = message.get("content")
+    if type(content) is str and content.startswith('[{"type"'):
+        # Traceloop's numbered attributes have a content of several parts as JSON.
+        open_json(message, "content")
+    parts = message.get("parts")
+    if type(parts) is list:
+        parts[:] = [{"type": "text", "content": part} if type(part) is str else part for part in parts]
+    for part in dicts(parts):
+        _read_part(part, turn)
+    turn.read(message)
+    if "content" in message:
+        _take_rest(message, turn)
+    discard_known(message, _PART_BOOKKEEPING)
+    return turn
+
+
+def _take_rest(message: Fields, turn: Turn) -> None:
+    """What stands in a message's content and no reader knows counts as said, but for vectors of numbers."""
+    content = message["content"]
+    if type(content) is list and all(type(item) in (int, float) for item in content):
+        del message["content"]
+        return
+    text = take_dumped(message, "content")
+    if text:
+        turn.said.append(text)
+
+
+def _read_part(part: Fields, turn: Turn) -> None:
+    kind = part.get("type")
+    if kind == "blob":
+        discard_known(part, _BLOB)
+    elif kind == "tool_call_response":
+        turn.result(part, "response")
+        turn.result(part, "result")
+    elif kind == "server_tool_call_response":
+        turn.result(part, "server_tool_call_response")
+    elif kind == "server_tool_call" and "server_tool_call" in part:
+        part["arguments"] = part.pop("server_tool_call")
+    discard_known(part, _PART_BOOKKEEPING)
+    turn.read(part)
+
+
+def _read_event(name: str, content: Fields, exchange: Exchange) -> bool:
+    """Consume an event's content if the event is a message."""
+    for key in ("gen_ai.event.content", "message"):
+        inner = open_json(content, key)
+        if type(inner) is dict and key == "gen_ai.event.content":
+            # Azure's SDKs put the whole body into one attribute of a span event.
+            content.update(take(content, key))
+    role = _EVENT_ROLES.get(name)
+    if role is not None:
+        take_role(content)
+        _ask_message(content, role, exchange)
+    elif name == "gen_ai.choice":
+        take_finish(content, exchange, "finish_reason")
+        message = content.get("message")
+        if type(message) is dict:
+            _answer_message(message, exchange)
+        elif type(message) is str:
+            exchange.answer([SensitiveText(take(content, "message"))])
+        _answer_message(content, exchange)
+    elif name == "gen_ai.content.prompt":
+        _ask(content, "gen_ai.prompt", Role.USER, exchange)
+    elif name == "gen_ai.content.completion":
+        _answer(content, "gen_ai.completion", exchange)
+    else:
+        return False
+    return True
+
+
+def _read_spoken(message: Fields, exchange: Exchange) -> None:
+    for key, role in _SPOKEN.items():
+        ask_content(message, key, role, exchange)
+
+
+def _open_inference(item: Fields) -> Fields:
+    """An OpenInference message in the form that others have: its parts and calls are wrapped once more."""
+    message = item.get("message")
+    if type(message) is not dict:
+        return item
+    calls = [call["tool_call"] for call in _listed(message, "tool_calls") if type(call.get("tool_call")) is dict]
+    parts = [
+        part["message_content"] for part in _listed(message, "contents") if type(part.get("message_content")) is dict
+    ]
+    if calls:
+        # Parts may repeat the calls.
+        for part in _listed(message, "contents"):
+            discard(part, "tool_call")
+        message["tool_calls"] = calls
+    elif "contents" in message:
+        calls = [part["tool_call"] for part in _listed(message, "contents") if type(part.get("tool_call")) is dict]
+        message["tool_calls"] = calls
+    if parts:
+        del message["contents"]
+        message["parts"] = parts
+    elif "contents" in message and not any(_listed(message, "contents")):
+        del message["contents"]
+    if "function_call_name" in message:
+        name, arguments = take(message, "function_call_name"), take(message, "function_call_arguments_json")
+        if name or arguments:
+            message["function_call"] = {"name": name, "arguments": arguments}
+    return message
+
+
+def _listed(fields: Fields, key: str) -> list[Fields]:
+    return dicts(fields.get(key))
+
+
+def _numbered(attributes: Fields, prefix: str) -> list[Fields]:
+    """Pop the attributes ``<prefix>N.<name>`` and build what their names spell: one object per N, in order.
+
+    Names that contradict each other (a text at a place that also has something below it) are left.
+    """
+    tree: Fields = {}
+    for key in [key for key in attributes if key.startswith(prefix)]:
+        path = key[len(prefix) :].split(".")
+        if len(path) < 2 or len(path) > _MAX_SEGMENTS or not path[0].isdecimal():
+            continue
+        place = tree
+        for step in path[:-1]:
+            place = place.setdefault(step, {})
+            if type(place) is not dict:
+                break
+        if type(place) is dict and path[-1] not in place:
+            place[path[-1]] = attributes.pop(key)
+    messages = dicts(_as_lists(tree))
+    if messages:
+        # What their readers leave of them is to be seen.
+        attributes.setdefault(prefix.removesuffix("."), messages)
+    return messages
+
+
+def _as_lists(tree: Any) -> Any:
+    """Objects whose keys are all numbers as arrays in the order of the numbers."""
+    if type(tree) is not dict:
+        return tree
+    if tree and all(key.isdecimal() and len(key) < 10 for key in tree):
+        return [_as_lists(tree[key]) for key in sorted(tree, key=int)]
+    return {key: _as_lists(value) for key, value in tree.items()}

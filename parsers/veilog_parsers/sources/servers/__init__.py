@@ -1,0 +1,1 @@
+"""Self-hosted model servers, and web servers in front of them."""

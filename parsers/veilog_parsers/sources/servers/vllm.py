@@ -1,0 +1,115 @@
+"""vLLM's request log: which prompt went in, and what came out, as lines of text.
+
+``INFO 04-20 17:17:47 [logger.py:39] Received request chatcmpl-2f95: prompt: '...', params: SamplingParams(...),
+...``, and with ``--enable-log-outputs`` ``Generated response chatcmpl-2f95 (streaming complete): output: '...',
+output_token_ids: ..., finish_reason: stop``. What one would not guess:
+
+* Texts are Python's ``repr``: in single or in double quotes, with escapes (see ``python_repr``). A text that was cut
+  off in the middle ends where it ends.
+* The prompt is the chat in the model's template, all roles in one: it counts as one turn of the user.
+* Newer releases print the prompt in a line of its own (``Request ... details:``), at level DEBUG.
+* Lines have no year, no zone, no model and no user. ``request_id`` joins a request with its response.
+* Token ids and embeddings are the prompt in other words, and sampling parameters may hold texts: dropped.
+
+Lines about requests were verified on real ones, those about responses are built from vLLM's source. The access lines of
+its web server are ``access_log``'s.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from veilog_parsers.bodies import Exchange
+from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, Role, SensitiveText
+from veilog_parsers.record.fields import discard, identifier, take_identifier, take_str, take_word
+from veilog_parsers.record.lines import finish, line_of, markers, open_line
+from veilog_parsers.record.prose import may_hold_prose
+from veilog_parsers.record.python_repr import unquoted
+from veilog_parsers.record.raw import Fields
+from veilog_parsers.source import Source, Stability
+
+LINE: Final = re.compile(
+    r"(?P<vllm_line>Received request|Generated response|Request) (?P<vllm_request_id>[^\s:]{1,256})"
+    r"(?: details| \(streaming (?P<vllm_streaming>[a-z]+)\))?: "
+    r"(?:(?:prompt|output): (?P<vllm_text>'[^'\\]*+(?:\\.[^'\\]*+)*+'?|\"[^\"\\]*+(?:\\.[^\"\\]*+)*+\"?|None))?"
+    r"(?:.*, finish_reason: (?P<vllm_finish_reason>[A-Za-z_]{1,64}))?",
+    re.DOTALL,
+)
+_PARAMETERS: Final = ("SamplingParams(", "PoolingParams(", "BeamSearchParams(", "None", "prompt_token_ids:")
+_QUOTES: Final = ("'", '"')
+_ADAPTER: Final = re.compile(r"lora_name='([^'\s]{1,256})'")
+
+
+def _is_vllms(head: str) -> bool:
+    return "Received request " in head or "Generated response " in head or " details: prompt: " in head
+
+
+def parse(fields: Fields) -> AuditEvent:
+    """Read one line."""
+    text = line_of(fields)[1]
+    adapter = _ADAPTER.search(text[-4096:])
+    event = AuditEvent(kind=Kind.OTHER)
+    open_line(fields, LINE)
+    line = take_word(fields, "vllm_line")
+    event.request_id = take_identifier(fields, "vllm_request_id")
+    if line is not None or event.request_id is not None:
+        event.kind = Kind.AI_ACCESS
+        _read_texts(fields, event, line or "")
+        if line is not None and line != "Generated response" and not event.prompt_messages:
+            _read_behind(text, event)
+    event.model_name = identifier(adapter[1]) if adapter and event.kind is Kind.AI_ACCESS else None
+    finish(fields, event)
+    discard(fields, "vllm_streaming")
+    return event
+
+
+def _read_texts(fields: Fields, event: AuditEvent, line: str) -> None:
+    request_id = event.request_id.reveal() if isinstance(event.request_id, SensitiveText) else ""
+    exchange = Exchange(operation=_operation(request_id))
+    literal = take_str(fields, "vllm_text") or ""
+    text = unquoted(literal) if literal[:1] in _QUOTES or literal == "None" else literal
+    parts = [SensitiveText(text)] if text else []
+    if line == "Generated response":
+        exchange.answer(parts)
+        reason = take_identifier(fields, "vllm_finish_reason")
+        if reason is not None and reason.reveal() != "None":
+            exchange.finish_reasons.append(reason)
+            event.outcome_status = Outcome.FAILURE if reason.reveal() in ("abort", "error") else Outcome.SUCCESS
+    else:
+        exchange.ask(Role.USER, parts)
+    exchange.apply(event)
+
+
+def _read_behind(line: str, event: AuditEvent) -> None:
+    """Where a request has no prompt and its parameters are none, they are taken for what was asked."""
+    match = LINE.search(line)
+    rest = line[match.end() :].lstrip(", ").removeprefix("params:").strip() if match else ""
+    if not rest.startswith(_PARAMETERS) and may_hold_prose(rest):
+        exchange = Exchange(operation=event.operation)
+        exchange.ask(Role.USER, [SensitiveText(rest)])
+        exchange.apply(event)
+
+
+def _operation(request_id: str) -> Operation | None:
+    """The prefix of the request's id tells which API was called."""
+    for prefix, operation in (
+        ("chatcmpl-", Operation.CHAT),
+        ("resp_", Operation.CHAT),
+        ("cmpl-", Operation.TEXT_COMPLETION),
+        ("embd-", Operation.EMBEDDINGS),
+    ):
+        if request_id.startswith(prefix):
+            return operation
+    return None
+
+
+SOURCE: Final = Source(
+    name="vllm",
+    summary="vLLM's log of requests and responses.",
+    stability=Stability.STABLE,
+    never_carries="Users, models (but for adapters), token counts; texts, unless request logging is on.",
+    references=("https://docs.vllm.ai/en/latest/cli/serve.html",),
+    markers=markers(_is_vllms, "vllm_request_id"),
+    parse=parse,
+)

@@ -1,6 +1,0 @@
-"""Wire shapes: the request and response bodies of model providers, read into one ``Exchange``."""
-
-from veilog_parsers.wire.exchange import Exchange
-from veilog_parsers.wire.read import read_exchange, read_request, read_response
-
-__all__ = ["Exchange", "read_exchange", "read_request", "read_response"]

@@ -1,0 +1,43 @@
+"""What is remembered of records' keys: bounded, and nothing but keys that the code names itself."""
+
+from __future__ import annotations
+
+import random
+
+from veilog_parsers.record.keysets import MAX_SHAPES, Shapes
+
+KEYS = [f"key_{number}" for number in range(40)]
+
+
+def sorted_keys(keys: frozenset[str]) -> list[str]:
+    return sorted(keys)
+
+
+def test_each_combination_is_worked_out_once() -> None:
+    asked: list[frozenset[str]] = []
+
+    def counting(keys: frozenset[str]) -> int:
+        asked.append(keys)
+        return len(keys)
+
+    shapes = Shapes(KEYS, counting)
+    assert [shapes.of({"key_1": 1, "other": 2, "key_2": 3}) for _ in range(3)] == [2, 2, 2]
+    assert shapes.of({"key_2": 1, "key_1": None, "another": 2}) == 2
+    assert [shapes.of({"other": 1}) for _ in range(2)] == [0, 0]
+    assert asked == [{"key_1", "key_2"}, set()]
+
+
+def test_what_a_hostile_sender_makes_up_is_bounded_and_forgotten() -> None:
+    shapes, chance = Shapes(KEYS, sorted_keys), random.Random(1)
+    for number in range(3 * MAX_SHAPES):
+        keys = chance.sample(KEYS, 20)
+        record = {**dict.fromkeys(keys), f"secret {number}": 1, "x" * 10_000: 2}
+        assert shapes.of(record) == sorted(keys)
+    remembered = shapes._known
+    assert 0 < len(remembered) <= MAX_SHAPES
+    assert set().union(*remembered) <= set(KEYS)
+
+
+def test_a_hundred_thousand_keys_are_looked_at_once() -> None:
+    record = {f"k{number}": number for number in range(100_000)} | {"key_3": 1}
+    assert Shapes(KEYS, sorted_keys).of(record) == ["key_3"]
