@@ -14,19 +14,18 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from corpora import KINDS, texts
 from veilog_filters.config import Detect
+from veilog_filters.detect.api import Deadline, Finding
 from veilog_filters.detect.cache import FindingsCache
-from veilog_filters.detect.deadline import Deadline
-from veilog_filters.detect.fast import FastDetector
-from veilog_filters.detect.finding import Finding
-from veilog_filters.detect.phone import PhoneFinder, least_of
-from veilog_filters.detect.presidio import PresidioDetector
+from veilog_filters.detect.phone.finder import PhoneFinder, min_digits_of
+from veilog_filters.detect.prefiltered import PrefilteredDetector
+from veilog_filters.detect.presidio.engine import PresidioDetector
 
 UNCACHED = Detect(cache_entries=0)
 
 
 @pytest.fixture(scope="module")
-def fast() -> FastDetector:
-    detector = FastDetector(UNCACHED)
+def fast() -> PrefilteredDetector:
+    detector = PrefilteredDetector(UNCACHED)
     detector.prepare()
     return detector
 
@@ -37,18 +36,18 @@ def run(detect: Callable[[str], list[Finding]], those: list[str]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_detect(kind: str, fast: FastDetector, benchmark: BenchmarkFixture) -> None:
+def test_detect(kind: str, fast: PrefilteredDetector, benchmark: BenchmarkFixture) -> None:
     benchmark(run, fast, texts(kind))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_prefilter(kind: str, fast: FastDetector, benchmark: BenchmarkFixture) -> None:
+def test_prefilter(kind: str, fast: PrefilteredDetector, benchmark: BenchmarkFixture) -> None:
     benchmark(run, fast._scan, texts(kind))  # noqa: SLF001
 
 
 def test_phone_numbers(benchmark: BenchmarkFixture) -> None:
     regions = ("US", "GB", "DE", "FR", "IL", "IN", "CA", "BR")
-    find, dense = PhoneFinder(regions, least_of(regions)), texts("dense")
+    find, dense = PhoneFinder(regions, min_digits_of(regions)), texts("dense")
     benchmark(lambda: [find(text, Deadline(60)) for text in dense])
 
 
@@ -61,7 +60,7 @@ def test_cache(benchmark: BenchmarkFixture) -> None:
 
 def main() -> None:
     """Print how much faster than Presidio's engine the detector is."""
-    fast, reference = FastDetector(UNCACHED), PresidioDetector(UNCACHED)
+    fast, reference = PrefilteredDetector(UNCACHED), PresidioDetector(UNCACHED)
     detectors: tuple[Callable[[str], list[Finding]], ...] = (fast, reference)
     for kind in KINDS:
         those = texts(kind)

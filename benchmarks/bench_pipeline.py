@@ -15,8 +15,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from corpora import KINDS, Corpus
 from veilog_filters.config import Config, Detect, HashKey
-from veilog_filters.detect.finding import Finding
-from veilog_filters.detect.presidio import PresidioDetector
+from veilog_filters.detect.api import Finding
+from veilog_filters.detect.presidio.engine import PresidioDetector
 from veilog_filters.framing import write_json
 from veilog_filters.pipeline import Pipeline, batches, size_of
 from veilog_parsers.record.raw import RawRecord

@@ -31,9 +31,9 @@ Detect = Callable[[str], Findings]
 def veilog_detector(cache: bool) -> Detect:
     """veilog's detector."""
     from veilog_filters.config import Detect as Options
-    from veilog_filters.detect.fast import FastDetector
+    from veilog_filters.detect.prefiltered import PrefilteredDetector
 
-    detector = FastDetector(Options() if cache else Options(cache_entries=0))
+    detector = PrefilteredDetector(Options() if cache else Options(cache_entries=0))
     detector.prepare()
     return lambda text: [(f.start, f.end, f.entity) for f in detector(text)]
 
@@ -45,7 +45,7 @@ def presidio_detector() -> Detect:
     stand for lemmas, which a blank pipeline does not have.
     """
     from veilog_filters.config import Detect as Options
-    from veilog_filters.detect.presidio import BlankNlpEngine, PresidioDetector
+    from veilog_filters.detect.presidio.engine import BlankNlpEngine, PresidioDetector
 
     class Eager(BlankNlpEngine):
         def process_text(self, text: str, language: str) -> Any:
@@ -124,7 +124,7 @@ def run_detector(name: str, lines: list[bytes]) -> dict[str, Any]:
 def veilog_filter(plain: bool) -> Callable[[bytes], bytes]:
     """What ``veilog filter`` does with bytes, with its own detector or with plain Presidio's."""
     from veilog_filters.config import Config
-    from veilog_filters.detect.finding import Finding
+    from veilog_filters.detect.api import Finding
     from veilog_filters.framing import JsonLines, write_json
     from veilog_filters.pipeline import Pipeline
     from veilog_filters.transports.stdio import Filter

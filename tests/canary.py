@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from samples import Sample
-from veilog_filters.detect.finding import Finding
+from veilog_filters.detect.api import Finding
 
 MARKER: Final = re.compile(r"zq[0-9a-f]{6}zq")
 Path_ = tuple[str | int, ...]

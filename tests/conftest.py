@@ -16,8 +16,8 @@ import pytest
 from no_network import sitecustomize
 from samples import KEY_FILE, golden_pipeline
 from veilog_filters.config import Detect
-from veilog_filters.detect.finding import Detector
-from veilog_filters.detect.presidio import PresidioDetector
+from veilog_filters.detect.api import Detector
+from veilog_filters.detect.presidio.engine import PresidioDetector
 from veilog_filters.pipeline import Pipeline
 
 # Subprocesses have other homes: what was compiled once serves all tests.

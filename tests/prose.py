@@ -26,7 +26,7 @@ from canary import DECIDING, opened
 from provider_bodies import REQUESTS, RESPONSES
 from samples import config_with, samples
 from spellings import SCRAMBLED, SPELLINGS, VOCABULARIES, Finder, Sentence, sentence
-from veilog_filters.detect.finding import Finding
+from veilog_filters.detect.api import Finding
 from veilog_filters.framing import JsonLines, write_json
 from veilog_filters.pipeline import Pipeline
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from conftest import Run
 from samples import config_with, samples
-from veilog_filters.detect.finding import Finding
+from veilog_filters.detect.api import Finding
 from veilog_filters.framing import JsonLines, MsgpackStream
 from veilog_filters.pipeline import Pipeline
 from veilog_parsers.errors import ErrorType

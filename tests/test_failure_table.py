@@ -18,7 +18,7 @@ import pytest
 from samples import ROOT, config_with
 from veilog_filters import pipeline as pipeline_module
 from veilog_filters.classify import Evidence, Verdict
-from veilog_filters.detect.finding import DetectorTimeout, Finding
+from veilog_filters.detect.api import DetectorTimeout, Finding
 from veilog_filters.forward import BadEntry, Limits
 from veilog_filters.forward.codec import read_entry
 from veilog_filters.framing import FRAMERS, RAW, write_json

@@ -15,22 +15,22 @@ import pytest
 
 from hostile import MAX_TEXT_BYTES, TEXTS
 from veilog_filters.config import Config, Detect, HashKey
-from veilog_filters.detect import prefilter
-from veilog_filters.detect.fast import FastDetector
-from veilog_filters.detect.finding import DetectorTimeout
+from veilog_filters.detect.api import DetectorTimeout
+from veilog_filters.detect.prefilter import hyperscan
+from veilog_filters.detect.prefiltered import PrefilteredDetector
 from veilog_filters.pipeline import Pipeline
 from veilog_parsers.event import Digest
 from veilog_parsers.record.raw import RawRecord
 
-pytestmark = pytest.mark.skipif(not prefilter.available(), reason="without Hyperscan Presidio's engine runs as it is")
+pytestmark = pytest.mark.skipif(not hyperscan.available(), reason="without Hyperscan Presidio's engine runs as it is")
 
 SIZE = 4_096
 TIMES = 4
 
 
 @pytest.fixture(scope="module")
-def detector() -> FastDetector:
-    detector = FastDetector(Detect(cache_entries=0, timeout_secs=60))
+def detector() -> PrefilteredDetector:
+    detector = PrefilteredDetector(Detect(cache_entries=0, timeout_secs=60))
     detector.prepare()
     return detector
 
@@ -57,7 +57,7 @@ def calls(work: Callable[[], object]) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", TEXTS)
-def test_calls_grow_as_the_text_does(family: str, detector: FastDetector) -> None:
+def test_calls_grow_as_the_text_does(family: str, detector: PrefilteredDetector) -> None:
     small, large = TEXTS[family](SIZE), TEXTS[family](TIMES * SIZE)
     detector(small[: SIZE // 2])  # what is made once is made now
     fewer = calls(lambda: detector(small))
@@ -65,7 +65,7 @@ def test_calls_grow_as_the_text_does(family: str, detector: FastDetector) -> Non
 
 
 @pytest.mark.parametrize("family", ["token heads", "IBANs in one word", "hexadecimal", "URLs", "sk-"])
-def test_no_number_of_places_makes_patterns_run_on_the_whole_text(family: str, detector: FastDetector) -> None:
+def test_no_number_of_places_makes_patterns_run_on_the_whole_text(family: str, detector: PrefilteredDetector) -> None:
     """From the 20,000th place on, all patterns ran on all of the text: twenty times the cost."""
     hits = detector._scan(TEXTS[family](MAX_TEXT_BYTES))
     assert hits is not None
@@ -75,7 +75,7 @@ def test_no_number_of_places_makes_patterns_run_on_the_whole_text(family: str, d
 
 @pytest.mark.parametrize("family", ["spaced digits", "1-(", "slashed digits"])
 def test_no_number_of_candidates_brings_the_matcher_in(
-    family: str, detector: FastDetector, monkeypatch: pytest.MonkeyPatch
+    family: str, detector: PrefilteredDetector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the library's matcher would give up, it went through the text once for each region."""
     searches: list[int] = []

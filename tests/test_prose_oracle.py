@@ -46,7 +46,7 @@ from prose import (
 )
 from samples import SAMPLES, config_with
 from spellings import SPELLINGS, VOCABULARIES, sentence
-from veilog_filters.detect.finding import DetectorTimeout, Finding
+from veilog_filters.detect.api import DetectorTimeout, Finding
 from veilog_filters.explain import explain_record
 from veilog_filters.forward.events import GROUP_END_SECONDS, GROUP_START_SECONDS
 from veilog_filters.framing import JsonLines, write_json

@@ -17,7 +17,7 @@ import orjson
 import pytest
 
 from samples import config_with
-from veilog_filters.detect.finding import Finding
+from veilog_filters.detect.api import Finding
 from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.framing import JsonLines
 from veilog_filters.pipeline import Pipeline

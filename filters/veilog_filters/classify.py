@@ -5,8 +5,8 @@ All conditions of a rule must hold; within a list, any entry may. The level is t
 the policy's default; the categories are their union; the ids of all matching rules are named.
 
 Everything is resolved when the classifier is built. Where Hyperscan is there, one pass over a text tells which words
-and patterns could be in it, and only those are sought (see ``sieve``). A pattern that runs out of its time counts as a
-match: who makes a pattern hang must not be rewarded with a lower label.
+and patterns could be in it, and only those are sought (see ``detect.prefilter.policy``). A pattern that runs out of
+its time counts as a match: who makes a pattern hang must not be rewarded with a lower label.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Final, Literal, NamedTuple, Self
 import regex
 from pydantic import Field, field_validator, model_validator
 
-from veilog_filters.detect import prefilter
-from veilog_filters.sieve import Sieve
+from veilog_filters.detect.prefilter import hyperscan
+from veilog_filters.detect.prefilter.policy import PolicyPrefilter
 from veilog_filters.yaml_file import InvalidError, Strict, check_pattern, shown
 from veilog_parsers.event import Constant, Level
 
@@ -126,7 +126,7 @@ class Classifier:
         cache_dir: configured directory for compiled patterns; None to seek everything in every text.
 
     Attributes:
-        sieve: tells what could be in a text; None where everything is sought.
+        prefilter: tells what could be in a text; None where everything is sought.
     """
 
     def __init__(self, policy: ClassificationPolicy, timeout_secs: float = 0.5, cache_dir: str | None = None) -> None:
@@ -147,9 +147,9 @@ class Classifier:
         self._of_nothing: dict[tuple[str, ...], Verdict] = {}
         self._keywords = len(patterns)
         self._everything = range(len(patterns) + 1)
-        self.sieve: Sieve | None = None
-        if cache_dir is not None and prefilter.available():
-            self.sieve = Sieve(patterns, [_spelled(word) for word in words], cache_dir)
+        self.prefilter: PolicyPrefilter | None = None
+        if cache_dir is not None and hyperscan.available():
+            self.prefilter = PolicyPrefilter(patterns, [_spelled(word) for word in words], cache_dir)
 
     def __call__(self, evidence: Evidence) -> Verdict:
         """The label of one side."""
@@ -175,11 +175,11 @@ class Classifier:
 
     def _texts(self, texts: Sequence[str]) -> Mapping[int, Sequence[str]]:
         """In which texts each pattern and the keywords are to be sought."""
-        if self.sieve is None:
+        if self.prefilter is None:
             return dict.fromkeys(self._everything, texts)
         found: dict[int, list[str]] = {}
         for text in texts:
-            for number in self.sieve(text):
+            for number in self.prefilter(text):
                 found.setdefault(number, []).append(text)
         return found
 

@@ -15,15 +15,15 @@ import click
 
 from veilog_filters import __version__, startup
 from veilog_filters.config import DEFAULT_POLICY_FILE, Config, defect_of, load_config, load_policy
-from veilog_filters.detect.cachefile import can_write
-from veilog_filters.detect.prefilter import cache_dir
+from veilog_filters.detect.prefilter.cachefile import can_write
+from veilog_filters.detect.prefilter.policy import PolicyPrefilter
+from veilog_filters.detect.prefilter.store import cache_dir
 from veilog_filters.encode import ENCODERS, native
 from veilog_filters.errors import ConfigError, Defect
 from veilog_filters.fingerprint import Fingerprinter, new_key
 from veilog_filters.framing import FRAMERS, WRITERS, Framer
 from veilog_filters.pipeline import Damaged, Pipeline, classifier_for
 from veilog_filters.progress import Progress, print_stderr
-from veilog_filters.sieve import Sieve
 from veilog_filters.transports import stdio
 from veilog_filters.transports.inputs import STDIN, Files, InputError, Output, OutputError, files_of, standard_input
 from veilog_filters.yaml_file import dotted, line_of
@@ -250,14 +250,15 @@ _CACHE_FIX: Final = (
 
 def _compiled(config: Config, config_path: str | None) -> list[bool]:
     """Whether what is compiled for a configuration is in the cache directory, for detection and for the policy."""
-    from veilog_filters.detect.fast import FastDetector, detector_for
+    from veilog_filters.detect.build import detector_for
+    from veilog_filters.detect.prefiltered import PrefilteredDetector
 
     try:
         detector = detector_for(config.detect)
     except ValueError as error:
         raise defect_of(config_path, "detect", error) from None
-    sieve = classifier_for(config, load_policy(config)).sieve
-    return [made.stored for made in (detector, sieve) if isinstance(made, FastDetector | Sieve)]
+    of_policy = classifier_for(config, load_policy(config)).prefilter
+    return [made.stored for made in (detector, of_policy) if isinstance(made, PrefilteredDetector | PolicyPrefilter)]
 
 
 @app.command()

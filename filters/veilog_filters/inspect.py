@@ -1,10 +1,10 @@
 """The inspect stage: every text once through the detectors, as spans that later stages use.
 
 Theory of operation. A text is read as it is, which gives Presidio's own findings, and, if something may stand in it
-that is written in another way, in other forms too (``detect.view``):
+that is written in another way, in other forms too (``forms.view``):
 
-* JSON, also in strings of JSON, as lines of keys and values (``detect.unfold``);
-* escapes, compatibility forms, unseen characters and base64 undone (``detect.unmask``);
+* JSON, also in strings of JSON, as lines of keys and values (``forms.unfold``);
+* escapes, compatibility forms, unseen characters and base64 undone (``forms.unmask``);
 * the ends of a message's parts put together, with and without a blank, since a value may be split over them.
 
 What is found in another form is found in the text, at the place that it comes from. Findings of one entity type that
@@ -33,10 +33,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, Protocol, cast
 
-from veilog_filters.detect.finding import ANY, NAME, Detector, DetectorTimeout, Finding
-from veilog_filters.detect.unfold import CONTEXT_KEYS, END_OF_VALUE, Keys, context_of, looks_like_json, unfolded
-from veilog_filters.detect.unmask import unmasked
-from veilog_filters.detect.view import Maker, View
+from veilog_filters.detect.api import ANY, NAME, Detector, DetectorTimeout, Finding
+from veilog_filters.forms.unfold import CONTEXT_KEYS, END_OF_VALUE, Keys, context_of, looks_like_json, unfolded
+from veilog_filters.forms.unmask import unmasked
+from veilog_filters.forms.view import Maker, View
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, Message, Role
 from veilog_parsers.record.times import parse_time
@@ -161,7 +161,7 @@ def counts(texts: list[Inspected]) -> dict[str, int]:
 
 
 class _TwoSteps(Protocol):
-    """A detector that can first look at a text and verify later what it has seen: see ``detect.fast``."""
+    """A detector that can first look at a text and verify later what it has seen: see ``detect.prefiltered``."""
 
     def look(self, text: str) -> list[Finding] | Any: ...
 

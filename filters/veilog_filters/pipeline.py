@@ -25,8 +25,8 @@ from veilog_filters import clock
 from veilog_filters.budget import Budget
 from veilog_filters.classify import ClassificationPolicy, Classifier, Evidence, Side, Verdict
 from veilog_filters.config import Config, defect_of, load_policy
-from veilog_filters.detect.fast import NamedDetector, detector_for
-from veilog_filters.detect.finding import Detector
+from veilog_filters.detect.api import Detector
+from veilog_filters.detect.build import NamedDetector, detector_for
 from veilog_filters.detect.ner import NerDetector
 from veilog_filters.encode import ENCODERS
 from veilog_filters.fingerprint import Fingerprinter, fingerprint, load_key
@@ -613,7 +613,7 @@ class Pipeline:
 
 
 def classifier_for(config: Config, policy: ClassificationPolicy) -> Classifier:
-    """The classifier, with a sieve where the detector may have a prefilter."""
+    """The classifier, with a prefilter where the detector may have one."""
     return Classifier(policy, cache_dir=config.detect.cache_dir if config.detect.prefilter == "auto" else None)
 
 

@@ -26,9 +26,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from veilog_filters.config import Policy, Redact
-from veilog_filters.detect.finding import Finding
-from veilog_filters.detect.unfold import Span, covering, json_spans
+from veilog_filters.detect.api import Finding
 from veilog_filters.fingerprint import Fingerprinter
+from veilog_filters.forms.unfold import Span, covering, json_spans
 from veilog_filters.inspect import TIMED_OUT, Inspected, InspectedObject, Inspection, Inspector
 from veilog_filters.names import Names
 from veilog_parsers.event import (

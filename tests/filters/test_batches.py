@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from samples import config_with, golden_pipeline, samples
-from veilog_filters.detect.finding import Detector, DetectorTimeout, Finding
+from veilog_filters.detect.api import Detector, DetectorTimeout, Finding
 from veilog_filters.metrics import Counts
 from veilog_filters.pipeline import BATCH_BYTES, BATCH_RECORDS, Damaged, Pipeline, batches, size_of
 from veilog_parsers.errors import ErrorType

@@ -9,7 +9,7 @@ import pytest
 from samples import config_with
 from veilog_filters import clock
 from veilog_filters.budget import Budget
-from veilog_filters.detect.finding import Finding
+from veilog_filters.detect.api import Finding
 from veilog_filters.pipeline import Pipeline
 from veilog_parsers.errors import RecordError
 from veilog_parsers.record.raw import RawRecord

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 
 from veilog_filters.config import Detect
+from veilog_filters.detect.api import Finding
 from veilog_filters.detect.cache import FindingsCache
-from veilog_filters.detect.fast import FastDetector
-from veilog_filters.detect.finding import Finding
+from veilog_filters.detect.prefiltered import PrefilteredDetector
 
 FOUND = [Finding(0, 3, "URL", 0.5)]
 
@@ -64,7 +64,7 @@ def test_keys_differ_between_processes_and_know_surrogates() -> None:
 
 
 def test_the_cache_holds_no_text() -> None:
-    detector = FastDetector(Detect(entities=["EMAIL_ADDRESS"], secrets=False))
+    detector = PrefilteredDetector(Detect(entities=["EMAIL_ADDRESS"], secrets=False))
     text = "mail anna.berg@nordwind-ag.com"
     assert detector(text) == detector(text) != []
     assert detector.cache.hits == 1
@@ -73,7 +73,7 @@ def test_the_cache_holds_no_text() -> None:
 
 
 def test_long_clean_texts_are_remembered_and_short_ones_are_not_looked_up() -> None:
-    detector = FastDetector(Detect(entities=["EMAIL_ADDRESS"], secrets=False))
+    detector = PrefilteredDetector(Detect(entities=["EMAIL_ADDRESS"], secrets=False))
     for text in ("nothing", "nothing " * 1000, "nothing " * 1000):
         assert detector(text) == []
     assert (detector.cache.hits, detector.cache.misses) == (1, 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from veilog_filters.detect import cachefile
+from veilog_filters.detect.prefilter import cachefile
 
 NOBODY = 65_534
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="gives files away")

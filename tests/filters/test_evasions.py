@@ -18,7 +18,7 @@ from disguises import PLANTED, SPELLINGS, secret_of, squeezed, survives
 from disguises import readings as readings_of
 from samples import config_with
 from veilog_filters.config import Detect
-from veilog_filters.detect.fast import detector_for
+from veilog_filters.detect.build import detector_for
 from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.inspect import Inspector
 from veilog_filters.pipeline import Pipeline

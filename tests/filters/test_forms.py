@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from disguises import PLANTED, SPELLINGS
 from texts import generated, sample_texts
-from veilog_filters.detect.unfold import covering, json_spans, looks_like_json, unfolded
-from veilog_filters.detect.unmask import MAX_GROWTH, MIN_RUN_CHARS, unmasked
-from veilog_filters.detect.view import Maker, View
+from veilog_filters.forms.unfold import covering, json_spans, looks_like_json, unfolded
+from veilog_filters.forms.unmask import MAX_GROWTH, MIN_RUN_CHARS, unmasked
+from veilog_filters.forms.view import Maker, View
 
 ANYTHING = st.lists(
     st.one_of(

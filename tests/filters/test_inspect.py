@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from veilog_filters.config import Detect
-from veilog_filters.detect.fast import detector_for
-from veilog_filters.detect.finding import DetectorTimeout, Finding
+from veilog_filters.detect.api import DetectorTimeout, Finding
+from veilog_filters.detect.build import detector_for
 from veilog_filters.inspect import TIMED_OUT, Inspected, Inspector, counts, united
 from veilog_filters.names import EXPECTED_IN_NAMES
 from veilog_parsers.errors import ErrorType, RecordError

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from samples import config_with, samples
 from texts import CONTEXT, VALUES
 from veilog_filters.config import Detect
-from veilog_filters.detect.fast import detector_for
-from veilog_filters.detect.finding import Finding
-from veilog_filters.detect.presidio import PresidioDetector
+from veilog_filters.detect.api import Finding
+from veilog_filters.detect.build import detector_for
+from veilog_filters.detect.presidio.engine import PresidioDetector
 from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.inspect import Inspected, InspectedObject, Inspector
 from veilog_filters.pipeline import Pipeline

@@ -23,11 +23,11 @@ from conftest import Run
 from samples import config_with
 from texts import VALUES, generated, sample_texts
 from veilog_filters.config import Detect, Ner, load_config
+from veilog_filters.detect.api import ANY, NAME, Detector, DetectorTimeout, Finding
+from veilog_filters.detect.build import detector_for
 from veilog_filters.detect.cache import FindingsCache
-from veilog_filters.detect.fast import detector_for
-from veilog_filters.detect.finding import ANY, NAME, Detector, DetectorTimeout, Finding
 from veilog_filters.detect.ner import MAX_BATCH_TEXTS, NerDetector, NoPatterns, chunks, stitched
-from veilog_filters.detect.presidio import MAX_WORD_CHARS, PresidioDetector, break_long_words
+from veilog_filters.detect.presidio.engine import MAX_WORD_CHARS, PresidioDetector, break_long_words
 from veilog_filters.errors import ConfigError
 from veilog_filters.inspect import Inspector, counts
 from veilog_filters.metrics import Counts

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from texts import CONTEXT, GLUE, VALUES, generated, sample_texts
 from veilog_filters.config import Detect
-from veilog_filters.detect import prefilter
-from veilog_filters.detect.fast import FastDetector
-from veilog_filters.detect.finding import DetectorTimeout, Finding
-from veilog_filters.detect.patterns import ADDRESSES, SECRETS
-from veilog_filters.detect.presidio import PresidioDetector
+from veilog_filters.detect.api import DetectorTimeout, Finding
+from veilog_filters.detect.prefilter import hyperscan
+from veilog_filters.detect.prefiltered import PrefilteredDetector
+from veilog_filters.detect.presidio.engine import PresidioDetector
+from veilog_filters.detect.secrets import ADDRESSES, SECRETS
 
-pytestmark = pytest.mark.skipif(not prefilter.available(), reason="Hyperscan is not there: the reference is what runs")
+pytestmark = pytest.mark.skipif(not hyperscan.available(), reason="Hyperscan is not there: the reference is what runs")
 
 SOAK = os.environ.get("VEILOG_SOAK") == "1"
 CUSTOM: list[dict[str, Any]] = [
@@ -50,9 +50,9 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
 
 
 @cache
-def detectors(name: str) -> tuple[FastDetector, PresidioDetector]:
+def detectors(name: str) -> tuple[PrefilteredDetector, PresidioDetector]:
     options = Detect.model_validate(CONFIGURATIONS[name] | {"cache_entries": 0, "timeout_secs": 30})
-    return FastDetector(options), PresidioDetector(options)
+    return PrefilteredDetector(options), PresidioDetector(options)
 
 
 def outcome(detect: Callable[[str], list[Finding]], text: str) -> list[Finding] | str:

@@ -17,9 +17,9 @@ from presidio_analyzer import EntityRecognizer, RecognizerResult
 from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 
 from texts import GLUE, LOCALES, VALUES
-from veilog_filters.detect.deadline import Deadline
-from veilog_filters.detect.dialling import Plan, by_the_library
-from veilog_filters.detect.phone import PhoneFinder, least_of
+from veilog_filters.detect.api import Deadline
+from veilog_filters.detect.phone.finder import PhoneFinder, min_digits_of
+from veilog_filters.detect.phone.numbering_plan import NumberingPlan, library_fallback
 
 SOAK = os.environ.get("VEILOG_SOAK") == "1"
 REGIONS: tuple[str, ...] = tuple(PhoneRecognizer().supported_regions)
@@ -28,8 +28,8 @@ KINDS = ("fixed_line", "mobile", "toll_free", "voip", "premium_rate", "uan", "pa
 
 
 @cache
-def plan(region: str) -> Plan:
-    return Plan(region)
+def plan(region: str) -> NumberingPlan:
+    return NumberingPlan(region)
 
 
 def examples(region: str) -> list[str]:
@@ -58,7 +58,7 @@ def test_plans_agree_with_the_library() -> None:
     for number in range(300_000 if SOAK else 6_000):
         region = chance.choice(REGIONS if number % 2 else EVERYWHERE)
         digits = dialled(chance.choice(EVERYWHERE) if chance.random() < 0.2 else region, chance)
-        expected = by_the_library(digits, region)
+        expected = library_fallback(digits, region)
         valid += expected
         assert plan(region)(digits) == expected, (region, digits)
     assert valid > 500
@@ -66,14 +66,17 @@ def test_plans_agree_with_the_library() -> None:
 
 def test_a_plan_that_the_library_does_not_follow_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(plan(region).agrees() for region in REGIONS)
-    monkeypatch.setattr(Plan, "__call__", lambda self, digits, written=None: True)
+    monkeypatch.setattr(NumberingPlan, "__call__", lambda self, digits, written=None: True)
     assert not plan("DE").agrees()
-    check(PhoneFinder(REGIONS, least_of(REGIONS)), "call 212-555-0182 or 12345, not 030 901820 or 4111 1111 1111 1111")
+    check(
+        PhoneFinder(REGIONS, min_digits_of(REGIONS)),
+        "call 212-555-0182 or 12345, not 030 901820 or 4111 1111 1111 1111",
+    )
 
 
 @cache
 def finder() -> PhoneFinder:
-    return PhoneFinder(REGIONS, least_of(REGIONS))
+    return PhoneFinder(REGIONS, min_digits_of(REGIONS))
 
 
 def check(find: PhoneFinder, text: str) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from samples import config_with, samples
 from veilog_filters.config import Config
-from veilog_filters.detect.finding import Finding
+from veilog_filters.detect.api import Finding
 from veilog_filters.encode.native import EncodingError, encode
 from veilog_filters.framing import write_json
 from veilog_filters.pipeline import Pipeline

@@ -17,15 +17,18 @@ import regex
 from presidio_analyzer.predefined_recognizers import EmailRecognizer, UsSsnRecognizer
 
 from veilog_filters.config import Detect
-from veilog_filters.detect import fast, prefilter, verify
-from veilog_filters.detect.deadline import Deadline
-from veilog_filters.detect.fast import FastDetector, ReferenceDetector, detector_for
-from veilog_filters.detect.finding import DetectorTimeout
-from veilog_filters.detect.phone import Least, PhoneFinder
-from veilog_filters.detect.presidio import PresidioDetector
-from veilog_filters.detect.syntax import DIGIT, ODD, OTHER, SPACE, WORD, Fold, fold, shape_of
+from veilog_filters.detect import prefiltered
+from veilog_filters.detect.api import Deadline, DetectorTimeout
+from veilog_filters.detect.build import detector_for
+from veilog_filters.detect.phone.finder import MinDigits, PhoneFinder
+from veilog_filters.detect.prefilter import expressions, hyperscan, store
+from veilog_filters.detect.prefilter.syntax import AMBIGUOUS, DIGIT, OTHER, SPACE, WORD, Fold, fold, pattern_info
+from veilog_filters.detect.prefiltered import PrefilteredDetector
+from veilog_filters.detect.presidio import verifier
+from veilog_filters.detect.presidio.engine import PresidioDetector
+from veilog_filters.detect.presidio.reference import ReferenceDetector
 
-if not prefilter.available():
+if not hyperscan.available():
     pytest.skip("Hyperscan is not there", allow_module_level=True)
 
 FLAGS = int(regex.IGNORECASE | regex.MULTILINE | regex.DOTALL)
@@ -34,7 +37,7 @@ SMALL = Detect(entities=["EMAIL_ADDRESS"], secrets=False)
 MAIL = "mail anna.berg@nordwind-ag.com"
 
 
-STORED = prefilter.Stored(prefilter.Compiled(b"n", b"w", frozenset(), frozenset()), {})
+STORED = store.Stored(hyperscan.Compiled(b"n", b"w", frozenset(), frozenset()), {})
 
 
 @pytest.fixture
@@ -45,8 +48,8 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def scan(pattern: str, text: str, flags: int = FLAGS) -> set[int] | None:
     """Ends that the prefilter reports; None if it would run the pattern on the whole text."""
-    expression = prefilter.expression_of(shape_of(pattern, flags), flags)
-    hits = prefilter.Prefilter(prefilter.compile_all([expression]), 1)(text)
+    expression = expressions.expression_of(pattern_info(pattern, flags), flags)
+    hits = hyperscan.Prefilter(hyperscan.compile_all([expression]), 1)(text)
     if hits is not None and hits.whole:
         return None
     return set(hits.ends.get(0, [])) if hits else set()
@@ -57,8 +60,8 @@ def scan(pattern: str, text: str, flags: int = FLAGS) -> set[int] | None:
     "pattern", [r"\w", r"\d", r"\s", r"\W", r"\D", r"\S", r"[^\W\d]", r"[\D]", r"[^\S]", "[a-z]", "[^k]", "i"]
 )
 def test_every_character_is_seen_as_python_sees_it(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All code points, surrogates too, that are not odd: what the expressions say of them is what `regex` says."""
-    monkeypatch.setattr(prefilter, "MAX_HITS", sys.maxsize)
+    """All code points, surrogates too, that are not ambiguous: what the expressions say of them is what `regex` says."""
+    monkeypatch.setattr(hyperscan, "MAX_HITS", sys.maxsize)
     text = every_character()
     # Exact, so that nothing is gained by luck: single characters leave no room for broader matches.
     assert scan(pattern, text) == {match.end() for match in regex.compile(pattern, FLAGS).finditer(text)}
@@ -67,12 +70,12 @@ def test_every_character_is_seen_as_python_sees_it(pattern: str, monkeypatch: py
 @cache
 def every_character() -> str:
     kinds = Fold()
-    text = "".join(chr(code) for code in range(sys.maxunicode + 1) if code < 0x80 or kinds[code] != ODD)
+    text = "".join(chr(code) for code in range(sys.maxunicode + 1) if code < 0x80 or kinds[code] != AMBIGUOUS)
     assert len(text) > 1_113_900
     return text
 
 
-def test_characters_that_fold_to_ascii_are_odd() -> None:
+def test_characters_that_fold_to_ascii_are_ambiguous() -> None:
     assert [char for char in "\u017f\u212a\u0131\u0130" if fold(f"a{char}") is not None] == []
     assert fold("é１\u2003😀\ud800\u0301") == bytes([WORD, DIGIT, SPACE, OTHER, OTHER, WORD])
 
@@ -100,12 +103,12 @@ def test_characters_that_fold_to_ascii_are_odd() -> None:
     ],
 )
 def test_what_the_engines_may_read_differently_is_not_agreed(pattern: str) -> None:
-    assert shape_of(pattern, FLAGS) is None
+    assert pattern_info(pattern, FLAGS) is None
 
 
 def test_flags_beyond_the_usual_are_not_agreed() -> None:
-    assert shape_of("a b", FLAGS | int(regex.VERBOSE)) is None
-    assert shape_of("a b", FLAGS) is not None
+    assert pattern_info("a b", FLAGS | int(regex.VERBOSE)) is None
+    assert pattern_info("a b", FLAGS) is not None
 
 
 @pytest.mark.parametrize(
@@ -121,32 +124,32 @@ def test_flags_beyond_the_usual_are_not_agreed() -> None:
     ],
 )
 def test_bounds_are_read_from_the_pattern(pattern: str, most: int | None, reach: int | None, crosses: bool) -> None:
-    shape = shape_of(pattern, FLAGS)
+    shape = pattern_info(pattern, FLAGS)
     assert shape is not None
     assert (shape.max_chars, shape.reach_chars, shape.crosses_whitespace) == (most, reach, crosses)
 
 
 def test_a_scan_with_too_many_hits_reports_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prefilter, "MAX_HITS", 10)
+    monkeypatch.setattr(hyperscan, "MAX_HITS", 10)
     assert scan("a", "a" * 20) is None
     assert scan("a", "a" * 5) == {1, 2, 3, 4, 5}
 
 
 def test_a_second_start_reads_what_the_first_wrote(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = FastDetector(SMALL)
+    first = PrefilteredDetector(SMALL)
     assert first.stored
     (file,) = directory.iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    monkeypatch.setattr(prefilter, "compile_all", None)
-    second = FastDetector(SMALL)
+    monkeypatch.setattr(prefiltered, "compile_all", None)
+    second = PrefilteredDetector(SMALL)
     assert second.names == first.names
     assert second("nothing here") == []
     assert second(MAIL) == first(MAIL) != []
 
 
 def test_a_configuration_has_its_own_file(directory: Path) -> None:
-    FastDetector(SMALL)
-    FastDetector(SMALL.model_copy(update={"threshold": 0.6}))
+    PrefilteredDetector(SMALL)
+    PrefilteredDetector(SMALL.model_copy(update={"threshold": 0.6}))
     assert len(list(directory.iterdir())) == 2
 
 
@@ -163,65 +166,63 @@ def test_a_configuration_has_its_own_file(directory: Path) -> None:
     ],
 )
 def test_a_damaged_file_is_written_anew(damage: object, directory: Path) -> None:
-    FastDetector(SMALL)
+    PrefilteredDetector(SMALL)
     (file,) = directory.iterdir()
     good = file.read_bytes()
     file.write_bytes(damage(good))  # type: ignore[operator]
-    assert FastDetector(SMALL)(MAIL) != []
+    assert PrefilteredDetector(SMALL)(MAIL) != []
     assert [path.name for path in directory.iterdir()] == [file.name]
-    assert prefilter.load(directory, file.stem) is not None
+    assert store.load(directory, file.stem) is not None
 
 
 def test_a_file_under_another_name_is_not_believed(directory: Path) -> None:
-    FastDetector(SMALL)
+    PrefilteredDetector(SMALL)
     (file,) = directory.iterdir()
     file.rename(directory / ("0" * 32 + ".hsdb"))
-    assert prefilter.load(directory, "0" * 32) is None
+    assert store.load(directory, "0" * 32) is None
 
 
 def test_a_database_of_another_hyperscan_is_compiled_anew(directory: Path) -> None:
     """The checksum is right, but Hyperscan refuses what is in the file."""
-    FastDetector(SMALL)
+    PrefilteredDetector(SMALL)
     (file,) = directory.iterdir()
-    stored = prefilter.load(directory, file.stem)
+    stored = store.load(directory, file.stem)
     assert stored is not None
-    broken = prefilter.Compiled(b"\0" * 64, b"\0" * 64, frozenset(), frozenset())
-    assert prefilter.store(directory, file.stem, prefilter.Stored(broken, stored.manifest))
-    assert FastDetector(SMALL)(MAIL) != []
+    broken = hyperscan.Compiled(b"\0" * 64, b"\0" * 64, frozenset(), frozenset())
+    assert store.store(directory, file.stem, store.Stored(broken, stored.manifest))
+    assert PrefilteredDetector(SMALL)(MAIL) != []
 
 
 def test_without_a_writable_directory_it_works_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     occupied = tmp_path / "file"
     occupied.write_text("")
     monkeypatch.setenv("VEILOG_CACHE_DIR", str(occupied / "below"))
-    detector = FastDetector(SMALL)
+    detector = PrefilteredDetector(SMALL)
     assert not detector.stored
     assert detector(MAIL) != []
 
 
 def test_several_writers_at_once_leave_one_good_file(directory: Path) -> None:
-    stored = prefilter.Stored(
-        prefilter.Compiled(b"n" * 500_000, b"w" * 500_000, frozenset((1,)), frozenset()), {"a": 1}
-    )
+    stored = store.Stored(hyperscan.Compiled(b"n" * 500_000, b"w" * 500_000, frozenset((1,)), frozenset()), {"a": 1})
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=prefilter.store, args=(directory, "key", stored)) for _ in range(4)]
+    writers = [context.Process(target=store.store, args=(directory, "key", stored)) for _ in range(4)]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join()
     assert [path.name for path in directory.iterdir()] == ["key.hsdb"]
-    assert prefilter.load(directory, "key") == stored
+    assert store.load(directory, "key") == stored
 
 
 def test_the_directory_comes_from_the_environment_then_the_option_then_the_user(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("VEILOG_CACHE_DIR", "/a")
-    assert prefilter.cache_dir("/b") == Path("/a")
+    assert store.cache_dir("/b") == Path("/a")
     monkeypatch.delenv("VEILOG_CACHE_DIR")
-    assert prefilter.cache_dir("/b") == Path("/b")
+    assert store.cache_dir("/b") == Path("/b")
     monkeypatch.setenv("XDG_CACHE_HOME", "/c")
-    assert prefilter.cache_dir("") == Path("/c/veilog")
+    assert store.cache_dir("") == Path("/c/veilog")
 
 
 def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,13 +232,13 @@ def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> 
     for name in ("VEILOG_CACHE_DIR", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("os.path.expanduser", no_home)
-    assert not prefilter.store(prefilter.cache_dir(""), "key", STORED)
-    assert prefilter.load(prefilter.cache_dir(""), "key") is None
+    assert not store.store(store.cache_dir(""), "key", STORED)
+    assert store.load(store.cache_dir(""), "key") is None
 
 
 def test_without_hyperscan_presidio_s_engine_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     with_hyperscan = detector_for(SMALL)
-    monkeypatch.setattr(prefilter, "hyperscan", None)
+    monkeypatch.setattr(hyperscan, "hyperscan", None)
     without = detector_for(SMALL)
     assert isinstance(without, ReferenceDetector)
     assert without(MAIL) == with_hyperscan(MAIL) != []
@@ -245,12 +246,12 @@ def test_without_hyperscan_presidio_s_engine_runs(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_new_presidio_of_the_same_version_is_noticed(directory: Path) -> None:
-    FastDetector(SMALL)
+    PrefilteredDetector(SMALL)
     (file,) = directory.iterdir()
-    stored = prefilter.load(directory, file.stem)
+    stored = store.load(directory, file.stem)
     assert stored is not None
-    prefilter.store(directory, file.stem, prefilter.Stored(stored.compiled, stored.manifest | {"digest": "old"}))
-    detector = FastDetector(SMALL)
+    store.store(directory, file.stem, store.Stored(stored.compiled, stored.manifest | {"digest": "old"}))
+    detector = PrefilteredDetector(SMALL)
     assert detector(MAIL) != []
     assert detector._digest != "old"
 
@@ -261,8 +262,8 @@ def test_what_an_old_file_has_looked_at_is_looked_at_anew(directory: Path, monke
     texts = [MAIL, "ssn 536-90-4399 social security", "from 192.168.17.4", MAIL * 2, f"{MAIL} {'x' * 3000}"]
     with monkeypatch.context() as patch:
         patch.setattr(UsSsnRecognizer, "PATTERNS", UsSsnRecognizer.PATTERNS[:1])
-        FastDetector(options)
-    detector, reference = FastDetector(options), PresidioDetector(options)
+        PrefilteredDetector(options)
+    detector, reference = PrefilteredDetector(options), PresidioDetector(options)
     looked = [detector.look(text) for text in texts]
     found = [seen if isinstance(seen, list) else detector.verify(seen) for seen in looked]
     assert found == [detector(text) for text in texts] == [reference(text) for text in texts]
@@ -279,8 +280,8 @@ def test_a_text_s_time_is_spent_on_it_alone_and_on_all_of_it(monkeypatch: pytest
 
         return wait
 
-    monkeypatch.setattr(verify._Pattern, "prepare", late(verify._Pattern.prepare, 0.5))
-    detector = FastDetector(SMALL.model_copy(update={"timeout_secs": 0.4}))
+    monkeypatch.setattr(verifier._Pattern, "prepare", late(verifier._Pattern.prepare, 0.5))
+    detector = PrefilteredDetector(SMALL.model_copy(update={"timeout_secs": 0.4}))
     assert detector(MAIL) != [], "compiling is not the text's time"
     monkeypatch.setattr(EmailRecognizer, "validate_result", late(EmailRecognizer.validate_result, 0.05))
     assert detector(MAIL + ".") != []
@@ -289,9 +290,9 @@ def test_a_text_s_time_is_spent_on_it_alone_and_on_all_of_it(monkeypatch: pytest
 
 
 def test_the_name_of_a_file_depends_on_versions(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = fast._key(SMALL)
-    monkeypatch.setattr(fast, "__version__", "0.0.0")
-    assert fast._key(SMALL) != before
+    before = prefiltered._key(SMALL)
+    monkeypatch.setattr(prefiltered, "__version__", "0.0.0")
+    assert prefiltered._key(SMALL) != before
     assert re.fullmatch("[0-9a-f]{32}", before)
 
 
@@ -314,7 +315,7 @@ def test_clean_records_import_no_presidio() -> None:
     """With warm caches, Presidio is imported for the first text in which something could match, and not before."""
     import subprocess
 
-    FastDetector(Detect())
+    PrefilteredDetector(Detect())
     record = {"request": {"messages": [{"role": "user", "content": "How does a heat pump work?"}]}, "response": {}}
     dirty = {"request": {"messages": [{"role": "user", "content": MAIL}]}, "response": {}}
     lines = b"\n".join(orjson.dumps(line | {"path": "/v1/chat/completions"}) for line in (record, dirty))
@@ -327,13 +328,13 @@ def test_clean_records_import_no_presidio() -> None:
 def test_a_text_that_takes_too_long_is_an_alarm() -> None:
     slow = {"name": "slow", "entity": "SLOW", "patterns": [{"regex": "(a|aa)+$b|!", "score": 0.9}]}
     options = Detect.model_validate({"recognizers": [slow], "entities": ["SLOW"], "timeout_secs": 0.05})
-    detector = FastDetector(options)
+    detector = PrefilteredDetector(options)
     assert detector("wait!") != []
     with pytest.raises(DetectorTimeout):
         detector("a" * 3000 + "!")
 
 
 def test_phone_numbers_in_many_digits_are_bounded_in_time() -> None:
-    finder = PhoneFinder(("US", "DE"), Least(5, ()))
+    finder = PhoneFinder(("US", "DE"), MinDigits(5, ()))
     with pytest.raises(DetectorTimeout):
         finder("call 212 555 0182", Deadline(-1))

@@ -9,9 +9,9 @@ from presidio_analyzer import AnalyzerEngine, PatternRecognizer
 from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 
 from veilog_filters.config import CustomRecognizer, Detect
-from veilog_filters.detect.finding import Detector, DetectorTimeout
-from veilog_filters.detect.patterns import ADDRESSES, SECRETS, PatternDetector
-from veilog_filters.detect.presidio import BlankNlpEngine, PresidioDetector
+from veilog_filters.detect.api import Detector, DetectorTimeout
+from veilog_filters.detect.presidio.engine import BlankNlpEngine, PresidioDetector
+from veilog_filters.detect.secrets import ADDRESSES, SECRETS, PatternDetector
 
 DETECTORS = (*ADDRESSES, *SECRETS)
 

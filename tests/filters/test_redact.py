@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from samples import config_with
 from veilog_filters.config import Config
-from veilog_filters.detect.finding import Finding
+from veilog_filters.detect.api import Finding
 from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.inspect import Inspected, InspectedObject, Inspection, Inspector
 from veilog_filters.pipeline import Pipeline

@@ -10,9 +10,9 @@ import regex
 from presidio_analyzer import PatternRecognizer, predefined_recognizers
 
 from veilog_filters.config import Detect
-from veilog_filters.detect.patterns import ADDRESSES, SECRETS
-from veilog_filters.detect.presidio import PresidioDetector, is_ours
-from veilog_filters.detect.verify import _UNTIMED_CHARS, _flags, _is_known, _patterns
+from veilog_filters.detect.presidio.engine import PresidioDetector, is_ours
+from veilog_filters.detect.presidio.verifier import _UNTIMED_CHARS, _flags, _is_known, _patterns
+from veilog_filters.detect.secrets import ADDRESSES, SECRETS
 
 FRAGMENTS = (
     *("a", "a.", "a-", "1", "1.", "1-", "1 ", "a@", "@a", "a@a.", "a.a", "aa-", "-", "_", ".", "/", "a/", "0:", "::"),

@@ -19,10 +19,11 @@ from presidio_analyzer.predefined_recognizers import EmailRecognizer, EsNieRecog
 from texts import generated, sample_texts
 from veilog_filters.config import Config, Detect, HashKey, Policy
 from veilog_filters.detect import compat
-from veilog_filters.detect.deadline import Deadline
-from veilog_filters.detect.fast import FastDetector, ReferenceDetector, detector_for
-from veilog_filters.detect.finding import DetectorTimeout, Finding
-from veilog_filters.detect.presidio import PresidioDetector
+from veilog_filters.detect.api import Deadline, DetectorTimeout, Finding
+from veilog_filters.detect.build import detector_for
+from veilog_filters.detect.prefiltered import PrefilteredDetector
+from veilog_filters.detect.presidio.engine import PresidioDetector
+from veilog_filters.detect.presidio.reference import ReferenceDetector
 from veilog_filters.errors import ConfigError
 from veilog_filters.inspect import TIMED_OUT, Inspector
 from veilog_filters.pipeline import Pipeline
@@ -99,7 +100,7 @@ def test_a_validator_that_times_out_is_an_alarm(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_process_that_waits_has_spent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """``regex`` looks at the clock on the wall: what it gives up while others had the processor is taken up again."""
-    detector = FastDetector(Detect.model_validate({"timeout_secs": 0.1, "cache_entries": 0}))
+    detector = PrefilteredDetector(Detect.model_validate({"timeout_secs": 0.1, "cache_entries": 0}))
     engine = PresidioDetector(Detect.model_validate({"timeout_secs": 0.1}))
     text = "a" * 300 + " https://example.com/" + "a" * 300 + " b@example.com"
     expected = detector(text), engine(text)
@@ -187,7 +188,7 @@ def test_a_budget_can_stop_a_record_inside_a_text(way: str, flood: str) -> None:
 
 
 def test_what_is_left_to_the_record_bounds_a_search() -> None:
-    detector = FastDetector(slow(timeout_secs=60), lambda: 0.05)
+    detector = PrefilteredDetector(slow(timeout_secs=60), lambda: 0.05)
     detector.prepare()
     started = time.process_time()
     with pytest.raises(DetectorTimeout):

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from texts import generated, sample_texts
 from veilog_filters.config import Detect
-from veilog_filters.detect.context import ContextRule, ContextWords
-from veilog_filters.detect.deadline import Deadline
-from veilog_filters.detect.presidio import readable
-from veilog_filters.detect.verify import Verifier
-from veilog_filters.detect.words import Words
+from veilog_filters.detect.api import Deadline
+from veilog_filters.detect.presidio.context import ContextRule, ContextWords
+from veilog_filters.detect.presidio.engine import readable
+from veilog_filters.detect.presidio.tokenizer import Words
+from veilog_filters.detect.presidio.verifier import Verifier
 
 FILLER = (
     "He put the receipt into the red folder: nobody, at 12:30, the:folder knew who don't :-) the the the to be of it. "

@@ -29,7 +29,7 @@ import veilog_parsers
 from no_network import sitecustomize
 from samples import KEY_FILE
 from veilog_filters.config import Config
-from veilog_filters.detect.finding import Finding
+from veilog_filters.detect.api import Finding
 from veilog_filters.forward import (
     NEED_DATA,
     Ack,

@@ -26,7 +26,7 @@ import zstandard
 
 from forward_peers import WAIT_SECS, Collector, Running, Shipper, Sidecar, free_port, in_loop, running, until, wait_for
 from samples import KEY_FILE
-from veilog_filters.detect.finding import Finding
+from veilog_filters.detect.api import Finding
 
 KEEP = {"content": "redacted", "unmapped": "redact", "unrecognized": "redact"}
 SERVED_SECS = 10.0

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from samples import config_with
-from veilog_filters.detect.finding import Finding
+from veilog_filters.detect.api import Finding
 from veilog_filters.forward import Chunk, Entry, EventTime, Limits
 from veilog_filters.forward.codec import pack_entry, read_entry
 from veilog_filters.forward.events import GROUP_END_SECONDS, GROUP_START_SECONDS

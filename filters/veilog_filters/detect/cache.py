@@ -13,7 +13,7 @@ import sys
 from collections import OrderedDict
 from typing import Final, Protocol
 
-from veilog_filters.detect.finding import Finding
+from veilog_filters.detect.api import Finding
 
 _ENTRY_BYTES: Final = sys.getsizeof(b"") + 16 + 200  # digest, tuple, place in the dictionary
 _FINDING_BYTES: Final = sys.getsizeof(Finding(0, 0, "", 0.0)) + 3 * 28  # its numbers; entity names are shared

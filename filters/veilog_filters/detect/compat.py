@@ -38,10 +38,9 @@ from presidio_analyzer.nlp_engine import NlpArtifacts
 from presidio_analyzer.predefined_recognizers import EmailRecognizer, PhoneRecognizer
 from presidio_analyzer.predefined_recognizers.generic import phone_recognizer
 
-from veilog_filters.detect.deadline import Check, Deadline
-from veilog_filters.detect.finding import DetectorTimeout
-from veilog_filters.detect.phone import BoundedMatcher
-from veilog_filters.detect.words import TokenIndex
+from veilog_filters.detect.api import Check, Deadline, DetectorTimeout
+from veilog_filters.detect.phone.finder import BoundedMatcher
+from veilog_filters.detect.presidio.tokenizer import TokenIndex
 
 _PROBE_SECS: Final = 0.002
 _SLOW_PATTERN: Final = Pattern("probe", r"(?:a|aa)+$b", 0.5)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from veilog_filters.detect.patterns import ADDRESSES, SECRETS
+from veilog_filters.detect.secrets import ADDRESSES, SECRETS
 
 PRESIDIO: Final = frozenset(
     """
@@ -49,6 +49,6 @@ def exists(name: str, custom: Iterable[str] = ()) -> bool:
     """
     if name in KNOWN or name in custom:
         return True
-    from veilog_filters.detect.presidio import all_entities
+    from veilog_filters.detect.presidio.engine import all_entities
 
     return name in all_entities()

@@ -1,7 +1,7 @@
 """Named entities beside patterns: which texts a model reads, for how long, and what becomes of the others.
 
 Theory of operation. A model finds what no pattern can, people's names above all, and reads a thousand times slower than
-the patterns of ``fast`` do. So every text goes through a gate:
+the patterns of ``prefiltered`` do. So every text goes through a gate:
 
     text -> field and length selected? -- no --> patterns alone (left out: counted, shown in the event)
                     | yes
@@ -12,8 +12,8 @@ the patterns of ``fast`` do. So every text goes through a gate:
             read -> remembered
 
 * **What is read whole** (up to ``chunk_chars``) is read by Presidio's engine itself, patterns included, and gives its
-  findings span for span and score for score. Patterns are not taken from ``fast`` there: with a model, context words
-  are compared by lemma, so scores differ from those without one. They are a tenth of the time.
+  findings span for span and score for score. Patterns are not taken from ``prefiltered`` there: with a model, context
+  words are compared by lemma, so scores differ from those without one. They are a tenth of the time.
 * **What is longer** is read in chunks that begin and end at white space and overlap. The model's findings of all
   chunks, and those of the patterns over the whole text as without NER, are merged as Presidio merges. A name that a
   chunk's edge may have cut is given up where the neighbouring chunk has more of it; nothing else is, so at worst
@@ -41,9 +41,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Protocol, TypeVar
 
 from veilog_filters.config import Ner
+from veilog_filters.detect.api import ANY, NAME, Check, DetectorTimeout, Finding
 from veilog_filters.detect.cache import CachingDetector, FindingsCache
-from veilog_filters.detect.deadline import Check
-from veilog_filters.detect.finding import ANY, NAME, DetectorTimeout, Finding
 from veilog_filters.metrics import Counts
 
 ResultT = TypeVar("ResultT")

@@ -367,7 +367,7 @@ class _Process:
         self._retired.add(self._pipeline.counts)
         self._pipeline = self._worker.pipeline = pipeline
         self._config, self._hash, self._text = config, new_hash, text
-        # The old one, with its key and its names, is not to stay among what ``detect.fast`` told the collector to keep.
+        # The old one, with its key and its names, is not to stay among what the collector was told to keep.
         gc.unfreeze()
         self._report(reloaded=True)
 

@@ -31,8 +31,8 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from veilog_filters.detect.unmask import JSON_ESCAPE, unescaped_character, unmasked
-from veilog_filters.detect.view import Maker, Piece, View, replaced
+from veilog_filters.forms.unmask import JSON_ESCAPE, unescaped_character, unmasked
+from veilog_filters.forms.view import Maker, Piece, View, replaced
 
 MAX_JSON_IN_JSON: Final = 3
 MAX_GROWTH: Final = 4

@@ -1,4 +1,6 @@
-"""Time for one text, and who may stop its record: what every loop of detection asks before it goes on.
+"""What detection gives and what bounds it: findings, and time.
+
+A finding says where something is and what it is, never what it says.
 
 Detection cannot be interrupted from outside: it is loops around calls into libraries. So each loop (windows, matches,
 candidates, tokens, chunks) calls a ``Deadline`` once a turn. That costs a tenth of a microsecond and bounds the time of
@@ -9,8 +11,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Final, NamedTuple
 
-from veilog_filters.detect.finding import DetectorTimeout
+
+class Finding(NamedTuple):
+    """A span of a text, in characters, half open, with its entity type and Presidio's confidence (0 to 1)."""
+
+    start: int
+    end: int
+    entity: str
+    score: float
+
+
+NAME: Final = "name"
+"""The field of names, ids and lone numbers, which NER never reads: what it finds is what is expected there."""
+
+ANY: Final = ""
+"""The field of a text that comes from nowhere in particular: NER reads it."""
+
+Detector = Callable[[str], list[Finding]]
+"""What the inspect stage calls: a text in, its findings out."""
+
+
+class DetectorTimeout(Exception):  # noqa: N818 - the name says what happened
+    """A pattern ran out of its time on a text. The text counts as found, whole."""
+
 
 Check = Callable[[], float | None]
 """Raises if the record that is worked on must not go on (whatever it raises passes through detection), else returns

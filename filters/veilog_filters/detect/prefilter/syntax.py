@@ -10,9 +10,9 @@ For text beyond ASCII the two disagree on characters, not on syntax: which are l
 Unicode version of each and on rules for marks and joiners. So Hyperscan never sees them. An agreed pattern can tell
 one character beyond ASCII from another only by ``\\w``, ``\\d`` and ``\\s``: four kinds. The text is folded to one
 byte per character, with one byte above 0x7F for each kind (as ``regex`` itself judges it), and patterns are rewritten
-so that ``\\w`` names those bytes: *wide*. ``\\b`` has no counterpart there and is left out, which only adds matches.
+so that ``\\w`` names those bytes: *folded*. ``\\b`` has no counterpart there and is left out, which only adds matches.
 Case folding is the one other bridge (long s matches ``s``, the Kelvin sign ``k``); texts with such characters are
-*odd*, and every pattern runs on them. One byte per character also makes Hyperscan's offsets those of the text.
+*ambiguous*, and every pattern runs on them. One byte per character also makes Hyperscan's offsets those of the text.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from typing import Any, Final
 
 import regex
 
-OTHER, WORD, DIGIT, SPACE, ODD = 0x80, 0x81, 0x82, 0x83, 0x84
+OTHER, WORD, DIGIT, SPACE, AMBIGUOUS = 0x80, 0x81, 0x82, 0x83, 0x84
 """The bytes that stand for characters beyond ASCII, by kind."""
 
 WHITESPACE: Final = " \t\n\r\f\v"
 AGREED_FLAGS: Final = regex.IGNORECASE | regex.MULTILINE | regex.DOTALL
 _UNBOUNDED: Final = int(sre.MAXREPEAT)
 
-_WIDE_IN_CLASS: Final = {
+_FOLDED_IN_CLASS: Final = {
     "d": r"\d\x82",
     "w": r"\w\x81\x82",
     "s": r"\s\x83",
@@ -49,30 +49,30 @@ _REPEAT = re.compile(r"\{\d+(?:,\d*)?\}")
 _SET_OPERATION = re.compile(r"&&|\|\||--|~~|\[[:.=]")
 
 
-class _NotAgreedError(Exception):
+class UnsupportedSyntaxError(Exception):
     """The pattern uses something that the two engines may read differently."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Shape:
+class PatternInfo:
     """What is known about an agreed pattern.
 
     Attributes:
-        narrow: the expression for ASCII text.
-        wide: the expression for folded text.
+        ascii: the expression for ASCII text.
+        folded: the expression for folded text.
         max_chars: longest match in characters; None if there is no bound.
         reach_chars: how far behind the end of a match an assertion may look, at most; None if there is no bound.
         crosses_whitespace: whether a match may contain ASCII white space.
     """
 
-    narrow: str
-    wide: str
+    ascii: str
+    folded: str
     max_chars: int | None
     reach_chars: int | None
     crosses_whitespace: bool
 
 
-def shape_of(pattern: str, flags: int) -> Shape | None:
+def pattern_info(pattern: str, flags: int) -> PatternInfo | None:
     """What is known about a pattern of Python's ``regex`` module; None if it is not agreed.
 
     Args:
@@ -82,19 +82,19 @@ def shape_of(pattern: str, flags: int) -> Shape | None:
     if flags & ~AGREED_FLAGS:
         return None
     try:
-        narrow, wide = _Reader(pattern).read()
+        ascii_, folded = _Reader(pattern).read()
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             tree = _parser.parse(pattern, int(flags))
-    except (_NotAgreedError, re.error, Warning, OverflowError, RecursionError):
+    except (UnsupportedSyntaxError, re.error, Warning, OverflowError, RecursionError):
         return None
     least, most = tree.getwidth()
     if not least:
         return None
     reach = _reach(tree)
-    return Shape(
-        narrow=narrow,
-        wide=wide,
+    return PatternInfo(
+        ascii=ascii_,
+        folded=folded,
         max_chars=None if most >= _UNBOUNDED else most,
         reach_chars=None if reach >= _UNBOUNDED else reach + 1,
         crosses_whitespace=any(_can_consume(tree, ord(space)) for space in WHITESPACE),
@@ -107,19 +107,19 @@ class _Reader:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._at = 0
-        self._narrow: list[str] = []
-        self._wide: list[str] = []
+        self._ascii: list[str] = []
+        self._folded: list[str] = []
 
     def read(self) -> tuple[str, str]:
         if not self._pattern.isascii():
-            raise _NotAgreedError
+            raise UnsupportedSyntaxError
         while self._at < len(self._pattern):
             self._item()
-        return "".join(self._narrow), "".join(self._wide)
+        return "".join(self._ascii), "".join(self._folded)
 
-    def _write(self, narrow: str, wide: str | None = None) -> None:
-        self._narrow.append(narrow)
-        self._wide.append(narrow if wide is None else wide)
+    def _write(self, ascii_: str, folded: str | None = None) -> None:
+        self._ascii.append(ascii_)
+        self._folded.append(ascii_ if folded is None else folded)
 
     def _item(self) -> None:
         char = self._pattern[self._at]
@@ -130,14 +130,14 @@ class _Reader:
         elif self._pattern.startswith("(?", self._at):
             group = _GROUP.match(self._pattern, self._at)
             if group is None:
-                raise _NotAgreedError
+                raise UnsupportedSyntaxError
             self._take(group[0])
         elif self._pattern.startswith("(*", self._at):
-            raise _NotAgreedError
+            raise UnsupportedSyntaxError
         elif char == "{":
             repeat = _REPEAT.match(self._pattern, self._at)
             if repeat is None:
-                raise _NotAgreedError
+                raise UnsupportedSyntaxError
             self._take(repeat[0])
         else:
             self._take(char)
@@ -149,11 +149,11 @@ class _Reader:
     def _escape(self) -> None:
         char = self._escaped()
         if char in "dwsDWS":
-            self._write("\\" + char, f"[{_WIDE_IN_CLASS[char]}]")
+            self._write("\\" + char, f"[{_FOLDED_IN_CLASS[char]}]")
         elif char in "bB":
             # A repeated boundary means nothing; without the boundary the repeat would take hold of what is before it.
             if self._pattern[self._at : self._at + 1] in ("*", "+", "?", "{"):
-                raise _NotAgreedError
+                raise UnsupportedSyntaxError
             self._write("\\" + char, "(?:)")
         elif char in "AZ" or char in "123456789":
             self._write("\\" + char)
@@ -169,11 +169,11 @@ class _Reader:
         if char == "x":
             digits = self._pattern[self._at : self._at + 2]
             if not re.fullmatch("[0-7][0-9A-Fa-f]", digits):
-                raise _NotAgreedError
+                raise UnsupportedSyntaxError
             self._at += 2
             return "\\x" + digits
         if not char or (char.isalnum() and char not in _PLAIN_ESCAPES):
-            raise _NotAgreedError
+            raise UnsupportedSyntaxError
         return "\\" + char
 
     def _class(self) -> None:
@@ -187,14 +187,14 @@ class _Reader:
         while True:
             char = self._pattern[self._at : self._at + 1]
             if not char or (self._at > start + 1 and _SET_OPERATION.match(self._pattern, self._at)):
-                raise _NotAgreedError
+                raise UnsupportedSyntaxError
             if char == "]":
                 self._take("]")
                 return
             if char == "\\":
                 char = self._escaped()
                 if char in "dwsDWS":
-                    self._write("\\" + char, _WIDE_IN_CLASS[char])
+                    self._write("\\" + char, _FOLDED_IN_CLASS[char])
                 elif char == "b":
                     self._write(r"\x08")
                 else:
@@ -282,7 +282,7 @@ class Fold(dict[int, int]):
         digit = self._DIGIT.match(char) is not None
         # The phone recognizer judges digits by Python's own tables, which may be of another Unicode version.
         if self._FOLDS.match(char) or digit != (self._PYTHON_DIGIT.match(char) is not None):
-            return ODD
+            return AMBIGUOUS
         if digit:
             return DIGIT
         if self._SPACE.match(char):
@@ -292,10 +292,10 @@ class Fold(dict[int, int]):
 
 _NON_ASCII = re.compile(r"[^\x00-\x7f]+")
 _FOLD = Fold()
-_ODD_CHAR = chr(ODD)
+_AMBIGUOUS_CHAR = chr(AMBIGUOUS)
 
 
 def fold(text: str) -> bytes | None:
-    """A text beyond ASCII as one byte per character; None if it is odd."""
+    """A text beyond ASCII as one byte per character; None if it is ambiguous."""
     folded = _NON_ASCII.sub(lambda run: run[0].translate(_FOLD), text)
-    return None if _ODD_CHAR in folded else folded.encode("latin-1")
+    return None if _AMBIGUOUS_CHAR in folded else folded.encode("latin-1")

@@ -1,4 +1,4 @@
-"""The detector that the pipeline uses: Presidio's findings, most of the time without Presidio.
+"""The detector that most configurations use: Presidio's findings, most of the time without Presidio.
 
     text -> prefilter -> nothing could match: done
                       -> seen before: findings from the cache
@@ -19,17 +19,17 @@ import gc
 import hashlib
 import importlib.metadata
 import platform
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from veilog_filters import __version__, clock
-from veilog_filters.config import Detect, Ner
-from veilog_filters.detect import prefilter
-from veilog_filters.detect.cache import CachingDetector, FindingsCache
-from veilog_filters.detect.deadline import Check
-from veilog_filters.detect.finding import Finding
-from veilog_filters.detect.patterns import ADDRESSES, SECRETS
+from veilog_filters.config import Detect
+from veilog_filters.detect.api import Check, Finding
+from veilog_filters.detect.cache import FindingsCache
+from veilog_filters.detect.prefilter import store
+from veilog_filters.detect.prefilter.hyperscan import NOTHING, Hits, Prefilter, compile_all
+from veilog_filters.detect.secrets import ADDRESSES, SECRETS
 
-_FORMAT: Final = 4
+_FORMAT: Final = 5
 """Raise it when expressions are made differently from the same patterns."""
 
 _LIBRARIES: Final = ("hyperscan", "presidio-analyzer", "phonenumbers", "regex")
@@ -37,80 +37,8 @@ _LONG_CHARS: Final = 2048
 _NO_FINDINGS: Final[list[Finding]] = []
 
 
-class NamedDetector(CachingDetector, Protocol):
-    """A detector that the pipeline can build.
-
-    Attributes:
-        names: what detects, with versions.
-    """
-
-    names: list[str]
-
-
-def detector_for(options: Detect, check: Check | None = None) -> NamedDetector:
-    """The fastest detector that finds what is configured.
-
-    Args:
-        options: the ``detect`` section of the configuration.
-        check: may stop the record that is worked on, see ``deadline``.
-
-    Raises:
-        ValueError: the configuration names a recognizer, entity or model that is not there. The message is fit for
-            the person who wrote the configuration.
-    """
-    if options.ner is not None:
-        return _with_ner(options, options.ner, check)
-    if options.prefilter == "off" or not prefilter.available():
-        return ReferenceDetector(options, check)
-    try:
-        return FastDetector(options, check)
-    except UnsupportedPresidioError:
-        return ReferenceDetector(options, check)
-
-
-def _with_ner(options: Detect, ner: Ner, check: Check | None) -> NamedDetector:
-    from veilog_filters.detect.ner import NerDetector, NoPatterns
-    from veilog_filters.detect.presidio import PresidioDetector
-
-    reader = PresidioDetector(options, check)
-    # No entity named means all. So the list becomes shorter, but it never becomes empty.
-    named = reader.pattern_entities if options.entities else []
-    if options.entities and not named:
-        nothing = NoPatterns(FindingsCache(options.cache_entries, options.cache_bytes))
-        return NerDetector(ner, reader, nothing, check=check)
-    patterns = detector_for(options.model_copy(update={"ner": None, "entities": named}), check)
-    return NerDetector(ner, reader, patterns, check=check)
-
-
 class UnsupportedPresidioError(Exception):
     """The installed Presidio does something that only its own engine can do."""
-
-
-class ReferenceDetector:
-    """Presidio's engine as it is, behind the cache."""
-
-    def __init__(self, options: Detect, check: Check | None = None) -> None:
-        from veilog_filters.detect.presidio import PresidioDetector
-
-        self._detect = PresidioDetector(options, check)
-        self.names = self._detect.names
-        self.cache = FindingsCache(options.cache_entries, options.cache_bytes)
-
-    def __call__(self, text: str) -> list[Finding]:
-        """The findings of a text, in the order of their start.
-
-        Raises:
-            DetectorTimeout: it took too long. Treat the whole text as found.
-        """
-        key = self.cache.key(text)
-        found = self.cache.get(key)
-        if found is None:
-            found = self._detect(text)
-            self.cache.put(key, found)
-        return found
-
-    def prepare(self) -> None:
-        """Nothing is left to do."""
 
 
 class Candidate(NamedTuple):
@@ -123,11 +51,11 @@ class Candidate(NamedTuple):
     """
 
     text: str
-    hits: prefilter.Hits
+    hits: Hits
     key: bytes | None
 
 
-class FastDetector:
+class PrefilteredDetector:
     """Prefilter, cache and verification.
 
     Args:
@@ -148,11 +76,11 @@ class FastDetector:
         self._options = options
         self._check = check
         self._verifier: Any = None
-        self._least: tuple[int, list[str]] | None = None
+        self._min_digits: tuple[int, list[str]] | None = None
         self.cache = FindingsCache(options.cache_entries, options.cache_bytes)
         self._remembers = options.cache_entries > 0
-        directory, key = prefilter.cache_dir(options.cache_dir), _key(options)
-        stored, scan, self.stored = prefilter.load_or_make(directory, key, self._compile)
+        directory, key = store.cache_dir(options.cache_dir), _key(options)
+        stored, scan, self.stored = store.load_or_make(directory, key, self._compile)
         self._use(stored, scan)
 
     def __call__(self, text: str) -> list[Finding]:
@@ -174,14 +102,14 @@ class FastDetector:
             return found
         hits = self._scan(text)
         if hits is not None:
-            hits = self._promising(text, hits)
+            hits = self._prune(text, hits)
         if hits is not None or self._always:
             return self._candidate(text, hits, key)
         if key is not None:
             self.cache.put(key, _NO_FINDINGS)
         return []
 
-    def _candidate(self, text: str, hits: prefilter.Hits | None, key: bytes | None) -> list[Finding] | Candidate:
+    def _candidate(self, text: str, hits: Hits | None, key: bytes | None) -> list[Finding] | Candidate:
         if self._verifier is None:
             # Here and not when it is verified: what comes after this text must not be looked at by what is replaced.
             before = self._scan
@@ -192,7 +120,7 @@ class FastDetector:
             key = self.cache.key(text)
             if (found := self.cache.get(key)) is not None:
                 return found
-        return Candidate(text, hits or prefilter.NOTHING, key)
+        return Candidate(text, hits or NOTHING, key)
 
     def verify(self, candidate: Candidate) -> list[Finding]:
         """The findings of a text in which something could match, in the order of their start.
@@ -217,7 +145,7 @@ class FastDetector:
         """
         hits = self._scan(text)
         if hits is not None:
-            hits = self._promising(text, hits)
+            hits = self._prune(text, hits)
         if not self._always and (hits is None or self._only(expected).issuperset((*hits.ends, *hits.whole))):
             return []
         looked = self._candidate(text, hits, None)
@@ -247,10 +175,10 @@ class FastDetector:
                 if _digest(self._verifier.sources) != self._digest:
                     # The cache file is of another Presidio that has the same version: somebody works on it.
                     stored = self._compile()
-                    self._use(stored, prefilter.prefilter_of(stored))
+                    self._use(stored, store.prefilter_of(stored))
                     self.cache.clear()
 
-    def _promising(self, text: str, hits: prefilter.Hits) -> prefilter.Hits | None:
+    def _prune(self, text: str, hits: Hits) -> Hits | None:
         """Of what could match, what could reach the threshold too; None if nothing can.
 
         Half of Presidio's patterns are so weak that their matches count only near a context word ("v1" is a driver
@@ -268,27 +196,27 @@ class FastDetector:
             return hits
         ends = {number: ends for number, ends in hits.ends.items() if told.get(self._group[number], True)}
         whole = frozenset(number for number in hits.whole if told.get(self._group[number], True))
-        return prefilter.Hits(ends, whole) if ends or whole else None
+        return Hits(ends, whole) if ends or whole else None
 
     def _build_verifier(self) -> Any:
-        from veilog_filters.detect.phone import Least
-        from veilog_filters.detect.verify import UnsupportedError, Verifier
+        from veilog_filters.detect.phone.finder import MinDigits
+        from veilog_filters.detect.presidio.verifier import UnsupportedError, Verifier
 
         try:
-            least = Least(self._least[0], tuple(self._least[1])) if self._least else None
-            verifier = Verifier(self._options, least, self._check)
+            min_digits = MinDigits(self._min_digits[0], tuple(self._min_digits[1])) if self._min_digits else None
+            verifier = Verifier(self._options, min_digits, self._check)
         except UnsupportedError:
             raise UnsupportedPresidioError from None
         _keep_for_good()
         return verifier
 
-    def _compile(self) -> prefilter.Stored:
+    def _compile(self) -> store.Stored:
         if self._verifier is None:
             self._verifier = self._build_verifier()
         verifier = self._verifier
         context = sorted(set(filter(None, verifier.needed_context)))
-        return prefilter.Stored(
-            prefilter.compile_all(verifier.expressions),
+        return store.Stored(
+            compile_all(verifier.expressions),
             {
                 "names": verifier.names,
                 "size": len(verifier.sources),
@@ -297,11 +225,11 @@ class FastDetector:
                 "context": context,
                 "entities": verifier.entities,
                 "group": [context.index(words) if words else -1 for words in verifier.needed_context],
-                "least": verifier.least and [verifier.least.digits, list(verifier.least.short)],
+                "min_digits": verifier.min_digits and [verifier.min_digits.digits, list(verifier.min_digits.short)],
             },
         )
 
-    def _use(self, stored: prefilter.Stored, scan: prefilter.Prefilter) -> None:
+    def _use(self, stored: store.Stored, scan: Prefilter) -> None:
         manifest = stored.manifest
         self.names: list[str] = manifest["names"]
         self._always: bool = manifest["always"]
@@ -309,7 +237,7 @@ class FastDetector:
         self._context: list[list[str]] = manifest["context"]
         self._entities: list[list[str]] = manifest["entities"]
         self._group: list[int] = manifest["group"]
-        self._least = manifest["least"]
+        self._min_digits = manifest["min_digits"]
         self._digest: str = manifest["digest"]
         self._scan = scan
         self._expected: dict[frozenset[str], frozenset[int]] = {}

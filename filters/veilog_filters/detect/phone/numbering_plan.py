@@ -255,7 +255,7 @@ def _country_code(digits: str) -> tuple[int, str] | None:
     return None
 
 
-class Plan:
+class NumberingPlan:
     """Whether digits are a phone number for who dials from a region.
 
     Args:
@@ -310,7 +310,7 @@ class Plan:
 
     def agrees(self) -> bool:
         """Whether the library says the same of its own examples, with and without prefixes and with digits changed."""
-        return all(self(digits) == by_the_library(digits, self.name) for digits in self._examples())
+        return all(self(digits) == library_fallback(digits, self.name) for digits in self._examples())
 
     def _examples(self) -> Iterator[str]:
         metadata: Any = PhoneMetadata.metadata_for_region(self.name)
@@ -322,7 +322,7 @@ class Plan:
                 yield from (example[:-1], example + "0", "0" + example, "00" + self._code + example, example[::-1])
 
 
-def by_the_library(digits: str, region: str) -> bool:
+def library_fallback(digits: str, region: str) -> bool:
     """Whether the library's matcher takes digits for a phone number as a whole."""
     whole = matcher.PhoneNumberMatcher(digits, region, leniency=LENIENCY)._parse_and_verify(digits, 0)  # noqa: SLF001
     return whole is not None

@@ -1,4 +1,4 @@
-"""Presidio's engine as it is: its recognizers over one text, as findings. The reference for ``verify``.
+"""Presidio's engine as it is: its recognizers over one text, as findings. The reference for ``verifier``.
 
 What is Presidio's stays Presidio's: recognizers, scores, validators, context words and the removal of duplicates are
 its own, so "redacted with Presidio" means Presidio's results. Around them stand four guards that an edge filter needs
@@ -46,9 +46,8 @@ from spacy.tokens import Doc
 
 from veilog_filters.config import CustomRecognizer, Detect
 from veilog_filters.detect import compat
-from veilog_filters.detect.deadline import Check
-from veilog_filters.detect.finding import DetectorTimeout, Finding
-from veilog_filters.detect.patterns import ADDRESSES, SECRETS, PatternDetector
+from veilog_filters.detect.api import Check, DetectorTimeout, Finding
+from veilog_filters.detect.secrets import ADDRESSES, SECRETS, PatternDetector
 from veilog_filters.yaml_file import InvalidError, closest
 
 LANGUAGE: Final = "en"
@@ -276,8 +275,8 @@ class PresidioDetector:
             self.engine.nlp_engine = self._new_engine()
             self._words = len(self._language.vocab)
             self.renewals += 1
-            # Models are full of cycles, and two of them are a lot of memory. The old one may be among what ``fast`` has
-            # told the collector to keep.
+            # Models are full of cycles, and two of them are a lot of memory. The old one may be among what the
+            # collector was told to keep.
             gc.unfreeze()
             gc.collect()
         with self._language.memory_zone():

@@ -1,8 +1,8 @@
 """Which keywords and patterns of a policy could be in a text: one pass of Hyperscan for all of them.
 
 Most texts have none, so most of classification is over when this pass is. What it names is sought again by the exact
-means of ``classify``: a sieve lets through more than there is, never less, so no verdict depends on it. Patterns go
-the way of the detectors' (see ``detect.syntax`` and ``detect.prefilter``). Keywords are sought in casefolded text, and
+means of ``classify``: a prefilter lets through more than there is, never less, so no verdict depends on it. Patterns go
+the way of the detectors' (see ``syntax`` and ``hyperscan``). Keywords are sought in casefolded text, and
 casefolding makes ASCII letters of other characters (``ﬁ`` is ``fi``), so in a text beyond ASCII any keyword could be.
 """
 
@@ -17,25 +17,27 @@ from typing import Final
 import regex
 
 from veilog_filters import __version__
-from veilog_filters.detect import prefilter
-from veilog_filters.detect.syntax import shape_of
+from veilog_filters.detect.prefilter import store
+from veilog_filters.detect.prefilter.expressions import Expression, expression_of
+from veilog_filters.detect.prefilter.hyperscan import compile_all
+from veilog_filters.detect.prefilter.syntax import pattern_info
 
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 """Raise it when expressions are made or stored differently from the same patterns."""
 
 _NOTHING: Final[frozenset[int]] = frozenset()
 
 
-class Sieve:
-    """One policy's sieve. Not for several threads at a time.
+class PolicyPrefilter:
+    """One policy's prefilter. Not for several threads at a time.
 
     Args:
-        patterns: the policy's patterns; a sieve calls each by its place here.
+        patterns: the policy's patterns; the prefilter calls each by its place here.
         keywords: patterns of its keywords, without their boundaries: compared without case, as whole words.
         cache_dir: configured directory for compiled patterns.
 
     Attributes:
-        keywords: what a sieve calls all keywords together.
+        keywords: what the prefilter calls all keywords together.
         stored: whether the compiled patterns are in the cache directory.
     """
 
@@ -47,11 +49,11 @@ class Sieve:
         ascii_keywords = sorted(filter(str.isascii, keywords))
         if ascii_keywords:
             expressions.append(_expression(rf"(?<!\w)(?:{'|'.join(ascii_keywords)})(?!\w)", regex.IGNORECASE))
-        directory, key = prefilter.cache_dir(cache_dir), _key(expressions)
-        _, self._scan, self.stored = prefilter.load_or_make(
+        directory, key = store.cache_dir(cache_dir), _key(expressions)
+        _, self._scan, self.stored = store.load_or_make(
             directory,
             key,
-            lambda: prefilter.Stored(prefilter.compile_all(expressions), {"size": len(expressions)}),
+            lambda: store.Stored(compile_all(expressions), {"size": len(expressions)}),
         )
 
     def __call__(self, text: str) -> Collection[int]:
@@ -61,11 +63,11 @@ class Sieve:
         return beyond_ascii if hits is None else beyond_ascii.union(hits.ends, hits.whole)
 
 
-def _expression(pattern: str, flags: int) -> prefilter.Expression | None:
-    return prefilter.expression_of(shape_of(pattern, flags), flags)
+def _expression(pattern: str, flags: int) -> Expression | None:
+    return expression_of(pattern_info(pattern, flags), flags)
 
 
-def _key(expressions: Sequence[prefilter.Expression | None]) -> str:
+def _key(expressions: Sequence[Expression | None]) -> str:
     """Names everything that the databases depend on."""
     versions = (_FORMAT, __version__, importlib.metadata.version("hyperscan"), platform.system(), platform.machine())
     return hashlib.sha256(repr((versions, expressions)).encode()).hexdigest()[:32]

@@ -8,7 +8,8 @@ Here the same happens with less work:
 * Which candidates there are, which parts of them would be tried, and whether their surroundings forbid a number does
   not depend on the region. It is found out once.
 * Nearly all parts are digits with ASCII punctuation, perhaps a plus in front and an extension behind. Whether these are
-  a number is a question about the digits (see ``dialling``). All others go to the library's own ``_parse_and_verify``.
+  a number is a question about the digits (see ``numbering_plan``). All others go to the library's own
+  ``_parse_and_verify``.
 * Digits with a plus and a country code are a number for every region, or for none.
 * Where one region takes a *plain* candidate whole, the others can only find the same or parts of it, which Presidio
   removes as duplicates. So the regions go through a text side by side.
@@ -31,8 +32,14 @@ from phonenumbers import phonenumbermatcher as matcher
 from phonenumbers import phonenumberutil as util
 from phonenumbers.phonemetadata import PhoneMetadata
 
-from veilog_filters.detect.deadline import Deadline
-from veilog_filters.detect.dialling import LENIENCY, Plan, by_the_library, has_country_code, is_number_with_country_code
+from veilog_filters.detect.api import Deadline
+from veilog_filters.detect.phone.numbering_plan import (
+    LENIENCY,
+    NumberingPlan,
+    has_country_code,
+    is_number_with_country_code,
+    library_fallback,
+)
 
 GATE_ANY_DIGIT: Final = (r"\d", r"[\d\x82]")
 MAX_SHORT: Final = 100
@@ -46,7 +53,7 @@ _NO_NEIGHBOURS: Final = frozenset(string.ascii_letters + "%$")
 """Of ASCII, what must not stand directly before or behind a number."""
 
 
-class Least(NamedTuple):
+class MinDigits(NamedTuple):
     """How small a phone number can be.
 
     Attributes:
@@ -67,7 +74,7 @@ class Least(NamedTuple):
         return len(digits) >= self.digits or digits in self.short
 
 
-def gate(least: Least) -> tuple[str, str]:
+def gate(min_digits: MinDigits) -> tuple[str, str]:
     """Expressions, for ASCII and for folded text, without a match of which a text has no phone number.
 
     Derived by hand from the matcher's candidate pattern: digits with at most four punctuation characters between two
@@ -76,28 +83,28 @@ def gate(least: Least) -> tuple[str, str]:
     """
     if hashlib.sha256(matcher._PATTERN.pattern.encode()).hexdigest() != _PATTERN_DIGEST:  # noqa: SLF001
         return GATE_ANY_DIGIT
-    more = least.digits - 1
-    gap, wide_gap = r"[-x/ ()\[\].~]{0,4}", r"[-x/ ()\[\].~\x80-\x83]{0,4}"
-    narrow = (
+    more = min_digits.digits - 1
+    gap, folded_gap = r"[-x/ ()\[\].~]{0,4}", r"[-x/ ()\[\].~\x80-\x83]{0,4}"
+    ascii_ = (
         rf"\d(?:{gap}[\dx]){{{more}}}"
         r"|\d[ \t,]*(?:;ext=|e?xt(?:ensio?)?n?|anexo|[x#~]|int)[:.]?[ \t,-]*\d"
         r"|\d[- ]+\d{1,6}#"
     )
-    wide = (
-        rf"[\d\x82](?:{wide_gap}[\d\x82x]){{{more}}}"
+    folded = (
+        rf"[\d\x82](?:{folded_gap}[\d\x82x]){{{more}}}"
         r"|[\d\x82][ \t,\x80\x83]*[a-z#~;=\x80-\x83]{1,16}[:.\x80]?[ \t,\x80\x83-]*[\d\x82]"
         r"|[\d\x82][- ]+[\d\x82]{1,6}#"
     )
-    for number in least.short:
-        narrow += "|" + gap.join(number)
-        wide += "|" + wide_gap.join(rf"[{digit}\x82]" for digit in number)
-    return narrow, wide
+    for number in min_digits.short:
+        ascii_ += "|" + gap.join(number)
+        folded += "|" + folded_gap.join(rf"[{digit}\x82]" for digit in number)
+    return ascii_, folded
 
 
 _PATTERN_DIGEST: Final = "f5af5fee4448fcd045acfd4d2a9ccfe4ecc4cf8e842f4f14b3d6210bfa913fbb"
 
 
-def least_of(regions: Iterable[str]) -> Least:
+def min_digits_of(regions: Iterable[str]) -> MinDigits:
     """How small a phone number can be for the matcher with any of the regions as its default."""
     regions = tuple(regions)
     national = min(min(_metadata(region).general_desc.possible_length) for region in regions)
@@ -108,11 +115,11 @@ def least_of(regions: Iterable[str]) -> Least:
     digits, short = min(national, international), list[str]()
     while digits < min(international, 5):
         numbers = (f"{number:0{digits}}" for number in range(10**digits))
-        short += [number for number in numbers if any(by_the_library(number, region) for region in regions)]
+        short += [number for number in numbers if any(library_fallback(number, region) for region in regions)]
         digits += 1
     if len(short) > MAX_SHORT:
-        return Least(min(map(len, short)), ())
-    return Least(digits, tuple(short))
+        return MinDigits(min(map(len, short)), ())
+    return MinDigits(digits, tuple(short))
 
 
 def _metadata(region: str) -> Any:
@@ -203,16 +210,16 @@ class PhoneFinder:
 
     Args:
         regions: the regions to assume for numbers without a country code.
-        least: how small a number can be.
+        min_digits: how small a number can be.
     """
 
-    def __init__(self, regions: Iterable[str], least: Least) -> None:
+    def __init__(self, regions: Iterable[str], min_digits: MinDigits) -> None:
         self._names = tuple(regions)
-        plans = map(Plan, self._names)
+        plans = map(NumberingPlan, self._names)
         # Where the library has come to judge otherwise than its plan says, it is asked itself.
-        self._plans: list[Plan | None] = [plan if plan.agrees() else None for plan in plans]
-        self._least = least
-        self._viable = _viable(least.fewest)
+        self._plans: list[NumberingPlan | None] = [plan if plan.agrees() else None for plan in plans]
+        self._min_digits = min_digits
+        self._viable = _viable(min_digits.fewest)
 
     def __call__(self, text: str, deadline: Deadline) -> set[tuple[int, int]]:
         """Spans in characters; some may be missing that lie inside others.
@@ -224,7 +231,7 @@ class PhoneFinder:
         Raises:
             DetectorTimeout: the deadline has passed.
         """
-        candidates = _Candidates(text, self._least, self._viable)
+        candidates = _Candidates(text, self._min_digits, self._viable)
         spans: set[tuple[int, int]] = set()
         # Where the regions are in the text: most of the time all at the same place.
         places: dict[int, list[int]] = {0: list(range(len(self._names)))}
@@ -273,13 +280,13 @@ class _Candidates:
 
     Args:
         text: the text.
-        least: how small a number can be.
+        min_digits: how small a number can be.
         viable: finds the first digit of a candidate that has enough.
     """
 
-    def __init__(self, text: str, least: Least, viable: re.Pattern[str]) -> None:
+    def __init__(self, text: str, min_digits: MinDigits, viable: re.Pattern[str]) -> None:
         self._text = text
-        self._least = least
+        self._min_digits = min_digits
         self._viable = viable
         self._after: dict[int, _Candidate] = {}
         self._matchers: dict[str, Any] = {}
@@ -301,7 +308,7 @@ class _Candidates:
     def _candidate(self, start: int, found: str) -> _Candidate:
         end = start + len(found)
         is_bare = found.isascii() and found.isdigit()
-        if is_bare and (self._forbidden(start, end, found) or not self._least.allow(found)):
+        if is_bare and (self._forbidden(start, end, found) or not self._min_digits.allow(found)):
             # Ends of names, most of the time.
             return _Candidate(start, end, None, plain=False, parts=[])
         trailing = util._SECOND_NUMBER_START_PATTERN.search(found) if "x" in found.lower() else None  # noqa: SLF001
@@ -373,7 +380,7 @@ class _Candidates:
         return candidate.parts
 
     def _may_be_number(self, part: _Part) -> bool:
-        return part.by is not _By.NOBODY and (part.by is not _By.PLAN or self._least.allow(part.digits))
+        return part.by is not _By.NOBODY and (part.by is not _By.PLAN or self._min_digits.allow(part.digits))
 
     def ask_library(self, part: _Part, region: str) -> bool:
         """Whether the library takes a part for a number."""

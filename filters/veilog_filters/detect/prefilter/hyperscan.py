@@ -1,29 +1,23 @@
-"""One pass of Hyperscan over a text, for all patterns at once: which of them could match, and where such a match ends.
+"""One pass of Hyperscan over a text, for all patterns at once: which of them could match, and where they would end.
 
 Hyperscan's prefilter mode promises a superset: every end of every true match is reported, others may be. What it
-reports, ``verify`` confirms with the patterns themselves. There are two databases, for ASCII texts and for all others
-(see ``syntax``). A pattern that a database cannot hold is *always* reported, without ends: it runs on the whole text.
+reports, the ``verifier`` confirms with the patterns themselves. There are two databases, for ASCII texts and for all
+others (see ``syntax``). A pattern that a database cannot hold is *always* reported, without ends, for the whole text.
 
-Compiling takes seconds, loading milliseconds: ``store`` keeps compiled databases in a cache directory, if nobody else
-can write there (see ``cachefile``).
+Compiling takes seconds, loading milliseconds: ``store`` keeps compiled databases in a cache directory.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import hashlib
-import json
-import os
 from array import array
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import regex
 
-from veilog_filters.detect import cachefile
-from veilog_filters.detect.syntax import Shape, fold
+from veilog_filters.detect.prefilter.expressions import Expression
+from veilog_filters.detect.prefilter.syntax import fold
 
 hyperscan: Any
 try:
@@ -36,25 +30,6 @@ MAX_HITS: Final = 4_194_304
 bytes. Texts made for it have two ends a character, so no text of the usual limit comes near."""
 _OFFSET: Final = "I"
 """How an end is kept: no text is longer than 2**32 bytes."""
-
-_MAGIC: Final = b"veilog-prefilter/1\n"
-_SUFFIX: Final = ".hsdb"
-
-
-class Expression(NamedTuple):
-    """What Hyperscan is given for one pattern.
-
-    Attributes:
-        narrow: how to say it for ASCII text.
-        wide: how to say it for folded text.
-        flags: as the pattern has them.
-        once: whether nobody asks where it could match, but only whether: then its first end is reported alone.
-    """
-
-    narrow: str
-    wide: str
-    flags: int
-    once: bool = False
 
 
 class Hits(NamedTuple):
@@ -75,16 +50,16 @@ class Compiled:
     """Databases in the form in which they are stored.
 
     Attributes:
-        narrow: serialized database for ASCII texts; empty if no expression compiles.
-        wide: serialized database for folded texts.
-        narrow_always: expressions that are not in it.
-        wide_always: likewise.
+        ascii: serialized database for ASCII texts; empty if no expression compiles.
+        folded: serialized database for folded texts.
+        ascii_always: expressions that are not in it.
+        folded_always: likewise.
     """
 
-    narrow: bytes
-    wide: bytes
-    narrow_always: frozenset[int]
-    wide_always: frozenset[int]
+    ascii: bytes
+    folded: bytes
+    ascii_always: frozenset[int]
+    folded_always: frozenset[int]
 
 
 NOTHING: Final = Hits({}, frozenset())
@@ -96,20 +71,15 @@ def available() -> bool:
     return hyperscan is not None
 
 
-def expression_of(shape: Shape | None, flags: int) -> Expression | None:
-    """What Hyperscan is given for a pattern of a shape; None if it must not have it."""
-    return Expression(shape.narrow, shape.wide, int(flags)) if shape else None
-
-
 def compile_all(expressions: Sequence[Expression | None]) -> Compiled:
     """Both databases. Takes seconds.
 
     Args:
         expressions: by number; None for those that must always be tried.
     """
-    narrow, narrow_always = _compile([e and (e.narrow, _flags(e)) for e in expressions])
-    wide, wide_always = _compile([e and (e.wide, _flags(e)) for e in expressions])
-    return Compiled(narrow, wide, narrow_always, wide_always)
+    plain, ascii_always = _compile([e and (e.ascii, _flags(e)) for e in expressions])
+    folded, folded_always = _compile([e and (e.folded, _flags(e)) for e in expressions])
+    return Compiled(plain, folded, ascii_always, folded_always)
 
 
 def _compile(expressions: Sequence[tuple[str, int] | None]) -> tuple[bytes, frozenset[int]]:
@@ -148,7 +118,7 @@ def _database(entries: dict[int, tuple[str, int]]) -> bytes:
 
 def _flags(expression: Expression) -> int:
     ours = hyperscan.HS_FLAG_PREFILTER
-    if expression.once:
+    if expression.single_match:
         ours |= hyperscan.HS_FLAG_SINGLEMATCH
     for python, theirs in (
         (regex.IGNORECASE, hyperscan.HS_FLAG_CASELESS),
@@ -217,115 +187,25 @@ class Prefilter:
 
     def __init__(self, compiled: Compiled, size: int) -> None:
         try:
-            self._narrow = _Scanner(compiled.narrow) if compiled.narrow else None
-            self._wide = _Scanner(compiled.wide) if compiled.wide else None
+            self._ascii = _Scanner(compiled.ascii) if compiled.ascii else None
+            self._folded = _Scanner(compiled.folded) if compiled.folded else None
         except hyperscan.error:
             raise RefusedError from None
-        self._narrow_always, self._wide_always = compiled.narrow_always, compiled.wide_always
+        self._ascii_always, self._folded_always = compiled.ascii_always, compiled.folded_always
         self._everything = Hits({}, frozenset(range(size)))
 
     def __call__(self, text: str) -> Hits | None:
         """What could match in a text; None if nothing can."""
         if text.isascii():
-            scan, always, data = self._narrow, self._narrow_always, text.encode()
+            scan, always, data = self._ascii, self._ascii_always, text.encode()
         else:
             folded = fold(text)
             if folded is None:
                 return self._everything
-            scan, always, data = self._wide, self._wide_always, folded
+            scan, always, data = self._folded, self._folded_always, folded
         ends = scan(data) if scan is not None else {}
         if ends is None:
             return self._everything
         if not ends:
             return Hits({}, always) if always else None
         return Hits(ends, always)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Stored:
-    """What a cache file holds: the databases, and what must be known about them without importing Presidio."""
-
-    compiled: Compiled
-    manifest: dict[str, Any]
-
-
-def cache_dir(configured: str) -> Path:
-    """The directory for cache files: the environment's ``VEILOG_CACHE_DIR``, the configured one, or the user's."""
-    environment = os.environ.get("VEILOG_CACHE_DIR")
-    if environment or configured:
-        return Path(environment or configured)
-    base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
-    try:
-        return base.expanduser() / "veilog"
-    except RuntimeError:
-        # A container's arbitrary user has no home; a shared directory would let others plant databases.
-        return Path(os.devnull) / "veilog"
-
-
-def load_or_make(directory: Path, key: str, make: Callable[[], Stored]) -> tuple[Stored, Prefilter, bool]:
-    """What is stored under a key, or else is made now and stored; ready to scan; whether it is in the directory.
-
-    Args:
-        directory: the directory for cache files.
-        key: names everything that what is made depends on.
-        make: makes it; the manifest has the number of expressions as ``size``.
-    """
-    stored = load(directory, key)
-    if stored is not None:
-        with contextlib.suppress(RefusedError):
-            return stored, prefilter_of(stored), True
-    stored = make()
-    return stored, prefilter_of(stored), store(directory, key, stored)
-
-
-def prefilter_of(stored: Stored) -> Prefilter:
-    """What is stored, ready to scan.
-
-    Raises:
-        RefusedError: a database is not one of this library and processor.
-    """
-    return Prefilter(stored.compiled, stored.manifest["size"])
-
-
-def load(directory: Path, key: str) -> Stored | None:
-    """The databases that were stored under a key; None if there are none, or if the file is not what we wrote.
-
-    A database that is not what Hyperscan wrote can crash it, so the checksum is checked before it sees anything.
-    """
-    data = cachefile.read(directory, key + _SUFFIX)
-    if data is None:
-        return None
-    digest, body = data[len(_MAGIC) : len(_MAGIC) + 32], data[len(_MAGIC) + 32 :]
-    if not data.startswith(_MAGIC) or _checksum(key, body) != digest:
-        return None
-    header_size, narrow_size = int.from_bytes(body[:8], "big"), int.from_bytes(body[8:16], "big")
-    header = json.loads(body[16 : 16 + header_size])
-    databases = body[16 + header_size :]
-    return Stored(
-        Compiled(
-            databases[:narrow_size],
-            databases[narrow_size:],
-            frozenset(header["narrow_always"]),
-            frozenset(header["wide_always"]),
-        ),
-        header["manifest"],
-    )
-
-
-def store(directory: Path, key: str, stored: Stored) -> bool:
-    """Write databases under a key; False where that is not possible. Others may do the same at the same time."""
-    compiled = stored.compiled
-    header = json.dumps(
-        {
-            "narrow_always": sorted(compiled.narrow_always),
-            "wide_always": sorted(compiled.wide_always),
-            "manifest": stored.manifest,
-        }
-    ).encode()
-    sizes = len(header).to_bytes(8, "big") + len(compiled.narrow).to_bytes(8, "big")
-    body = sizes + header + compiled.narrow + compiled.wide
-    return cachefile.write(directory, key + _SUFFIX, _MAGIC + _checksum(key, body) + body)
-
-
-def _checksum(key: str, body: bytes) -> bytes:
-    return hashlib.blake2b(body, digest_size=32, key=key.encode()[:64]).digest()

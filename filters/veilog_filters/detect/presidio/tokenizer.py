@@ -31,7 +31,7 @@ from typing import Any, Final, NamedTuple
 from spacy.attrs import ORTH
 from spacy.lang.lex_attrs import is_punct
 
-from veilog_filters.detect.deadline import Deadline
+from veilog_filters.detect.api import Deadline
 
 PIECE = re.compile(r"\S+|\s+")
 _PLAIN = re.compile(r"([A-Za-z]*[a-z]|[0-9]+)([,.]?)")
@@ -44,7 +44,7 @@ Keywords = Callable[["Tokenizer", list[str]], list[str]]
 """Which of some words count, in lower case, given who knows stop words and punctuation."""
 
 
-class AcrossPiecesError(Exception):
+class BoundarySpecialCaseError(Exception):
     """A special case could stand across two pieces, so that each alone does not tell its tokens."""
 
 
@@ -201,16 +201,16 @@ class Tokenizer:
             start = match.end()
         return [*parts, text[start:]] if start < len(text) else parts
 
-    def meet(self, before: Callable[[], Piece], behind: Piece) -> None:
+    def check_boundary(self, before: Callable[[], Piece], behind: Piece) -> None:
         """Two pieces stand side by side. The first is only made if it matters.
 
         Raises:
-            AcrossPiecesError: a special case could stand across them.
+            BoundarySpecialCaseError: a special case could stand across them.
         """
         if not self._second.isdisjoint(behind.first) and not self._neighbours.isdisjoint(
             itertools.product(before().last, behind.first)
         ):
-            raise AcrossPiecesError
+            raise BoundarySpecialCaseError
 
     def whole(self, text: str) -> tuple[list[str], list[int], frozenset[str]]:
         """The tokens of a text, where each ends, and those that count, by spaCy."""
@@ -298,7 +298,7 @@ class Words:
                     *itertools.islice(self._backward(number, index), before),
                     *itertools.islice(self._forward(number, index), behind),
                 ]
-            except AcrossPiecesError:
+            except BoundarySpecialCaseError:
                 self._across = True
         return self._whole.near(position, before, behind)
 
@@ -320,7 +320,7 @@ class Words:
         """The nearest piece before (step -1) or behind (1) a piece that has words that count; else beyond the text.
 
         Raises:
-            AcrossPiecesError: a special case could stand across two pieces on the way.
+            BoundarySpecialCaseError: a special case could stand across two pieces on the way.
         """
         passed = []
         while True:
@@ -333,7 +333,7 @@ class Words:
                 number = other
                 break
             first, second = (other, number) if step < 0 else (number, other)
-            self._tokenizer.meet(lambda first=first: self._piece(first), self._piece(second))  # type: ignore[misc]
+            self._tokenizer.check_boundary(lambda first=first: self._piece(first), self._piece(second))  # type: ignore[misc]
             number = other
             if self._words_of(number):
                 break

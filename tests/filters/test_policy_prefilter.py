@@ -1,4 +1,4 @@
-"""A sieve changes no verdict: the same labels with it and without it, on every kind of text and policy."""
+"""A policy's prefilter changes no verdict: the same labels with it and without it, on every kind of text and policy."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from conftest import Run
 from texts import generated, sample_texts
 from veilog_filters.classify import ClassificationPolicy, Classifier, Evidence
 from veilog_filters.config import Config, load_policy
-from veilog_filters.detect import prefilter
-from veilog_filters.sieve import Sieve
+from veilog_filters.detect.prefilter import hyperscan, store
+from veilog_filters.detect.prefilter import policy as policy_prefilter
+from veilog_filters.detect.prefilter.policy import PolicyPrefilter
 
-if not prefilter.available():
+if not hyperscan.available():
     pytest.skip("Hyperscan is not there", allow_module_level=True)
 
 DEFAULT = load_policy(Config())
@@ -74,7 +75,7 @@ def evidence(*texts: str) -> Evidence:
 
 def both(used: ClassificationPolicy, directory: Path) -> tuple[Classifier, Classifier]:
     fast = Classifier(used, cache_dir=str(directory))
-    assert fast.sieve is not None
+    assert fast.prefilter is not None
     return Classifier(used), fast
 
 
@@ -143,23 +144,23 @@ def test_a_policy_of_nothing_that_could_be_compiled_works_too(
 
 def test_most_texts_are_done_with_after_one_pass(directory: Path) -> None:
     _, fast = both(DEFAULT, directory)
-    assert fast.sieve is not None
-    assert not fast.sieve("What is the capital of France, and how does a heat pump work?")
-    assert len(fast.sieve("Her salary\nimport os")) == 2
+    assert fast.prefilter is not None
+    assert not fast.prefilter("What is the capital of France, and how does a heat pump work?")
+    assert len(fast.prefilter("Her salary\nimport os")) == 2
 
 
 def test_what_is_compiled_is_stored_and_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Sieve(["a+"], ["b"], str(tmp_path)).stored
+    assert PolicyPrefilter(["a+"], ["b"], str(tmp_path)).stored
     (file,) = tmp_path.iterdir()
     with monkeypatch.context() as patched:
-        patched.setattr(prefilter, "compile_all", None)
-        assert Sieve(["a+"], ["b"], str(tmp_path))("b") == {1}
-    stored = prefilter.load(tmp_path, file.stem)
+        patched.setattr(policy_prefilter, "compile_all", None)
+        assert PolicyPrefilter(["a+"], ["b"], str(tmp_path))("b") == {1}
+    stored = store.load(tmp_path, file.stem)
     assert stored is not None
-    refused = prefilter.Compiled(b"of another processor", b"", frozenset(), frozenset())
-    assert prefilter.store(tmp_path, file.stem, prefilter.Stored(refused, stored.manifest))
-    assert Sieve(["a+"], ["b"], str(tmp_path))("b") == {1}
-    assert prefilter.load(tmp_path, file.stem) == stored
+    refused = hyperscan.Compiled(b"of another processor", b"", frozenset(), frozenset())
+    assert store.store(tmp_path, file.stem, store.Stored(refused, stored.manifest))
+    assert PolicyPrefilter(["a+"], ["b"], str(tmp_path))("b") == {1}
+    assert store.load(tmp_path, file.stem) == stored
 
 
 def test_warm_compiles_the_policy_s_patterns_too(veilog: Run, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ the pieces before the match often tells for certain
 * that a context word is in reach: it is in a plain piece, and what is between has less than six tokens at most;
 * or that none is: there is none up to six plain keywords back.
 
-Only if neither is certain, tokens are made, of the pieces around the match (see ``words``).
+Only if neither is certain, tokens are made, of the pieces around the match (see ``tokenizer``).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from presidio_analyzer import RecognizerResult
 from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 from presidio_analyzer.nlp_engine import NlpArtifacts
 
-from veilog_filters.detect.deadline import Deadline
-from veilog_filters.detect.presidio import LANGUAGE, PresidioDetector, readable
-from veilog_filters.detect.words import PIECE, Tokenizer, Words, is_part
+from veilog_filters.detect.api import Deadline
+from veilog_filters.detect.presidio.engine import LANGUAGE, PresidioDetector, readable
+from veilog_filters.detect.presidio.tokenizer import PIECE, Tokenizer, Words, is_part
 
 _GLANCE_CHARS: Final = 160
 """How far back a glance goes."""

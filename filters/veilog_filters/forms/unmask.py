@@ -31,7 +31,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
-from veilog_filters.detect.view import Maker, View, replaced
+from veilog_filters.forms.view import Maker, View, replaced
 
 MAX_ROUNDS: Final = 3
 MIN_RUN_CHARS: Final = 14

@@ -33,14 +33,14 @@ from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, Reco
 from presidio_analyzer.predefined_recognizers import IbanRecognizer, PhoneRecognizer
 
 from veilog_filters.config import Detect
+from veilog_filters.detect.api import Check, Deadline, Finding
 from veilog_filters.detect.compat import BoundedEnhancer, under
-from veilog_filters.detect.context import ContextRule, ContextWords
-from veilog_filters.detect.deadline import Check, Deadline
-from veilog_filters.detect.finding import Finding
-from veilog_filters.detect.phone import Least, PhoneFinder, gate, least_of
-from veilog_filters.detect.prefilter import Expression, Hits, expression_of
-from veilog_filters.detect.presidio import LANGUAGE, BlankNlpEngine, PresidioDetector, is_ours, lazy_artifacts
-from veilog_filters.detect.syntax import WHITESPACE, shape_of
+from veilog_filters.detect.phone.finder import MinDigits, PhoneFinder, gate, min_digits_of
+from veilog_filters.detect.prefilter.expressions import Expression, expression_of
+from veilog_filters.detect.prefilter.hyperscan import Hits
+from veilog_filters.detect.prefilter.syntax import WHITESPACE, pattern_info
+from veilog_filters.detect.presidio.context import ContextRule, ContextWords
+from veilog_filters.detect.presidio.engine import LANGUAGE, BlankNlpEngine, PresidioDetector, is_ours, lazy_artifacts
 
 _SPACE = re.compile(f"[{WHITESPACE}]")
 _MAX_WINDOW_CHARS: Final = 1_000
@@ -75,7 +75,7 @@ class _Pattern:
     @property
     def expression(self) -> Expression | None:
         """What the prefilter must look for; None if it can't."""
-        return expression_of(shape_of(*self.source), self.source[1])
+        return expression_of(pattern_info(*self.source), self.source[1])
 
     def prepare(self) -> None:
         """Make now what is made when it is needed: most patterns of Presidio's never match anything."""
@@ -89,14 +89,14 @@ class _Pattern:
     @cached_property
     def _bounds(self) -> _Bounds | None:
         """What bounds the windows; None if nothing does."""
-        shape = shape_of(*self.source)
-        if shape is None or shape.reach_chars is None:
+        info = pattern_info(*self.source)
+        if info is None or info.reach_chars is None:
             return None
-        most = shape.max_chars or 0
+        most = info.max_chars or 0
         # Either white space or a longest match must.
-        if shape.crosses_whitespace and not 0 < most <= _MAX_WINDOW_CHARS:
+        if info.crosses_whitespace and not 0 < most <= _MAX_WINDOW_CHARS:
             return None
-        return _Bounds(most, shape.reach_chars + 1, shape.crosses_whitespace)
+        return _Bounds(most, info.reach_chars + 1, info.crosses_whitespace)
 
     def find(
         self,
@@ -336,11 +336,11 @@ class _Phone(_Recognizer):
 
     recognizer: PhoneRecognizer
 
-    def __init__(self, recognizer: PhoneRecognizer, least: Least) -> None:
+    def __init__(self, recognizer: PhoneRecognizer, min_digits: MinDigits) -> None:
         super().__init__(recognizer)
-        self._find = PhoneFinder(recognizer.supported_regions, least)
-        self._gate = Expression(*gate(least), int(regex.IGNORECASE), once=True)
-        self.sources = [(self._gate.narrow, self._gate.flags)]
+        self._find = PhoneFinder(recognizer.supported_regions, min_digits)
+        self._gate = Expression(*gate(min_digits), int(regex.IGNORECASE), single_match=True)
+        self.sources = [(self._gate.ascii, self._gate.flags)]
         self.needed_context = [()]
 
     @property
@@ -365,7 +365,7 @@ class Verifier:
 
     Args:
         options: the ``detect`` section of the configuration.
-        least: how small a phone number can be, if it is known from an earlier start.
+        min_digits: how small a phone number can be, if it is known from an earlier start.
         check: may stop the record that is worked on.
 
     Attributes:
@@ -374,21 +374,21 @@ class Verifier:
         needed_context: by expression, lower-case words of which one must be in a text for a match to reach the
             threshold; empty where a match does without.
         entities: by expression, the types of its findings.
-        least: how small a phone number can be; None without a phone recognizer.
+        min_digits: how small a phone number can be; None without a phone recognizer.
 
     Raises:
         ValueError: as ``PresidioDetector``.
         UnsupportedError: the installed Presidio does something that this does not know.
     """
 
-    def __init__(self, options: Detect, least: Least | None = None, check: Check | None = None) -> None:
+    def __init__(self, options: Detect, min_digits: MinDigits | None = None, check: Check | None = None) -> None:
         reference = PresidioDetector(options, check)
         enhancer = reference.engine.context_aware_enhancer
         if type(enhancer) is not BoundedEnhancer:
             raise UnsupportedError
         self._check = check
         self.names = reference.names
-        self.least = least
+        self.min_digits = min_digits
         self._context_rule = ContextRule(enhancer, reference)
         self._threshold = options.threshold
         self._timeout_secs = options.timeout_secs
@@ -438,8 +438,8 @@ class Verifier:
         if kind.enhance_using_context is not EntityRecognizer.enhance_using_context:
             raise UnsupportedError
         if isinstance(recognizer, PhoneRecognizer) and kind is PhoneRecognizer and recognizer.leniency == 1:
-            self.least = self.least or least_of(recognizer.supported_regions)
-            return _Phone(recognizer, self.least)
+            self.min_digits = self.min_digits or min_digits_of(recognizer.supported_regions)
+            return _Phone(recognizer, self.min_digits)
         if isinstance(recognizer, PatternRecognizer):
             if kind.analyze is PatternRecognizer.analyze:
                 return _PatternRecognizer(recognizer, self._threshold, self._context_rule)

@@ -1,0 +1,1 @@
+"""Phone numbers as Presidio's recognizer finds them."""
