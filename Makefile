@@ -22,7 +22,7 @@ demo: $(READY) ## Show, side by side, what comes in and what leaves
 	@$(BIN)/python scripts/demo.py
 
 test: lint generate-check ## Run all checks and tests
-	$(PYTEST)
+	$(PYTEST) -n auto --dist loadfile
 
 lint: $(READY) ## Check style, types and layering
 	$(BIN)/ruff check .
