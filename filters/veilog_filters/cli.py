@@ -363,17 +363,21 @@ def _guarded(run: Callable[[], Any]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130
-    except (InputError, OutputError) as error:
-        if not getattr(error, "reader_left", False):
-            advice = f" {_OUTPUT_ADVICE}" if isinstance(error, OutputError) else ""
-            print_stderr(f"{error}; nothing more leaves.{advice}")
-        return EXIT_FAILED
     except BrokenPipeError:
         # The reader has gone; point stdout away, or the interpreter fails again when it flushes at exit.
         if sys.stdout is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     except Exception as error:
-        print_stderr(f"stopped by a {type(error).__name__}; nothing more leaves.")
+        _explain_failure(error)
         return EXIT_FAILED
     return 0
+
+
+def _explain_failure(error: Exception) -> None:
+    """Say why nothing more leaves. Only messages of our own are printed: others may quote the text."""
+    if not isinstance(error, InputError | OutputError):
+        print_stderr(f"stopped by a {type(error).__name__}; nothing more leaves.")
+    elif not getattr(error, "reader_left", False):
+        advice = f" {_OUTPUT_ADVICE}" if isinstance(error, OutputError) else ""
+        print_stderr(f"{error}; nothing more leaves.{advice}")

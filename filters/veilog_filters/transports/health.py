@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -190,6 +190,53 @@ def _cut(connections: dict[socket.socket, float], request: socket.socket) -> Non
         request.shutdown(socket.SHUT_RDWR)
 
 
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one request.
+
+    Attributes:
+        registry: the metrics.
+        is_ready: whether the sidecar is ready, when asked.
+    """
+
+    registry: ClassVar[CollectorRegistry]
+    is_ready: ClassVar[Callable[[], bool]]
+    timeout = REQUEST_SECS
+
+    def do_GET(self) -> None:
+        """Answer one of three paths."""
+        try:
+            answer = self._find()
+        except Exception:
+            # Whatever failed, the next request is answered.
+            answer = HTTPStatus.INTERNAL_SERVER_ERROR, b"failed\n", "text/plain"
+        self._answer(*answer)
+
+    def _find(self) -> tuple[HTTPStatus, bytes, str]:
+        if self.path == "/metrics":
+            return HTTPStatus.OK, generate_latest(self.registry), CONTENT_TYPE_LATEST
+        if self.path == "/healthz":
+            return HTTPStatus.OK, b"ok\n", "text/plain"
+        if self.path == "/readyz":
+            if type(self).is_ready():
+                return HTTPStatus.OK, b"ready\n", "text/plain"
+            return HTTPStatus.SERVICE_UNAVAILABLE, b"not ready\n", "text/plain"
+        return HTTPStatus.NOT_FOUND, b"not found\n", "text/plain"
+
+    def _answer(self, code: HTTPStatus, body: bytes, content_type: str) -> None:
+        self.send_response(code)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def version_string(self) -> str:
+        """What it is; not which Python it runs on."""
+        return "veilog"
+
+    def log_message(self, *arguments: object) -> None:
+        """Requests are not logged."""
+
+
 class HealthServer:
     """The HTTP server, in threads of its own.
 
@@ -202,46 +249,10 @@ class HealthServer:
         registry = CollectorRegistry()
         registry.register(StatusCollector(status))
         registry.register(_ErrorCollector(status))
-
-        class Handler(BaseHTTPRequestHandler):
-            timeout = REQUEST_SECS
-
-            def do_GET(self) -> None:
-                """Answer one of three paths."""
-                try:
-                    answer = self._find()
-                except Exception:
-                    # Whatever failed, the next request is answered.
-                    answer = HTTPStatus.INTERNAL_SERVER_ERROR, b"failed\n", "text/plain"
-                self._answer(*answer)
-
-            def _find(self) -> tuple[HTTPStatus, bytes, str]:
-                if self.path == "/metrics":
-                    return HTTPStatus.OK, generate_latest(registry), CONTENT_TYPE_LATEST
-                if self.path == "/healthz":
-                    return HTTPStatus.OK, b"ok\n", "text/plain"
-                if self.path == "/readyz":
-                    if status().ready:
-                        return HTTPStatus.OK, b"ready\n", "text/plain"
-                    return HTTPStatus.SERVICE_UNAVAILABLE, b"not ready\n", "text/plain"
-                return HTTPStatus.NOT_FOUND, b"not found\n", "text/plain"
-
-            def _answer(self, code: HTTPStatus, body: bytes, content_type: str) -> None:
-                self.send_response(code)
-                self.send_header("Content-Type", content_type)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def version_string(self) -> str:
-                """What it is; not which Python it runs on."""
-                return "veilog"
-
-            def log_message(self, *arguments: object) -> None:
-                """Requests are not logged."""
-
+        members = {"registry": registry, "is_ready": staticmethod(lambda: status().ready)}
+        handler = type("Handler", (_Handler,), members)
         self._closing = False
-        self._servers = [_Server(listener, Handler) for listener in listeners]
+        self._servers = [_Server(listener, handler) for listener in listeners]
         for server in self._servers:
             threading.Thread(target=self._serve, args=(server,), daemon=True).start()
 
