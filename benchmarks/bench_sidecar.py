@@ -87,7 +87,7 @@ class Client:
         return sum(1 for _ in self._unpacker)
 
     def write(self, data: bytes) -> None:
-        """Send a chunk; its ack is somebody else's to wait for."""
+        """Send a chunk without waiting for its ack; another task reads acks."""
         self._writer.write(data)
 
     async def send(self, data: bytes) -> float:

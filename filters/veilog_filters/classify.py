@@ -6,7 +6,7 @@ the policy's default; the categories are their union; the ids of all matching ru
 
 Everything is resolved when the classifier is built. Where Hyperscan is there, one pass over a text tells which words
 and patterns could be in it, and only those are sought (see ``detect.prefilter.policy``). A pattern that runs out of
-its time counts as a match: who makes a pattern hang must not be rewarded with a lower label.
+its time counts as a match: an author who makes a pattern hang must not get a lower label for it.
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ def _files(paths: tuple[str, ...]) -> tuple[list[str], int]:
 
 
 def _say_if_waiting(files: list[str]) -> None:
-    """Tell somebody at a terminal what is waited for."""
+    """Tell a user at a terminal that veilog waits for standard input."""
     if STDIN in files and sys.stdin is not None and sys.stdin.isatty():
         print_stderr("waits for records on standard input, a JSON record per line; end them with Ctrl-D.")
 

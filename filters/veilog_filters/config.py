@@ -284,7 +284,7 @@ _WRITE_ADDRESS: Final = "write host:port, for example 127.0.0.1:24224"
 def _check_address(address: str) -> str:
     if not re.fullmatch(_ADDRESS, address):
         raise InvalidError("expected host:port", _WRITE_ADDRESS)
-    # Port 0 would be a port that nobody knows.
+    # Port 0 lets the system choose a port, which no shipper would know.
     if not 1 <= int(address.rpartition(":")[2]) <= MAX_PORT:
         raise InvalidError(f"expected a port from 1 to {MAX_PORT}", _WRITE_ADDRESS)
     host = address.rpartition(":")[0]
@@ -317,7 +317,7 @@ def host_of(address: str) -> str:
 
 
 def is_same_place(address: str, listening: str) -> bool:
-    """Whether who connects to an address could reach what listens at another, by what the two say."""
+    """Whether a connection to one address could reach a listener on the other, judged by the two strings."""
     if (
         not address
         or not listening

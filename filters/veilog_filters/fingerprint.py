@@ -1,4 +1,4 @@
-"""Keyed hashes: the same text gives the same hash to whoever has the key, and nothing to anybody else.
+"""Keyed hashes: with the key, equal texts have equal hashes; without it, a hash tells nothing.
 
 An unkeyed hash of a short prompt is guessed in seconds, so every hash is HMAC-SHA-256 and names its key. Subkeys are
 derived per domain (``prompt``, ``system_prompt``, ``raw``, ...) and tenant, so a hash of one field or tenant cannot be

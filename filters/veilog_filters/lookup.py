@@ -1,4 +1,4 @@
-"""Departments of users and models, from a CSV file: who asked which department's model is often the whole story.
+"""Departments of users and models, from a CSV file: detections compare a user's department with the model's.
 
     kind,pattern,department
     user,*@legal.example.com,legal

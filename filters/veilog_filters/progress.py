@@ -21,7 +21,7 @@ _STEP_RECORDS = 1000
 
 
 def print_stderr(line: str) -> None:
-    """A line on standard error. Where nobody reads that, the exit code has to do."""
+    """Write a line to standard error. Where that is closed, only the exit code tells."""
     try:
         click.echo(f"veilog: {line}", err=True)
     except OSError:
@@ -32,7 +32,7 @@ class Progress:
     """Progress and a closing summary.
 
     Args:
-        total_bytes: how long the input is on disk; 0 if nobody knows.
+        total_bytes: size of the input on disk in bytes; 0 if it is unknown.
     """
 
     def __init__(self, total_bytes: int = 0) -> None:

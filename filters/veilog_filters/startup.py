@@ -47,7 +47,7 @@ def start(path: str | None, *, sidecar: bool = False, binds: bool = False) -> tu
     Args:
         path: the configuration's file.
         sidecar: whether the ``sidecar`` section will be used.
-        binds: whether who asks listens at once: what the socket's folder lacks then shows by itself, as any address.
+        binds: whether the caller binds its sockets right after this: then binding itself reports a missing folder.
 
     Raises:
         ConfigError: with it, nothing would start, or not for long.
@@ -110,7 +110,9 @@ class _Host:
         with self._gathering():
             key, _ = load_key(option, where, self._name)
             if thorough and is_text(key):
-                self._warn((where,), "the key is plain text: whoever can guess it reads hashes", "run: veilog key")
+                self._warn(
+                    (where,), "the key is plain text: it can be guessed, and then hashes can too", "run: veilog key"
+                )
             return key
         return None
 
@@ -143,7 +145,7 @@ class _Host:
             if hop.tls is not None:
                 self._tls(hop.tls, (*place, "tls"), server=False)
             if listen.shared_key is not None and _same(listen.shared_key, hop.shared_key):
-                # Who is asked for proof of the key by us can have it made by us.
+                # A server that asks us for proof of the key could have us make that proof for another server.
                 self._warn(
                     (*place, "shared_key"),
                     "this is the key of sidecar.listen too: an impostor there could pass our own handshake on to us",
@@ -167,11 +169,11 @@ class _Host:
                 self._warn(key, f"the secret is shorter than {MIN_SECRET_BYTES} bytes", "take a longer one")
 
     def _guarded(self, file: str, key: Key) -> None:
-        """Who else can read or write a secret's file."""
+        """Warn of other users who can read or write a secret's file."""
         try:
             mode = Path(file).stat().st_mode
         except OSError:
-            return  # whoever reads it says so
+            return  # the code that reads the secret reports it
         if mode & stat.S_IWOTH:
             self._defect(key, "everybody on this host can write the file", "chmod 600 it, and make a new secret")
         elif mode & stat.S_IROTH:

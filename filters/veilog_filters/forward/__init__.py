@@ -2,7 +2,7 @@
 
 Both ends are state machines with three verbs: ``receive_data`` takes bytes, ``next_event`` gives what they mean,
 ``send`` turns an event into bytes. No socket, clock, thread or random number in here (a lint holds that), so every
-behaviour can be tested by giving bytes, one by one if need be, and whoever owns the sockets decides about time.
+behaviour can be tested by giving bytes, one by one if need be, and the owner of the sockets decides about time.
 
 Format: https://github.com/fluent/fluentd/wiki/Forward-Protocol-Specification-v1.5, and what shippers really send.
 """

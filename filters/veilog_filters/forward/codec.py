@@ -8,7 +8,7 @@ chunk that waits costs its length on the wire, and one that is read costs that a
 A chunk's entries come in four ways: alone (Message mode), in an array (Forward), as the bytes of a stream of entries
 (PackedForward, in a binary or, from older senders, in a string that is not text), and that stream compressed. All four
 come down to entries that lie one behind the other (``Packed``). A compressed stream is inflated twice: first to learn
-how much it is, holding nothing, so that whoever reads it can find room before it is there.
+how much it is, holding nothing, so that the reader can reserve room before it is inflated.
 
 An entry that cannot be read does not spoil its neighbours, since its end is known: it is given as a ``BadEntry``. In a
 stream whose bytes stop being msgpack there is no next entry to find, and the rest of it is one ``BadEntry``.
@@ -284,7 +284,7 @@ def _chunk_id(option: dict[Any, Any], limits: Limits) -> ChunkId | None:
 class Packed:
     """The entries of a chunk, which are decoded while they are walked through.
 
-    Walking gives ``None`` now and then: there is no entry yet, and whoever serves several peers may let others go on.
+    Walking gives ``None`` now and then: there is no entry yet, and a server of several peers may serve another one.
 
     Args:
         data: entries one behind the other, or that compressed.

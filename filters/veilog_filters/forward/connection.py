@@ -140,7 +140,7 @@ class ServerConnection(_Connection):
         username: the user that the client has shown to be, or empty.
 
     Raises:
-        ValueError: there are users and no shared key: without it nobody would ask for them.
+        ValueError: there are users and no shared key: the protocol asks for users only where there is a key.
     """
 
     def __init__(
@@ -223,7 +223,7 @@ class ClientConnection(_Connection):
         compress: whether chunks are sent with gzip.
 
     Raises:
-        ValueError: there is a user and no shared key: without it nobody would ask for one.
+        ValueError: there is a user and no shared key: the protocol asks for users only where there is a key.
     """
 
     def __init__(

@@ -73,7 +73,7 @@ def bind_unix(path: str) -> socket.socket:
     """A listening Unix socket, in place of one that a dead process left behind; only its owner and group may use it.
 
     Raises:
-        StartError: something else is there, somebody listens there, or the folder is missing.
+        StartError: the path is no socket, another process listens on it, or the folder is missing.
     """
     option = f"{path} (sidecar.listen.unix)"
     try:
@@ -105,7 +105,7 @@ def _refuse_if_served(path: str, option: str) -> None:
         except ConnectionRefusedError:
             return
         except OSError:
-            # A full backlog, or no right to connect: somebody is there.
+            # A full backlog, or no right to connect: another process listens there.
             pass
     raise StartError(f"cannot listen on {option}: another process listens there")
 

@@ -280,7 +280,7 @@ class ChunkFilter:
         try:
             count = calls.add(entry, record)
         except Exception:
-            # A shape of metadata that nobody thought of. Its message is not read: it may quote it.
+            # An unforeseen shape of metadata. The exception's message is not used: it may quote it.
             return self._damaged(ErrorType.PARSER_FAILED, record.raw, record.tag, record.time)
         self._pipeline.counts.received += count > 1
         return count > 0

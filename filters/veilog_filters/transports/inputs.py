@@ -50,7 +50,7 @@ class OutputError(Exception):
     """Standard output takes nothing more. The message is the reason.
 
     Attributes:
-        reader_left: whether whoever read it has gone, which is nobody's fault.
+        reader_left: whether the reader closed its end (``head``, for example), which is no failure.
     """
 
     def __init__(self, reason: str, *, reader_left: bool = False) -> None:

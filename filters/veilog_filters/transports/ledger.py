@@ -1,4 +1,4 @@
-"""The ack ledger: nobody is told that a chunk is done before everything made from it is.
+"""The ack ledger: a shipper's chunk is acknowledged only after everything made from it has been acknowledged.
 
 Theory of operation. A shipper keeps a chunk in its buffer until it is acknowledged. veilog keeps nothing on disk, so
 its promise is small and strict: the chunk it got is acknowledged only when the chunk it made from it has been

@@ -103,7 +103,7 @@ class Peer(asyncio.BufferedProtocol, Reader):
 
     @property
     def user(self) -> bytes:
-        """Who it has shown to be, where users are asked for."""
+        """The authenticated user name; empty where the configuration has no users."""
         return self._connection.username
 
     def drop(self, reason: str) -> None:
@@ -113,7 +113,7 @@ class Peer(asyncio.BufferedProtocol, Reader):
         self._dropped = reason
         self._task.cancel()
         if not self._has_begun:
-            # Then it never will, and there is nobody else to close the socket.
+            # Then its task never runs, and nothing else would close the socket.
             self._worker.count_error(reason)
             self._hang_up(abort=True)
 

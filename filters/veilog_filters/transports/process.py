@@ -164,8 +164,8 @@ def _flat(config: Config) -> dict[str, Any]:
 def refuse_what_was_cut(before: bytes, after: bytes, path: str) -> None:
     """Compare two texts of a configuration file: is the new one the beginning of something?
 
-    Whoever writes a file in place empties it first, and a disk may be full. Such a file may be valid, with the defaults
-    in place of all that is missing.
+    An editor that writes in place empties the file first, and a disk may be full. Such a file may be valid, with
+    defaults in place of all that is missing.
 
     Raises:
         ConfigError: it is empty, does not end as the old one did, or lacks one of its sections.
@@ -211,11 +211,11 @@ def self_test(pipeline: Pipeline, config: Config, config_path: str) -> None:
 
 
 class Reporter:
-    """Sends reports up the pipe from a thread of its own, since a full pipe makes whoever sends wait.
+    """Sends reports up the pipe from a thread of its own, since a full pipe blocks the sender.
 
     Args:
         pipe: where to.
-        broken: called, in that thread, when nobody reads any more.
+        broken: called, in that thread, when the supervisor has closed its end.
     """
 
     def __init__(self, pipe: Connection, broken: Callable[[], object]) -> None:
@@ -243,7 +243,7 @@ class Reporter:
             self._changed.notify()
 
     def close(self, timeout_secs: float) -> None:
-        """Send what is left, if somebody takes it in time."""
+        """Send the remaining reports, if the supervisor reads them in time."""
         with self._changed:
             self._is_closing = True
             self._changed.notify()

@@ -17,8 +17,8 @@ that wait or are being filtered, and what the next hop has not acknowledged. Whe
 kernel's buffers fill, and shippers wait. Output may fill one half, so that input can never keep output from leaving.
 Two things go on in any case, or nothing would ever leave: a message of up to ``ALLOWANCE_BYTES``; and, while no chunk
 is being filtered, which would make room, the oldest of the messages that are not complete. What can be over the budget
-is therefore one message, and the allowance of each connection. Whoever holds more than the allowance while others wait,
-and is silent or slow, is hung up on (``holders_to_drop``): it is a message that somebody began and does not end.
+is therefore one message, and the allowance of each connection. A connection that holds more than the allowance while
+others wait, and is silent or slow, is closed (``holders_to_drop``): it has begun a message and does not end it.
 """
 
 from __future__ import annotations
@@ -240,7 +240,7 @@ class ByteBudget:
         self.release(size)
 
     def close(self) -> None:
-        """Nobody reads any more, and nobody waits to read."""
+        """Release all waiting readers: the worker stops and reads no more."""
         self._is_closed = True
         for granted, _ in self._waiting.values():
             if not granted.done():
@@ -303,7 +303,7 @@ class ByteBudget:
 
         Args:
             now: the loop's time.
-            lag_secs: how late the loop was of late, and did not hear who was not silent.
+            lag_secs: recent delay of the event loop, in seconds; data may have arrived that is not read yet.
         """
         if not any(now - since > _STARVED_SECS for _, since in self._waiting.values()):
             return []

@@ -196,7 +196,7 @@ class ForwardSender:
         try:
             return self._ledger.settle(chunk_id)
         finally:
-            # The ledger has let it go even if whoever waited for it could not be told.
+            # The ledger has removed the chunk even if its callback failed.
             if self._ledger.bytes != before:
                 self._traffic.chunks_delivered += 1
                 self._progress = asyncio.get_running_loop().time()

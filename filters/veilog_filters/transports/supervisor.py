@@ -6,9 +6,9 @@ and what waits in a socket's queue outlives the worker that would have taken it.
 
 Workers report several times a second. One that has been silent for ``SILENT_SECS`` does not count as ready; one that
 stays silent is killed, as one that has died is, and another takes its place; so is one that has said nothing for
-``START_SECS`` since it was begun. One that cannot even start ends the sidecar: whoever started it is to see that, and
-not a loop. But once there were workers, one that cannot be started (no processes, no memory, no files) is tried again,
-later and later, until it can.
+``START_SECS`` since it was begun. One that cannot even start ends the sidecar: the operator then sees a failed start,
+not a restart loop. Once workers have run, one that cannot be started (no processes, memory or files) is tried again,
+with growing delays, until it starts.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ class Supervisor:
         return dataclasses.replace(status, stopping=self._stopping)
 
     def _aggregate(self) -> None:
-        """Make the status that is shown until the next one: nobody reads what is being written."""
+        """Replace the status snapshot. Health requests read only complete snapshots."""
         status = Status(
             restarts=self._retired.restarts,
             reloads=self._retired.reloads.copy(),

@@ -55,7 +55,7 @@ class TaskEndedError(RuntimeError):
 
 
 class Access:
-    """Who may connect, as the configuration says now; a reload makes another one.
+    """The access rules of the current configuration; a reload makes new ones.
 
     Args:
         options: ``sidecar.listen``.
@@ -89,11 +89,11 @@ class Access:
         return connection, connection.send(Helo(os.urandom(16), os.urandom(16) if self.users else b""))
 
     def still_admits(self, peer: Peer) -> bool:
-        """Whether who was let in before would be let in now."""
+        """Whether a connection that was admitted by earlier rules would be admitted now."""
         before = peer.access
         if self.shared_key != before.shared_key or bool(self.users) != bool(before.users):
             return False
-        # Who speaks without TLS, or was let in by other authorities, has shown nothing of what is asked for now.
+        # A peer without TLS, or with a certificate of other authorities, has not proven what is required now.
         if self.trust != before.trust:
             return False
         user = peer.user.decode("utf-8", "replace")
@@ -170,7 +170,7 @@ class Worker:
             await _cancel(stopped, *tasks)
 
     async def _finish(self, sending: asyncio.Task[None]) -> None:
-        """Wait for the peers, as long as somebody may still acknowledge what they wait for."""
+        """Wait for the peers' acks, as long as the next hop may still send them."""
         self.budget.close()
         for stranger in list(self._strangers):
             stranger.drop("unfinished")
@@ -192,7 +192,7 @@ class Worker:
         self.stopping = True
         self._stop.set()
 
-    # Who is connected.
+    # The table of connections.
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -205,7 +205,7 @@ class Worker:
             except (ConnectionError, TimeoutError):
                 self.count_error("connection_failed")  # it was gone before it was accepted
             except OSError:
-                # No more files, for example: those who are connected go on, and some of them will end.
+                # No more file descriptors, for example: connections that are open go on, and some of them will close.
                 self.count_error("not_accepted")
                 await asyncio.sleep(_NO_FILES_SECS)
             await asyncio.sleep(_DEFER_SECS if self._defers_to_idle_workers and self._known else 0)
@@ -248,7 +248,7 @@ class Worker:
         self._traffic.errors["receive", reason] += 1
 
     async def _watch(self) -> None:
-        """Hang up on who holds the budget while others wait for it."""
+        """Close connections that hold the byte budget while others wait for it."""
         loop = asyncio.get_running_loop()
         lag_secs = 0.0
         while True:
@@ -258,7 +258,7 @@ class Worker:
             for reader in self.budget.holders_to_drop(loop.time(), lag_secs):
                 _drop(reader)
 
-    # What is done for them.
+    # The work.
 
     async def process_chunk(self, chunk: Chunk, account: CpuAccount, done: Callable[[], None]) -> None:
         """Filter a chunk and hand it on; ``done`` is called when everything made from it has been acknowledged."""
@@ -268,7 +268,7 @@ class Worker:
 
 
 def _drop(reader: Reader) -> None:
-    assert isinstance(reader, Peer)  # noqa: S101 - nobody else reads
+    assert isinstance(reader, Peer)  # noqa: S101 - there is no other kind of reader
     reader.drop("over_budget")
 
 
