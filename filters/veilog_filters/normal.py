@@ -3,7 +3,8 @@
 Theory of operation. Normalization sorts each run of combining marks by their classes, and Python sorts by insertion: a
 run of n marks takes n² steps, in one call that nothing interrupts. No language writes more than a few marks on a
 letter, so Unicode's Stream-Safe Text Format (UAX 15) puts U+034F, which is invisible and which no normalization
-crosses, between the marks of a run longer than ``MAX_MARKS``. That is done here first. A text without such a run gives what NFKC gives.
+crosses, between the marks of a run longer than ``MAX_MARKS``. That is done here first. A text without such a run gives
+what NFKC gives.
 
 A mark is here what becomes nothing but marks: U+0F73 is a letter by its class, and two marks when it is taken apart.
 """
