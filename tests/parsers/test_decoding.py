@@ -243,3 +243,34 @@ def test_looking_for_prose_is_linear(value: Any) -> None:
     start = time.process_time()
     may_hold_prose(value)
     assert time.process_time() - start < 2
+
+
+COLOUR = "\x1b[0m"
+HALVES = {
+    "JSON": r'{"a": "\ud83d"}',
+    "a string": r'"\ud83d x"',
+    "the second half": r'{"a": "\udc00 \ud83d"}',
+    "a pair": r'{"\ud83d\ude00": "\ud83d\ude00"}',
+    "a string in a string": r'"{\"a\": \"\\ud83d\"}"',
+    "repr": r"{'a': '\ud83d'}",
+    "a long escape of repr": r"{'a': '\U0000d83d'}",
+    "a cut one": r'{"a": "\ud83d \ud8',
+    "as it is": '{"a": "\ud83d"}',
+    "before JSON": '\ud83d {"a": 1}',
+}
+
+
+@pytest.mark.parametrize("text", HALVES.values(), ids=HALVES)
+def test_what_is_read_can_be_written_wherever_a_colour_splits_an_escape(text: str) -> None:
+    split = [text, *(text[:place] + COLOUR + text[place:] for place in range(len(text) + 1))]
+    for written in split:
+        try:
+            decoded = decode(written, allow_cut=True)
+        except RecordError:
+            continue
+        orjson.dumps([decoded.documents, decoded.before, decoded.after])
+
+
+def test_texts_that_differ_in_a_colour_alone_are_told_apart() -> None:
+    assert decode('{"a": "x"}').is_lossy is False
+    assert decode(f'{{"a": "x{COLOUR}"}}').is_lossy is True

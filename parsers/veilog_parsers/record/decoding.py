@@ -105,7 +105,7 @@ class Decoded:
         before: the text before the first document, or all of a text that has none.
         after: the text behind and between documents.
         was_cut: whether the last document is the beginning of one.
-        is_lossy: whether halves of surrogate pairs were mended: other texts give the same documents.
+        is_lossy: whether halves of surrogate pairs were mended, or colours left out: other texts give the same.
     """
 
     documents: list[Any]
@@ -229,17 +229,11 @@ def _decode(text: str | bytes, allow_cut: bool) -> Decoded:
             text = text.decode()
         except UnicodeDecodeError:
             raise RecordError(ErrorType.INVALID_UTF8, f"line of {len(text)} bytes") from None
-    whole = _paired(text)
-    decoded = _Reader(_trimmed(whole), allow_cut).read()
-    decoded.is_lossy = whole is not text
+    # Colours first: one may stand between the halves of an escape, which is whole only without it.
+    whole = _paired(_COLOR.sub("", text) if "\x1b" in text else text)
+    decoded = _Reader(whole.strip(_BLANK), allow_cut).read()
+    decoded.is_lossy = whole != text
     return decoded
-
-
-def _trimmed(text: str) -> str:
-    """A text without colours, and without what is blank around it."""
-    if "\x1b" in text:
-        text = _COLOR.sub("", text)
-    return text.strip(_BLANK)
 
 
 def _paired(text: str) -> str:
