@@ -21,7 +21,7 @@ from veilog_filters.encode import ENCODERS, native
 from veilog_filters.errors import ConfigError, Defect
 from veilog_filters.fingerprint import Fingerprinter, new_key
 from veilog_filters.framing import FRAMERS, WRITERS, Framer
-from veilog_filters.pipeline import Damaged, Pipeline, classifier_for
+from veilog_filters.pipeline import DecodeFailure, Pipeline, classifier_for
 from veilog_filters.progress import Progress, complain
 from veilog_filters.sieve import Sieve
 from veilog_filters.transports import stdio
@@ -307,7 +307,7 @@ def suggest(paths: tuple[str, ...], config_path: str | None) -> None:
     _fail_if(source.errors)
 
 
-def _records(framer: Framer, source: Files) -> Iterator[RawRecord | Damaged]:
+def _records(framer: Framer, source: Files) -> Iterator[RawRecord | DecodeFailure]:
     while piece := source.read():
         yield from framer.feed(piece)
     yield from framer.finish()

@@ -288,7 +288,7 @@ class Handling(StrEnum):
 
     IDENTITY = "identity"
     """Names a person or session: kept or pseudonymized by policy; secrets and card numbers are removed either way."""
-    MACHINE = "machine"
+    IDENTIFIER = "machine"
     """Names a thing (model, endpoint, request): inspected, but not for what such names always look like."""
     WORKING = "working"
     """Raw material for later stages. Never encoded."""
@@ -307,7 +307,7 @@ def _working(doc: str) -> Any:
 _ID, _WHO, _WHAT = "identity of the event", "who", "what"
 _PRIVACY, _OUTCOME, _PROOF, _OPTIONAL = "privacy", "cost and outcome", "proof", "optional"
 _QUARANTINE = "quarantine"
-_IDENTITY, _MACHINE = Handling.IDENTITY, Handling.MACHINE
+_IDENTITY, _IDENTIFIER = Handling.IDENTITY, Handling.IDENTIFIER
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -325,7 +325,7 @@ class AuditEvent:
     source: Constant | None = _field(_ID, "Parser that read the record.")
     kind: Kind | None = _field(_ID, "What the event is about.")
 
-    tenant_id: Text | None = _field(_WHO, "Account, subscription or organization.", _MACHINE)
+    tenant_id: Text | None = _field(_WHO, "Account, subscription or organization.", _IDENTIFIER)
     user_id: Text | None = _field(_WHO, "Stable id of the caller (ARN, object id, e-mail).", _IDENTITY)
     user_name: Text | None = _field(_WHO, "Readable name of the caller.", _IDENTITY)
     user_type: UserType | None = _field(_WHO, "Kind of caller.")
@@ -333,16 +333,16 @@ class AuditEvent:
     session_id: Text | None = _field(_WHO, "Login or client session.", _IDENTITY)
     conversation_id: Text | None = _field(_WHO, "Thread the exchange belongs to.", _IDENTITY)
     client_ip: Text | None = _field(_WHO, "Address the call came from.", _IDENTITY)
-    user_agent: Text | None = _field(_WHO, "Client software.", _MACHINE)
+    user_agent: Text | None = _field(_WHO, "Client software.", _IDENTIFIER)
 
-    provider: Text | None = _field(_WHAT, "Who serves the model (OTel gen_ai.provider.name).", _MACHINE)
+    provider: Text | None = _field(_WHAT, "Who serves the model (OTel gen_ai.provider.name).", _IDENTIFIER)
     operation: Operation | None = _field(_WHAT, "OTel gen_ai.operation.name.")
-    api_operation: Text | None = _field(_WHAT, "Operation as the source names it.", _MACHINE)
-    endpoint: Text | None = _field(_WHAT, "Path or URL that was called, without its query.", _MACHINE)
-    model_name: Text | None = _field(_WHAT, "Model as requested.", _MACHINE)
-    model_version: Text | None = _field(_WHAT, "Model as it answered.", _MACHINE)
+    api_operation: Text | None = _field(_WHAT, "Operation as the source names it.", _IDENTIFIER)
+    endpoint: Text | None = _field(_WHAT, "Path or URL that was called, without its query.", _IDENTIFIER)
+    model_name: Text | None = _field(_WHAT, "Model as requested.", _IDENTIFIER)
+    model_version: Text | None = _field(_WHAT, "Model as it answered.", _IDENTIFIER)
     model_department: Constant | None = _field(_WHAT, "From the department lookup.")
-    request_id: Text | None = _field(_WHAT, "The source's id of the call.", _MACHINE)
+    request_id: Text | None = _field(_WHAT, "The source's id of the call.", _IDENTIFIER)
     tool_calls: list[ToolCall] | None = _field(_WHAT, "Tools the model asked for.")
     cloud: Cloud | None = _field(_WHAT, "Cloud account, region and resource.")
 
@@ -364,9 +364,9 @@ class AuditEvent:
     token_count: int | None = _field(_OUTCOME, "Tokens billed in all.")
     latency_ms: float | None = _field(_OUTCOME, "Duration of the call in milliseconds.")
     outcome_status: Outcome | None = _field(_OUTCOME, "How the call ended.")
-    error_code: Text | None = _field(_OUTCOME, "Error code as the source names it.", _MACHINE)
+    error_code: Text | None = _field(_OUTCOME, "Error code as the source names it.", _IDENTIFIER)
     http_status: int | None = _field(_OUTCOME, "HTTP status of the answer.")
-    finish_reasons: list[Text] | None = _field(_OUTCOME, "Why each choice ended.", _MACHINE)
+    finish_reasons: list[Text] | None = _field(_OUTCOME, "Why each choice ended.", _IDENTIFIER)
 
     redaction: Redaction | None = _field(_PROOF, "Which detectors saw this event, and how much of it.")
 

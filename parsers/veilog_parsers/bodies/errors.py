@@ -10,7 +10,7 @@ from typing import Final
 
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.event import Outcome
-from veilog_parsers.record.fields import discard, peek, take_identifier
+from veilog_parsers.record.fields import drop, peek, pop_identifier
 from veilog_parsers.record.outcomes import outcome_of_error
 from veilog_parsers.record.raw import Fields
 
@@ -29,19 +29,19 @@ def read_error(body: Fields, exchange: Exchange) -> None:
     if not error:
         return
     exchange.failed = True
-    exchange.request_id = take_identifier(body, "request_id")
+    exchange.request_id = pop_identifier(body, "request_id")
     if body.get("type") == "error":
-        discard(body, "type")
+        drop(body, "type")
     if type(error) is not dict:
-        exchange.error_code = take_identifier(body, "error_type")
+        exchange.error_code = pop_identifier(body, "error_type")
         return
     # Google's code is an HTTP status and its status a name; a number only counts if there is no name.
     keys = sorted(_NAMES, key=lambda key: type(error.get(key)) is not str)
     for key in keys:
         name = peek(error, key)
-        exchange.error_code = take_identifier(error, key)
+        exchange.error_code = pop_identifier(error, key)
         if exchange.error_code is not None:
             exchange.error_outcome = outcome_of_error(str(name))
             break
     exchange.content_filtered = exchange.content_filtered or exchange.error_outcome is Outcome.CONTENT_FILTERED
-    discard(error, *_NAMES, "innererror", "param")
+    drop(error, *_NAMES, "innererror", "param")

@@ -18,14 +18,14 @@ from veilog_parsers.errors import RecordError
 from veilog_parsers.event import Role, SensitiveText, ToolCall
 from veilog_parsers.record.decoding import decode_one
 from veilog_parsers.record.fields import (
+    as_identifier,
     dicts,
-    discard_known,
-    identifier,
-    ignored,
-    known,
+    drop_keys,
+    ignored_keys,
+    keyset,
     peek,
-    take_identifier,
-    take_str,
+    pop_identifier,
+    pop_str,
 )
 from veilog_parsers.record.prose import is_word
 from veilog_parsers.record.raw import Fields
@@ -44,16 +44,16 @@ _ROLES: Final = {
     "tool": Role.TOOL,
     "function": Role.TOOL,
 }
-_FILTERED: Final = known(
+_FILTER_REASONS: Final = keyset(
     """
     BLOCKLIST CONTENT_FILTERED ERROR_TOXIC IMAGE_SAFETY PROHIBITED_CONTENT SAFETY SPII content_filter content_filtered
     guardrail_intervened refusal
     """
 )
-_CALL_ENDINGS: Final = ("_call", "tool_use")
-_RESULT_ENDINGS: Final = ("_output", "tool_result")
-_ARGUMENTS: Final = ("arguments", "input", "args", "action", "code", "queries")
-_TEXTS: Final = (
+_TOOL_CALL_SUFFIXES: Final = ("_call", "tool_use")
+_TOOL_RESULT_SUFFIXES: Final = ("_output", "tool_result")
+_ARGUMENT_KEYS: Final = ("arguments", "input", "args", "action", "code", "queries")
+_TEXT_KEYS: Final = (
     "reasoning_content",
     "reasoning",
     "reasoning_details",
@@ -74,9 +74,9 @@ _TEXTS: Final = (
     "stdout",
     "stderr",
 )
-_CALLS: Final = known("tool_calls executed_tools function_call")
-_ATTACHMENTS: Final = known("source file filename audio transcript")
-_SILENT: Final = ignored(
+_TOOL_CALL_KEYS: Final = keyset("tool_calls executed_tools function_call")
+_ATTACHMENT_KEYS: Final = keyset("source file filename audio transcript")
+_IGNORED_KEYS: Final = ignored_keys(
     """
     annotations:objects audio:blob cache_control:plain call_id caller citation:objects citations:objects
     container_id created_by data:blob detail document_url:blob encrypted_content:blob encrypted_index:blob file:blob
@@ -87,8 +87,8 @@ _SILENT: Final = ignored(
     """
 )
 
-_SILENT_IN_DOCUMENTS: Final = {
-    key: kind for key, kind in _SILENT.items() if key not in ("data", "name", "source", "result")
+_IGNORED_DOCUMENT_KEYS: Final = {
+    key: kind for key, kind in _IGNORED_KEYS.items() if key not in ("data", "name", "source", "result")
 }
 
 
@@ -98,66 +98,66 @@ class Turn:
     The arguments of tool calls count as said: the model wrote them.
     """
 
-    __slots__ = ("calls", "results", "said")
+    __slots__ = ("result_parts", "text_parts", "tool_calls")
 
     def __init__(self) -> None:
-        self.said: list[SensitiveText] = []
-        self.results: list[SensitiveText] = []
-        self.calls: list[ToolCall] = []
+        self.text_parts: list[SensitiveText] = []
+        self.result_parts: list[SensitiveText] = []
+        self.tool_calls: list[ToolCall] = []
 
-    def read(self, block: Fields) -> None:
+    def add_block(self, block: Fields) -> None:
         """Consume a message, a content block or an output item."""
         if len(block) == 1 and type(block.get("content")) is str:
             # Most turns are nothing but a text, once their role is taken (``benchmarks/bench_parse.py``).
-            self._take_texts(block, "content", self.said, 0)
+            self._read_content(block, "content", self.text_parts, 0)
         else:
-            self._read_block(block, self.said, 0)
+            self._read_block(block, self.text_parts, 0)
 
-    def take(self, fields: Fields, key: str) -> None:
+    def add_content(self, fields: Fields, key: str) -> None:
         """Consume the content under ``key``: a string, a block, or a list of both."""
         if key in fields:
-            self._take_texts(fields, key, self.said, 0)
+            self._read_content(fields, key, self.text_parts, 0)
 
-    def call(self, fields: Fields, kind: str = "") -> None:
+    def add_tool_call(self, fields: Fields, kind: str = "") -> None:
         """Consume a tool call: its name (that of its kind, if it has none of its own) and its arguments."""
-        name = take_identifier(fields, "name") or identifier(kind)
-        key = next((key for key in _ARGUMENTS if key in fields), None)
-        arguments = take_dumped(fields, key) if key else None
+        name = pop_identifier(fields, "name") or as_identifier(kind)
+        key = next((key for key in _ARGUMENT_KEYS if key in fields), None)
+        arguments = pop_serialized(fields, key) if key else None
         if name or arguments:
-            self.calls.append(ToolCall(name=name, arguments=arguments))
+            self.tool_calls.append(ToolCall(name=name, arguments=arguments))
         if arguments:
-            self.said.append(arguments)
+            self.text_parts.append(arguments)
 
-    def result(self, fields: Fields, key: str) -> None:
+    def add_tool_result(self, fields: Fields, key: str) -> None:
         """Consume what a tool answered under ``key``, whatever its type."""
-        text = take_dumped(fields, key)
+        text = pop_serialized(fields, key)
         if text:
-            self.results.append(text)
+            self.result_parts.append(text)
 
     def _read_block(self, block: Fields, texts: list[SensitiveText], depth: int) -> None:
         kind = block.get("type")
         if type(kind) is str:
-            if kind.endswith(_CALL_ENDINGS):
-                self.call(block, kind)
-                texts = self.results
-            elif kind.endswith(_RESULT_ENDINGS):
-                texts = self.results
+            if kind.endswith(_TOOL_CALL_SUFFIXES):
+                self.add_tool_call(block, kind)
+                texts = self.result_parts
+            elif kind.endswith(_TOOL_RESULT_SUFFIXES):
+                texts = self.result_parts
         if "reasoning" in block:
             # OpenRouter says the same twice.
             block.pop("reasoning_details", None)
-        for key in _TEXTS:
+        for key in _TEXT_KEYS:
             if key in block:
-                self._take_texts(block, key, texts, depth)
-        if not _CALLS.isdisjoint(block):
-            self._read_calls(block)
-        if not _ATTACHMENTS.isdisjoint(block):
+                self._read_content(block, key, texts, depth)
+        if not _TOOL_CALL_KEYS.isdisjoint(block):
+            self._read_tool_calls(block)
+        if not _ATTACHMENT_KEYS.isdisjoint(block):
             self._read_attachments(block, texts, depth)
-        discard_known(block, _SILENT)
+        drop_keys(block, _IGNORED_KEYS)
         if type(kind) is str and len(block) == 1 and is_word(kind):
             # Only what was understood may lose its type: drift is easier to see with it.
             del block["type"]
 
-    def _take_texts(self, fields: Fields, key: str, texts: list[SensitiveText], depth: int) -> None:
+    def _read_content(self, fields: Fields, key: str, texts: list[SensitiveText], depth: int) -> None:
         content = fields[key]
         if type(content) is str:
             del fields[key]
@@ -179,30 +179,30 @@ class Turn:
         if content in ({}, []):
             del fields[key]
 
-    def _read_calls(self, block: Fields) -> None:
+    def _read_tool_calls(self, block: Fields) -> None:
         """Tool calls that stand beside the content: ``tool_calls``, and ``function_call`` before there were many."""
         for call in dicts(block.get("tool_calls")):
             inner = call.get("function") or call.get("custom")
-            self.call(inner if type(inner) is dict else call)
-            discard_known(call, _SILENT)
+            self.add_tool_call(inner if type(inner) is dict else call)
+            drop_keys(call, _IGNORED_KEYS)
             if call.get("type") in ("function", "custom"):
                 del call["type"]
         for call in dicts(block.get("executed_tools")):
-            self.call(call, take_str(call, "type") or "")
-            self.result(call, "output")
-            self.result(call, "search_results")
-            discard_known(call, _SILENT)
+            self.add_tool_call(call, pop_str(call, "type") or "")
+            self.add_tool_result(call, "output")
+            self.add_tool_result(call, "search_results")
+            drop_keys(call, _IGNORED_KEYS)
         if type(block.get("function_call")) is dict:
-            self.call(block["function_call"])
+            self.add_tool_call(block["function_call"])
 
     def _read_attachments(self, block: Fields, texts: list[SensitiveText], depth: int) -> None:
         """The text that media carry along: plain-text documents, file names, transcripts of audio."""
         source = block.get("source")
         if type(source) is dict:
             if source.get("type") == "text" and "data" in source:
-                self._take_texts(source, "data", texts, depth + 1)
+                self._read_content(source, "data", texts, depth + 1)
             elif "content" in source:
-                self._take_texts(source, "content", texts, depth + 1)
+                self._read_content(source, "content", texts, depth + 1)
         for holder, key in (
             (block.get("file"), "filename"),
             (block, "filename"),
@@ -210,10 +210,10 @@ class Turn:
             (block, "transcript"),
         ):
             if type(holder) is dict and key in holder:
-                self._take_texts(holder, key, texts, depth + 1)
+                self._read_content(holder, key, texts, depth + 1)
 
 
-def take_dumped(fields: Fields, key: str) -> SensitiveText | None:
+def pop_serialized(fields: Fields, key: str) -> SensitiveText | None:
     """Pop any non-empty value as text, JSON if it is no string; what JSON cannot say (deep nesting) is left."""
     value = fields.get(key)
     if type(value) is not str:
@@ -238,7 +238,7 @@ def comparable(part: SensitiveText) -> str:
     return text
 
 
-def take_role(turn: Fields) -> Role | None:
+def pop_role(turn: Fields) -> Role | None:
     """Pop the role of a turn; one that is not known is left, and None."""
     role = turn.get("role")
     if type(role) is not str or role not in _ROLES:
@@ -247,47 +247,47 @@ def take_role(turn: Fields) -> Role | None:
     return _ROLES[role]
 
 
-def take_finish(fields: Fields, exchange: Exchange, *path: str) -> None:
+def pop_finish_reason(fields: Fields, exchange: Exchange, *path: str) -> None:
     """Pop the reason why the answer ended; some reasons mean that a filter ended it."""
     reason = peek(fields, *path)
-    if type(reason) is str and reason in _FILTERED:
+    if type(reason) is str and reason in _FILTER_REASONS:
         exchange.content_filtered = True
-    name = take_identifier(fields, *path)
+    name = pop_identifier(fields, *path)
     if name:
         exchange.finish_reasons.append(name)
 
 
-def ask_turns(turns: Any, exchange: Exchange) -> None:
+def add_prompt_messages(turns: Any, exchange: Exchange) -> None:
     """Read a list of messages (or Responses input items) into the request side."""
     if type(turns) is dict:
         turns = [turns]
     for position, item in enumerate(turns if type(turns) is list else ()):
         if type(item) is str:
             turns[position] = None
-            exchange.ask(Role.USER, [SensitiveText(item)] if item else [])
+            exchange.add_prompt(Role.USER, [SensitiveText(item)] if item else [])
         if type(item) is not dict:
             continue
         kind = item.get("type")
-        by_model = type(kind) is str and (kind.endswith(_CALL_ENDINGS) or kind == "reasoning")
+        by_model = type(kind) is str and (kind.endswith(_TOOL_CALL_SUFFIXES) or kind == "reasoning")
         # Who speaks without a known role is taken for the user: that is the side which must not be overlooked.
-        role = take_role(item) or (Role.ASSISTANT if by_model else Role.USER)
+        role = pop_role(item) or (Role.ASSISTANT if by_model else Role.USER)
         turn = Turn()
-        turn.read(item)
+        turn.add_block(item)
         # Anthropic puts tool results into user messages, before the user's own words.
-        exchange.ask(Role.TOOL, turn.results)
-        exchange.ask(role, turn.said)
+        exchange.add_prompt(Role.TOOL, turn.result_parts)
+        exchange.add_prompt(role, turn.text_parts)
 
 
-def ask_content(fields: Fields, key: str, role: Role, exchange: Exchange) -> None:
+def add_prompt_content(fields: Fields, key: str, role: Role, exchange: Exchange) -> None:
     """Read a string, a block or a list of them as one turn of the request side."""
     if key not in fields:
         return
     turn = Turn()
-    turn.take(fields, key)
-    exchange.ask(role, turn.said + turn.results)
+    turn.add_content(fields, key)
+    exchange.add_prompt(role, turn.text_parts + turn.result_parts)
 
 
-def ask_documents(fields: Fields, exchange: Exchange) -> None:
+def add_prompt_documents(fields: Fields, exchange: Exchange) -> None:
     """Read the documents and tool results that a request hands to the model beside its messages (Cohere, vLLM)."""
     if "documents" not in fields and "tool_results" not in fields:
         return
@@ -295,15 +295,15 @@ def ask_documents(fields: Fields, exchange: Exchange) -> None:
     for document in dicts(fields.get("documents")):
         data = document.get("data")
         for holder in (document, data if type(data) is dict else {}):
-            discard_known(holder, _SILENT_IN_DOCUMENTS)
+            drop_keys(holder, _IGNORED_DOCUMENT_KEYS)
             for key in list(holder):
-                turn.take(holder, key)
-    turn.take(fields, "documents")
-    turn.result(fields, "tool_results")
-    exchange.ask(Role.TOOL, turn.said + turn.results)
+                turn.add_content(holder, key)
+    turn.add_content(fields, "documents")
+    turn.add_tool_result(fields, "tool_results")
+    exchange.add_prompt(Role.TOOL, turn.text_parts + turn.result_parts)
 
 
-def answer_turn(turn: Turn, exchange: Exchange) -> None:
+def add_completion_turn(turn: Turn, exchange: Exchange) -> None:
     """Put a turn that the model produced on the response side, with what its provider's own tools returned."""
-    exchange.answer(turn.said + turn.results)
-    exchange.tool_calls.extend(turn.calls)
+    exchange.add_completion(turn.text_parts + turn.result_parts)
+    exchange.tool_calls.extend(turn.tool_calls)

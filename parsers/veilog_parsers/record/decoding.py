@@ -50,7 +50,7 @@ import orjson
 
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.record.cut import close
-from veilog_parsers.record.python_repr import end_of, respelled
+from veilog_parsers.record.python_repr import find_end, repr_to_json
 
 MAX_DOCUMENTS: Final = 10_000
 MAX_FAILURES: Final = 16
@@ -332,9 +332,9 @@ class _Reader:
         """What is there instead of JSON: a ``repr``, or the beginning of either. The end is -1 if it is neither."""
         text = self._text
         if text[error.pos : error.pos + 1] in _FIRST_OF_REPR or error.msg.startswith("Invalid \\"):
-            end = end_of(text, start)
+            end = find_end(text, start)
             piece, end = (text[start:end], end) if end > 0 else (text[start:], len(text))
-            piece = respelled(piece)
+            piece = repr_to_json(piece)
             try:
                 return _SCANNER.decode(piece), end
             except json.JSONDecodeError as other:

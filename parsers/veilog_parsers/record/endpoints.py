@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from veilog_parsers.event import Constant, Operation, SensitiveText
-from veilog_parsers.record.fields import identifier, peek, take, take_identifier
+from veilog_parsers.record.fields import as_identifier, peek, pop, pop_identifier
 from veilog_parsers.record.network import without_query
 from veilog_parsers.record.raw import Fields
 
@@ -127,13 +127,13 @@ def provider_at(endpoint: str) -> Constant | None:
 def model_at(endpoint: str) -> SensitiveText | None:
     """The model that a path names."""
     found = _MODEL_IN_PATH.search(endpoint)
-    return identifier(unquote(found[1])) if found else None
+    return as_identifier(unquote(found[1])) if found else None
 
 
-def take_provider(fields: Fields, *path: str) -> SensitiveText | Constant | None:
+def pop_provider(fields: Fields, *path: str) -> SensitiveText | Constant | None:
     """Pop a provider's name, as OpenTelemetry spells it."""
     name = peek(fields, *path)
     if type(name) is str and name.lower() in PROVIDERS:
-        take(fields, *path)
+        pop(fields, *path)
         return Constant(PROVIDERS[name.lower()])
-    return take_identifier(fields, *path)
+    return pop_identifier(fields, *path)

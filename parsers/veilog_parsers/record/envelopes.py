@@ -26,7 +26,7 @@ from typing import Any, Final
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import SensitiveText, Timestamp
 from veilog_parsers.record.decoding import decode, decode_one, keep_around, keep_under, may_be_json
-from veilog_parsers.record.fields import chars_in, identifier, known, merge
+from veilog_parsers.record.fields import as_identifier, count_chars, keyset, merge
 from veilog_parsers.record.otlp import open_document, open_internal
 from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields
@@ -241,7 +241,7 @@ _CONTENTS: Final = {
 """Where containers have their records. Of ``__internal__`` all that it says is part of the record (see ``otlp``)."""
 
 
-def chars_around(key: str, fields: Fields) -> int:
+def count_container_chars(key: str, fields: Fields) -> int:
     """How many characters a container says beside its records, at whatever level, in values that could hold prose.
 
     Args:
@@ -251,18 +251,18 @@ def chars_around(key: str, fields: Fields) -> int:
     contents = _CONTENTS.get(key)
     if contents is None:
         return 0
-    chars = chars_beside(fields, *contents)
+    chars = count_chars_beside(fields, *contents)
     message = fields.get("message")
     if key == "logEvents":
-        chars += sum(chars_beside(event, "message") for event in fields[key] if type(event) is dict)
+        chars += sum(count_chars_beside(event, "message") for event in fields[key] if type(event) is dict)
     elif "message" in contents and "message" in fields:
-        chars += chars_beside(message, "data") if type(message) is dict else chars_in(message)
+        chars += count_chars_beside(message, "data") if type(message) is dict else count_chars(message)
         # Only one of the two has the record.
-        chars += chars_in(fields["data"]) if type(message) is dict and "data" in fields else 0
+        chars += count_chars(fields["data"]) if type(message) is dict and "data" in fields else 0
     return chars
 
 
-_CONSUMED: Final = known("__internal__ resourceLogs resourceSpans")
+_CONSUMED: Final = keyset("__internal__ resourceLogs resourceSpans")
 """Envelopes that are taken apart as they are opened."""
 
 
@@ -277,7 +277,7 @@ WRAPPERS: Final = ("log", "message", "MESSAGE", "payload", "event", "msg", "body
 """Keys under which shippers put a record: opened only if what is inside is a source's record."""
 
 _LINES: Final = ("log", "message", "MESSAGE")
-_OF_LINES: Final = known(
+_OF_LINES: Final = keyset(
     """
     stream logtag _p kubernetes docker container_id container_name partial_message _HOSTNAME _SYSTEMD_UNIT
     __REALTIME_TIMESTAMP
@@ -294,7 +294,7 @@ _SIGN_OF_JSON: Final = re.compile(r"[{\[\]}\"'\\]")
 
 
 @dataclasses.dataclass(slots=True, frozen=True)
-class Around:
+class EnvelopeContext:
     """What envelopes say of the records inside them.
 
     Attributes:
@@ -308,10 +308,10 @@ class Around:
     withheld_chars: int = 0
 
 
-NOTHING: Final = Around()
+NO_CONTEXT: Final = EnvelopeContext()
 
 
-def unwrap(fields: Fields, key: str, around: Around) -> tuple[list[Any], Around] | None:
+def unwrap(fields: Fields, key: str, context: EnvelopeContext) -> tuple[list[Any], EnvelopeContext] | None:
     """The objects under one of ``WRAPPERS``, or in a string there, and what is known around them; or None.
 
     Raises:
@@ -330,14 +330,16 @@ def unwrap(fields: Fields, key: str, around: Around) -> tuple[list[Any], Around]
     if not records:
         return None
     time = time or next((found for name in _TIMES if name in fields and (found := _time(fields[name]))), None)
-    return records, Around(
-        time or around.time, _resource(fields) or around.resource, around.withheld_chars + chars_beside(fields, key)
+    return records, EnvelopeContext(
+        time or context.time,
+        _resource(fields) or context.resource,
+        context.withheld_chars + count_chars_beside(fields, key),
     )
 
 
-def chars_beside(fields: Fields, *keys: str) -> int:
+def count_chars_beside(fields: Fields, *keys: str) -> int:
     """How many characters an envelope has in values that could hold prose, but for those under some keys."""
-    return sum(chars_in(value) for name, value in fields.items() if name not in keys and may_hold_prose(value))
+    return sum(count_chars(value) for name, value in fields.items() if name not in keys and may_hold_prose(value))
 
 
 def records_in(text: str) -> list[Any]:
@@ -386,7 +388,7 @@ def _resource(fields: Fields) -> SensitiveText | None:
         names = [next((pod[key] for key in keys if key in pod), None) for keys in choices]
     else:
         names = [fields.get(key) for key in ("_HOSTNAME", "_SYSTEMD_UNIT")]
-    return identifier("/".join(name for name in names if type(name) is str and 0 < len(name) <= _MAX_NAME))
+    return as_identifier("/".join(name for name in names if type(name) is str and 0 < len(name) <= _MAX_NAME))
 
 
 def is_line(fields: Fields) -> bool:

@@ -59,13 +59,13 @@ def peek(fields: Any, *path: str) -> Any:
     return fields
 
 
-def take(fields: Fields, *path: str) -> Any:
+def pop(fields: Fields, *path: str) -> Any:
     """Pop the value at a path, whatever its type; None where there is none."""
     holder = _inside(fields, path) if len(path) > 1 else fields
     return holder.pop(path[-1], None) if type(holder) is dict else None
 
 
-def discard(fields: Fields, *paths: tuple[str, ...] | str) -> None:
+def drop(fields: Fields, *paths: tuple[str, ...] | str) -> None:
     """Drop what is known to carry nothing for an audit trail, so that it does not count as drift.
 
     It is dropped for what it is: a value that could hold prose is left.
@@ -77,12 +77,12 @@ def discard(fields: Fields, *paths: tuple[str, ...] | str) -> None:
             _drop(holder, keys[-1], is_plain)
 
 
-def known(names: str) -> frozenset[str]:
+def keyset(names: str) -> frozenset[str]:
     """The keys in a string of names."""
     return frozenset(names.split())
 
 
-Ignored = dict[str, Callable[[Any], bool]]
+IgnoredKeys = dict[str, Callable[[Any], bool]]
 """Keys that a parser drops, each with the test of what their values have to be for that."""
 
 
@@ -91,7 +91,7 @@ def _is_secret(value: Any) -> bool:
     return is_plain(value)
 
 
-_KINDS: Final[Ignored] = {
+_KINDS: Final[IgnoredKeys] = {
     "word": is_word,
     "number": is_number,
     "numbers": is_numbers,
@@ -116,9 +116,9 @@ sentence is replaced by how many characters it has.
 """
 
 
-def ignored(declarations: str) -> Ignored:
+def ignored_keys(declarations: str) -> IgnoredKeys:
     """Keys to drop, each as ``name`` or ``name:kind``, for ``discard_known``. The kinds are those of ``_KINDS``."""
-    keys: Ignored = {}
+    keys: IgnoredKeys = {}
     for declaration in declarations.split():
         name, colon, kind = declaration.rpartition(":")
         if colon and kind in _KINDS:
@@ -128,7 +128,7 @@ def ignored(declarations: str) -> Ignored:
     return keys
 
 
-def discard_known(fields: Fields, keys: Ignored) -> None:
+def drop_keys(fields: Fields, keys: IgnoredKeys) -> None:
     """Drop those of a list of top-level keys whose values are what they are said to be; others are left."""
     for key in [key for key in fields if key in keys]:
         _drop(fields, key, keys[key])
@@ -146,7 +146,7 @@ def _drop(fields: Fields, key: str, may_go: Callable[[Any], bool]) -> None:
     if may_go(value):
         del fields[key]
     elif may_go is _is_secret:
-        fields[key] = chars_in(value)
+        fields[key] = count_chars(value)
 
 
 def merge(fields: Fields, others: Fields) -> None:
@@ -158,7 +158,7 @@ def merge(fields: Fields, others: Fields) -> None:
         fields[key] = value
 
 
-def chars_in(value: Any) -> int:
+def count_chars(value: Any) -> int:
     """How many characters the strings and keys of a value have together."""
     chars, pending = 0, [value]
     while pending:
@@ -173,7 +173,7 @@ def chars_in(value: Any) -> int:
     return chars
 
 
-def take_str(fields: Fields, *path: str) -> str | None:
+def pop_str(fields: Fields, *path: str) -> str | None:
     """Pop a non-empty string as a bare ``str``, for decisions inside a parser. What goes into an event is a text."""
     holder = _inside(fields, path) if len(path) > 1 else fields
     value = holder.get(path[-1]) if type(holder) is dict else None
@@ -183,41 +183,41 @@ def take_str(fields: Fields, *path: str) -> str | None:
     return value
 
 
-def take_word(fields: Fields, *path: str) -> str | None:
+def pop_word(fields: Fields, *path: str) -> str | None:
     """Pop a non-empty string that can hold no sentence, for decisions inside a parser; any other is left."""
     value = peek(fields, *path)
-    return take_str(fields, *path) if type(value) is str and is_word(value) else None
+    return pop_str(fields, *path) if type(value) is str and is_word(value) else None
 
 
-def take_same(fields: Fields, known_as: SensitiveText | None, *path: str) -> SensitiveText | None:
+def pop_same_text(fields: Fields, known_as: SensitiveText | None, *path: str) -> SensitiveText | None:
     """Pop a text that may say again what is known; one that says something else is left, and what is known returned."""
     if known_as is None:
-        return take_text(fields, *path)
+        return pop_text(fields, *path)
     if peek(fields, *path) == known_as.reveal():
-        take(fields, *path)
+        pop(fields, *path)
     return known_as
 
 
-def take_text(fields: Fields, *path: str) -> SensitiveText | None:
+def pop_text(fields: Fields, *path: str) -> SensitiveText | None:
     """Pop a non-empty string as free text."""
-    value = take_str(fields, *path)
+    value = pop_str(fields, *path)
     return None if value is None else SensitiveText(value)
 
 
-def take_identifier(fields: Fields, *path: str) -> SensitiveText | None:
+def pop_identifier(fields: Fields, *path: str) -> SensitiveText | None:
     """Pop a string (or integer) that looks like a name of a thing: no white space, at most 512 characters.
 
     Prose in a field for names is not taken, so it can only leave through the redaction of ``unmapped``.
     """
     holder = _inside(fields, path) if len(path) > 1 else fields
     value = holder.get(path[-1]) if type(holder) is dict else None
-    text = None if value is None else identifier(value)
+    text = None if value is None else as_identifier(value)
     if text is not None:
         del holder[path[-1]]
     return text
 
 
-def identifier(value: Any) -> SensitiveText | None:
+def as_identifier(value: Any) -> SensitiveText | None:
     """The value as a text if it looks like a name of a thing (see ``take_identifier``)."""
     if type(value) is int:
         value = str(value) if -_INT64 <= value < 2 * _INT64 else None
@@ -229,7 +229,7 @@ def identifier(value: Any) -> SensitiveText | None:
     return SensitiveText(value) if _IDENTIFIER.fullmatch(value) else None
 
 
-def take_int(fields: Fields, *path: str) -> int | None:
+def pop_int(fields: Fields, *path: str) -> int | None:
     """Pop a 64-bit integer; integral floats and decimal strings count, booleans do not."""
     holder = _inside(fields, path) if len(path) > 1 else fields
     value = holder.get(path[-1]) if type(holder) is dict else None
@@ -241,7 +241,7 @@ def take_int(fields: Fields, *path: str) -> int | None:
     return value
 
 
-def take_count(fields: Fields, *path: str) -> int | None:
+def pop_count(fields: Fields, *path: str) -> int | None:
     """Pop an integer of zero or more (tokens, statuses); a negative one is not taken."""
     holder = _inside(fields, path) if len(path) > 1 else fields
     value = holder.get(path[-1]) if type(holder) is dict else None
@@ -252,16 +252,16 @@ def take_count(fields: Fields, *path: str) -> int | None:
         return value
     if (type(value) in (int, float) and value < 0) or (type(value) is str and value.startswith("-")):
         return None
-    return take_int(holder, path[-1])
+    return pop_int(holder, path[-1])
 
 
-def take_sum(fields: Fields, *keys: str) -> int | None:
+def pop_sum(fields: Fields, *keys: str) -> int | None:
     """Pop several top-level counts and add up those that are there; None if none is."""
-    counts = [count for key in keys if (count := take_count(fields, key)) is not None]
+    counts = [count for key in keys if (count := pop_count(fields, key)) is not None]
     return sum(counts) if counts else None
 
 
-def take_number(fields: Fields, *path: str) -> float | None:
+def pop_number(fields: Fields, *path: str) -> float | None:
     """Pop a finite number; decimal strings count, booleans do not."""
     holder = _inside(fields, path) if len(path) > 1 else fields
     value: Any = holder.get(path[-1]) if type(holder) is dict else None
@@ -276,7 +276,7 @@ def take_number(fields: Fields, *path: str) -> float | None:
     return float(value)
 
 
-def take_dict(fields: Fields, *path: str) -> Fields | None:
+def pop_dict(fields: Fields, *path: str) -> Fields | None:
     """Pop an object."""
     holder = _inside(fields, path) if len(path) > 1 else fields
     if type(holder) is not dict or type(holder.get(path[-1])) is not dict:
@@ -285,7 +285,7 @@ def take_dict(fields: Fields, *path: str) -> Fields | None:
     return value
 
 
-def take_list(fields: Fields, *path: str) -> list[Any] | None:
+def pop_list(fields: Fields, *path: str) -> list[Any] | None:
     """Pop an array."""
     holder = _inside(fields, path) if len(path) > 1 else fields
     if type(holder) is not dict or type(holder.get(path[-1])) is not list:

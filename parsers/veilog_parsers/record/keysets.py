@@ -16,12 +16,12 @@ from typing import Final, Generic, TypeVar
 from veilog_parsers.record.raw import Fields
 
 T = TypeVar("T")
-MAX_SHAPES: Final = 1024
+MAX_KEY_SETS: Final = 1024
 """Shapes to remember: more than ten times as many as the samples of all sources have. A sender that makes up more has
 all of them forgotten, and the few that matter are worked out again."""
 
 
-class Shapes(Generic[T]):
+class KeySetCache(Generic[T]):
     """What follows from keys.
 
     Args:
@@ -34,14 +34,14 @@ class Shapes(Generic[T]):
         self._derive = derive
         self._known: dict[frozenset[str], T] = {}
 
-    def of(self, fields: Fields) -> T:
+    def get(self, fields: Fields) -> T:
         """What follows from the keys of a record."""
         keys = self._keys.intersection(fields)
         known = self._known.get(keys)
         return self._remember(keys) if known is None else known
 
     def _remember(self, keys: frozenset[str]) -> T:
-        if len(self._known) >= MAX_SHAPES:
+        if len(self._known) >= MAX_KEY_SETS:
             self._known.clear()
         derived = self._known[keys] = self._derive(keys)
         return derived

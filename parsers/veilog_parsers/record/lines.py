@@ -17,16 +17,16 @@ from collections.abc import Callable
 from typing import Final
 
 from veilog_parsers.event import AuditEvent
-from veilog_parsers.record.fields import discard_known, ignored, withhold
+from veilog_parsers.record.fields import drop_keys, ignored_keys, withhold
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 
 LINE_KEYS: Final = ("log", "message", "MESSAGE")
 HEAD_CHARS: Final = 512
 """How far into a line its kind must show: behind prefixes of docker, compose, Kubernetes and terminals."""
 
 _COLOR: Final = re.compile(r"\x1b\[[0-9;]{0,16}m")
-_SHIPPERS: Final = ignored(
+_IGNORED_SHIPPER_KEYS: Final = ignored_keys(
     """
     _p component color_message container_id container_name docker:plain filename kubernetes:plain level logger
     logtag source:blob stream
@@ -34,7 +34,7 @@ _SHIPPERS: Final = ignored(
 )
 
 
-def line_of(fields: Fields) -> tuple[str, str]:
+def find_line(fields: Fields) -> tuple[str, str]:
     """The key and the text of a record's line, without colors; two empty strings if it has none."""
     for key in LINE_KEYS:
         line = fields.get(key)
@@ -43,9 +43,9 @@ def line_of(fields: Fields) -> tuple[str, str]:
     return "", ""
 
 
-def head_of(fields: Fields) -> str:
+def line_head(fields: Fields) -> str:
     """The beginning of a record's line, in which its kind must show."""
-    return line_of(fields)[1][:HEAD_CHARS]
+    return find_line(fields)[1][:HEAD_CHARS]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class LineTest:
 
     def __call__(self, fields: Fields) -> bool:
         """The test of a record, as of any marker."""
-        return self.is_line(head_of(fields))
+        return self.is_line(line_head(fields))
 
 
 def markers(is_line: Callable[[str], bool], *keys: str) -> dict[str, Callable[[Fields], bool]]:
@@ -79,7 +79,7 @@ def markers(is_line: Callable[[str], bool], *keys: str) -> dict[str, Callable[[F
 
 def open_line(fields: Fields, *patterns: re.Pattern[str]) -> bool:
     """Replace the line by the groups of the first pattern that matches it; a line that none matches stays."""
-    key, line = line_of(fields)
+    key, line = find_line(fields)
     for pattern in patterns:
         match = pattern.search(line) if key else None
         if match is not None:
@@ -96,7 +96,7 @@ def open_line(fields: Fields, *patterns: re.Pattern[str]) -> bool:
     return False
 
 
-def finish(fields: Fields, event: AuditEvent, *own_times: str) -> None:
+def read_shipper_keys(fields: Fields, event: AuditEvent, *own_times: str) -> None:
     """Take the record's time, and drop what its shipper says of the line's way.
 
     The shipper's time goes first: it has a time zone.
@@ -106,6 +106,6 @@ def finish(fields: Fields, event: AuditEvent, *own_times: str) -> None:
         event: is given the time.
         own_times: fields in which the line itself has one.
     """
-    times = [take_time(fields, key) for key in ("time", "timestamp", "@timestamp", "ts", "date", *own_times)]
+    times = [pop_time(fields, key) for key in ("time", "timestamp", "@timestamp", "ts", "date", *own_times)]
     event.timestamp = next(filter(None, times), None)
-    discard_known(fields, _SHIPPERS)
+    drop_keys(fields, _IGNORED_SHIPPER_KEYS)

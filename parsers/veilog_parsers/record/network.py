@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from veilog_parsers.event import SensitiveText
-from veilog_parsers.record.fields import identifier, peek, take
+from veilog_parsers.record.fields import as_identifier, peek, pop
 from veilog_parsers.record.prose import text_may_hold_prose
 from veilog_parsers.record.raw import Fields
 
@@ -39,7 +39,7 @@ def without_query(url: str) -> str:
     return url.partition("?")[0].partition("#")[0]
 
 
-def take_endpoint(fields: Fields, *path: str) -> str | None:
+def pop_endpoint(fields: Fields, *path: str) -> str | None:
     """Pop a path, URL or HTTP request line as path or URL, without its user info, and without a query of few words."""
     value = peek(fields, *path)
     match = _REQUEST_LINE.fullmatch(value) if type(value) is str else None
@@ -51,19 +51,19 @@ def take_endpoint(fields: Fields, *path: str) -> str | None:
         endpoint = match[1]
     if "@" in endpoint:
         endpoint = _USER_INFO.sub(r"\1", endpoint)
-    if identifier(endpoint) is None:
+    if as_identifier(endpoint) is None:
         return None
-    take(fields, *path)
+    pop(fields, *path)
     return endpoint
 
 
-def take_address(fields: Fields, *path: str) -> SensitiveText | None:
+def pop_address(fields: Fields, *path: str) -> SensitiveText | None:
     """Pop an IP address: the first of a chain of proxies, without a port. What is none (a masked one) stays."""
     value = peek(fields, *path)
     if type(value) is not str:
         return None
     if _IPV4.fullmatch(value):
-        take(fields, *path)
+        pop(fields, *path)
         return SensitiveText(value)
     first = value.partition(",")[0].strip()
     if len(first) > _MAX_ADDRESS_CHARS:
@@ -73,5 +73,5 @@ def take_address(fields: Fields, *path: str) -> SensitiveText | None:
         address = ipaddress.ip_address(match[1] if match else first)
     except ValueError:
         return None
-    take(fields, *path)
+    pop(fields, *path)
     return SensitiveText(str(address))

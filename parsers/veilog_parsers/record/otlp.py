@@ -50,7 +50,7 @@ def open_document(fields: Fields) -> list[Any] | None:
     return out
 
 
-def as_one_document(documents: list[Any]) -> Fields | None:
+def merge_documents(documents: list[Any]) -> Fields | None:
     """Several OTLP JSON documents as one, so that calls are joined across them; None if some of them are none."""
     keys = [place[0] for place in _PLACES]
     for document in documents:
@@ -112,7 +112,7 @@ def open_internal(fields: Fields) -> list[Any] | None:
     besides = [date, {key: value for key, value in internal.items() if key != "group_attributes"}]
     resource = group.get("resource") if type(group) is dict else None
     if type(resource) is dict and type(resource.get("attributes")) is dict:
-        besides += [_besides(resource, "attributes"), _besides(group, "resource")]
+        besides += [_prose_beside(resource, "attributes"), _prose_beside(group, "resource")]
     else:
         besides.append(group)
     if may_hold_prose(besides):
@@ -120,7 +120,7 @@ def open_internal(fields: Fields) -> list[Any] | None:
     return [call]
 
 
-def join_internal(records: list[Any]) -> list[Any]:
+def join_internal_records(records: list[Any]) -> list[Any]:
     """Records in an array: those that Fluent Bit's JSON outputs wrote of one call are put together."""
     if not any(type(record) is dict and "__internal__" in record for record in records):
         return records
@@ -129,7 +129,7 @@ def join_internal(records: list[Any]) -> list[Any]:
     for record in records:
         opened = open_internal(record) if type(record) is dict and "__internal__" in record else None
         call = opened[0] if opened else None
-        if call is None or not _append(calls, call):
+        if call is None or not _append_to_call(calls, call):
             out.append(record if call is None else call)
     return out
 
@@ -142,7 +142,7 @@ class _Pending(Generic[T]):
     size: int
 
 
-class Calls(Generic[T]):
+class CallCollector(Generic[T]):
     """Log records that come from Fluent Bit entry by entry, put together call by call.
 
     Args:
@@ -179,7 +179,7 @@ class Calls(Generic[T]):
             self._by_ids[ids] = pending
         return 1
 
-    def take(self) -> Iterator[tuple[T, RawRecord]]:
+    def drain(self) -> Iterator[tuple[T, RawRecord]]:
         """Give back what was kept, in the order in which the calls began."""
         pending, self._pending, self._by_ids = self._pending, [], {}
         for call in pending:
@@ -204,7 +204,7 @@ def event_name(log: Fields) -> str:
     return name if type(name) is str else ""
 
 
-def plain_attributes(pairs: Any) -> Any:
+def attributes_to_json(pairs: Any) -> Any:
     """A list of OTLP's key-value pairs as an object; anything else as it is."""
     if type(pairs) is not list:
         return pairs
@@ -218,7 +218,7 @@ def _object(pairs: list[Fields], depth: int) -> Fields:
     fields: Fields = {}
     for pair in pairs:
         key = pair["key"]
-        value = _plain(pair.get("value"), depth + 1)
+        value = _to_json_value(pair.get("value"), depth + 1)
         if key in fields:
             keep_under(fields, key, fields[key])
         fields[key] = value
@@ -227,7 +227,7 @@ def _object(pairs: list[Fields], depth: int) -> Fields:
     return fields
 
 
-def _plain(value: Any, depth: int) -> Any:
+def _to_json_value(value: Any, depth: int) -> Any:
     if type(value) is not dict or depth > _MAX_DEPTH:
         return value
     if len(value) > 1 and may_hold_prose({name: value[name] for name in list(value)[1:]}):
@@ -246,7 +246,7 @@ def _plain(value: Any, depth: int) -> Any:
     if type(inside) is dict and may_hold_prose({name: inside[name] for name in inside.keys() - {"values"}}):
         return value
     if "arrayValue" in value:
-        return [_plain(item, depth + 1) for item in items]
+        return [_to_json_value(item, depth + 1) for item in items]
     if not all(type(item) is dict and type(item.get("key")) is str for item in items):
         return value
     return _object(items, depth)
@@ -259,10 +259,10 @@ def _collect(item: Any, place: tuple[str, str, str], found: list[Any], odd: list
         odd.append(item)
         return
     resource = item.get("resource")
-    attributes = plain_attributes(resource.get("attributes")) if type(resource) is dict else None
-    besides = [_besides(item, "resource", place[1])]
+    attributes = attributes_to_json(resource.get("attributes")) if type(resource) is dict else None
+    besides = [_prose_beside(item, "resource", place[1])]
     if type(attributes) is dict:
-        besides.append(_besides(resource, "attributes"))
+        besides.append(_prose_beside(resource, "attributes"))
         resource = attributes
     else:
         besides.append(resource)
@@ -271,16 +271,16 @@ def _collect(item: Any, place: tuple[str, str, str], found: list[Any], odd: list
         if type(records) is not list:
             odd.append(scope)
             continue
-        besides.append(_besides(scope, place[2]))
+        besides.append(_prose_beside(scope, place[2]))
         for record in records:
             if type(record) is not dict:
                 odd.append(record)
                 continue
             for part in (record, *dicts(record.get("events"))):
                 if "attributes" in part:
-                    part["attributes"] = plain_attributes(part["attributes"])
+                    part["attributes"] = attributes_to_json(part["attributes"])
             if "body" in record:
-                record["body"] = _plain(record["body"], 0)
+                record["body"] = _to_json_value(record["body"], 0)
             if type(resource) is dict and resource:
                 # Parsers consume what they are given, so each record has a copy.
                 record["resource"] = dict(resource)
@@ -291,7 +291,7 @@ def _collect(item: Any, place: tuple[str, str, str], found: list[Any], odd: list
             found.append(record)
 
 
-def _besides(fields: Fields, *keys: str) -> Fields | None:
+def _prose_beside(fields: Fields, *keys: str) -> Fields | None:
     """What an object has under other keys than some; None if it could not be prose."""
     found = {name: value for name, value in fields.items() if name not in keys}
     return found if may_hold_prose(found) else None
@@ -317,7 +317,7 @@ def _join(out: list[Any], logs: list[Fields]) -> None:
         span = spans.get(ids) if ids else None
         if span is None:
             call = _call(log, log.get("resource", {}))
-            if not _append(calls, call):
+            if not _append_to_call(calls, call):
                 out.append(call)
         else:
             known = span.setdefault("logs", [])
@@ -328,7 +328,7 @@ def _join(out: list[Any], logs: list[Fields]) -> None:
                 out.append(_call(log, {}))
 
 
-def _append(calls: dict[tuple[str, str], Fields], call: Fields) -> bool:
+def _append_to_call(calls: dict[tuple[str, str], Fields], call: Fields) -> bool:
     """Put a call's log record to what is known of the same call, if it is not over."""
     ids, (log,) = _ids(call), call["logs"]
     known = calls.get(ids) if ids else None

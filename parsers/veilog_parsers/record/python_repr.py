@@ -20,7 +20,7 @@ _WORDS: Final = {"True": "true", "False": "false", "None": "null", "nan": "NaN",
 _TOKEN: Final = re.compile(rf"{_STRING}|[][{{}}()]", re.DOTALL)
 
 
-def unquoted(literal: str) -> str:
+def unquote(literal: str) -> str:
     """The text that a Python string literal (its ``repr``) stands for, whole or cut off; "" for ``None``."""
     if literal[:1] not in ("'", '"'):
         return ""
@@ -28,12 +28,12 @@ def unquoted(literal: str) -> str:
     return _ESCAPE.sub(_character, text) if "\\" in text else text
 
 
-def respelled(text: str) -> str:
+def repr_to_json(text: str) -> str:
     """The ``repr`` of an object or a list in the spelling of JSON. What JSON has no word for stays, and is none."""
     return _LITERAL.sub(_as_json, text)
 
 
-def end_of(text: str, start: int) -> int:
+def find_end(text: str, start: int) -> int:
     """Where the brackets that begin at ``start`` are closed again; -1 if they never are."""
     depth = 0
     for token in _TOKEN.finditer(text, start):
@@ -57,4 +57,4 @@ def _character(escape: re.Match[str]) -> str:
 
 def _as_json(literal: re.Match[str]) -> str:
     word = _WORDS.get(literal[0])
-    return orjson.dumps(unquoted(literal[0])).decode() if word is None else word
+    return orjson.dumps(unquote(literal[0])).decode() if word is None else word

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from veilog_parsers.event import Timestamp
-from veilog_parsers.record.fields import peek, take
+from veilog_parsers.record.fields import peek, pop
 from veilog_parsers.record.raw import Fields
 
 _TIME = re.compile(
@@ -101,12 +101,12 @@ def _format(stem: str, fraction: str) -> Timestamp:
     return Timestamp(f"{stem}.{fraction}Z" if fraction else f"{stem}Z")
 
 
-def take_time(fields: Fields, *path: str) -> Timestamp | None:
+def pop_time(fields: Fields, *path: str) -> Timestamp | None:
     """Pop a time from a record; what is not recognized as one stays."""
     value = peek(fields, *path)
     time = None if value is None else parse_time(value)
     if time is not None:
-        take(fields, *path)
+        pop(fields, *path)
     return time
 
 
@@ -119,9 +119,9 @@ def duration_ms(value: Any) -> float | None:
     return round(whole + float(match["number"] or 0) * _UNIT_MS.get(match["unit"] or "", 0), 6)
 
 
-def take_duration(fields: Fields, *path: str) -> float | None:
+def pop_duration(fields: Fields, *path: str) -> float | None:
     """Pop a duration of Go or Rust, in milliseconds."""
     duration = duration_ms(peek(fields, *path))
     if duration is not None:
-        take(fields, *path)
+        pop(fields, *path)
     return duration

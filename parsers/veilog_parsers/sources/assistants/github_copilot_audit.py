@@ -16,16 +16,16 @@ from typing import Final
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.read import open_body, read_request, read_response
 from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome, SensitiveText, UserType
-from veilog_parsers.record.fields import discard, discard_known, ignored, take, take_identifier, take_text
-from veilog_parsers.record.network import take_address, take_endpoint
+from veilog_parsers.record.fields import drop, drop_keys, ignored_keys, pop, pop_identifier, pop_text
+from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
 
 _PROVIDER: Final = Constant("github.copilot")
 _ACTION: Final = "copilot."
 
-_BOOKKEEPING: Final = ignored("actor_is_bot:flag hashed_token:secret operation_type token_id version")
+_IGNORED_KEYS: Final = ignored_keys("actor_is_bot:flag hashed_token:secret operation_type token_id version")
 
 
 def _is_action(fields: Fields) -> bool:
@@ -41,11 +41,11 @@ def _is_usage(fields: Fields) -> bool:
 
 def _read_usage(fields: Fields, event: AuditEvent) -> None:
     """A request or a response of Copilot's API."""
-    event.request_id = take_identifier(fields, "github_request_id") or take_identifier(fields, "event_id")
-    event.tenant_id = take_identifier(fields, "enterprise_id")
-    event.user_id = take_identifier(fields, "user_id")
+    event.request_id = pop_identifier(fields, "github_request_id") or pop_identifier(fields, "event_id")
+    event.tenant_id = pop_identifier(fields, "enterprise_id")
+    event.user_id = pop_identifier(fields, "user_id")
     event.user_type = UserType.USER if event.user_id is not None else None
-    endpoint = take_endpoint(fields, "endpoint")
+    endpoint = pop_endpoint(fields, "endpoint")
     event.endpoint = SensitiveText(endpoint) if endpoint else None
     asked = fields.get("type") == "request"
     exchange = Exchange()
@@ -55,32 +55,32 @@ def _read_usage(fields: Fields, event: AuditEvent) -> None:
     else:
         event.outcome_status = Outcome.SUCCESS
         read_response(body, exchange)
-    event.api_operation = take_identifier(fields, "type")
+    event.api_operation = pop_identifier(fields, "type")
     exchange.apply(event)
-    discard(fields, "event_id")
+    drop(fields, "event_id")
 
 
 def _read_action(fields: Fields, event: AuditEvent) -> None:
-    event.request_id = take_identifier(fields, "request_id") or take_identifier(fields, "_document_id")
-    discard(fields, "_document_id")
-    event.tenant_id = take_identifier(fields, "org") or take_identifier(fields, "business")
-    event.api_operation = take_identifier(fields, "action")
-    by_agent = take(fields, "actor_is_agent") is True
+    event.request_id = pop_identifier(fields, "request_id") or pop_identifier(fields, "_document_id")
+    drop(fields, "_document_id")
+    event.tenant_id = pop_identifier(fields, "org") or pop_identifier(fields, "business")
+    event.api_operation = pop_identifier(fields, "action")
+    by_agent = pop(fields, "actor_is_agent") is True
     who = "user" if by_agent and fields.get("user") else "actor"
-    event.user_name = take_identifier(fields, who)
-    event.user_id = take_identifier(fields, f"{who}_id") or event.user_name
+    event.user_name = pop_identifier(fields, who)
+    event.user_id = pop_identifier(fields, f"{who}_id") or event.user_name
     event.user_type = UserType.USER if event.user_id is not None else None
-    event.client_ip = take_address(fields, "actor_ip")
-    event.user_agent = take_text(fields, "user_agent")
+    event.client_ip = pop_address(fields, "actor_ip")
+    event.user_agent = pop_text(fields, "user_agent")
     event.outcome_status = Outcome.SUCCESS
     if by_agent:
         event.kind, event.operation = Kind.AI_ACCESS, Operation.INVOKE_AGENT
-        event.conversation_id = take_identifier(fields, "agent_session_id")
+        event.conversation_id = pop_identifier(fields, "agent_session_id")
 
 
 def parse(fields: Fields) -> AuditEvent:
     """Read one record."""
-    happened, created = take_time(fields, "@timestamp"), take_time(fields, "created_at")
+    happened, created = pop_time(fields, "@timestamp"), pop_time(fields, "created_at")
     event = AuditEvent(provider=_PROVIDER, timestamp=happened or created)
     if _is_usage(fields):
         event.kind = Kind.AI_ACCESS
@@ -88,7 +88,7 @@ def parse(fields: Fields) -> AuditEvent:
     else:
         event.kind = Kind.AI_CONTROL_PLANE
         _read_action(fields, event)
-    discard_known(fields, _BOOKKEEPING)
+    drop_keys(fields, _IGNORED_KEYS)
     return event
 
 

@@ -19,19 +19,19 @@ from typing import Final
 from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome, ToolCall, UserType
 from veilog_parsers.record.fields import (
     dicts,
-    discard,
-    discard_known,
-    ignored,
+    drop,
+    drop_keys,
+    ignored_keys,
     open_json,
     peek,
-    take_identifier,
-    take_int,
-    take_text,
-    take_word,
+    pop_identifier,
+    pop_int,
+    pop_text,
+    pop_word,
 )
-from veilog_parsers.record.network import take_address
+from veilog_parsers.record.network import pop_address
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
 
 _PROVIDER: Final = Constant("microsoft.copilot")
@@ -56,7 +56,7 @@ _RESULTS: Final = {
 }
 _MAPPED: Final = ("::ffff:", "ffff:")
 
-_BOOKKEEPING: Final = ignored("CopilotLogVersion RecordType Version Workload")
+_IGNORED_KEYS: Final = ignored_keys("CopilotLogVersion RecordType Version Workload")
 
 
 _LISTENERS: Final = frozenset(
@@ -87,10 +87,10 @@ def _is_copilot_workload(fields: Fields) -> bool:
 
 
 def _read_who(fields: Fields, event: AuditEvent) -> None:
-    event.tenant_id = take_identifier(fields, "OrganizationId")
-    event.user_name = take_identifier(fields, "UserId")
-    event.user_id = take_identifier(fields, "UserKey") or event.user_name
-    number = take_int(fields, "UserType")
+    event.tenant_id = pop_identifier(fields, "OrganizationId")
+    event.user_name = pop_identifier(fields, "UserId")
+    event.user_id = pop_identifier(fields, "UserKey") or event.user_name
+    number = pop_int(fields, "UserType")
     if number is not None and 0 <= number < len(_USER_TYPES):
         event.user_type = _USER_TYPES[number]
     elif number is not None:
@@ -101,28 +101,28 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
             if address.lower().startswith(prefix):
                 fields["ClientIP"] = address[len(prefix) :]
                 break
-    event.client_ip = take_address(fields, "ClientIP")
+    event.client_ip = pop_address(fields, "ClientIP")
 
 
 def _read_copilot(data: Fields, event: AuditEvent) -> None:
-    event.conversation_id = take_identifier(data, "ThreadId")
-    event.endpoint = take_text(data, "AppHost")
+    event.conversation_id = pop_identifier(data, "ThreadId")
+    event.endpoint = pop_text(data, "AppHost")
     for details in dicts(data.get("ModelTransparencyDetails")):
-        event.model_name = event.model_name or take_identifier(details, "ModelName")
-        event.model_version = event.model_version or take_identifier(details, "ModelVersion")
+        event.model_name = event.model_name or pop_identifier(details, "ModelName")
+        event.model_version = event.model_version or pop_identifier(details, "ModelVersion")
     plugins = []
     for plugin in dicts(data.get("AISystemPlugin")):
-        name = take_identifier(plugin, "Id") or take_identifier(plugin, "ID") or take_identifier(plugin, "Name")
+        name = pop_identifier(plugin, "Id") or pop_identifier(plugin, "ID") or pop_identifier(plugin, "Name")
         if name:
             plugins.append(ToolCall(name=name))
-            discard(plugin, "Name")
+            drop(plugin, "Name")
     event.tool_calls = plugins or None
     for message in dicts(data.get("Messages")):
-        discard(message, "Id", "ID", "isPrompt", "Size")
+        drop(message, "Id", "ID", "isPrompt", "Size")
         for flag in ("JailbreakDetected", "XPIADetected"):
             if message.get(flag) is False:
                 del message[flag]
-    discard(data, "MessageIds")
+    drop(data, "MessageIds")
 
 
 def parse(fields: Fields) -> AuditEvent:
@@ -131,22 +131,22 @@ def parse(fields: Fields) -> AuditEvent:
     used = type(operation) is str and operation in _INTERACTIONS
     event = AuditEvent(
         kind=Kind.AI_ACCESS if used else Kind.AI_CONTROL_PLANE,
-        timestamp=take_time(fields, "CreationTime"),
+        timestamp=pop_time(fields, "CreationTime"),
         provider=_PROVIDER,
-        api_operation=take_identifier(fields, "Operation"),
-        request_id=take_identifier(fields, "Id"),
+        api_operation=pop_identifier(fields, "Operation"),
+        request_id=pop_identifier(fields, "Id"),
     )
     _read_who(fields, event)
     data = open_json(fields, "CopilotEventData")
     _read_copilot(data if type(data) is dict else fields, event)
-    event.conversation_id = event.conversation_id or take_identifier(fields, "Message", "ThreadId")
-    discard(fields, ("Message", "Id"), ("Message", "SizeInBytes"))
+    event.conversation_id = event.conversation_id or pop_identifier(fields, "Message", "ThreadId")
+    drop(fields, ("Message", "Id"), ("Message", "SizeInBytes"))
     if used:
         agent = peek(fields, "AgentId") or peek(data, "AgentId")
         event.operation = Operation.INVOKE_AGENT if agent else Operation.CHAT
-    result = take_word(fields, "ResultStatus")
+    result = pop_word(fields, "ResultStatus")
     event.outcome_status = Outcome.SUCCESS if result is None else _RESULTS.get(result.lower())
-    discard_known(fields, _BOOKKEEPING)
+    drop_keys(fields, _IGNORED_KEYS)
     return event
 
 

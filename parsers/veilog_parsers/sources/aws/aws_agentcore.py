@@ -17,29 +17,29 @@ import re
 from typing import Final
 
 from veilog_parsers.bodies.exchange import Exchange
-from veilog_parsers.bodies.turns import Turn, answer_turn, ask_turns
+from veilog_parsers.bodies.turns import Turn, add_completion_turn, add_prompt_messages
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, Cloud, Kind, Operation, Outcome, ToolCall
 from veilog_parsers.record.decoding import looks_like_json
 from veilog_parsers.record.fields import (
+    as_identifier,
     dicts,
-    discard,
-    discard_known,
-    identifier,
-    ignored,
+    drop,
+    drop_keys,
+    ignored_keys,
     open_json,
     peek,
+    pop_identifier,
+    pop_int,
     remainder,
-    take_identifier,
-    take_int,
 )
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import parse_time, take_time
+from veilog_parsers.record.times import parse_time, pop_time
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.sources.aws.common import (
     AWS,
     BEDROCK,
-    holder_of,
+    parent_without_placeholder,
     read_any_request,
     read_any_response,
     read_call,
@@ -60,19 +60,19 @@ _OPERATIONS: Final = {
 }
 """By the type of the resource that logs."""
 
-_TOOL: Final = re.compile(r"\btool ([A-Za-z0-9_.:/-]{1,256})")
+_TOOL_IN_SENTENCE: Final = re.compile(r"\btool ([A-Za-z0-9_.:/-]{1,256})")
 """The tool in a gateway's sentence: ``Processing request for tool orders___find from target 7QX2M4``."""
 
-_ANSWERS: Final = ("result", "response", "answer", "output", "message")
+_ANSWER_KEYS: Final = ("result", "response", "answer", "output", "message")
 """What authors of agents call their answer."""
 
-_ATTRIBUTES: Final = ignored(
+_IGNORED_ATTRIBUTES: Final = ignored_keys(
     """
     account.id actor.id aws.account.id aws.operation.name aws.request.id aws.resource.type resource.id session.id
     cloud.platform cloud.provider cloud.region cloud.resource_id service.name toolsession.id
     """
 )
-_BOOKKEEPING: Final = ignored(
+_IGNORED_KEYS: Final = ignored_keys(
     """
     observedTimeUnixNano service_name severityNumber:number severityText spanId span_id timeUnixNano event_timestamp
     """
@@ -86,17 +86,17 @@ def _names_agentcore(fields: Fields) -> bool:
 
 def _read_who(fields: Fields, body: Fields, event: AuditEvent) -> None:
     """Read account, actor and session, each of which stands at the top or among the attributes."""
-    account = take_identifier(fields, "account_id")
+    account = pop_identifier(fields, "account_id")
     for key in ("aws.account.id", "account.id"):
-        account = account or take_identifier(fields, "attributes", key)
+        account = account or pop_identifier(fields, "attributes", key)
     event.tenant_id = account
     event.user_id = (
-        take_identifier(fields, "actor_id")
-        or take_identifier(body, "request_payload", "actor_id")
-        or take_identifier(fields, "attributes", "actor.id")
+        pop_identifier(fields, "actor_id")
+        or pop_identifier(body, "request_payload", "actor_id")
+        or pop_identifier(fields, "attributes", "actor.id")
     )
-    event.conversation_id = take_identifier(fields, "session_id") or take_identifier(fields, "attributes", "session.id")
-    event.session_id = take_identifier(fields, "tool_session_id")
+    event.conversation_id = pop_identifier(fields, "session_id") or pop_identifier(fields, "attributes", "session.id")
+    event.session_id = pop_identifier(fields, "tool_session_id")
 
 
 def _read_what(fields: Fields, body: Fields, event: AuditEvent) -> None:
@@ -104,22 +104,22 @@ def _read_what(fields: Fields, body: Fields, event: AuditEvent) -> None:
     parts = arn.split(":", 5) if type(arn) is str else []
     region, account, resource = parts[3:6] if len(parts) == 6 else ("", "", "")
     if account.isdigit():
-        event.tenant_id = event.tenant_id or identifier(account)
+        event.tenant_id = event.tenant_id or as_identifier(account)
     event.provider = BEDROCK
     event.operation = _OPERATIONS.get(resource.partition("/")[0])
-    event.api_operation = take_identifier(fields, "operation") or take_identifier(
+    event.api_operation = pop_identifier(fields, "operation") or pop_identifier(
         fields, "attributes", "aws.operation.name"
     )
     event.request_id = (
-        take_identifier(fields, "request_id")
-        or take_identifier(body, "requestId")
-        or take_identifier(fields, "attributes", "aws.request.id")
+        pop_identifier(fields, "request_id")
+        or pop_identifier(body, "requestId")
+        or pop_identifier(fields, "attributes", "aws.request.id")
     )
     event.cloud = Cloud(
         provider=AWS,
         account_id=event.tenant_id,
-        region=identifier(region),
-        resource=take_identifier(fields, "resource_arn"),
+        region=as_identifier(region),
+        resource=pop_identifier(fields, "resource_arn"),
     )
 
 
@@ -135,7 +135,7 @@ def _read_outcome(fields: Fields, body: Fields, event: AuditEvent) -> None:
 
 
 def _read_request(body: Fields, exchange: Exchange) -> None:
-    holder_of(body, ("request_payload",))
+    parent_without_placeholder(body, ("request_payload",))
     payload = open_json(body, "request_payload")
     if type(payload) is dict:
         for key in ("prompt", "input", "messages"):
@@ -143,7 +143,7 @@ def _read_request(body: Fields, exchange: Exchange) -> None:
             if type(turns) is dict and "role" in turns:
                 turns = payload[key] = [turns]
             if type(turns) is list and turns and type(turns[0]) is dict:
-                ask_turns(turns, exchange)
+                add_prompt_messages(turns, exchange)
         cut = open_json(payload, "truncatedPayload")
         if type(cut) is dict and "arguments" in cut:
             read_call(cut, exchange)
@@ -152,44 +152,44 @@ def _read_request(body: Fields, exchange: Exchange) -> None:
         if "arguments" in payload:
             read_call(payload, exchange)
     elif type(payload) is list:
-        ask_turns(payload, exchange)
+        add_prompt_messages(payload, exchange)
     if not exchange.prompt:
         read_any_request(body, "request_payload", exchange)
     for key in ("requestBody", "request_body"):
         if key in body:
-            read_any_request(holder_of(body, (key,)), key, exchange)
+            read_any_request(parent_without_placeholder(body, (key,)), key, exchange)
 
 
 def _read_response(body: Fields, exchange: Exchange) -> None:
-    holder_of(body, ("response_payload",))
+    parent_without_placeholder(body, ("response_payload",))
     payload = open_json(body, "response_payload")
     if type(payload) is list:
         for message in dicts(payload):
-            _answer(message, exchange)
+            _add_completion(message, exchange)
     elif type(payload) is dict and ("isError" in payload or "structuredContent" in payload):
         # Code interpreters write every field of a content block, most of them null.
         payload = body["response_payload"] = remainder(payload)
         read_result(payload, exchange)
     elif type(payload) is dict and "role" in payload:
-        _answer(payload, exchange)
+        _add_completion(payload, exchange)
     elif type(payload) is dict:
         turn = Turn()
-        for key in _ANSWERS:
+        for key in _ANSWER_KEYS:
             if type(payload.get(key)) is str:
-                turn.take(payload, key)
-        answer_turn(turn, exchange)
+                turn.add_content(payload, key)
+        add_completion_turn(turn, exchange)
     if not exchange.response:
         read_any_response(body, "response_payload", exchange)
     for key in ("responseBody", "response_body"):
         if key in body:
-            read_any_response(holder_of(body, (key,)), key, exchange)
+            read_any_response(parent_without_placeholder(body, (key,)), key, exchange)
 
 
-def _answer(message: Fields, exchange: Exchange) -> None:
-    discard(message, "role")
+def _add_completion(message: Fields, exchange: Exchange) -> None:
+    drop(message, "role")
     turn = Turn()
-    turn.read(message)
-    answer_turn(turn, exchange)
+    turn.add_block(message)
+    add_completion_turn(turn, exchange)
 
 
 def _read_conversation(body: Fields, exchange: Exchange) -> None:
@@ -199,21 +199,21 @@ def _read_conversation(body: Fields, exchange: Exchange) -> None:
         role = turn.get("role")
         if type(role) is str:
             turn["role"] = role.lower()
-    ask_turns(turns, exchange)
+    add_prompt_messages(turns, exchange)
 
 
 def _read_sentence(body: Fields, event: AuditEvent) -> None:
     """The tool that a gateway's sentence names. The sentence itself is left."""
     sentence = body.get("log")
-    tool = _TOOL.search(sentence[:1024]) if type(sentence) is str else None
+    tool = _TOOL_IN_SENTENCE.search(sentence[:1024]) if type(sentence) is str else None
     if tool and event.operation is Operation.EXECUTE_TOOL and event.tool_calls is None:
-        event.tool_calls = [ToolCall(name=identifier(tool[1]))]
-        discard(body, "id")
+        event.tool_calls = [ToolCall(name=as_identifier(tool[1]))]
+        drop(body, "id")
 
 
 def parse(fields: Fields) -> AuditEvent:
     """Read one record."""
-    event = AuditEvent(timestamp=parse_time(take_int(fields, "timeUnixNano")) or take_time(fields, "event_timestamp"))
+    event = AuditEvent(timestamp=parse_time(pop_int(fields, "timeUnixNano")) or pop_time(fields, "event_timestamp"))
     event.kind = Kind.OTHER if type(fields.get("metrics")) is dict else Kind.AI_ACCESS
     body = open_json(fields, "body")
     if type(body) is str and looks_like_json(body):
@@ -224,7 +224,7 @@ def parse(fields: Fields) -> AuditEvent:
     for path in (("attributes",), ("resource",), ("resource", "attributes")):
         attributes = peek(fields, *path)
         if type(attributes) is dict:
-            discard_known(attributes, _ATTRIBUTES)
+            drop_keys(attributes, _IGNORED_ATTRIBUTES)
     if event.kind is Kind.OTHER:
         return event
     _read_outcome(fields, body, event)
@@ -235,7 +235,7 @@ def parse(fields: Fields) -> AuditEvent:
     exchange.operation = event.operation
     exchange.apply(event)
     _read_sentence(body, event)
-    discard_known(fields, _BOOKKEEPING)
+    drop_keys(fields, _IGNORED_KEYS)
     return event
 
 

@@ -16,9 +16,9 @@ from typing import Final
 
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.event import AuditEvent, Cloud, Kind, Outcome, Role
-from veilog_parsers.record.fields import discard, peek, take_identifier, take_text
+from veilog_parsers.record.fields import drop, peek, pop_identifier, pop_text
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.sources.aws.common import AWS, SAGEMAKER, read_any_request, read_any_response
 
@@ -46,20 +46,20 @@ def _side(fields: Fields, name: str) -> Fields:
     if type(side) is not dict:
         return {}
     _open_base64(side)
-    discard(side, "mode", "observedContentType")
+    drop(side, "mode", "observedContentType")
     return side
 
 
 def _read_bodies(sent: Fields, produced: Fields, exchange: Exchange) -> None:
     """Consume both sides. Rows of CSV are texts as they are: a bracket in one opens no JSON."""
     if sent.get("encoding") == "CSV":
-        rows = take_text(sent, "data")
-        exchange.ask(Role.USER, [rows] if rows else [])
+        rows = pop_text(sent, "data")
+        exchange.add_prompt(Role.USER, [rows] if rows else [])
     elif "data" in sent:
         read_any_request(sent, "data", exchange)
     if produced.get("encoding") == "CSV":
-        rows = take_text(produced, "data")
-        exchange.answer([rows] if rows else [])
+        rows = pop_text(produced, "data")
+        exchange.add_completion([rows] if rows else [])
     elif "data" in produced:
         read_any_response(produced, "data", exchange)
 
@@ -68,9 +68,9 @@ def parse(fields: Fields) -> AuditEvent:
     """Read one record."""
     event = AuditEvent(
         kind=Kind.AI_ACCESS,
-        timestamp=take_time(fields, "eventMetadata", "inferenceTime"),
+        timestamp=pop_time(fields, "eventMetadata", "inferenceTime"),
         provider=SAGEMAKER,
-        request_id=take_identifier(fields, "eventMetadata", "eventId"),
+        request_id=pop_identifier(fields, "eventMetadata", "eventId"),
         cloud=Cloud(provider=AWS),
     )
     sent, produced = _side(fields, "endpointInput"), _side(fields, "endpointOutput")
@@ -82,7 +82,7 @@ def parse(fields: Fields) -> AuditEvent:
     for side in (sent, produced):
         if side.get("encoding") in ("BASE64", "CSV", "JSON"):
             del side["encoding"]
-    discard(fields, "eventVersion")
+    drop(fields, "eventVersion")
     return event
 
 

@@ -14,9 +14,9 @@ from typing import Any, Final
 from veilog_parsers.bodies import bedrock
 from veilog_parsers.bodies.errors import read_error
 from veilog_parsers.bodies.exchange import Exchange
-from veilog_parsers.bodies.turns import Turn, answer_turn, take_dumped
+from veilog_parsers.bodies.turns import Turn, add_completion_turn, pop_serialized
 from veilog_parsers.event import AuditEvent, Constant, Operation, Outcome, Role, SensitiveText, UserType
-from veilog_parsers.record.fields import discard, identifier, peek, remainder, take_identifier
+from veilog_parsers.record.fields import as_identifier, drop, peek, pop_identifier, remainder
 from veilog_parsers.record.outcomes import outcome_of_error
 from veilog_parsers.record.raw import Fields
 
@@ -49,36 +49,36 @@ def read_principal(arn: Any, event: AuditEvent) -> None:
     kind, *names = resource_of(arn) or [""]
     event.user_type = _PRINCIPALS.get(kind)
     if kind == "assumed-role" and len(names) > 1:
-        event.session_id = identifier(names[-1])
-        event.user_name = identifier(names[0])
+        event.session_id = as_identifier(names[-1])
+        event.user_name = as_identifier(names[0])
         if names[0].startswith(_SSO_ROLE):
             event.user_type, event.user_name = UserType.USER, event.session_id
     elif event.user_type is not None:
-        event.user_name = identifier(names[-1] if names else kind)
+        event.user_name = as_identifier(names[-1] if names else kind)
 
 
-def take_model(fields: Fields, *path: str) -> tuple[SensitiveText | None, SensitiveText | None]:
+def pop_model(fields: Fields, *path: str) -> tuple[SensitiveText | None, SensitiveText | None]:
     """Pop a model id: the model's name, and the resource if it was called by an ARN (a profile, an endpoint ...).
 
     The name is the last segment of the ARN: that of a foundation model or a system-defined profile is the model's id.
     """
     value = peek(fields, *path)
-    name = take_identifier(fields, *path)
+    name = pop_identifier(fields, *path)
     resource = resource_of(value)
-    return (identifier(resource[-1]), name) if name and resource else (name, None)
+    return (as_identifier(resource[-1]), name) if name and resource else (name, None)
 
 
-def take_error(fields: Fields, event: AuditEvent) -> None:
+def pop_error_code(fields: Fields, event: AuditEvent) -> None:
     """Pop the error code, which only failed calls have. The message beside it may quote the request: it is left."""
     code = fields.get("errorCode")
-    event.error_code = take_identifier(fields, "errorCode")
+    event.error_code = pop_identifier(fields, "errorCode")
     if not code:
         event.outcome_status = Outcome.SUCCESS
     else:
         event.outcome_status = outcome_of_error(code) if type(code) is str else Outcome.FAILURE
 
 
-def holder_of(fields: Fields, path: tuple[str, ...]) -> Fields:
+def parent_without_placeholder(fields: Fields, path: tuple[str, ...]) -> Fields:
     """The object that may have a text at the end of a path; what AWS put in place of a text is dropped from it."""
     holder = peek(fields, *path[:-1]) if len(path) > 1 else fields
     if type(holder) is not dict:
@@ -97,17 +97,17 @@ def read_request(holder: Fields, key: str, exchange: Exchange) -> None:
         return
     if body.get("method") == "tools/call":
         exchange.operation = Operation.EXECUTE_TOOL
-        read_call(holder_of(body, ("params", "arguments")), exchange)
-        discard(body, "method")
-    discard(body, "jsonrpc", "id")
+        read_call(parent_without_placeholder(body, ("params", "arguments")), exchange)
+        drop(body, "method")
+    drop(body, "jsonrpc", "id")
 
 
 def read_call(call: Fields, exchange: Exchange) -> None:
     """Consume a call of a tool: its arguments are what was asked."""
     turn = Turn()
-    turn.call(call)
-    exchange.ask(Role.USER, turn.said)
-    exchange.tool_calls.extend(turn.calls)
+    turn.add_tool_call(call)
+    exchange.add_prompt(Role.USER, turn.text_parts)
+    exchange.tool_calls.extend(turn.tool_calls)
 
 
 def read_response(holder: Fields, key: str, exchange: Exchange) -> None:
@@ -117,18 +117,18 @@ def read_response(holder: Fields, key: str, exchange: Exchange) -> None:
         bedrock.read_response(body, exchange)
         return
     read_error(body, exchange)
-    read_result(holder_of(body, ("result", "content")), exchange)
-    discard(body, "jsonrpc", "id")
+    read_result(parent_without_placeholder(body, ("result", "content")), exchange)
+    drop(body, "jsonrpc", "id")
 
 
 def read_result(result: Fields, exchange: Exchange) -> None:
     """Consume what a tool answered."""
     exchange.failed = exchange.failed or result.get("isError") is True
-    discard(result, "isError")
+    drop(result, "isError")
     turn = Turn()
-    turn.take(result, "content")
-    turn.result(result, "structuredContent")
-    answer_turn(turn, exchange)
+    turn.add_content(result, "content")
+    turn.add_tool_result(result, "structuredContent")
+    add_completion_turn(turn, exchange)
 
 
 def read_any_request(holder: Fields, key: str, exchange: Exchange) -> None:
@@ -137,7 +137,7 @@ def read_any_request(holder: Fields, key: str, exchange: Exchange) -> None:
     read_request(holder, key, exchange)
     text = None if is_rpc or len(exchange.prompt) > asked else _whole(holder, key)
     if text:
-        exchange.ask(Role.USER, [text])
+        exchange.add_prompt(Role.USER, [text])
 
 
 def read_any_response(holder: Fields, key: str, exchange: Exchange) -> None:
@@ -146,7 +146,7 @@ def read_any_response(holder: Fields, key: str, exchange: Exchange) -> None:
     read_response(holder, key, exchange)
     text = None if is_rpc or exchange.failed or len(exchange.response) > answered else _whole(holder, key)
     if text:
-        exchange.answer([text])
+        exchange.add_completion([text])
 
 
 def _is_rpc(body: Any) -> bool:
@@ -155,4 +155,4 @@ def _is_rpc(body: Any) -> bool:
 
 def _whole(holder: Fields, key: str) -> SensitiveText | None:
     """Pop what is left of a body as one text; None if nothing is."""
-    return take_dumped(holder, key) if remainder({key: holder.get(key)}) else None
+    return pop_serialized(holder, key) if remainder({key: holder.get(key)}) else None

@@ -20,33 +20,33 @@ from typing import Any, Final
 import orjson
 
 from veilog_parsers.bodies.exchange import Exchange
-from veilog_parsers.bodies.read import decode, open_body, read_exchange, read_request, read_response
+from veilog_parsers.bodies.read import decode_body, open_body, read_exchange, read_request, read_response
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Outcome, SensitiveText, UserType
 from veilog_parsers.record.decoding import looks_like_json
 from veilog_parsers.record.envelopes import LLM_ROWS
 from veilog_parsers.record.fields import (
+    as_identifier,
     dicts,
-    discard,
-    discard_known,
-    identifier,
-    ignored,
+    drop,
+    drop_keys,
+    ignored_keys,
     open_json,
     peek,
-    take,
-    take_count,
-    take_identifier,
-    take_int,
-    take_number,
-    take_text,
-    take_word,
+    pop,
+    pop_count,
+    pop_identifier,
+    pop_int,
+    pop_number,
+    pop_text,
+    pop_word,
     withhold,
 )
-from veilog_parsers.record.network import take_address, take_endpoint
+from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status
 from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
 
 AZURE: Final = Constant("azure")
@@ -95,7 +95,7 @@ _IDENTIFYING: Final = frozenset(
 )
 
 
-_BOOKKEEPING: Final = ignored(
+_IGNORED_KEYS: Final = ignored_keys(
     """
     DeploymentVersion Level Tenant Type category event isRequestSuccess:flag level operationVersion truncated:flag
     """
@@ -133,10 +133,10 @@ def parse(fields: Fields) -> AuditEvent:
     properties = properties if type(properties) is dict else {}
     if category in _GATEWAY or category in LLM_ROWS:
         properties = _camel_cased(properties or fields)
-    event = AuditEvent(kind=_kind(category, fields, properties), timestamp=take_time(fields, "time"))
+    event = AuditEvent(kind=_kind(category, fields, properties), timestamp=pop_time(fields, "time"))
     _read_who(fields, properties, event)
     _read_what(fields, event)
-    _read_how(fields, properties, event)
+    _read_outcome(fields, properties, event)
     if event.kind is Kind.AI_ACCESS:
         event.provider = AZURE_OPENAI
         if category in _GATEWAY:
@@ -146,7 +146,7 @@ def parse(fields: Fields) -> AuditEvent:
         else:
             _read_request(properties, event)
     if event.kind is not Kind.OTHER:
-        discard_known(fields, _BOOKKEEPING)
+        drop_keys(fields, _IGNORED_KEYS)
     return event
 
 
@@ -186,22 +186,22 @@ def _is_model_call(properties: Fields) -> bool:
 
 
 def _read_who(fields: Fields, properties: Fields, event: AuditEvent) -> None:
-    tenant, directory = take_identifier(fields, "tenantId"), take_identifier(fields, "tenantID")
+    tenant, directory = pop_identifier(fields, "tenantId"), pop_identifier(fields, "tenantID")
     event.tenant_id = tenant or directory
-    event.client_ip = take_address(fields, "callerIpAddress")
+    event.client_ip = pop_address(fields, "callerIpAddress")
     claims = peek(fields, "identity", "claims")
     claims = claims if type(claims) is dict else {}
     upn = next(
-        (take_identifier(claims, key) for key in claims.copy() if key.rpartition("/")[2] in ("upn", "name")), None
+        (pop_identifier(claims, key) for key in claims.copy() if key.rpartition("/")[2] in ("upn", "name")), None
     )
-    object_id = take_identifier(properties, "objectId") or take_identifier(claims, _OBJECT_ID_CLAIM)
-    application = take_identifier(claims, "appid")
-    event.user_name = take_text(fields, "caller") or take_text(fields, "Caller") or upn
+    object_id = pop_identifier(properties, "objectId") or pop_identifier(claims, _OBJECT_ID_CLAIM)
+    application = pop_identifier(claims, "appid")
+    event.user_name = pop_text(fields, "caller") or pop_text(fields, "Caller") or upn
     principal = None
     if object_id is None and event.user_name is None and application is None:
-        principal = take_identifier(fields, "identity", "authorization", "evidence", "principalId")
+        principal = pop_identifier(fields, "identity", "authorization", "evidence", "principalId")
     event.user_id = object_id or event.user_name or application or principal
-    subscription = take_identifier(properties, "apimSubscriptionId") or take_identifier(fields, "apimSubscriptionId")
+    subscription = pop_identifier(properties, "apimSubscriptionId") or pop_identifier(fields, "apimSubscriptionId")
     if event.user_id is not None:
         person = peek(fields, "identity", "authorization", "evidence", "principalType") == "User"
         event.user_type = UserType.USER if event.user_name or object_id or person else UserType.SERVICE
@@ -217,30 +217,30 @@ def _read_what(fields: Fields, event: AuditEvent) -> None:
     subscription = _SUBSCRIPTION.search(resource) if type(resource) is str else None
     event.cloud = Cloud(
         provider=AZURE,
-        account_id=identifier(subscription[1]) if subscription else None,
+        account_id=as_identifier(subscription[1]) if subscription else None,
         region=_region(fields),
-        resource=take_identifier(fields, "resourceId"),
+        resource=pop_identifier(fields, "resourceId"),
     )
     operation = fields.get("operationName")
-    event.api_operation = take_identifier(fields, "operationName")
+    event.api_operation = pop_identifier(fields, "operationName")
     if event.kind is Kind.AI_ACCESS and type(operation) is str:
         folded = operation.lower().replace("_", "")
         event.operation = next((ours for name, ours in _OPERATIONS if folded.startswith(name)), None)
-    event.request_id = take_identifier(fields, "correlationId")
+    event.request_id = pop_identifier(fields, "correlationId")
 
 
 def _region(fields: Fields) -> SensitiveText | None:
     """The region by its programmatic name: some categories write ``West Europe`` for ``westeurope``."""
     location = fields.get("location")
-    region = identifier(location.replace(" ", "").lower()) if type(location) is str else None
+    region = as_identifier(location.replace(" ", "").lower()) if type(location) is str else None
     if region is not None:
-        take(fields, "location")
+        pop(fields, "location")
     return region
 
 
-def _read_how(fields: Fields, properties: Fields, event: AuditEvent) -> None:
+def _read_outcome(fields: Fields, properties: Fields, event: AuditEvent) -> None:
     event.http_status = _status(fields, properties)
-    result = take_word(fields, "resultType")
+    result = pop_word(fields, "resultType")
     event.outcome_status = outcome_of_status(event.http_status)
     if event.outcome_status is None and result is not None:
         word = result.lower()
@@ -249,8 +249,8 @@ def _read_how(fields: Fields, properties: Fields, event: AuditEvent) -> None:
         elif word.startswith(("fail", "error", "unauthor", "forbid")):
             event.outcome_status = outcome_of_error(word)
     # Ticks are beyond 2^53: as floats they would be off by microseconds.
-    duration, started = take_number(fields, "durationMs"), take_int(properties, "requestTime")
-    ended = take_int(properties, "responseTime")
+    duration, started = pop_number(fields, "durationMs"), pop_int(properties, "requestTime")
+    ended = pop_int(properties, "responseTime")
     if duration is not None and duration >= 0:
         event.latency_ms = duration
     elif started is not None and ended is not None and ended >= started:
@@ -261,34 +261,34 @@ def _status(fields: Fields, properties: Fields) -> int | None:
     for holder, key in ((properties, "responseCode"), (properties, "statusCode"), (fields, "resultSignature")):
         value = holder.get(key)
         if (type(value) is int and 100 <= value < 600) or (type(value) is str and re.fullmatch("[1-5][0-9]{2}", value)):
-            return take_count(holder, key)
+            return pop_count(holder, key)
     return None
 
 
 def _read_request(properties: Fields, event: AuditEvent) -> None:
     """RequestResponse, Trace and usage rows: the deployment is what the caller asked for."""
-    deployment = take_identifier(properties, "modelDeploymentName")
-    model, version = take_identifier(properties, "modelName"), take_identifier(properties, "modelVersion")
+    deployment = pop_identifier(properties, "modelDeploymentName")
+    model, version = pop_identifier(properties, "modelName"), pop_identifier(properties, "modelVersion")
     event.model_name = model or deployment
     event.model_version = version
-    event.input_tokens = take_count(properties, "promptTokens")
-    event.output_tokens = take_count(properties, "completionTokens") or take_count(properties, "generatedTokens")
-    event.token_count = take_count(properties, "totalTokens")
+    event.input_tokens = pop_count(properties, "promptTokens")
+    event.output_tokens = pop_count(properties, "completionTokens") or pop_count(properties, "generatedTokens")
+    event.token_count = pop_count(properties, "totalTokens")
     if type(name := properties.get("apiName")) is str and _API_NAME.fullmatch(name):
-        take(properties, "apiName")
-    discard(properties, "apiName", "requestLength", "responseLength", "streamType")
+        pop(properties, "apiName")
+    drop(properties, "apiName", "requestLength", "responseLength", "streamType")
 
 
 def _read_gateway(properties: Fields, event: AuditEvent) -> None:
     """API Management's log of a call: the bodies as the client saw them, and what only the backend saw."""
-    endpoint = take_endpoint(properties, "url") or take_endpoint(properties, "backendUrl")
+    endpoint = pop_endpoint(properties, "url") or pop_endpoint(properties, "backendUrl")
     if endpoint is not None:
         event.endpoint = SensitiveText(endpoint)
         model = _MODEL_IN_URL.search(endpoint)
-        event.model_name = identifier(model[1]) if model else None
+        event.model_name = as_identifier(model[1]) if model else None
     bodies = {key: open_body(properties, key) for key in _BODIES}
     for own, backend, lists in _SIDES:
-        _drop_same(bodies[own], bodies[backend], lists)
+        _drop_shared(bodies[own], bodies[backend], lists)
     exchange = read_exchange(bodies["requestBody"], bodies["responseBody"])
     behind = read_exchange(bodies["backendRequestBody"], bodies["backendResponseBody"])
     _add_behind(exchange, behind)
@@ -300,21 +300,21 @@ def _read_gateway(properties: Fields, event: AuditEvent) -> None:
         headers = open_json(properties, key)
         if type(headers) is dict:
             for name in [name for name in headers if name.lower() == "user-agent"]:
-                event.user_agent = event.user_agent or take_text(headers, name)
+                event.user_agent = event.user_agent or pop_text(headers, name)
         withhold(properties, key)
     for key in _BODIES:
         if properties.get(key) == "":
             del properties[key]
-    discard_known(properties, _GATEWAY_BOOKKEEPING)
+    drop_keys(properties, _IGNORED_GATEWAY_KEYS)
 
 
 def _read_gateway_error(properties: Fields, event: AuditEvent) -> None:
     """Why the gateway itself turned a call down; the message beside it is left."""
-    reason = take_identifier(properties, "lastErrorReason") or take_identifier(properties, "lastError", "reason")
+    reason = pop_identifier(properties, "lastErrorReason") or pop_identifier(properties, "lastError", "reason")
     event.error_code = event.error_code or reason
 
 
-def _drop_same(own: Any, backend: Any, lists: str) -> None:
+def _drop_shared(own: Any, backend: Any, lists: str) -> None:
     """Take out of the backend's body what the client's has too: all of it, or the same messages and choices."""
     if type(own) is not dict or type(backend) is not dict:
         return
@@ -367,7 +367,7 @@ _SIDES: Final = (
 _HEADERS: Final = ("requestHeaders", "responseHeaders", "backendRequestHeaders", "backendResponseHeaders")
 """They carry credentials: the client's name is taken, the rest is dropped."""
 
-_GATEWAY_BOOKKEEPING: Final = ignored(
+_IGNORED_GATEWAY_KEYS: Final = ignored_keys(
     """
     apiId apiRevision backendId backendMethod backendProtocol backendResponseCode:number backendTime:number
     backendUrl cache:plain cacheTime:number clientProtocol clientTime:number clientTlsVersion isRequestSuccess:flag
@@ -379,19 +379,19 @@ _BODIES: Final = ("requestBody", "backendRequestBody", "responseBody", "backendR
 
 def _read_llm_row(row: Fields, event: AuditEvent) -> None:
     """The rows of a call, or one of them alone."""
-    model, deployment = take_identifier(row, "modelName"), take_identifier(row, "deploymentName")
+    model, deployment = pop_identifier(row, "modelName"), pop_identifier(row, "deploymentName")
     event.model_name = model or deployment
-    event.input_tokens = take_count(row, "promptTokens")
-    event.output_tokens = take_count(row, "completionTokens")
-    event.token_count = take_count(row, "totalTokens")
-    event.request_id = event.request_id or take_identifier(row, "correlationId")
+    event.input_tokens = pop_count(row, "promptTokens")
+    event.output_tokens = pop_count(row, "completionTokens")
+    event.token_count = pop_count(row, "totalTokens")
+    event.request_id = event.request_id or pop_identifier(row, "correlationId")
     event.operation = event.operation or Operation.CHAT
     exchange = Exchange()
     for key, read in (("requestMessages", read_request), ("responseMessages", read_response)):
-        messages = decode(row.get(key))
+        messages = decode_body(row.get(key))
         if type(messages) is str and messages:
             # The log cuts long messages, which leaves no JSON: the text is still text that went over the wire.
-            take(row, key)
+            pop(row, key)
             read(messages, exchange)
         elif type(messages) in (list, dict):
             row[key] = messages
@@ -402,8 +402,8 @@ def _read_llm_row(row: Fields, event: AuditEvent) -> None:
                 exchange,
             )
     exchange.apply(event)
-    discard(row, "isStreamCompletion", "sequenceNumber", "apiVersion", "requestId", "promptCachedTokens")
-    discard(row, "sourceSystem", "type")
+    drop(row, "isStreamCompletion", "sequenceNumber", "apiVersion", "requestId", "promptCachedTokens")
+    drop(row, "sourceSystem", "type")
 
 
 SOURCE: Final = Source(

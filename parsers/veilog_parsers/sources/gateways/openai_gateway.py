@@ -17,25 +17,25 @@ from typing import Any, Final, NamedTuple, TypeVar
 from veilog_parsers.bodies.read import open_body, read_exchange
 from veilog_parsers.event import AuditEvent, Kind, Outcome, SensitiveText, UserType
 from veilog_parsers.record.decoding import keep_under
-from veilog_parsers.record.endpoints import is_model_api, model_at, operation_at, provider_at, take_provider
+from veilog_parsers.record.endpoints import is_model_api, model_at, operation_at, pop_provider, provider_at
 from veilog_parsers.record.fields import (
-    discard,
-    discard_known,
-    ignored,
-    known,
+    drop,
+    drop_keys,
+    ignored_keys,
+    keyset,
     peek,
-    take,
-    take_count,
-    take_identifier,
-    take_number,
-    take_text,
+    pop,
+    pop_count,
+    pop_identifier,
+    pop_number,
+    pop_text,
     withhold,
 )
-from veilog_parsers.record.keysets import Shapes
-from veilog_parsers.record.network import take_address, take_endpoint
+from veilog_parsers.record.keysets import KeySetCache
+from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.outcomes import outcome_of_status
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import KeyedTest, Source, Stability, Test
 
 T = TypeVar("T")
@@ -132,15 +132,15 @@ def _present(keys: frozenset[str]) -> _Names:
     return _Names(*(tuple(path for path in paths if path[0] in keys) for paths in _USUAL))
 
 
-_NAMES: Final = Shapes((path[0] for paths in _USUAL for path in paths), _present)
+_NAMES: Final = KeySetCache((path[0] for paths in _USUAL for path in paths), _present)
 
-_CREDENTIALS: Final = ignored(
+_CREDENTIAL_KEYS: Final = ignored_keys(
     """
     authorization:secret Authorization:secret api_key:secret apiKey:secret api-key:secret x-api-key:secret
     cookie:secret cookies:secret access_token:secret
     """
 )
-_NOT_WANTED: Final = _CREDENTIALS | ignored("stream:flag streaming:flag")
+_IGNORED_KEYS: Final = _CREDENTIAL_KEYS | ignored_keys("stream:flag streaming:flag")
 
 _STATUS_WORDS: Final = {
     "success": Outcome.SUCCESS,
@@ -158,11 +158,11 @@ _REQUEST_LINE: Final = re.compile(
 )
 """What is under the name of a body and is none: a request line, a URL, a method, a status."""
 _BODY_STARTS: Final = ("{", "[", "data:", "event:")
-_PROMPT_KEYS: Final = known(
+_PROMPT_KEYS: Final = keyset(
     "messages prompt input contents system instructions message chat_history texts inputs query"
 )
-_ANSWER_KEYS: Final = known("choices output content completion data embeddings usage done")
-_UNMISTAKABLE_KEYS: Final = known(
+_ANSWER_KEYS: Final = keyset("choices output content completion data embeddings usage done")
+_UNMISTAKABLE_KEYS: Final = keyset(
     "candidates usageMetadata promptFeedback modelVersion generated_text generation_id tokens_predicted"
 )
 """Answers that do not name their model: Gemini's, TGI's, Cohere's, llama.cpp's."""
@@ -173,7 +173,7 @@ def _text_has(text: str, *keys: str) -> bool:
     return any(f'"{key}"' in text for key in keys) or ("'" in text and any(f"'{key}'" in text for key in keys))
 
 
-def _asks_a_model(body: Any) -> bool:
+def _is_model_request(body: Any) -> bool:
     """Whether a request body is one to a model: it names the model and holds a prompt, or has turns with roles."""
     if type(body) is str:
         return (_text_has(body, "model") and _text_has(body, *_PROMPT_KEYS)) or (
@@ -194,12 +194,12 @@ def _parameters(body: Fields) -> Any:
     return parameters if type(parameters) is dict else ()
 
 
-def _is_a_models(body: Any) -> bool:
+def _is_model_response(body: Any) -> bool:
     """Whether a response body (or the first events of its stream) is a model's answer."""
     if type(body) is str:
         return (_text_has(body, "model") and _text_has(body, *_ANSWER_KEYS)) or _text_has(body, *_UNMISTAKABLE_KEYS)
     if type(body) is list:
-        return any(_is_a_models(event) for event in body[:3] if type(event) is dict)
+        return any(_is_model_response(event) for event in body[:3] if type(event) is dict)
     if type(body) is not dict:
         return False
     inner = body.get("message") or body.get("response")
@@ -214,22 +214,22 @@ def _test_of_exchanges(keys: frozenset[str]) -> Test:
     """Ordinary web logs have requests and responses too: only a model's body, or a model API's path, makes it ours."""
     bodies = _present(keys)
     # Bodies themselves before what is in them: most requests settle it.
-    tests = [(path, _asks_a_model) for path in sorted(bodies.request_body, key=len)]
-    tests += [(path, _is_a_models) for path in sorted(bodies.response_body, key=len)]
+    tests = [(path, _is_model_request) for path in sorted(bodies.request_body, key=len)]
+    tests += [(path, _is_model_response) for path in sorted(bodies.response_body, key=len)]
 
     def is_exchange(fields: Fields) -> bool:
         for path, is_models in tests:
             if is_models(peek(fields, *path)):
                 return True
-        return any(is_model_api(peek(fields, *path)) for path in _NAMES.of(fields).endpoint)
+        return any(is_model_api(peek(fields, *path)) for path in _NAMES.get(fields).endpoint)
 
     return is_exchange
 
 
-def _first(taker: Callable[..., T | None], fields: Fields, paths: tuple[Path, ...]) -> T | None:
+def _first(pop: Callable[..., T | None], fields: Fields, paths: tuple[Path, ...]) -> T | None:
     """The first of several usual names that gives a value."""
     for path in paths:
-        value = taker(fields, *path)
+        value = pop(fields, *path)
         if value is not None:
             return value
     return None
@@ -245,18 +245,18 @@ def _open_first(fields: Fields, paths: tuple[Path, ...]) -> Any:
         if type(body) is list or (type(body) is str and body.lstrip().startswith(_BODY_STARTS)):
             return open_body(fields, *path)
         if body == "":
-            take(fields, *path)
+            pop(fields, *path)
         elif type(body) is str and not _REQUEST_LINE.fullmatch(body):
             texts.append(path)
     # A body that is nothing but text is better than none.
     return open_body(fields, *texts[0]) if texts else None
 
 
-def _take_headers(fields: Fields, paths: tuple[Path, ...]) -> dict[str, Any]:
+def _pop_headers(fields: Fields, paths: tuple[Path, ...]) -> dict[str, Any]:
     """All headers, of request and response, lower-cased and out of the record."""
     headers: dict[str, Any] = {}
     for path in paths:
-        found = take(fields, *path)
+        found = pop(fields, *path)
         if type(found) is dict:
             for name, value in found.items():
                 _add_header(headers, name.lower(), value)
@@ -280,42 +280,42 @@ def _take_status(fields: Fields, *path: str) -> int | None:
     """Pop an HTTP status; another number or a word is none."""
     value = peek(fields, *path)
     if (type(value) is int and 100 <= value <= 599) or (type(value) is str and re.fullmatch("[1-5][0-9]{2}", value)):
-        return take_count(fields, *path)
+        return pop_count(fields, *path)
     return None
 
 
 def _take_duration(fields: Fields, *path: str) -> float | None:
     """Pop a duration; one that a stepping clock made negative says nothing."""
-    number = take_number(fields, *path)
+    number = pop_number(fields, *path)
     return number if number is not None and 0 <= number < _MAX_DURATION else None
 
 
 def _read_who(fields: Fields, names: _Names, event: AuditEvent) -> None:
-    event.tenant_id = _first(take_identifier, fields, names.tenant)
-    event.user_id = _first(take_identifier, fields, names.user_id)
-    event.user_name = _first(take_identifier, fields, names.user_name)
+    event.tenant_id = _first(pop_identifier, fields, names.tenant)
+    event.user_id = _first(pop_identifier, fields, names.user_id)
+    event.user_name = _first(pop_identifier, fields, names.user_name)
     if event.user_id is None:
         event.user_id, event.user_name = event.user_name, None
-    event.session_id = _first(take_identifier, fields, names.session)
-    event.conversation_id = _first(take_identifier, fields, names.conversation)
-    event.client_ip = _first(take_address, fields, names.client_ip)
-    event.user_agent = _first(take_text, fields, names.user_agent)
+    event.session_id = _first(pop_identifier, fields, names.session)
+    event.conversation_id = _first(pop_identifier, fields, names.conversation)
+    event.client_ip = _first(pop_address, fields, names.client_ip)
+    event.user_agent = _first(pop_text, fields, names.user_agent)
 
 
 def _read_what(fields: Fields, names: _Names, event: AuditEvent) -> None:
-    endpoint = _first(take_endpoint, fields, names.endpoint)
-    event.provider = take_provider(fields, "provider")
-    event.model_name = _first(take_identifier, fields, names.model)
+    endpoint = _first(pop_endpoint, fields, names.endpoint)
+    event.provider = pop_provider(fields, "provider")
+    event.model_name = _first(pop_identifier, fields, names.model)
     if endpoint is not None:
         event.endpoint = SensitiveText(endpoint)
         event.operation = operation_at(endpoint)
         event.provider = event.provider or provider_at(endpoint)
         event.model_name = event.model_name or model_at(endpoint)
-    event.api_operation = _first(take_identifier, fields, names.api_operation)
-    event.request_id = _first(take_identifier, fields, names.request_id)
+    event.api_operation = _first(pop_identifier, fields, names.api_operation)
+    event.request_id = _first(pop_identifier, fields, names.request_id)
 
 
-def _read_how(fields: Fields, names: _Names, event: AuditEvent) -> None:
+def _read_outcome(fields: Fields, names: _Names, event: AuditEvent) -> None:
     event.http_status = _first(_take_status, fields, names.status)
     event.outcome_status = outcome_of_status(event.http_status)
     word = fields.get("status")
@@ -325,37 +325,37 @@ def _read_how(fields: Fields, names: _Names, event: AuditEvent) -> None:
     event.latency_ms = _first(_take_duration, fields, names.milliseconds)
     if event.latency_ms is None and (seconds := _first(_take_duration, fields, names.seconds)) is not None:
         event.latency_ms = seconds * 1000
-    event.input_tokens = _first(take_count, fields, names.input_tokens)
-    event.output_tokens = _first(take_count, fields, names.output_tokens)
-    event.token_count = _first(take_count, fields, names.total_tokens)
+    event.input_tokens = _first(pop_count, fields, names.input_tokens)
+    event.output_tokens = _first(pop_count, fields, names.output_tokens)
+    event.token_count = _first(pop_count, fields, names.total_tokens)
 
 
 def _read_headers(headers: Fields, event: AuditEvent) -> None:
     """What the record itself did not say."""
-    event.tenant_id = event.tenant_id or take_identifier(headers, "openai-organization")
-    event.client_ip = event.client_ip or take_address(headers, "x-forwarded-for") or take_address(headers, "x-real-ip")
-    event.user_agent = event.user_agent or take_text(headers, "user-agent")
-    event.request_id = event.request_id or _first(take_identifier, headers, _REQUEST_ID_HEADERS)
+    event.tenant_id = event.tenant_id or pop_identifier(headers, "openai-organization")
+    event.client_ip = event.client_ip or pop_address(headers, "x-forwarded-for") or pop_address(headers, "x-real-ip")
+    event.user_agent = event.user_agent or pop_text(headers, "user-agent")
+    event.request_id = event.request_id or _first(pop_identifier, headers, _REQUEST_ID_HEADERS)
     if event.latency_ms is None:
         event.latency_ms = _take_duration(headers, "openai-processing-ms")
 
 
 def parse(fields: Fields) -> AuditEvent:
     """Read one record."""
-    names = _NAMES.of(fields)
+    names = _NAMES.get(fields)
     request, response = _open_first(fields, names.request_body), _open_first(fields, names.response_body)
-    event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=_first(take_time, fields, names.time))
-    headers = _take_headers(fields, names.headers)
+    event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=_first(pop_time, fields, names.time))
+    headers = _pop_headers(fields, names.headers)
     _read_who(fields, names, event)
     _read_what(fields, names, event)
-    _read_how(fields, names, event)
+    _read_outcome(fields, names, event)
     if headers:
         _read_headers(headers, event)
         # What is left of them is to be seen by nobody: it may be a credential.
         fields["headers"] = headers
         withhold(fields, "headers")
-    discard_known(fields, _NOT_WANTED)
-    discard(fields, *names.method)
+    drop_keys(fields, _IGNORED_KEYS)
+    drop(fields, *names.method)
     read_exchange(request, response).apply(event)
     if event.user_id is not None:
         event.user_type = UserType.USER

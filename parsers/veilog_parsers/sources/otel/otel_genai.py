@@ -33,26 +33,32 @@ from veilog_parsers.event import (
     UserType,
 )
 from veilog_parsers.record.fields import (
+    as_identifier,
     dicts,
-    discard,
-    discard_known,
-    identifier,
-    ignored,
+    drop,
+    drop_keys,
+    ignored_keys,
     open_json,
     peek,
-    take_count,
-    take_identifier,
-    take_text,
-    take_word,
+    pop_count,
+    pop_identifier,
+    pop_text,
+    pop_word,
     withhold,
 )
-from veilog_parsers.record.network import take_address, take_endpoint
+from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.otlp import is_model_call, is_model_log
 from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.sources.otel.otel_messages import Texts, read_bodies, read_events, read_messages, read_numbered
+from veilog_parsers.sources.otel.otel_messages import (
+    ExchangeMerger,
+    read_bodies,
+    read_events,
+    read_messages,
+    read_numbered,
+)
 
 T = TypeVar("T")
 
@@ -96,20 +102,20 @@ _OPERATIONS: Final = {
 _CHUNKS: Final = ("gen_ai.content.completion.chunk", "First Token Stream Event")
 _STEPS: Final = frozenset((Operation.EXECUTE_TOOL, Operation.INVOKE_AGENT, Operation.RETRIEVAL))
 
-_SPAN_BOOKKEEPING: Final = ignored(
+_IGNORED_SPAN_KEYS: Final = ignored_keys(
     """
     droppedAttributesCount:number droppedEventsCount:number droppedLinksCount:number endTimeUnixNano flags:number
     kind links:plain name observedTimeUnixNano parentSpanId resource:plain schemaUrl scope:plain startTimeUnixNano
     timeUnixNano traceState
     """
 )
-_LOG_BOOKKEEPING: Final = ignored(
+_IGNORED_LOG_KEYS: Final = ignored_keys(
     """
     droppedAttributesCount:number eventName flags:number observedTimeUnixNano severityNumber:number severityText
     timeUnixNano
     """
 )
-_SETTINGS: Final = ignored(
+_IGNORED_ATTRIBUTES: Final = ignored_keys(
     """
     aws.bedrock.guardrail.id error.type event.name gen_ai.completion gen_ai.headers:secret gen_ai.is_streaming:flag
     gen_ai.openai.api_version gen_ai.openai.response.system_fingerprint gen_ai.openai.system_fingerprint
@@ -122,7 +128,7 @@ _SETTINGS: Final = ignored(
     """
 )
 """Settings of calls, the model's tools (see ``bodies.openai``), and headers, which may hold credentials."""
-_SETTINGS_BEGIN: Final = (
+_IGNORED_ATTRIBUTE_PREFIXES: Final = (
     "gen_ai.request.",
     "gen_ai.usage.cache_",
     "gen_ai.usage.details.",
@@ -141,7 +147,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 _PROVIDER: Final = _names("gen_ai.provider.name gen_ai.system llm.provider llm.system llm.vendor")
 _MODEL: Final = _names("gen_ai.request.model llm.request.model llm.model_name embedding.model_name reranker.model_name")
-_ANSWERED: Final = _names("gen_ai.response.model llm.response.model")
+_ANSWERED_MODEL: Final = _names("gen_ai.response.model llm.response.model")
 _REQUEST_ID: Final = _names("gen_ai.response.id gen_ai.tool.call.id")
 _OPERATION: Final = _names("gen_ai.operation.name llm.request.type traceloop.span.kind openinference.span.kind")
 _TOOL: Final = _names("gen_ai.tool.name tool.name")
@@ -194,24 +200,24 @@ def parse(fields: Fields) -> AuditEvent:
     _read_ids(fields, event)
     _read_resource(fields, event)
     for attributes in holders:
-        discard_known(attributes, _SETTINGS)
-        discard(attributes, *[key for key in attributes if key.startswith(_SETTINGS_BEGIN)])
+        drop_keys(attributes, _IGNORED_ATTRIBUTES)
+        drop(attributes, *[key for key in attributes if key.startswith(_IGNORED_ATTRIBUTE_PREFIXES)])
     for log in logs:
-        discard_known(log, _LOG_BOOKKEEPING)
-    discard_known(fields, _SPAN_BOOKKEEPING)
+        drop_keys(log, _IGNORED_LOG_KEYS)
+    drop_keys(fields, _IGNORED_SPAN_KEYS)
     return event
 
 
-def _first(taker: Callable[..., T | None], attributes: Fields, names: tuple[str, ...]) -> T | None:
+def _first(pop: Callable[..., T | None], attributes: Fields, names: tuple[str, ...]) -> T | None:
     """The value under the first of several names that has one; the others go if they say no more than words."""
     found = None
     for name in names:
         if name not in attributes:
             continue
         if found is None:
-            found = taker(attributes, name)
+            found = pop(attributes, name)
         else:
-            discard(attributes, name)
+            drop(attributes, name)
     return found
 
 
@@ -231,40 +237,40 @@ def _read_times(fields: Fields, logs: list[Fields], event: AuditEvent) -> None:
         *((log, key) for log in logs for key in ("timeUnixNano", "observedTimeUnixNano")),
     ):
         if event.timestamp is None and _nanoseconds(holder, key) is not None:
-            event.timestamp = take_time(holder, key)
+            event.timestamp = pop_time(holder, key)
 
 
 def _read_who(attributes: Fields, event: AuditEvent) -> None:
     # Each is taken first, so that what several attributes say again is no drift.
-    user, name = _first(take_identifier, attributes, _USER), _first(take_text, attributes, _USER_NAME)
+    user, name = _first(pop_identifier, attributes, _USER), _first(pop_text, attributes, _USER_NAME)
     event.user_id, event.user_name = event.user_id or user, event.user_name or name
     if event.user_id is not None or event.user_name is not None:
         event.user_type = UserType.USER
-    session, conversation = (_first(take_identifier, attributes, names) for names in (_SESSION, _CONVERSATION))
+    session, conversation = (_first(pop_identifier, attributes, names) for names in (_SESSION, _CONVERSATION))
     event.session_id, event.conversation_id = event.session_id or session, event.conversation_id or conversation
-    address, agent = take_address(attributes, "client.address"), take_text(attributes, "user_agent.original")
+    address, agent = pop_address(attributes, "client.address"), pop_text(attributes, "user_agent.original")
     event.client_ip, event.user_agent = event.client_ip or address, event.user_agent or agent
 
 
 def _read_what(attributes: Fields, event: AuditEvent) -> None:
     provider, requested, answered, request = (
-        _first(take_identifier, attributes, names) for names in (_PROVIDER, _MODEL, _ANSWERED, _REQUEST_ID)
+        _first(pop_identifier, attributes, names) for names in (_PROVIDER, _MODEL, _ANSWERED_MODEL, _REQUEST_ID)
     )
     event.provider = event.provider or _provider(provider)
     event.model_version = event.model_version or answered
     event.model_name = event.model_name or requested or answered
     event.request_id = event.request_id or request
-    endpoint = _first(take_endpoint, attributes, _ENDPOINT)
+    endpoint = _first(pop_endpoint, attributes, _ENDPOINT)
     if event.endpoint is None and endpoint:
         event.endpoint = SensitiveText(endpoint)
     for name in _OPERATION:
         said = attributes.get(name)
         if event.operation is None and type(said) is str:
             event.operation = _OPERATIONS.get(said.lower())
-    operation = _first(take_identifier, attributes, _OPERATION)
+    operation = _first(pop_identifier, attributes, _OPERATION)
     event.api_operation = event.api_operation or operation
     if event.operation is Operation.EXECUTE_TOOL and event.tool_calls is None:
-        tool = _first(take_identifier, attributes, (*_TOOL, "traceloop.entity.name"))
+        tool = _first(pop_identifier, attributes, (*_TOOL, "traceloop.entity.name"))
         event.tool_calls = [ToolCall(name=tool)] if tool else None
 
 
@@ -274,25 +280,25 @@ def _provider(name: SensitiveText | None) -> Text | None:
     known_as = name.reveal().lower()
     if known_as in _PROVIDERS:
         return Constant(_PROVIDERS[known_as]) if _PROVIDERS[known_as] else None
-    return identifier(known_as)
+    return as_identifier(known_as)
 
 
 def _read_usage(attributes: Fields, event: AuditEvent) -> None:
     for field, names in (("input_tokens", _INPUT), ("output_tokens", _OUTPUT), ("token_count", _TOTAL)):
-        count = _first(take_count, attributes, names)
+        count = _first(pop_count, attributes, names)
         if getattr(event, field) is None:
             setattr(event, field, count)
     _add_cached(attributes, event)
     reasons = peek(attributes, "gen_ai.response.finish_reasons")
-    named: list[Text] = [name for item in (reasons if type(reasons) is list else ()) if (name := identifier(item))]
-    discard(attributes, "gen_ai.response.finish_reasons")
-    reason = _first(take_identifier, attributes, ("llm.finish_reason", "gen_ai.response.finish_reason"))
+    named: list[Text] = [name for item in (reasons if type(reasons) is list else ()) if (name := as_identifier(item))]
+    drop(attributes, "gen_ai.response.finish_reasons")
+    reason = _first(pop_identifier, attributes, ("llm.finish_reason", "gen_ai.response.finish_reason"))
     event.finish_reasons = event.finish_reasons or named or ([reason] if reason else None)
 
 
 def _add_cached(attributes: Fields, event: AuditEvent) -> None:
     """The conventions count cached tokens as input. What is less than its own part was counted without them."""
-    cached = sum(_first(take_count, attributes, names) or 0 for names in _CACHED)
+    cached = sum(_first(pop_count, attributes, names) or 0 for names in _CACHED)
     if event.input_tokens is not None and cached > event.input_tokens:
         event.input_tokens += cached
         if event.output_tokens is not None:
@@ -314,23 +320,23 @@ def _has_guardrail_found(attributes: Fields) -> bool:
 
 def _read_outcome(fields: Fields, holders: list[Fields], event: AuditEvent) -> None:
     """A span's status says whether it failed, and error types and messages how."""
-    errors = [error for attributes in holders if (error := take_identifier(attributes, "error.type"))]
+    errors = [error for attributes in holders if (error := pop_identifier(attributes, "error.type"))]
     message = peek(fields, "status", "message")
     for happened in dicts(fields.get("events")):
         if happened.get("name") == "exception" and type(happened.get("attributes")) is dict:
             attributes = happened["attributes"]
-            error = take_identifier(attributes, "exception.type")
+            error = pop_identifier(attributes, "exception.type")
             errors += [error] if error else []
             withhold(attributes, "exception.stacktrace")
-            discard(attributes, "exception.escaped")
+            drop(attributes, "exception.escaped")
             if type(message) is str and type(text := attributes.get("exception.message")) is str and text in message:
                 del attributes["exception.message"]
-            discard(happened, "name", "timeUnixNano")
+            drop(happened, "name", "timeUnixNano")
     code = peek(fields, "status", "code")
-    discard(fields, ("status", "code"))
+    drop(fields, ("status", "code"))
     ended = "endTimeUnixNano" in fields and "status" not in fields
     for name in _HTTP_STATUS:
-        status = [take_count(attributes, name) for attributes in holders if name in attributes]
+        status = [pop_count(attributes, name) for attributes in holders if name in attributes]
         event.http_status = next((number for number in status if number and 100 <= number < 600), event.http_status)
     if code not in _FAILED and (ended or type(fields.get("status")) is dict):
         event.outcome_status = Outcome.SUCCESS
@@ -359,7 +365,7 @@ def _error_names(message: Any) -> Iterator[str]:
 
 
 def _read_texts(fields: Fields, logs: list[Fields], holders: list[Fields], event: AuditEvent) -> None:
-    texts = Texts()
+    texts = ExchangeMerger()
     bodies = [body for log in logs if type(body := log.get("body")) is dict and is_model_call(body)]
     for attributes in (*holders, *bodies):
         texts.add(read_messages(attributes))
@@ -367,7 +373,7 @@ def _read_texts(fields: Fields, logs: list[Fields], holders: list[Fields], event
     for happened in events:
         # One for each token of a stream, or for the first, without its text.
         if happened.get("name") in _CHUNKS:
-            discard(happened, "name", "timeUnixNano")
+            drop(happened, "name", "timeUnixNano")
     texts.add(read_events(events, "attributes"))
     texts.add(read_events(logs, "body"))
     for attributes in holders:
@@ -381,9 +387,9 @@ def _read_texts(fields: Fields, logs: list[Fields], holders: list[Fields], event
 
 
 def _read_ids(fields: Fields, event: AuditEvent) -> None:
-    event.conversation_id = event.conversation_id or take_identifier(fields, "traceId")
-    event.request_id = event.request_id or take_identifier(fields, "spanId")
-    discard(fields, "traceId", "spanId")
+    event.conversation_id = event.conversation_id or pop_identifier(fields, "traceId")
+    event.request_id = event.request_id or pop_identifier(fields, "spanId")
+    drop(fields, "traceId", "spanId")
 
 
 def _read_resource(fields: Fields, event: AuditEvent) -> None:
@@ -393,14 +399,14 @@ def _read_resource(fields: Fields, event: AuditEvent) -> None:
         return
     service = resource.get("service.name")
     if event.user_type is None and type(service) is str and service and not service.startswith("unknown_service"):
-        event.user_type, event.user_name = UserType.SERVICE, take_text(resource, "service.name")
-    discard(resource, "service.name")
-    pod = [take_word(resource, f"k8s.{part}.name") for part in ("namespace", "pod", "container")]
+        event.user_type, event.user_name = UserType.SERVICE, pop_text(resource, "service.name")
+    drop(resource, "service.name")
+    pod = [pop_word(resource, f"k8s.{part}.name") for part in ("namespace", "pod", "container")]
     cloud = Cloud(
-        provider=take_identifier(resource, "cloud.provider"),
-        account_id=take_identifier(resource, "cloud.account.id"),
-        region=take_identifier(resource, "cloud.region"),
-        resource=take_identifier(resource, "cloud.resource_id") or identifier("/".join(filter(None, pod))),
+        provider=pop_identifier(resource, "cloud.provider"),
+        account_id=pop_identifier(resource, "cloud.account.id"),
+        region=pop_identifier(resource, "cloud.region"),
+        resource=pop_identifier(resource, "cloud.resource_id") or as_identifier("/".join(filter(None, pod))),
     )
     if any((cloud.provider, cloud.account_id, cloud.region, cloud.resource)):
         event.cloud = cloud

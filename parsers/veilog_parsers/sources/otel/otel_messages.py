@@ -15,23 +15,23 @@ import dataclasses
 from typing import Any, Final
 
 from veilog_parsers.bodies.exchange import Exchange
-from veilog_parsers.bodies.read import decode, read_request, read_response
+from veilog_parsers.bodies.read import decode_body, read_request, read_response
 from veilog_parsers.bodies.rest import drop_repeated, texts_of
 from veilog_parsers.bodies.turns import (
     Turn,
-    answer_turn,
-    ask_content,
+    add_completion_turn,
+    add_prompt_content,
     comparable,
-    take_dumped,
-    take_finish,
-    take_role,
+    pop_finish_reason,
+    pop_role,
+    pop_serialized,
 )
 from veilog_parsers.event import Message, Role, SensitiveText
-from veilog_parsers.record.fields import dicts, discard, discard_known, ignored, known, open_json, take, withhold
+from veilog_parsers.record.fields import dicts, drop, drop_keys, ignored_keys, keyset, open_json, pop, withhold
 from veilog_parsers.record.otlp import event_name
 from veilog_parsers.record.raw import Fields
 
-_OF_MESSAGES: Final = known("content finish_reason gen_ai.event.content message parts role text tool_calls")
+_MESSAGE_KEYS: Final = keyset("content finish_reason gen_ai.event.content message parts role text tool_calls")
 """One of these keys makes JSON in a string a message; other JSON is what somebody said."""
 _MAX_SEGMENTS: Final = 16
 _EVENT_ROLES: Final = {
@@ -40,22 +40,22 @@ _EVENT_ROLES: Final = {
     "gen_ai.assistant.message": Role.ASSISTANT,
     "gen_ai.tool.message": Role.TOOL,
 }
-_SPOKEN: Final = {"user": Role.USER, "system": Role.SYSTEM, "assistant": Role.ASSISTANT}
+_ROLE_KEYS: Final = {"user": Role.USER, "system": Role.SYSTEM, "assistant": Role.ASSISTANT}
 """Traceloop's older attributes name a role where others have ``content``."""
-_BLOB: Final = ignored("content:blob data:blob")
-_PART_BOOKKEEPING: Final = ignored("id modality mime_type uri:blob file_id content_filter_results:plain")
-_EVENT_BOOKKEEPING: Final = ignored("gen_ai.provider.name gen_ai.system id index:number")
+_IGNORED_BLOB_KEYS: Final = ignored_keys("content:blob data:blob")
+_IGNORED_PART_KEYS: Final = ignored_keys("id modality mime_type uri:blob file_id content_filter_results:plain")
+_IGNORED_EVENT_KEYS: Final = ignored_keys("gen_ai.provider.name gen_ai.system id index:number")
 _BODIES: Final = (
     ("input.value", "output.value"),
     ("traceloop.entity.input", "traceloop.entity.output"),
     ("gen_ai.tool.call.arguments", "gen_ai.tool.call.result"),
     ("gen_ai.task.input", "gen_ai.task.output"),
 )
-_DOCUMENTS: Final = ("retrieval.documents", "reranker.output_documents")
+_DOCUMENT_PREFIXES: Final = ("retrieval.documents", "reranker.output_documents")
 
 
 @dataclasses.dataclass(slots=True)
-class Texts:
+class ExchangeMerger:
     """The exchange that a record amounts to, and which texts it has already."""
 
     exchange: Exchange = dataclasses.field(default_factory=Exchange)
@@ -79,9 +79,9 @@ class Texts:
 def read_messages(attributes: Fields) -> Exchange:
     """Consume the messages that are one attribute a side."""
     exchange = Exchange()
-    _ask(attributes, "gen_ai.system_instructions", Role.SYSTEM, exchange)
-    _ask(attributes, "gen_ai.input.messages", Role.USER, exchange)
-    _answer(attributes, "gen_ai.output.messages", exchange)
+    _add_prompt_attribute(attributes, "gen_ai.system_instructions", Role.SYSTEM, exchange)
+    _add_prompt_attribute(attributes, "gen_ai.input.messages", Role.USER, exchange)
+    _add_completion_attribute(attributes, "gen_ai.output.messages", exchange)
     return exchange
 
 
@@ -97,41 +97,41 @@ def read_events(events: list[Fields], content_of: str) -> Exchange:
         name = event_name(event) or event.get("name")
         content = _open_message(event, content_of)
         if type(name) is str and type(content) is dict and _read_event(name, content, exchange):
-            discard_known(content, _EVENT_BOOKKEEPING)
-            discard(event, "name", "eventName", "timeUnixNano", ("attributes", "event.name"))
+            drop_keys(content, _IGNORED_EVENT_KEYS)
+            drop(event, "name", "eventName", "timeUnixNano", ("attributes", "event.name"))
     return exchange
 
 
 def read_numbered(attributes: Fields) -> Exchange:
     """Consume messages that are spread over attributes with numbers in their names."""
     exchange = Exchange()
-    _ask(attributes, "gen_ai.prompt", Role.USER, exchange)
-    _answer(attributes, "gen_ai.completion", exchange)
-    _ask(attributes, "llm.prompts", Role.USER, exchange)
-    _answer(attributes, "llm.output_messages", exchange)
+    _add_prompt_attribute(attributes, "gen_ai.prompt", Role.USER, exchange)
+    _add_completion_attribute(attributes, "gen_ai.completion", exchange)
+    _add_prompt_attribute(attributes, "llm.prompts", Role.USER, exchange)
+    _add_completion_attribute(attributes, "llm.output_messages", exchange)
     for message in _numbered(attributes, "gen_ai.prompt."):
-        _read_spoken(message, exchange)
-        _ask_message(message, Role.USER, exchange)
+        _read_role_keys(message, exchange)
+        _add_prompt_message(message, Role.USER, exchange)
     for message in _numbered(attributes, "gen_ai.completion."):
-        _answer_message(message, exchange)
+        _add_completion_message(message, exchange)
     for item in _numbered(attributes, "llm.input_messages."):
-        _ask_message(_open_inference(item), Role.USER, exchange)
+        _add_prompt_message(_open_inference(item), Role.USER, exchange)
     for item in _numbered(attributes, "llm.output_messages."):
-        _answer_message(_open_inference(item), exchange)
+        _add_completion_message(_open_inference(item), exchange)
     for item in _numbered(attributes, "llm.prompts."):
-        ask_content(item, "prompt", Role.USER, exchange)
+        add_prompt_content(item, "prompt", Role.USER, exchange)
     for item in _numbered(attributes, "llm.choices."):
         if type(item.get("completion")) is dict:
-            _answer_message(item["completion"], exchange)
+            _add_completion_message(item["completion"], exchange)
     for item in _numbered(attributes, "embedding.embeddings."):
-        discard(item, ("embedding", "embedding.vector"), ("embedding", "vector"))
-        ask_content(item, "embedding", Role.USER, exchange)
-    for prefix in _DOCUMENTS:
+        drop(item, ("embedding", "embedding.vector"), ("embedding", "vector"))
+        add_prompt_content(item, "embedding", Role.USER, exchange)
+    for prefix in _DOCUMENT_PREFIXES:
         for item in _numbered(attributes, f"{prefix}."):
             document = item.get("document")
             if type(document) is dict:
-                discard(document, "score", "id")
-                _answer_message(document, exchange)
+                drop(document, "score", "id")
+                _add_completion_message(document, exchange)
     return exchange
 
 
@@ -145,18 +145,18 @@ def read_bodies(attributes: Fields, told: Exchange, *, of_a_model: bool) -> Exch
     """
     exchange = Exchange()
     for asked, answered in _BODIES:
-        body = decode(attributes.get(asked)) if of_a_model else None
+        body = decode_body(attributes.get(asked)) if of_a_model else None
         if type(body) is dict:
             read_request(body, exchange)
         if not exchange.prompt and not told.prompt:
-            text = take_dumped(attributes, asked)
-            exchange.ask(Role.USER, [text] if text else [])
-        body = decode(attributes.get(answered)) if of_a_model else None
+            text = pop_serialized(attributes, asked)
+            exchange.add_prompt(Role.USER, [text] if text else [])
+        body = decode_body(attributes.get(answered)) if of_a_model else None
         if type(body) is dict:
             read_response(body, exchange)
         if not exchange.response and not told.response:
-            text = take_dumped(attributes, answered)
-            exchange.answer([text] if text else [])
+            text = pop_serialized(attributes, answered)
+            exchange.add_completion([text] if text else [])
     keys = [key for sides in _BODIES for key in sides if key in attributes]
     if keys:
         known_texts = [
@@ -175,14 +175,14 @@ def _unseen(messages: list[Message], seen: set[str]) -> list[Message]:
     return [message for message in kept if message.parts]
 
 
-def _ask(attributes: Fields, key: str, role: Role, exchange: Exchange) -> None:
+def _add_prompt_attribute(attributes: Fields, key: str, role: Role, exchange: Exchange) -> None:
     for message in _messages(attributes, key):
-        _ask_message(message, role, exchange)
+        _add_prompt_message(message, role, exchange)
 
 
-def _answer(attributes: Fields, key: str, exchange: Exchange) -> None:
+def _add_completion_attribute(attributes: Fields, key: str, exchange: Exchange) -> None:
     for message in _messages(attributes, key):
-        _answer_message(message, exchange)
+        _add_completion_message(message, exchange)
 
 
 def _messages(attributes: Fields, key: str) -> list[Fields]:
@@ -202,27 +202,27 @@ def _open_message(fields: Fields, key: str) -> Any:
     value = fields.get(key)
     if type(value) is not str or not value:
         return value
-    decoded = decode(value)
+    decoded = decode_body(value)
     items = decoded if type(decoded) is list else [decoded]
-    if not items or not all(type(item) is dict and not item.keys().isdisjoint(_OF_MESSAGES) for item in items):
+    if not items or not all(type(item) is dict and not item.keys().isdisjoint(_MESSAGE_KEYS) for item in items):
         decoded = {"content": value}
     fields[key] = decoded
     return decoded
 
 
-def _ask_message(message: Fields, role: Role, exchange: Exchange) -> None:
-    role = take_role(message) or role
+def _add_prompt_message(message: Fields, role: Role, exchange: Exchange) -> None:
+    role = pop_role(message) or role
     turn = _read_turn(message)
-    exchange.ask(Role.TOOL, turn.results)
-    exchange.ask(role, turn.said)
+    exchange.add_prompt(Role.TOOL, turn.result_parts)
+    exchange.add_prompt(role, turn.text_parts)
 
 
-def _answer_message(message: Fields, exchange: Exchange) -> None:
-    take_role(message)
-    take_finish(message, exchange, "finish_reason")
+def _add_completion_message(message: Fields, exchange: Exchange) -> None:
+    pop_role(message)
+    pop_finish_reason(message, exchange, "finish_reason")
     if message.get("finish_reason") == "":
         del message["finish_reason"]
-    answer_turn(_read_turn(message), exchange)
+    add_completion_turn(_read_turn(message), exchange)
 
 
 def _read_turn(message: Fields) -> Turn:
@@ -236,37 +236,37 @@ def _read_turn(message: Fields) -> Turn:
         parts[:] = [{"type": "text", "content": part} if type(part) is str else part for part in parts]
     for part in dicts(parts):
         _read_part(part, turn)
-    turn.read(message)
+    turn.add_block(message)
     if "content" in message:
-        _take_rest(message, turn)
-    discard_known(message, _PART_BOOKKEEPING)
+        _add_unread_content(message, turn)
+    drop_keys(message, _IGNORED_PART_KEYS)
     return turn
 
 
-def _take_rest(message: Fields, turn: Turn) -> None:
+def _add_unread_content(message: Fields, turn: Turn) -> None:
     """What stands in a message's content and no reader knows counts as said, but for vectors of numbers."""
     content = message["content"]
     if type(content) is list and all(type(item) in (int, float) for item in content):
         del message["content"]
         return
-    text = take_dumped(message, "content")
+    text = pop_serialized(message, "content")
     if text:
-        turn.said.append(text)
+        turn.text_parts.append(text)
 
 
 def _read_part(part: Fields, turn: Turn) -> None:
     kind = part.get("type")
     if kind == "blob":
-        discard_known(part, _BLOB)
+        drop_keys(part, _IGNORED_BLOB_KEYS)
     elif kind == "tool_call_response":
-        turn.result(part, "response")
-        turn.result(part, "result")
+        turn.add_tool_result(part, "response")
+        turn.add_tool_result(part, "result")
     elif kind == "server_tool_call_response":
-        turn.result(part, "server_tool_call_response")
+        turn.add_tool_result(part, "server_tool_call_response")
     elif kind == "server_tool_call" and "server_tool_call" in part:
         part["arguments"] = part.pop("server_tool_call")
-    discard_known(part, _PART_BOOKKEEPING)
-    turn.read(part)
+    drop_keys(part, _IGNORED_PART_KEYS)
+    turn.add_block(part)
 
 
 def _read_event(name: str, content: Fields, exchange: Exchange) -> bool:
@@ -275,31 +275,31 @@ def _read_event(name: str, content: Fields, exchange: Exchange) -> bool:
         inner = open_json(content, key)
         if type(inner) is dict and key == "gen_ai.event.content":
             # Azure's SDKs put the whole body into one attribute of a span event.
-            content.update(take(content, key))
+            content.update(pop(content, key))
     role = _EVENT_ROLES.get(name)
     if role is not None:
-        take_role(content)
-        _ask_message(content, role, exchange)
+        pop_role(content)
+        _add_prompt_message(content, role, exchange)
     elif name == "gen_ai.choice":
-        take_finish(content, exchange, "finish_reason")
+        pop_finish_reason(content, exchange, "finish_reason")
         message = content.get("message")
         if type(message) is dict:
-            _answer_message(message, exchange)
+            _add_completion_message(message, exchange)
         elif type(message) is str:
-            exchange.answer([SensitiveText(take(content, "message"))])
-        _answer_message(content, exchange)
+            exchange.add_completion([SensitiveText(pop(content, "message"))])
+        _add_completion_message(content, exchange)
     elif name == "gen_ai.content.prompt":
-        _ask(content, "gen_ai.prompt", Role.USER, exchange)
+        _add_prompt_attribute(content, "gen_ai.prompt", Role.USER, exchange)
     elif name == "gen_ai.content.completion":
-        _answer(content, "gen_ai.completion", exchange)
+        _add_completion_attribute(content, "gen_ai.completion", exchange)
     else:
         return False
     return True
 
 
-def _read_spoken(message: Fields, exchange: Exchange) -> None:
-    for key, role in _SPOKEN.items():
-        ask_content(message, key, role, exchange)
+def _read_role_keys(message: Fields, exchange: Exchange) -> None:
+    for key, role in _ROLE_KEYS.items():
+        add_prompt_content(message, key, role, exchange)
 
 
 def _open_inference(item: Fields) -> Fields:
@@ -314,7 +314,7 @@ def _open_inference(item: Fields) -> Fields:
     if calls:
         # Parts may repeat the calls.
         for part in _listed(message, "contents"):
-            discard(part, "tool_call")
+            drop(part, "tool_call")
         message["tool_calls"] = calls
     elif "contents" in message:
         calls = [part["tool_call"] for part in _listed(message, "contents") if type(part.get("tool_call")) is dict]
@@ -325,7 +325,7 @@ def _open_inference(item: Fields) -> Fields:
     elif "contents" in message and not any(_listed(message, "contents")):
         del message["contents"]
     if "function_call_name" in message:
-        name, arguments = take(message, "function_call_name"), take(message, "function_call_arguments_json")
+        name, arguments = pop(message, "function_call_name"), pop(message, "function_call_arguments_json")
         if name or arguments:
             message["function_call"] = {"name": name, "arguments": arguments}
     return message

@@ -18,17 +18,17 @@ from typing import Any, Final
 from veilog_parsers.event import AuditEvent, Kind, SensitiveText, UserType
 from veilog_parsers.record.endpoints import is_model_api, model_at, operation_at, provider_at
 from veilog_parsers.record.fields import (
-    discard,
-    discard_known,
-    ignored,
-    known,
-    take_count,
-    take_identifier,
-    take_number,
-    take_text,
+    drop,
+    drop_keys,
+    ignored_keys,
+    keyset,
+    pop_count,
+    pop_identifier,
+    pop_number,
+    pop_text,
 )
-from veilog_parsers.record.lines import finish, line_of, markers, open_line
-from veilog_parsers.record.network import take_address, take_endpoint
+from veilog_parsers.record.lines import find_line, markers, open_line, read_shipper_keys
+from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.outcomes import outcome_of_status
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.source import Source, Stability
@@ -57,8 +57,8 @@ _WEB_SERVERS: Final = (
     *("remote_addr", "request_time", "body_bytes_sent", "http_user_agent", "upstream_response_time"),
     *("downstream_remote_address", "response_flags", "upstream_host"),
 )
-_BODIES: Final = known("request_body requestBody response_body responseBody response resp res output input body")
-_NOISE: Final = ignored(
+_BODIES: Final = keyset("request_body requestBody response_body responseBody response resp res output input body")
+_IGNORED_KEYS: Final = ignored_keys(
     """
     :authority access_flags access_method access_referer access_size:number authority body_bytes_sent:number
     bytes_received:number bytes_sent:number connection:number connection_requests:number downstream_local_address
@@ -91,9 +91,9 @@ def _is_access_record(fields: Fields) -> bool:
     return any(is_model_api(_path_in(fields.get(key))) for key in _JSON_PATHS)
 
 
-def _first(taker: Callable[..., Any], fields: Fields, *keys: str) -> Any:
+def _first(pop: Callable[..., Any], fields: Fields, *keys: str) -> Any:
     for key in keys:
-        if (value := taker(fields, key)) is not None:
+        if (value := pop(fields, key)) is not None:
             return value
     return None
 
@@ -101,11 +101,11 @@ def _first(taker: Callable[..., Any], fields: Fields, *keys: str) -> Any:
 def parse(fields: Fields) -> AuditEvent:
     """Read one line, or one record of a web server that logs JSON."""
     event = AuditEvent(kind=Kind.OTHER)
-    if line_of(fields)[0]:
+    if find_line(fields)[0]:
         open_line(fields, COMBINED, ENVOY, UVICORN)
     for key in [key for key, value in fields.items() if value in ("-", "")]:
         del fields[key]
-    endpoint = _first(take_endpoint, fields, "access_path", *_JSON_PATHS)
+    endpoint = _first(pop_endpoint, fields, "access_path", *_JSON_PATHS)
     if endpoint is not None:
         event.kind = Kind.AI_ACCESS if is_model_api(endpoint) else Kind.OTHER
         event.endpoint = SensitiveText(endpoint)
@@ -113,30 +113,30 @@ def parse(fields: Fields) -> AuditEvent:
         event.model_name = model_at(endpoint)
         event.provider = provider_at(endpoint)
     if endpoint is not None:
-        discard(fields, *_JSON_PATHS)
-    event.user_id = _first(take_identifier, fields, "access_user", "remote_user")
+        drop(fields, *_JSON_PATHS)
+    event.user_id = _first(pop_identifier, fields, "access_user", "remote_user")
     if event.user_id is not None:
         event.user_type = UserType.USER
     event.client_ip = _first(
-        take_address,
+        pop_address,
         fields,
         *("http_x_forwarded_for", "x_forwarded_for", "x-forwarded-for", "access_client_ip", "remote_addr"),
         "downstream_remote_address",
     )
-    event.user_agent = _first(take_text, fields, "access_user_agent", "http_user_agent", "user_agent", "user-agent")
-    event.request_id = _first(take_identifier, fields, "access_request_id", "request_id", "x-request-id")
+    event.user_agent = _first(pop_text, fields, "access_user_agent", "http_user_agent", "user_agent", "user-agent")
+    event.request_id = _first(pop_identifier, fields, "access_request_id", "request_id", "x-request-id")
     _read_outcome(fields, event)
-    finish(fields, event, "access_time", "time_iso8601", "time_local", "start_time")
-    discard_known(fields, _NOISE)
+    read_shipper_keys(fields, event, "access_time", "time_iso8601", "time_local", "start_time")
+    drop_keys(fields, _IGNORED_KEYS)
     return event
 
 
 def _read_outcome(fields: Fields, event: AuditEvent) -> None:
     # Zero: the client went away before there was an answer.
-    event.http_status = _first(take_count, fields, "access_status", "status", "response_code") or None
+    event.http_status = _first(pop_count, fields, "access_status", "status", "response_code") or None
     event.outcome_status = outcome_of_status(event.http_status)
-    milliseconds = _first(take_number, fields, "access_milliseconds", "duration")
-    seconds = take_number(fields, "request_time")
+    milliseconds = _first(pop_number, fields, "access_milliseconds", "duration")
+    seconds = pop_number(fields, "request_time")
     if milliseconds is None and seconds is not None:
         milliseconds = round(seconds * 1000, 3)
     event.latency_ms = milliseconds if milliseconds is not None and milliseconds >= 0 else None

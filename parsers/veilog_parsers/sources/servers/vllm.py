@@ -22,10 +22,10 @@ from typing import Final
 
 from veilog_parsers.bodies import Exchange
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, Role, SensitiveText
-from veilog_parsers.record.fields import discard, identifier, take_identifier, take_str, take_word
-from veilog_parsers.record.lines import finish, line_of, markers, open_line
+from veilog_parsers.record.fields import as_identifier, drop, pop_identifier, pop_str, pop_word
+from veilog_parsers.record.lines import find_line, markers, open_line, read_shipper_keys
 from veilog_parsers.record.prose import may_hold_prose
-from veilog_parsers.record.python_repr import unquoted
+from veilog_parsers.record.python_repr import unquote
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.source import Source, Stability
 
@@ -41,53 +41,53 @@ _QUOTES: Final = ("'", '"')
 _ADAPTER: Final = re.compile(r"lora_name='([^'\s]{1,256})'")
 
 
-def _is_vllms(head: str) -> bool:
+def _is_vllm_line(head: str) -> bool:
     return "Received request " in head or "Generated response " in head or " details: prompt: " in head
 
 
 def parse(fields: Fields) -> AuditEvent:
     """Read one line."""
-    text = line_of(fields)[1]
+    text = find_line(fields)[1]
     adapter = _ADAPTER.search(text[-4096:])
     event = AuditEvent(kind=Kind.OTHER)
     open_line(fields, LINE)
-    line = take_word(fields, "vllm_line")
-    event.request_id = take_identifier(fields, "vllm_request_id")
+    line = pop_word(fields, "vllm_line")
+    event.request_id = pop_identifier(fields, "vllm_request_id")
     if line is not None or event.request_id is not None:
         event.kind = Kind.AI_ACCESS
         _read_texts(fields, event, line or "")
         if line is not None and line != "Generated response" and not event.prompt_messages:
-            _read_behind(text, event)
-    event.model_name = identifier(adapter[1]) if adapter and event.kind is Kind.AI_ACCESS else None
-    finish(fields, event)
-    discard(fields, "vllm_streaming")
+            _read_prompt_behind(text, event)
+    event.model_name = as_identifier(adapter[1]) if adapter and event.kind is Kind.AI_ACCESS else None
+    read_shipper_keys(fields, event)
+    drop(fields, "vllm_streaming")
     return event
 
 
 def _read_texts(fields: Fields, event: AuditEvent, line: str) -> None:
     request_id = event.request_id.reveal() if isinstance(event.request_id, SensitiveText) else ""
     exchange = Exchange(operation=_operation(request_id))
-    literal = take_str(fields, "vllm_text") or ""
-    text = unquoted(literal) if literal[:1] in _QUOTES or literal == "None" else literal
+    literal = pop_str(fields, "vllm_text") or ""
+    text = unquote(literal) if literal[:1] in _QUOTES or literal == "None" else literal
     parts = [SensitiveText(text)] if text else []
     if line == "Generated response":
-        exchange.answer(parts)
-        reason = take_identifier(fields, "vllm_finish_reason")
+        exchange.add_completion(parts)
+        reason = pop_identifier(fields, "vllm_finish_reason")
         if reason is not None and reason.reveal() != "None":
             exchange.finish_reasons.append(reason)
             event.outcome_status = Outcome.FAILURE if reason.reveal() in ("abort", "error") else Outcome.SUCCESS
     else:
-        exchange.ask(Role.USER, parts)
+        exchange.add_prompt(Role.USER, parts)
     exchange.apply(event)
 
 
-def _read_behind(line: str, event: AuditEvent) -> None:
+def _read_prompt_behind(line: str, event: AuditEvent) -> None:
     """Where a request has no prompt and its parameters are none, they are taken for what was asked."""
     match = LINE.search(line)
     rest = line[match.end() :].lstrip(", ").removeprefix("params:").strip() if match else ""
     if not rest.startswith(_PARAMETERS) and may_hold_prose(rest):
         exchange = Exchange(operation=event.operation)
-        exchange.ask(Role.USER, [SensitiveText(rest)])
+        exchange.add_prompt(Role.USER, [SensitiveText(rest)])
         exchange.apply(event)
 
 
@@ -110,6 +110,6 @@ SOURCE: Final = Source(
     stability=Stability.STABLE,
     never_carries="Users, models (but for adapters), token counts; texts, unless request logging is on.",
     references=("https://docs.vllm.ai/en/latest/cli/serve.html",),
-    markers=markers(_is_vllms, "vllm_request_id"),
+    markers=markers(_is_vllm_line, "vllm_request_id"),
     parse=parse,
 )
