@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Final
 
 from veilog_parsers.event import (
     AuditEvent,
@@ -15,6 +16,8 @@ from veilog_parsers.event import (
     Timestamp,
     ToolCall,
 )
+
+TOKEN_COUNTS: Final = ("input_tokens", "output_tokens", "total_tokens")
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)

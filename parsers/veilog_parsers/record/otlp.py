@@ -252,43 +252,52 @@ def _to_json_value(value: Any, depth: int) -> Any:
     return _object(items, depth)
 
 
-def _collect(item: Any, place: tuple[str, str, str], found: list[Any], odd: list[Any]) -> None:
-    """Append the spans or log records of a resource to ``found``, and whatever is not built like that to ``odd``."""
-    scopes = item.get(place[1]) if type(item) is dict else None
+def _collect(item: Any, keys: tuple[str, str, str], found: list[Any], malformed: list[Any]) -> None:
+    """Append the spans or log records of a resource to ``found``, and parts that OTLP does not have to ``malformed``.
+
+    What the document has beside its resource and scopes is kept in the first of their records.
+    """
+    scopes = item.get(keys[1]) if type(item) is dict else None
     if type(scopes) is not list:
-        odd.append(item)
+        malformed.append(item)
         return
-    resource = item.get("resource")
-    attributes = attributes_to_json(resource.get("attributes")) if type(resource) is dict else None
-    besides = [_prose_beside(item, "resource", place[1])]
-    if type(attributes) is dict:
-        besides.append(_prose_beside(resource, "attributes"))
-        resource = attributes
-    else:
-        besides.append(resource)
+    resource, beside = _resource_of(item, keys[1])
     for scope in scopes:
-        records = scope.get(place[2]) if type(scope) is dict else None
+        records = scope.get(keys[2]) if type(scope) is dict else None
         if type(records) is not list:
-            odd.append(scope)
+            malformed.append(scope)
             continue
-        besides.append(_prose_beside(scope, place[2]))
+        beside.append(_prose_beside(scope, keys[2]))
         for record in records:
             if type(record) is not dict:
-                odd.append(record)
+                malformed.append(record)
                 continue
-            for part in (record, *dicts(record.get("events"))):
-                if "attributes" in part:
-                    part["attributes"] = attributes_to_json(part["attributes"])
-            if "body" in record:
-                record["body"] = _to_json_value(record["body"], 0)
-            if type(resource) is dict and resource:
-                # Parsers consume what they are given, so each record has a copy.
-                record["resource"] = dict(resource)
-            if any(besides) and may_hold_prose(besides):
-                # What the document says of its resource and scope goes with the first of their records.
-                keep_under(record, "resource", besides)
-                besides = []
+            _open_record(record, resource)
+            if any(beside) and may_hold_prose(beside):
+                keep_under(record, "resource", beside)
+                beside = []
             found.append(record)
+
+
+def _resource_of(item: Fields, scopes_key: str) -> tuple[Fields, list[Any]]:
+    """The attributes of a resource, and what else its part of the document has."""
+    resource = item.get("resource")
+    attributes = attributes_to_json(resource.get("attributes")) if type(resource) is dict else None
+    beside: list[Any] = [_prose_beside(item, "resource", scopes_key)]
+    if type(resource) is dict and type(attributes) is dict:
+        return attributes, [*beside, _prose_beside(resource, "attributes")]
+    return resource if type(resource) is dict else {}, [*beside, resource]
+
+
+def _open_record(record: Fields, resource: Fields) -> None:
+    """Give a span or log record plain attributes, a plain body, and a copy of its resource, which parsers consume."""
+    for part in (record, *dicts(record.get("events"))):
+        if "attributes" in part:
+            part["attributes"] = attributes_to_json(part["attributes"])
+    if "body" in record:
+        record["body"] = _to_json_value(record["body"], 0)
+    if resource:
+        record["resource"] = dict(resource)
 
 
 def _prose_beside(fields: Fields, *keys: str) -> Fields | None:

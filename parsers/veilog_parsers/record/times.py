@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from veilog_parsers.event import Timestamp
-from veilog_parsers.record.fields import peek, pop
+from veilog_parsers.record.fields import peek, pop, pop_number
 from veilog_parsers.record.raw import Fields
 
 _TIME = re.compile(
@@ -33,6 +33,7 @@ _NS = 1_000_000_000
 _YEARS = ("1970", "2199")
 """First and last year in which anything was logged."""
 _FIRST_SECOND, _LAST_SECOND = 0, 7_258_118_399
+_MAX_ELAPSED = 1e12
 _MAX_SECONDS = 253_402_300_799  # 9999-12-31T23:59:59Z
 
 
@@ -117,6 +118,15 @@ def duration_ms(value: Any) -> float | None:
         return None
     whole = (int(match["h"] or 0) * 60 + int(match["min"] or 0)) * 60_000
     return round(whole + float(match["number"] or 0) * _UNIT_MS.get(match["unit"] or "", 0), 6)
+
+
+def pop_elapsed(fields: Fields, *path: str) -> float | None:
+    """Pop a duration as a number, in whatever unit; a negative one, of a clock that was set back, stays."""
+    number = pop_number({"": peek(fields, *path)}, "")
+    if number is None or not 0 <= number < _MAX_ELAPSED:
+        return None
+    pop(fields, *path)
+    return number
 
 
 def pop_duration(fields: Fields, *path: str) -> float | None:

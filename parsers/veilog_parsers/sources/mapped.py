@@ -19,14 +19,12 @@ from typing import Any, Final
 
 from veilog_parsers.bodies.read import open_body, read_exchange
 from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Message, Operation, Role, SensitiveText, UserType
-from veilog_parsers.record.fields import peek, pop, pop_count, pop_identifier, pop_number, pop_text
+from veilog_parsers.record.fields import Path, peek, pop, pop_count, pop_identifier, pop_number, pop_text
 from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
-
-Path = tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,13 +155,13 @@ class _MappedParser:
 
     def _read_texts(self, fields: Fields, event: AuditEvent) -> None:
         for role, path in self._texts:
-            parts = _take_texts(fields, path)
+            parts = _pop_texts(fields, path)
             if parts:
                 messages = event.response_messages if role is Role.ASSISTANT else event.prompt_messages
                 messages.append(Message(role, parts))
 
 
-def _take_texts(fields: Fields, path: Path) -> list[SensitiveText]:
+def _pop_texts(fields: Fields, path: Path) -> list[SensitiveText]:
     """Pop a text or a list of nothing but texts."""
     value = peek(fields, *path)
     texts = [value] if type(value) is str else value

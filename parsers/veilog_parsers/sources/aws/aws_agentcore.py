@@ -138,19 +138,7 @@ def _read_request(body: Fields, exchange: Exchange) -> None:
     parent_without_placeholder(body, ("request_payload",))
     payload = open_json(body, "request_payload")
     if type(payload) is dict:
-        for key in ("prompt", "input", "messages"):
-            turns = payload.get(key)
-            if type(turns) is dict and "role" in turns:
-                turns = payload[key] = [turns]
-            if type(turns) is list and turns and type(turns[0]) is dict:
-                add_prompt_messages(turns, exchange)
-        cut = open_json(payload, "truncatedPayload")
-        if type(cut) is dict and "arguments" in cut:
-            read_call(cut, exchange)
-        elif cut:
-            read_any_request(payload, "truncatedPayload", exchange)
-        if "arguments" in payload:
-            read_call(payload, exchange)
+        _read_request_payload(payload, exchange)
     elif type(payload) is list:
         add_prompt_messages(payload, exchange)
     if not exchange.prompt:
@@ -160,29 +148,52 @@ def _read_request(body: Fields, exchange: Exchange) -> None:
             read_any_request(parent_without_placeholder(body, (key,)), key, exchange)
 
 
+def _read_request_payload(payload: Fields, exchange: Exchange) -> None:
+    """Read what an agent or a tool was called with: messages, or the arguments of a tool, also cut off."""
+    for key in ("prompt", "input", "messages"):
+        messages = payload.get(key)
+        if type(messages) is dict and "role" in messages:
+            messages = payload[key] = [messages]
+        if type(messages) is list and dicts(messages[:1]):
+            add_prompt_messages(messages, exchange)
+    cut = open_json(payload, "truncatedPayload")
+    if type(cut) is dict and "arguments" in cut:
+        read_call(cut, exchange)
+    elif cut:
+        read_any_request(payload, "truncatedPayload", exchange)
+    if "arguments" in payload:
+        read_call(payload, exchange)
+
+
 def _read_response(body: Fields, exchange: Exchange) -> None:
     parent_without_placeholder(body, ("response_payload",))
     payload = open_json(body, "response_payload")
     if type(payload) is list:
         for message in dicts(payload):
             _add_completion(message, exchange)
-    elif type(payload) is dict and ("isError" in payload or "structuredContent" in payload):
-        # Code interpreters write every field of a content block, most of them null.
-        payload = body["response_payload"] = remainder(payload)
-        read_result(payload, exchange)
-    elif type(payload) is dict and "role" in payload:
-        _add_completion(payload, exchange)
     elif type(payload) is dict:
-        turn = Turn()
-        for key in _ANSWER_KEYS:
-            if type(payload.get(key)) is str:
-                turn.add_content(payload, key)
-        add_completion_turn(turn, exchange)
+        _read_response_payload(body, payload, exchange)
     if not exchange.response:
         read_any_response(body, "response_payload", exchange)
     for key in ("responseBody", "response_body"):
         if key in body:
             read_any_response(parent_without_placeholder(body, (key,)), key, exchange)
+
+
+def _read_response_payload(body: Fields, payload: Fields, exchange: Exchange) -> None:
+    """Read the result of a tool, a message of the agent, or an object with the agent's text under a usual key."""
+    if "isError" in payload or "structuredContent" in payload:
+        # Code interpreters write every field of a content block, most of them null.
+        payload = body["response_payload"] = remainder(payload)
+        read_result(payload, exchange)
+    elif "role" in payload:
+        _add_completion(payload, exchange)
+    else:
+        turn = Turn()
+        for key in _ANSWER_KEYS:
+            if type(payload.get(key)) is str:
+                turn.add_content(payload, key)
+        add_completion_turn(turn, exchange)
 
 
 def _add_completion(message: Fields, exchange: Exchange) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import orjson
 
-from veilog_parsers.bodies.exchange import Exchange
+from veilog_parsers.bodies.exchange import TOKEN_COUNTS, Exchange
 from veilog_parsers.bodies.read import decode_body, open_body, read_exchange, read_request, read_response
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Outcome, SensitiveText, UserType
@@ -35,6 +35,7 @@ from veilog_parsers.record.fields import (
     peek,
     pop,
     pop_count,
+    pop_first,
     pop_identifier,
     pop_int,
     pop_number,
@@ -43,7 +44,7 @@ from veilog_parsers.record.fields import (
     withhold,
 )
 from veilog_parsers.record.network import pop_address, pop_endpoint
-from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status
+from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status, pop_http_status
 from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
@@ -189,11 +190,18 @@ def _read_who(fields: Fields, properties: Fields, event: AuditEvent) -> None:
     tenant, directory = pop_identifier(fields, "tenantId"), pop_identifier(fields, "tenantID")
     event.tenant_id = tenant or directory
     event.client_ip = pop_address(fields, "callerIpAddress")
+    _read_identity(fields, properties, event)
+    subscription = pop_identifier(properties, "apimSubscriptionId") or pop_identifier(fields, "apimSubscriptionId")
+    if event.user_id is None and subscription is not None:
+        event.user_id, event.user_type = subscription, UserType.SERVICE
+
+
+def _read_identity(fields: Fields, properties: Fields, event: AuditEvent) -> None:
+    """The caller: a person with an object id or a name, else an application, else the principal of a role."""
     claims = peek(fields, "identity", "claims")
     claims = claims if type(claims) is dict else {}
-    upn = next(
-        (pop_identifier(claims, key) for key in claims.copy() if key.rpartition("/")[2] in ("upn", "name")), None
-    )
+    name_claims = [key for key in claims if key.rpartition("/")[2] in ("upn", "name")]
+    upn = pop_identifier(claims, name_claims[0]) if name_claims else None
     object_id = pop_identifier(properties, "objectId") or pop_identifier(claims, _OBJECT_ID_CLAIM)
     application = pop_identifier(claims, "appid")
     event.user_name = pop_text(fields, "caller") or pop_text(fields, "Caller") or upn
@@ -201,12 +209,9 @@ def _read_who(fields: Fields, properties: Fields, event: AuditEvent) -> None:
     if object_id is None and event.user_name is None and application is None:
         principal = pop_identifier(fields, "identity", "authorization", "evidence", "principalId")
     event.user_id = object_id or event.user_name or application or principal
-    subscription = pop_identifier(properties, "apimSubscriptionId") or pop_identifier(fields, "apimSubscriptionId")
     if event.user_id is not None:
-        person = peek(fields, "identity", "authorization", "evidence", "principalType") == "User"
-        event.user_type = UserType.USER if event.user_name or object_id or person else UserType.SERVICE
-    elif subscription is not None:
-        event.user_id, event.user_type = subscription, UserType.SERVICE
+        is_person = peek(fields, "identity", "authorization", "evidence", "principalType") == "User"
+        event.user_type = UserType.USER if event.user_name or object_id or is_person else UserType.SERVICE
 
 
 _OBJECT_ID_CLAIM: Final = "http://schemas.microsoft.com/identity/claims/objectidentifier"
@@ -258,11 +263,8 @@ def _read_outcome(fields: Fields, properties: Fields, event: AuditEvent) -> None
 
 
 def _status(fields: Fields, properties: Fields) -> int | None:
-    for holder, key in ((properties, "responseCode"), (properties, "statusCode"), (fields, "resultSignature")):
-        value = holder.get(key)
-        if (type(value) is int and 100 <= value < 600) or (type(value) is str and re.fullmatch("[1-5][0-9]{2}", value)):
-            return pop_count(holder, key)
-    return None
+    status = pop_first(pop_http_status, properties, ("responseCode", "statusCode"))
+    return pop_http_status(fields, "resultSignature") if status is None else status
 
 
 def _read_request(properties: Fields, event: AuditEvent) -> None:
@@ -291,8 +293,8 @@ def _read_gateway(properties: Fields, event: AuditEvent) -> None:
         _drop_shared(bodies[own], bodies[backend], lists)
     exchange = read_exchange(bodies["requestBody"], bodies["responseBody"])
     behind = read_exchange(bodies["backendRequestBody"], bodies["backendResponseBody"])
-    _add_behind(exchange, behind)
-    # Any model may be behind the gateway: what speaks Anthropic's, Google's or Ollama's own API is theirs.
+    _add_backend(exchange, behind)
+    # The gateway may stand in front of any model. Bodies in the format of Anthropic, Google or Ollama tell whose it is.
     event.provider = exchange.provider or behind.provider or event.provider
     exchange.apply(event)
     _read_gateway_error(properties, event)
@@ -338,26 +340,17 @@ def _text_of(item: Any) -> bytes:
         return b""
 
 
-def _add_behind(exchange: Exchange, behind: Exchange) -> None:
-    """Complete what the client saw by what the backend saw: the newest turn of the user stays the client's.
+def _add_backend(exchange: Exchange, backend: Exchange) -> None:
+    """Add what only the backend's bodies have; the client's newest turn of the user stays the newest.
 
-    A filter that the backend reports counts even if the client saw none.
+    A filter that the backend reports counts even if the client was told of none.
     """
-    answered = bool(exchange.response)
-    exchange.prompt[:0] = behind.prompt
-    exchange.response += behind.response
-    exchange.content_filtered |= behind.content_filtered
-    exchange.tool_calls = exchange.tool_calls or behind.tool_calls
-    for name in ("operation", "requested_model", "answered_model", "request_id", "user", "timestamp"):
-        setattr(exchange, name, getattr(exchange, name) or getattr(behind, name))
-    for name in ("input_tokens", "output_tokens", "total_tokens"):
-        if getattr(exchange, name) is None:
-            setattr(exchange, name, getattr(behind, name))
-    if not answered:
-        exchange.finish_reasons = exchange.finish_reasons or behind.finish_reasons
-        exchange.failed |= behind.failed
-        exchange.error_code = exchange.error_code or behind.error_code
-        exchange.error_outcome = exchange.error_outcome or behind.error_outcome
+    if not exchange.response:
+        exchange.fill(backend, "finish_reasons", "failed", "error_code", "error_outcome")
+    exchange.prompt[:0] = backend.prompt
+    exchange.response += backend.response
+    exchange.fill(backend, "content_filtered", "tool_calls", "operation", "requested_model", "answered_model")
+    exchange.fill(backend, "request_id", "user", "timestamp", *TOKEN_COUNTS)
 
 
 _SIDES: Final = (

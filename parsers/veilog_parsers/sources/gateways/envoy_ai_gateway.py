@@ -1,14 +1,14 @@
-"""Envoy AI Gateway: Envoy's JSON access log with what the gateway counted, under flat keys with dots.
+"""Envoy AI Gateway: Envoy's JSON access log with models and token counts, under flat keys with dots.
 
 ``{"gen_ai.request.model": "...", "gen_ai.usage.input_tokens": 12, "response_code": 200, "duration": 812, ...}``. The
-names are the operator's, copied from the project's examples; older ones spell ``genai_model_name`` and
-``genai_tokens_input``. Envoy writes a value it does not have as ``-`` or null, and numbers from its metadata now as
-numbers, now as strings. There are no bodies, so no prompt and no hash of one.
+operator chooses the keys; most copy them from the project's examples, older ones of which have ``genai_model_name`` and
+``genai_tokens_input``. Envoy writes a missing value as ``-`` or null, and numbers of its metadata as numbers or
+strings. The log has no bodies, so no prompt and no hash of one.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from veilog_parsers.event import AuditEvent, Kind, Operation, SensitiveText, ToolCall
 from veilog_parsers.record.endpoints import operation_at, pop_provider
@@ -17,15 +17,15 @@ from veilog_parsers.record.fields import (
     ignored_keys,
     keyset,
     pop_count,
+    pop_first,
     pop_identifier,
-    pop_number,
     pop_text,
     pop_word,
 )
 from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.outcomes import outcome_of_status
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import pop_time
+from veilog_parsers.record.times import pop_elapsed, pop_time
 from veilog_parsers.source import Source, Stability
 
 _ENVOY_KEYS: Final = keyset(
@@ -41,17 +41,22 @@ _IGNORED_KEYS: Final = ignored_keys(
     gen_ai.usage.cache_creation.input_tokens:number
     """
 )
+_USER_ID: Final = ("user.id", "x-user-id", "enduser.id")
+_CLIENT_IP: Final = ("x-forwarded-for", "downstream_remote_address")
+_USER_AGENT: Final = ("user-agent", "user_agent")
+_REQUEST_ID: Final = ("x-request-id", "request_id")
+_INPUT_TOKENS: Final = ("gen_ai.usage.input_tokens", "genai_tokens_input")
+_OUTPUT_TOKENS: Final = ("gen_ai.usage.output_tokens", "genai_tokens_output")
+_TOTAL_TOKENS: Final = ("gen_ai.usage.total_tokens", "genai_tokens_total")
+_PROVIDER: Final = ("gen_ai.provider.name", "gen_ai.system", "genai_backend_name")
+_MODEL: Final = ("gen_ai.request.model", "genai_model_name")
+_ENDPOINT: Final = ("x-envoy-origin-path", "path", ":path")
 _OPERATIONS: Final = {str(operation): operation for operation in Operation}
 
 
 def _is_envoy(fields: Fields) -> bool:
-    # OpenTelemetry's own logs have the gen_ai names too: what Envoy puts beside them decides.
+    # OpenTelemetry's own logs have the gen_ai keys too, but not the keys of Envoy's access log beside them.
     return not _ENVOY_KEYS.isdisjoint(fields)
-
-
-def _first(pop: Any, fields: Fields, *keys: str) -> Any:
-    found = [value for key in keys if (value := pop(fields, key)) is not None]
-    return found[0] if found else None
 
 
 def parse(fields: Fields) -> AuditEvent:
@@ -59,20 +64,19 @@ def parse(fields: Fields) -> AuditEvent:
     for key in [key for key, value in fields.items() if value == "-"]:
         del fields[key]
     event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=pop_time(fields, "start_time"))
-    event.user_id = _first(pop_identifier, fields, "user.id", "x-user-id", "enduser.id")
+    event.user_id = pop_first(pop_identifier, fields, _USER_ID, drop_others=True)
     event.session_id = pop_identifier(fields, "session.id")
     event.conversation_id = pop_identifier(fields, "gen_ai.conversation.id")
-    event.client_ip = _first(pop_address, fields, "x-forwarded-for", "downstream_remote_address")
-    event.user_agent = _first(pop_text, fields, "user-agent", "user_agent")
-    event.request_id = _first(pop_identifier, fields, "x-request-id", "request_id")
+    event.client_ip = pop_first(pop_address, fields, _CLIENT_IP, drop_others=True)
+    event.user_agent = pop_first(pop_text, fields, _USER_AGENT, drop_others=True)
+    event.request_id = pop_first(pop_identifier, fields, _REQUEST_ID, drop_others=True)
     event.tenant_id = pop_identifier(fields, "x-tenant-id")
     _read_what(fields, event)
-    event.input_tokens = _first(pop_count, fields, "gen_ai.usage.input_tokens", "genai_tokens_input")
-    event.output_tokens = _first(pop_count, fields, "gen_ai.usage.output_tokens", "genai_tokens_output")
-    event.token_count = _first(pop_count, fields, "gen_ai.usage.total_tokens", "genai_tokens_total")
-    duration = pop_number(fields, "duration")
-    event.latency_ms = duration if duration is not None and duration >= 0 else None
-    # Zero: the client went away before there was an answer.
+    event.input_tokens = pop_first(pop_count, fields, _INPUT_TOKENS, drop_others=True)
+    event.output_tokens = pop_first(pop_count, fields, _OUTPUT_TOKENS, drop_others=True)
+    event.token_count = pop_first(pop_count, fields, _TOTAL_TOKENS, drop_others=True)
+    event.latency_ms = pop_elapsed(fields, "duration")
+    # 0 means that the client went away before there was a response.
     event.http_status = pop_count(fields, "response_code") or None
     event.outcome_status = outcome_of_status(event.http_status)
     drop_keys(fields, _IGNORED_KEYS)
@@ -80,10 +84,12 @@ def parse(fields: Fields) -> AuditEvent:
 
 
 def _read_what(fields: Fields, event: AuditEvent) -> None:
-    event.provider = _first(pop_provider, fields, "gen_ai.provider.name", "gen_ai.system", "genai_backend_name")
-    event.model_name = _first(pop_identifier, fields, "gen_ai.request.model", "genai_model_name")
+    for key in _PROVIDER:
+        provider = pop_provider(fields, key)
+        event.provider = event.provider or provider
+    event.model_name = pop_first(pop_identifier, fields, _MODEL, drop_others=True)
     event.model_version = pop_identifier(fields, "gen_ai.response.model")
-    endpoint = _first(pop_endpoint, fields, "x-envoy-origin-path", "path", ":path")
+    endpoint = pop_first(pop_endpoint, fields, _ENDPOINT, drop_others=True)
     if endpoint:
         event.endpoint = SensitiveText(endpoint)
         event.operation = operation_at(endpoint)

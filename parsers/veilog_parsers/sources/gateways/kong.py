@@ -31,7 +31,7 @@ from veilog_parsers.record.fields import (
 from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.outcomes import outcome_of_status
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import pop_time
+from veilog_parsers.record.times import pop_elapsed, pop_time
 from veilog_parsers.source import Source, Stability
 
 _SECTION_KEYS: Final = keyset("cache meta payload usage")
@@ -98,8 +98,7 @@ def _read_request(fields: Fields, event: AuditEvent) -> None:
     )
     event.http_status = pop_count(fields, "response", "status")
     event.outcome_status = outcome_of_status(event.http_status)
-    latency = pop_number(fields, "latencies", "request")
-    event.latency_ms = latency if latency is not None and latency >= 0 else None
+    event.latency_ms = pop_elapsed(fields, "latencies", "request")
     for name, ignored in (("request", _IGNORED_REQUEST_KEYS), ("response", _IGNORED_RESPONSE_KEYS)):
         if type(fields.get(name)) is dict:
             drop_keys(fields[name], ignored)

@@ -17,7 +17,8 @@ from typing import Any, Final
 
 from veilog_parsers.bodies.read import decode_body, open_body, read_exchange
 from veilog_parsers.bodies.rest import drop_repeated
-from veilog_parsers.event import AuditEvent, Constant, Kind, Message, Operation, Outcome, SensitiveText, Text, UserType
+from veilog_parsers.event import AuditEvent, Kind, Message, Operation, Outcome, SensitiveText, Text, UserType
+from veilog_parsers.record.endpoints import provider_named
 from veilog_parsers.record.fields import (
     as_identifier,
     drop,
@@ -33,7 +34,7 @@ from veilog_parsers.record.fields import (
 from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.outcomes import outcome_of_error
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import parse_time, pop_time
+from veilog_parsers.record.times import parse_time, pop_elapsed, pop_time
 from veilog_parsers.source import Source, Stability
 
 _REDACTED: Final = "redacted-by-litellm"
@@ -51,18 +52,6 @@ _OPERATIONS: Final = {
     "generate_content": Operation.GENERATE_CONTENT,
 }
 """``call_type`` without the ``a`` of its asynchronous twin."""
-
-_PROVIDERS: Final = {
-    "azure": "azure.ai.openai",
-    "azure_ai": "azure.ai.inference",
-    "bedrock": "aws.bedrock",
-    "gemini": "gcp.gemini",
-    "mistral": "mistral_ai",
-    "vertex_ai": "gcp.vertex_ai",
-    "watsonx": "ibm.watsonx.ai",
-    "xai": "x_ai",
-}
-"""LiteLLM's provider names where OpenTelemetry has others."""
 
 _IGNORED_KEYS: Final = (
     *("model_map_information", "hidden_params", "cost_breakdown", "response_cost", "saved_cache_cost", "cache_key"),
@@ -137,7 +126,7 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
 def _read_what(fields: Fields, event: AuditEvent) -> None:
     named = pop_identifier(fields, "custom_llm_provider") if type(fields.get("custom_llm_provider")) is str else None
     provider = named.reveal() if named else ""
-    event.provider = Constant(_PROVIDERS[provider]) if provider in _PROVIDERS else named
+    event.provider = provider_named(provider) or named
     event.model_name = _model(fields, provider)
     event.request_id = pop_identifier(fields, "id")
     call_type = fields.get("call_type")
@@ -162,8 +151,8 @@ def _read_outcome(fields: Fields, event: AuditEvent) -> None:
     event.input_tokens = pop_count(fields, "prompt_tokens")
     event.output_tokens = pop_count(fields, "completion_tokens")
     event.token_count = pop_count(fields, "total_tokens")
-    seconds = pop_number(fields, "response_time")
-    event.latency_ms = round(seconds * 1000, 3) if seconds is not None and seconds >= 0 else None
+    seconds = pop_elapsed(fields, "response_time")
+    event.latency_ms = None if seconds is None else round(seconds * 1000, 3)
     status = pop_word(fields, "status")
     if status == "success":
         event.outcome_status = Outcome.SUCCESS

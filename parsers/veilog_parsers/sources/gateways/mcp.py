@@ -36,16 +36,15 @@ from veilog_parsers.record.fields import (
     keyset,
     peek,
     pop,
-    pop_count,
+    pop_first,
     pop_identifier,
-    pop_number,
     pop_str,
     pop_text,
 )
 from veilog_parsers.record.network import pop_address, pop_endpoint
-from veilog_parsers.record.outcomes import outcome_of_status
+from veilog_parsers.record.outcomes import outcome_of_status, pop_http_status
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import pop_time
+from veilog_parsers.record.times import pop_elapsed, pop_time
 from veilog_parsers.source import KeyedTest, Source, Stability, Test
 
 _VERSION: Final = "2.0"
@@ -172,39 +171,25 @@ def _open_object(fields: Fields, key: str) -> Fields | None:
     return body
 
 
-def _first(pop: Any, fields: Fields, names: tuple[str, ...]) -> Any:
-    """The value under the first of several usual names that has one."""
-    return next((value for name in names if name in fields and (value := pop(fields, name)) is not None), None)
-
-
 def _read_envelope(fields: Fields, event: AuditEvent) -> None:
-    event.timestamp = _first(pop_time, fields, _TIME)
-    event.tenant_id = _first(pop_identifier, fields, _TENANT)
-    event.user_id, event.user_name = _first(pop_identifier, fields, _USER), _first(pop_text, fields, _USER_NAME)
+    event.timestamp = pop_first(pop_time, fields, _TIME)
+    event.tenant_id = pop_first(pop_identifier, fields, _TENANT)
+    event.user_id = pop_first(pop_identifier, fields, _USER)
+    event.user_name = pop_first(pop_text, fields, _USER_NAME)
     if event.user_id is None and event.user_name is None and type(fields.get("user")) is dict:
         event.user_id = pop_identifier(fields, "user", "id") or pop_identifier(fields, "user", "email")
     if event.user_id is not None or event.user_name is not None:
         event.user_type = UserType.USER
-    event.session_id = _first(pop_identifier, fields, _SESSION)
-    event.client_ip = _first(pop_address, fields, _ADDRESS)
+    event.session_id = pop_first(pop_identifier, fields, _SESSION)
+    event.client_ip = pop_first(pop_address, fields, _ADDRESS)
     event.user_agent = pop_text(fields, "user_agent")
-    server = _first(pop_endpoint, fields, _SERVER)
+    server = pop_first(pop_endpoint, fields, _SERVER)
     event.endpoint = SensitiveText(server) if server else None
-    event.http_status = _first(_take_status, fields, _STATUS)
+    event.http_status = pop_first(pop_http_status, fields, _STATUS)
     event.outcome_status = outcome_of_status(event.http_status)
-    event.latency_ms = _first(_take_duration, fields, _MILLISECONDS)
+    event.latency_ms = pop_first(pop_elapsed, fields, _MILLISECONDS)
     # Headers hold credentials.
     drop_keys(fields, _IGNORED_ENVELOPE_KEYS)
-
-
-def _take_status(fields: Fields, key: str) -> int | None:
-    value = fields[key]
-    return pop_count(fields, key) if type(value) is int and 100 <= value < 600 else None
-
-
-def _take_duration(fields: Fields, key: str) -> float | None:
-    value = fields[key]
-    return pop_number(fields, key) if type(value) in (int, float) and value >= 0 else None
 
 
 def _read_message(message: Fields, method: str, event: AuditEvent, exchange: Exchange) -> str:

@@ -11,14 +11,14 @@ read too. Of the headers the few that an audit trail needs are taken, and all ot
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 from veilog_parsers.bodies.read import open_body, read_exchange
 from veilog_parsers.event import AuditEvent, Kind, Outcome, SensitiveText, UserType
 from veilog_parsers.record.decoding import keep_under
 from veilog_parsers.record.endpoints import is_model_api, model_at, operation_at, pop_provider, provider_at
 from veilog_parsers.record.fields import (
+    Path,
     drop,
     drop_keys,
     ignored_keys,
@@ -26,20 +26,17 @@ from veilog_parsers.record.fields import (
     peek,
     pop,
     pop_count,
+    pop_first,
     pop_identifier,
-    pop_number,
     pop_text,
     withhold,
 )
 from veilog_parsers.record.keysets import KeySetCache
 from veilog_parsers.record.network import pop_address, pop_endpoint
-from veilog_parsers.record.outcomes import outcome_of_status
+from veilog_parsers.record.outcomes import outcome_of_status, pop_http_status
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import pop_time
+from veilog_parsers.record.times import pop_elapsed, pop_time
 from veilog_parsers.source import KeyedTest, Source, Stability, Test
-
-T = TypeVar("T")
-Path = tuple[str, ...]
 
 
 def _paths(names: str) -> tuple[Path, ...]:
@@ -151,8 +148,6 @@ _STATUS_WORDS: Final = {
     "failed": Outcome.FAILURE,
 }
 
-_MAX_DURATION: Final = 1e12
-
 _REQUEST_LINE: Final = re.compile(
     r"(?:[A-Z]{3,7} )?[a-z]{0,5}:?/\S{0,2000}(?: HTTP/[0-9.]{1,3})?|[A-Z]{3,7}|[1-5][0-9]{2}(?: [A-Za-z ]{0,32})?"
 )
@@ -226,15 +221,6 @@ def _test_of_exchanges(keys: frozenset[str]) -> Test:
     return is_exchange
 
 
-def _first(pop: Callable[..., T | None], fields: Fields, paths: tuple[Path, ...]) -> T | None:
-    """The first of several usual names that gives a value."""
-    for path in paths:
-        value = pop(fields, *path)
-        if value is not None:
-            return value
-    return None
-
-
 def _open_first(fields: Fields, paths: tuple[Path, ...]) -> Any:
     """The first body there is, decoded in place."""
     texts = []
@@ -276,58 +262,44 @@ def _add_header(headers: dict[str, Any], name: str, value: Any) -> None:
     headers[name] = value
 
 
-def _take_status(fields: Fields, *path: str) -> int | None:
-    """Pop an HTTP status; another number or a word is none."""
-    value = peek(fields, *path)
-    if (type(value) is int and 100 <= value <= 599) or (type(value) is str and re.fullmatch("[1-5][0-9]{2}", value)):
-        return pop_count(fields, *path)
-    return None
-
-
-def _take_duration(fields: Fields, *path: str) -> float | None:
-    """Pop a duration; one that a stepping clock made negative says nothing."""
-    number = pop_number(fields, *path)
-    return number if number is not None and 0 <= number < _MAX_DURATION else None
-
-
 def _read_who(fields: Fields, names: _Names, event: AuditEvent) -> None:
-    event.tenant_id = _first(pop_identifier, fields, names.tenant)
-    event.user_id = _first(pop_identifier, fields, names.user_id)
-    event.user_name = _first(pop_identifier, fields, names.user_name)
+    event.tenant_id = pop_first(pop_identifier, fields, names.tenant)
+    event.user_id = pop_first(pop_identifier, fields, names.user_id)
+    event.user_name = pop_first(pop_identifier, fields, names.user_name)
     if event.user_id is None:
         event.user_id, event.user_name = event.user_name, None
-    event.session_id = _first(pop_identifier, fields, names.session)
-    event.conversation_id = _first(pop_identifier, fields, names.conversation)
-    event.client_ip = _first(pop_address, fields, names.client_ip)
-    event.user_agent = _first(pop_text, fields, names.user_agent)
+    event.session_id = pop_first(pop_identifier, fields, names.session)
+    event.conversation_id = pop_first(pop_identifier, fields, names.conversation)
+    event.client_ip = pop_first(pop_address, fields, names.client_ip)
+    event.user_agent = pop_first(pop_text, fields, names.user_agent)
 
 
 def _read_what(fields: Fields, names: _Names, event: AuditEvent) -> None:
-    endpoint = _first(pop_endpoint, fields, names.endpoint)
+    endpoint = pop_first(pop_endpoint, fields, names.endpoint)
     event.provider = pop_provider(fields, "provider")
-    event.model_name = _first(pop_identifier, fields, names.model)
+    event.model_name = pop_first(pop_identifier, fields, names.model)
     if endpoint is not None:
         event.endpoint = SensitiveText(endpoint)
         event.operation = operation_at(endpoint)
         event.provider = event.provider or provider_at(endpoint)
         event.model_name = event.model_name or model_at(endpoint)
-    event.api_operation = _first(pop_identifier, fields, names.api_operation)
-    event.request_id = _first(pop_identifier, fields, names.request_id)
+    event.api_operation = pop_first(pop_identifier, fields, names.api_operation)
+    event.request_id = pop_first(pop_identifier, fields, names.request_id)
 
 
 def _read_outcome(fields: Fields, names: _Names, event: AuditEvent) -> None:
-    event.http_status = _first(_take_status, fields, names.status)
+    event.http_status = pop_first(pop_http_status, fields, names.status)
     event.outcome_status = outcome_of_status(event.http_status)
     word = fields.get("status")
     if type(word) is str and word.lower() in _STATUS_WORDS:
         del fields["status"]
         event.outcome_status = event.outcome_status or _STATUS_WORDS[word.lower()]
-    event.latency_ms = _first(_take_duration, fields, names.milliseconds)
-    if event.latency_ms is None and (seconds := _first(_take_duration, fields, names.seconds)) is not None:
+    event.latency_ms = pop_first(pop_elapsed, fields, names.milliseconds)
+    if event.latency_ms is None and (seconds := pop_first(pop_elapsed, fields, names.seconds)) is not None:
         event.latency_ms = seconds * 1000
-    event.input_tokens = _first(pop_count, fields, names.input_tokens)
-    event.output_tokens = _first(pop_count, fields, names.output_tokens)
-    event.token_count = _first(pop_count, fields, names.total_tokens)
+    event.input_tokens = pop_first(pop_count, fields, names.input_tokens)
+    event.output_tokens = pop_first(pop_count, fields, names.output_tokens)
+    event.token_count = pop_first(pop_count, fields, names.total_tokens)
 
 
 def _read_headers(headers: Fields, event: AuditEvent) -> None:
@@ -335,16 +307,16 @@ def _read_headers(headers: Fields, event: AuditEvent) -> None:
     event.tenant_id = event.tenant_id or pop_identifier(headers, "openai-organization")
     event.client_ip = event.client_ip or pop_address(headers, "x-forwarded-for") or pop_address(headers, "x-real-ip")
     event.user_agent = event.user_agent or pop_text(headers, "user-agent")
-    event.request_id = event.request_id or _first(pop_identifier, headers, _REQUEST_ID_HEADERS)
+    event.request_id = event.request_id or pop_first(pop_identifier, headers, _REQUEST_ID_HEADERS)
     if event.latency_ms is None:
-        event.latency_ms = _take_duration(headers, "openai-processing-ms")
+        event.latency_ms = pop_elapsed(headers, "openai-processing-ms")
 
 
 def parse(fields: Fields) -> AuditEvent:
     """Read one record."""
     names = _NAMES.get(fields)
     request, response = _open_first(fields, names.request_body), _open_first(fields, names.response_body)
-    event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=_first(pop_time, fields, names.time))
+    event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=pop_first(pop_time, fields, names.time))
     headers = _pop_headers(fields, names.headers)
     _read_who(fields, names, event)
     _read_what(fields, names, event)

@@ -23,7 +23,6 @@ from typing import Any, Final, TypeVar
 from veilog_parsers.event import (
     AuditEvent,
     Cloud,
-    Constant,
     Kind,
     Operation,
     Outcome,
@@ -32,6 +31,7 @@ from veilog_parsers.event import (
     ToolCall,
     UserType,
 )
+from veilog_parsers.record.endpoints import provider_named
 from veilog_parsers.record.fields import (
     as_identifier,
     dicts,
@@ -41,6 +41,7 @@ from veilog_parsers.record.fields import (
     open_json,
     peek,
     pop_count,
+    pop_first,
     pop_identifier,
     pop_text,
     pop_word,
@@ -70,23 +71,8 @@ _NAMES_IN_ERRORS: Final = re.compile(
 )
 """What libraries put into messages: ``(ThrottlingException)``, ``'code': 'content_filter'``, ``Error code: 429``."""
 
-_PROVIDERS: Final = {
-    "amazon": "aws.bedrock",
-    "aws": "aws.bedrock",
-    "az.ai.inference": "azure.ai.inference",
-    "az.ai.openai": "azure.ai.openai",
-    "azure": "azure.ai.openai",
-    "bedrock": "aws.bedrock",
-    "gemini": "gcp.gemini",
-    "google": "gcp.gen_ai",
-    "langchain": "",
-    "mistralai": "mistral_ai",
-    "vertexai": "gcp.vertex_ai",
-    "vertex_ai": "gcp.vertex_ai",
-    "watsonx": "ibm.watsonx.ai",
-    "xai": "x_ai",
-}
-"""Names of providers in lower case, where the current conventions have others; a framework is none."""
+_FRAMEWORKS: Final = frozenset(("langchain",))
+"""What some instrumentations name as the provider, though it is the library that calls one."""
 _OPERATIONS: Final = {
     "agent": Operation.INVOKE_AGENT,
     "completion": Operation.TEXT_COMPLETION,
@@ -208,17 +194,9 @@ def parse(fields: Fields) -> AuditEvent:
     return event
 
 
-def _first(pop: Callable[..., T | None], attributes: Fields, names: tuple[str, ...]) -> T | None:
-    """The value under the first of several names that has one; the others go if they say no more than words."""
-    found = None
-    for name in names:
-        if name not in attributes:
-            continue
-        if found is None:
-            found = pop(attributes, name)
-        else:
-            drop(attributes, name)
-    return found
+def _pop_first(popper: Callable[..., T | None], attributes: Fields, names: tuple[str, ...]) -> T | None:
+    """The value of the first attribute that has one; the others repeat it."""
+    return pop_first(popper, attributes, names, drop_others=True)
 
 
 def _nanoseconds(fields: Fields, key: str) -> int | None:
@@ -242,11 +220,11 @@ def _read_times(fields: Fields, logs: list[Fields], event: AuditEvent) -> None:
 
 def _read_who(attributes: Fields, event: AuditEvent) -> None:
     # Each is taken first, so that what several attributes say again is no drift.
-    user, name = _first(pop_identifier, attributes, _USER), _first(pop_text, attributes, _USER_NAME)
+    user, name = _pop_first(pop_identifier, attributes, _USER), _pop_first(pop_text, attributes, _USER_NAME)
     event.user_id, event.user_name = event.user_id or user, event.user_name or name
     if event.user_id is not None or event.user_name is not None:
         event.user_type = UserType.USER
-    session, conversation = (_first(pop_identifier, attributes, names) for names in (_SESSION, _CONVERSATION))
+    session, conversation = (_pop_first(pop_identifier, attributes, names) for names in (_SESSION, _CONVERSATION))
     event.session_id, event.conversation_id = event.session_id or session, event.conversation_id or conversation
     address, agent = pop_address(attributes, "client.address"), pop_text(attributes, "user_agent.original")
     event.client_ip, event.user_agent = event.client_ip or address, event.user_agent or agent
@@ -254,51 +232,49 @@ def _read_who(attributes: Fields, event: AuditEvent) -> None:
 
 def _read_what(attributes: Fields, event: AuditEvent) -> None:
     provider, requested, answered, request = (
-        _first(pop_identifier, attributes, names) for names in (_PROVIDER, _MODEL, _ANSWERED_MODEL, _REQUEST_ID)
+        _pop_first(pop_identifier, attributes, names) for names in (_PROVIDER, _MODEL, _ANSWERED_MODEL, _REQUEST_ID)
     )
     event.provider = event.provider or _provider(provider)
     event.model_version = event.model_version or answered
     event.model_name = event.model_name or requested or answered
     event.request_id = event.request_id or request
-    endpoint = _first(pop_endpoint, attributes, _ENDPOINT)
+    endpoint = _pop_first(pop_endpoint, attributes, _ENDPOINT)
     if event.endpoint is None and endpoint:
         event.endpoint = SensitiveText(endpoint)
     for name in _OPERATION:
         said = attributes.get(name)
         if event.operation is None and type(said) is str:
             event.operation = _OPERATIONS.get(said.lower())
-    operation = _first(pop_identifier, attributes, _OPERATION)
+    operation = _pop_first(pop_identifier, attributes, _OPERATION)
     event.api_operation = event.api_operation or operation
     if event.operation is Operation.EXECUTE_TOOL and event.tool_calls is None:
-        tool = _first(pop_identifier, attributes, (*_TOOL, "traceloop.entity.name"))
+        tool = _pop_first(pop_identifier, attributes, (*_TOOL, "traceloop.entity.name"))
         event.tool_calls = [ToolCall(name=tool)] if tool else None
 
 
 def _provider(name: SensitiveText | None) -> Text | None:
-    if name is None:
+    folded = name.reveal().lower() if name else ""
+    if not folded or folded in _FRAMEWORKS:
         return None
-    known_as = name.reveal().lower()
-    if known_as in _PROVIDERS:
-        return Constant(_PROVIDERS[known_as]) if _PROVIDERS[known_as] else None
-    return as_identifier(known_as)
+    return provider_named(folded) or as_identifier(folded)
 
 
 def _read_usage(attributes: Fields, event: AuditEvent) -> None:
     for field, names in (("input_tokens", _INPUT), ("output_tokens", _OUTPUT), ("token_count", _TOTAL)):
-        count = _first(pop_count, attributes, names)
+        count = _pop_first(pop_count, attributes, names)
         if getattr(event, field) is None:
             setattr(event, field, count)
     _add_cached(attributes, event)
     reasons = peek(attributes, "gen_ai.response.finish_reasons")
     named: list[Text] = [name for item in (reasons if type(reasons) is list else ()) if (name := as_identifier(item))]
     drop(attributes, "gen_ai.response.finish_reasons")
-    reason = _first(pop_identifier, attributes, ("llm.finish_reason", "gen_ai.response.finish_reason"))
+    reason = _pop_first(pop_identifier, attributes, ("llm.finish_reason", "gen_ai.response.finish_reason"))
     event.finish_reasons = event.finish_reasons or named or ([reason] if reason else None)
 
 
 def _add_cached(attributes: Fields, event: AuditEvent) -> None:
     """The conventions count cached tokens as input. What is less than its own part was counted without them."""
-    cached = sum(_first(pop_count, attributes, names) or 0 for names in _CACHED)
+    cached = sum(_pop_first(pop_count, attributes, names) or 0 for names in _CACHED)
     if event.input_tokens is not None and cached > event.input_tokens:
         event.input_tokens += cached
         if event.output_tokens is not None:
@@ -319,43 +295,57 @@ def _has_guardrail_found(attributes: Fields) -> bool:
 
 
 def _read_outcome(fields: Fields, holders: list[Fields], event: AuditEvent) -> None:
-    """A span's status says whether it failed, and error types and messages how."""
+    """How the call ended: the status of the span tells whether it failed, error types and messages tell how."""
     errors = [error for attributes in holders if (error := pop_identifier(attributes, "error.type"))]
-    message = peek(fields, "status", "message")
-    for happened in dicts(fields.get("events")):
-        if happened.get("name") == "exception" and type(happened.get("attributes")) is dict:
-            attributes = happened["attributes"]
-            error = pop_identifier(attributes, "exception.type")
-            errors += [error] if error else []
-            withhold(attributes, "exception.stacktrace")
-            drop(attributes, "exception.escaped")
-            if type(message) is str and type(text := attributes.get("exception.message")) is str and text in message:
-                del attributes["exception.message"]
-            drop(happened, "name", "timeUnixNano")
-    code = peek(fields, "status", "code")
+    errors += _pop_exceptions(fields)
+    message, code = peek(fields, "status", "message"), peek(fields, "status", "code")
     drop(fields, ("status", "code"))
-    ended = "endTimeUnixNano" in fields and "status" not in fields
     for name in _HTTP_STATUS:
         status = [pop_count(attributes, name) for attributes in holders if name in attributes]
         event.http_status = next((number for number in status if number and 100 <= number < 600), event.http_status)
-    if code not in _FAILED and (ended or type(fields.get("status")) is dict):
+    # A span that ended well has no status at all.
+    has_ended = "endTimeUnixNano" in fields and "status" not in fields
+    if code not in _FAILED and (has_ended or type(fields.get("status")) is dict):
         event.outcome_status = Outcome.SUCCESS
     elif code in _FAILED or errors:
-        told = list(_error_names(message))
-        named = [name for name in told if not name.isdigit()]
-        # OpenAI's come as type and code: the one that says what kind of failure it was, else the code.
-        named.sort(key=lambda name: outcome_of_error(name) is not Outcome.FAILURE)
-        event.error_code = SensitiveText(named[-1]) if named else next(iter(errors), None)
-        event.outcome_status = outcome_of_error(" ".join((*told, *(error.reveal() for error in errors))))
-        if told and told[0].isdigit():
-            event.http_status = int(told[0])
-        by_status = outcome_of_status(event.http_status)
-        if event.outcome_status is Outcome.FAILURE and by_status not in (None, Outcome.SUCCESS):
-            event.outcome_status = by_status
+        _read_failure(message, errors, event)
     filtered = [_has_guardrail_found(attributes) for attributes in holders]
     reasons = [reason.reveal() for reason in event.finish_reasons or [] if not isinstance(reason, str)]
     if any(filtered) or "content_filter" in reasons:
         event.outcome_status = Outcome.CONTENT_FILTERED
+
+
+def _pop_exceptions(fields: Fields) -> Iterator[SensitiveText]:
+    """Pop the types of a span's exception events. A message that the span's status repeats is dropped."""
+    status_message = peek(fields, "status", "message")
+    for span_event in dicts(fields.get("events")):
+        attributes = span_event.get("attributes")
+        if span_event.get("name") != "exception" or type(attributes) is not dict:
+            continue
+        error = pop_identifier(attributes, "exception.type")
+        if error is not None:
+            yield error
+        withhold(attributes, "exception.stacktrace")
+        drop(attributes, "exception.escaped")
+        message = attributes.get("exception.message")
+        if type(status_message) is str and type(message) is str and message in status_message:
+            del attributes["exception.message"]
+        drop(span_event, "name", "timeUnixNano")
+
+
+def _read_failure(message: Any, errors: list[SensitiveText], event: AuditEvent) -> None:
+    """The error code, the outcome and the HTTP status of a failed call, from its message and types of errors."""
+    in_message = list(_error_names(message))
+    names = [name for name in in_message if not name.isdigit()]
+    # OpenAI's messages have a type and a code: the last one that stands for a known outcome counts, else the code.
+    names.sort(key=lambda name: outcome_of_error(name) is not Outcome.FAILURE)
+    event.error_code = SensitiveText(names[-1]) if names else next(iter(errors), None)
+    event.outcome_status = outcome_of_error(" ".join((*in_message, *(error.reveal() for error in errors))))
+    if in_message and in_message[0].isdigit():
+        event.http_status = int(in_message[0])
+    by_status = outcome_of_status(event.http_status)
+    if event.outcome_status is Outcome.FAILURE and by_status not in (None, Outcome.SUCCESS):
+        event.outcome_status = by_status
 
 
 def _error_names(message: Any) -> Iterator[str]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Final
 
-from veilog_parsers.bodies.exchange import Exchange
+from veilog_parsers.bodies.exchange import TOKEN_COUNTS, Exchange
 from veilog_parsers.bodies.read import decode_body, read_request, read_response
 from veilog_parsers.bodies.rest import drop_repeated, texts_of
 from veilog_parsers.bodies.turns import (
@@ -51,7 +51,6 @@ _BODIES: Final = (
     ("gen_ai.tool.call.arguments", "gen_ai.tool.call.result"),
     ("gen_ai.task.input", "gen_ai.task.output"),
 )
-_DOCUMENT_PREFIXES: Final = ("retrieval.documents", "reranker.output_documents")
 
 
 @dataclasses.dataclass(slots=True)
@@ -59,21 +58,14 @@ class ExchangeMerger:
     """The exchange that a record amounts to, and which texts it has already."""
 
     exchange: Exchange = dataclasses.field(default_factory=Exchange)
-    _asked: set[str] = dataclasses.field(default_factory=set)
-    _answered: set[str] = dataclasses.field(default_factory=set)
+    _prompt_texts: set[str] = dataclasses.field(default_factory=set)
+    _response_texts: set[str] = dataclasses.field(default_factory=set)
 
     def add(self, found: Exchange) -> None:
-        """Add what another convention told, without the texts that an earlier one had told."""
-        ours = self.exchange
-        ours.prompt += _unseen(found.prompt, self._asked)
-        ours.response += _unseen(found.response, self._answered)
-        ours.tool_calls = ours.tool_calls or found.tool_calls
-        ours.finish_reasons = ours.finish_reasons or found.finish_reasons
-        ours.content_filtered = ours.content_filtered or found.content_filtered
-        ours.answered_model = ours.answered_model or found.answered_model
-        for name in ("input_tokens", "output_tokens", "total_tokens"):
-            if getattr(ours, name) is None:
-                setattr(ours, name, getattr(found, name))
+        """Add what another convention has of the call, without the texts that an earlier one had."""
+        self.exchange.prompt += _unseen(found.prompt, self._prompt_texts)
+        self.exchange.response += _unseen(found.response, self._response_texts)
+        self.exchange.fill(found, "tool_calls", "finish_reasons", "content_filtered", "answered_model", *TOKEN_COUNTS)
 
 
 def read_messages(attributes: Fields) -> Exchange:
@@ -109,30 +101,45 @@ def read_numbered(attributes: Fields) -> Exchange:
     _add_completion_attribute(attributes, "gen_ai.completion", exchange)
     _add_prompt_attribute(attributes, "llm.prompts", Role.USER, exchange)
     _add_completion_attribute(attributes, "llm.output_messages", exchange)
-    for message in _numbered(attributes, "gen_ai.prompt."):
-        _read_role_keys(message, exchange)
-        _add_prompt_message(message, Role.USER, exchange)
-    for message in _numbered(attributes, "gen_ai.completion."):
-        _add_completion_message(message, exchange)
-    for item in _numbered(attributes, "llm.input_messages."):
-        _add_prompt_message(_open_inference(item), Role.USER, exchange)
-    for item in _numbered(attributes, "llm.output_messages."):
-        _add_completion_message(_open_inference(item), exchange)
-    for item in _numbered(attributes, "llm.prompts."):
-        add_prompt_content(item, "prompt", Role.USER, exchange)
-    for item in _numbered(attributes, "llm.choices."):
-        if type(item.get("completion")) is dict:
-            _add_completion_message(item["completion"], exchange)
-    for item in _numbered(attributes, "embedding.embeddings."):
-        drop(item, ("embedding", "embedding.vector"), ("embedding", "vector"))
-        add_prompt_content(item, "embedding", Role.USER, exchange)
-    for prefix in _DOCUMENT_PREFIXES:
-        for item in _numbered(attributes, f"{prefix}."):
-            document = item.get("document")
-            if type(document) is dict:
-                drop(document, "score", "id")
-                _add_completion_message(document, exchange)
+    for prefix, read in _NUMBERED:
+        for item in _numbered(attributes, prefix):
+            read(item, exchange)
     return exchange
+
+
+def _read_traceloop_prompt(message: Fields, exchange: Exchange) -> None:
+    for key, role in _ROLE_KEYS.items():
+        add_prompt_content(message, key, role, exchange)
+    _add_prompt_message(message, Role.USER, exchange)
+
+
+def _read_openinference_prompt(item: Fields, exchange: Exchange) -> None:
+    _add_prompt_message(_open_inference(item), Role.USER, exchange)
+
+
+def _read_openinference_completion(item: Fields, exchange: Exchange) -> None:
+    _add_completion_message(_open_inference(item), exchange)
+
+
+def _read_text_prompt(item: Fields, exchange: Exchange) -> None:
+    add_prompt_content(item, "prompt", Role.USER, exchange)
+
+
+def _read_text_completion(item: Fields, exchange: Exchange) -> None:
+    if type(item.get("completion")) is dict:
+        _add_completion_message(item["completion"], exchange)
+
+
+def _read_embedding(item: Fields, exchange: Exchange) -> None:
+    drop(item, ("embedding", "embedding.vector"), ("embedding", "vector"))
+    add_prompt_content(item, "embedding", Role.USER, exchange)
+
+
+def _read_document(item: Fields, exchange: Exchange) -> None:
+    document = item.get("document")
+    if type(document) is dict:
+        drop(document, "score", "id")
+        _add_completion_message(document, exchange)
 
 
 def read_bodies(attributes: Fields, told: Exchange, *, of_a_model: bool) -> Exchange:
@@ -297,11 +304,6 @@ def _read_event(name: str, content: Fields, exchange: Exchange) -> bool:
     return True
 
 
-def _read_role_keys(message: Fields, exchange: Exchange) -> None:
-    for key, role in _ROLE_KEYS.items():
-        add_prompt_content(message, key, role, exchange)
-
-
 def _open_inference(item: Fields) -> Fields:
     """An OpenInference message in the form that others have: its parts and calls are wrapped once more."""
     message = item.get("message")
@@ -366,3 +368,17 @@ def _as_lists(tree: Any) -> Any:
     if tree and all(key.isdecimal() and len(key) < 10 for key in tree):
         return [_as_lists(tree[key]) for key in sorted(tree, key=int)]
     return {key: _as_lists(value) for key, value in tree.items()}
+
+
+_NUMBERED: Final = (
+    ("gen_ai.prompt.", _read_traceloop_prompt),
+    ("gen_ai.completion.", _add_completion_message),
+    ("llm.input_messages.", _read_openinference_prompt),
+    ("llm.output_messages.", _read_openinference_completion),
+    ("llm.prompts.", _read_text_prompt),
+    ("llm.choices.", _read_text_completion),
+    ("embedding.embeddings.", _read_embedding),
+    ("retrieval.documents.", _read_document),
+    ("reranker.output_documents.", _read_document),
+)
+"""How the names of numbered attributes begin, and what reads one message of each."""

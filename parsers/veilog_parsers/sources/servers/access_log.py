@@ -1,10 +1,10 @@
 """Access logs of ordinary web servers, where the path is a model API's: nginx, Envoy, uvicorn, as text or as JSON.
 
 Common and combined format, uvicorn's ``203.0.113.7:35940 - "POST /v1/chat/completions HTTP/1.1" 200 OK`` (vLLM,
-LiteLLM and most Python servers), Envoy's default line; and JSON with nginx' and Envoy's usual names. Such a line
-says who, when, what, how it ended and how long it took, and nothing of what was said. A line about any other path is
-not an AI log: it stays unrecognized. So do paths that many an application has (``/api/chat``); an Ollama's own log
-is read by ``ollama``.
+LiteLLM and most Python servers), Envoy's default line; and JSON with the usual keys of nginx and Envoy. Such a line has
+the caller, the time, the path, the status and the duration, but no prompt and no response. A line about any other path
+is no AI log: it stays unrecognized. So does a path that other applications have too (``/api/chat``); the log of an
+Ollama server is read by ``ollama``.
 
 uvicorn prints no time and no duration. nginx counts seconds, Envoy milliseconds.
 """
@@ -12,7 +12,6 @@ uvicorn prints no time and no duration. nginx counts seconds, Envoy milliseconds
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any, Final
 
 from veilog_parsers.event import AuditEvent, Kind, SensitiveText, UserType
@@ -23,6 +22,7 @@ from veilog_parsers.record.fields import (
     ignored_keys,
     keyset,
     pop_count,
+    pop_first,
     pop_identifier,
     pop_number,
     pop_text,
@@ -53,6 +53,12 @@ UVICORN: Final = re.compile(
 _REQUEST: Final = re.compile(r'"[A-Z]{3,7} ([^\s"]{1,400})[^"]{0,20}" \d{1,3}')
 
 _JSON_PATHS: Final = ("request", "request_uri", "uri", "path", "x-envoy-original-path", "http_path")
+_CLIENT_IP: Final = (
+    *("http_x_forwarded_for", "x_forwarded_for", "x-forwarded-for", "access_client_ip", "remote_addr"),
+    "downstream_remote_address",
+)
+_USER_AGENT: Final = ("access_user_agent", "http_user_agent", "user_agent", "user-agent")
+_REQUEST_ID: Final = ("access_request_id", "request_id", "x-request-id")
 _WEB_SERVERS: Final = (
     *("remote_addr", "request_time", "body_bytes_sent", "http_user_agent", "upstream_response_time"),
     *("downstream_remote_address", "response_flags", "upstream_host"),
@@ -78,24 +84,17 @@ def _is_access_line(head: str) -> bool:
 
 
 def _path_in(request: Any) -> Any:
-    """The path of a request line; a path is one already."""
+    """The path of a request line; anything else is returned unchanged."""
     words = request.split(" ", 2) if type(request) is str and len(request) < 4096 else []
     return words[1] if len(words) > 1 else request
 
 
 def _is_access_record(fields: Fields) -> bool:
-    # Bodies are worth more than an access record: who logs them is a gateway.
+    # A record with bodies is a gateway's, and its parser reads the bodies too.
     request = fields.get("request")
     if not _BODIES.isdisjoint(fields) or (request is not None and (type(request) is not str or request[:1] in "{[")):
         return False
     return any(is_model_api(_path_in(fields.get(key))) for key in _JSON_PATHS)
-
-
-def _first(pop: Callable[..., Any], fields: Fields, *keys: str) -> Any:
-    for key in keys:
-        if (value := pop(fields, key)) is not None:
-            return value
-    return None
 
 
 def parse(fields: Fields) -> AuditEvent:
@@ -105,7 +104,7 @@ def parse(fields: Fields) -> AuditEvent:
         open_line(fields, COMBINED, ENVOY, UVICORN)
     for key in [key for key, value in fields.items() if value in ("-", "")]:
         del fields[key]
-    endpoint = _first(pop_endpoint, fields, "access_path", *_JSON_PATHS)
+    endpoint = pop_first(pop_endpoint, fields, ("access_path", *_JSON_PATHS))
     if endpoint is not None:
         event.kind = Kind.AI_ACCESS if is_model_api(endpoint) else Kind.OTHER
         event.endpoint = SensitiveText(endpoint)
@@ -114,17 +113,12 @@ def parse(fields: Fields) -> AuditEvent:
         event.provider = provider_at(endpoint)
     if endpoint is not None:
         drop(fields, *_JSON_PATHS)
-    event.user_id = _first(pop_identifier, fields, "access_user", "remote_user")
+    event.user_id = pop_first(pop_identifier, fields, ("access_user", "remote_user"))
     if event.user_id is not None:
         event.user_type = UserType.USER
-    event.client_ip = _first(
-        pop_address,
-        fields,
-        *("http_x_forwarded_for", "x_forwarded_for", "x-forwarded-for", "access_client_ip", "remote_addr"),
-        "downstream_remote_address",
-    )
-    event.user_agent = _first(pop_text, fields, "access_user_agent", "http_user_agent", "user_agent", "user-agent")
-    event.request_id = _first(pop_identifier, fields, "access_request_id", "request_id", "x-request-id")
+    event.client_ip = pop_first(pop_address, fields, _CLIENT_IP)
+    event.user_agent = pop_first(pop_text, fields, _USER_AGENT)
+    event.request_id = pop_first(pop_identifier, fields, _REQUEST_ID)
     _read_outcome(fields, event)
     read_shipper_keys(fields, event, "access_time", "time_iso8601", "time_local", "start_time")
     drop_keys(fields, _IGNORED_KEYS)
@@ -132,10 +126,10 @@ def parse(fields: Fields) -> AuditEvent:
 
 
 def _read_outcome(fields: Fields, event: AuditEvent) -> None:
-    # Zero: the client went away before there was an answer.
-    event.http_status = _first(pop_count, fields, "access_status", "status", "response_code") or None
+    # 0 means that the client went away before there was a response.
+    event.http_status = pop_first(pop_count, fields, ("access_status", "status", "response_code")) or None
     event.outcome_status = outcome_of_status(event.http_status)
-    milliseconds = _first(pop_number, fields, "access_milliseconds", "duration")
+    milliseconds = pop_first(pop_number, fields, ("access_milliseconds", "duration"))
     seconds = pop_number(fields, "request_time")
     if milliseconds is None and seconds is not None:
         milliseconds = round(seconds * 1000, 3)
