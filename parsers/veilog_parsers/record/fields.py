@@ -69,7 +69,7 @@ def pop(fields: Fields, *path: str) -> Any:
 
 
 def pop_first(
-    popper: Callable[..., T | None], fields: Fields, paths: Iterable[Path | str], *, drop_others: bool = False
+    popper: Callable[..., T | None], fields: Fields, paths: Iterable[Path], *, drop_others: bool = False
 ) -> T | None:
     """Pop the value at the first of several paths that has one.
 
@@ -81,15 +81,14 @@ def pop_first(
     """
     found = None
     for path in paths:
-        keys = (path,) if isinstance(path, str) else path
-        if keys[0] not in fields:
+        if path[0] not in fields:
             continue
         if found is not None:
-            drop(fields, keys)
+            drop(fields, path)
             continue
-        found = popper(fields, *keys)
+        found = popper(fields, *path)
         if found is not None and not drop_others:
-            break
+            return found
     return found
 
 
@@ -103,6 +102,11 @@ def drop(fields: Fields, *paths: Path | str) -> None:
         holder = _parent(fields, keys) if len(keys) > 1 else fields
         if type(holder) is dict and keys[-1] in holder:
             _drop(holder, keys[-1], is_plain)
+
+
+def paths(names: str) -> tuple[Path, ...]:
+    """The paths in a string, which blanks separate; slashes separate the keys of a path."""
+    return tuple(tuple(name.split("/")) for name in names.split())
 
 
 def keyset(names: str) -> frozenset[str]:

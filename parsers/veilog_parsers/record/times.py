@@ -122,11 +122,13 @@ def duration_ms(value: Any) -> float | None:
 
 def pop_elapsed(fields: Fields, *path: str) -> float | None:
     """Pop a duration as a number, in whatever unit; a negative one, of a clock that was set back, stays."""
-    number = pop_number({"": peek(fields, *path)}, "")
-    if number is None or not 0 <= number < _MAX_ELAPSED:
+    number: Any = peek(fields, *path)
+    if type(number) is str:
+        number = pop_number({"": number}, "")
+    if type(number) not in (int, float) or not 0 <= number < _MAX_ELAPSED:
         return None
     pop(fields, *path)
-    return number
+    return float(number)
 
 
 def pop_duration(fields: Fields, *path: str) -> float | None:

@@ -32,6 +32,7 @@ from veilog_parsers.record.fields import (
     drop_keys,
     ignored_keys,
     open_json,
+    paths,
     peek,
     pop,
     pop_count,
@@ -263,7 +264,7 @@ def _read_outcome(fields: Fields, properties: Fields, event: AuditEvent) -> None
 
 
 def _status(fields: Fields, properties: Fields) -> int | None:
-    status = pop_first(pop_http_status, properties, ("responseCode", "statusCode"))
+    status = pop_first(pop_http_status, properties, _STATUS)
     return pop_http_status(fields, "resultSignature") if status is None else status
 
 
@@ -367,6 +368,7 @@ _IGNORED_GATEWAY_KEYS: Final = ignored_keys(
     method operationId productId region requestSize:number responseSize:number sourceSystem type
     """
 )
+_STATUS: Final = paths("responseCode statusCode")
 _BODIES: Final = ("requestBody", "backendRequestBody", "responseBody", "backendResponseBody")
 
 

@@ -16,6 +16,7 @@ from veilog_parsers.record.fields import (
     drop_keys,
     ignored_keys,
     keyset,
+    paths,
     pop_count,
     pop_first,
     pop_identifier,
@@ -41,16 +42,16 @@ _IGNORED_KEYS: Final = ignored_keys(
     gen_ai.usage.cache_creation.input_tokens:number
     """
 )
-_USER_ID: Final = ("user.id", "x-user-id", "enduser.id")
-_CLIENT_IP: Final = ("x-forwarded-for", "downstream_remote_address")
-_USER_AGENT: Final = ("user-agent", "user_agent")
-_REQUEST_ID: Final = ("x-request-id", "request_id")
-_INPUT_TOKENS: Final = ("gen_ai.usage.input_tokens", "genai_tokens_input")
-_OUTPUT_TOKENS: Final = ("gen_ai.usage.output_tokens", "genai_tokens_output")
-_TOTAL_TOKENS: Final = ("gen_ai.usage.total_tokens", "genai_tokens_total")
+_USER_ID: Final = paths("user.id x-user-id enduser.id")
+_CLIENT_IP: Final = paths("x-forwarded-for downstream_remote_address")
+_USER_AGENT: Final = paths("user-agent user_agent")
+_REQUEST_ID: Final = paths("x-request-id request_id")
+_INPUT_TOKENS: Final = paths("gen_ai.usage.input_tokens genai_tokens_input")
+_OUTPUT_TOKENS: Final = paths("gen_ai.usage.output_tokens genai_tokens_output")
+_TOTAL_TOKENS: Final = paths("gen_ai.usage.total_tokens genai_tokens_total")
 _PROVIDER: Final = ("gen_ai.provider.name", "gen_ai.system", "genai_backend_name")
-_MODEL: Final = ("gen_ai.request.model", "genai_model_name")
-_ENDPOINT: Final = ("x-envoy-origin-path", "path", ":path")
+_MODEL: Final = paths("gen_ai.request.model genai_model_name")
+_ENDPOINT: Final = paths("x-envoy-origin-path path :path")
 _OPERATIONS: Final = {str(operation): operation for operation in Operation}
 
 

@@ -34,6 +34,7 @@ from veilog_parsers.record.fields import (
     drop_keys,
     ignored_keys,
     keyset,
+    paths,
     peek,
     pop,
     pop_first,
@@ -107,15 +108,15 @@ _IGNORED_ENVELOPE_KEYS: Final = ignored_keys(
     "direction headers:secret level logger request_headers:secret response_headers:secret"
 )
 
-_TIME: Final = ("time", "timestamp", "ts", "@timestamp")
-_SESSION: Final = ("session_id", "sessionId", "session", "mcp_session_id", "mcp-session-id")
-_USER: Final = ("user_id", "userId", "user", "sub")
-_USER_NAME: Final = ("user_name", "userName", "username", "user_email", "email")
-_TENANT: Final = ("tenant_id", "tenantId", "tenant", "organization_id", "org_id")
-_ADDRESS: Final = ("client_ip", "clientIp", "remote_addr", "remote_ip", "source_ip")
-_SERVER: Final = ("server_url", "url", "endpoint", "server_name", "mcp_server", "server")
-_STATUS: Final = ("status_code", "http_status", "status")
-_MILLISECONDS: Final = ("duration_ms", "durationMs", "latency_ms", "latencyMs")
+_TIME: Final = paths("time timestamp ts @timestamp")
+_SESSION: Final = paths("session_id sessionId session mcp_session_id mcp-session-id")
+_USER: Final = paths("user_id userId user sub")
+_USER_NAME: Final = paths("user_name userName username user_email email")
+_TENANT: Final = paths("tenant_id tenantId tenant organization_id org_id")
+_ADDRESS: Final = paths("client_ip clientIp remote_addr remote_ip source_ip")
+_SERVER: Final = paths("server_url url endpoint server_name mcp_server server")
+_STATUS: Final = paths("status_code http_status status")
+_MILLISECONDS: Final = paths("duration_ms durationMs latency_ms latencyMs")
 
 
 def _is_message(body: Any) -> bool:

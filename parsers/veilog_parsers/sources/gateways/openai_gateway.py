@@ -23,6 +23,7 @@ from veilog_parsers.record.fields import (
     drop_keys,
     ignored_keys,
     keyset,
+    paths,
     peek,
     pop,
     pop_count,
@@ -37,10 +38,6 @@ from veilog_parsers.record.outcomes import outcome_of_status, pop_http_status
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_elapsed, pop_time
 from veilog_parsers.source import KeyedTest, Source, Stability, Test
-
-
-def _paths(names: str) -> tuple[Path, ...]:
-    return tuple(tuple(name.split("/")) for name in names.split())
 
 
 class _Names(NamedTuple):
@@ -71,65 +68,65 @@ class _Names(NamedTuple):
 
 
 _USUAL: Final = _Names(
-    request_body=_paths("request_body requestBody request/body req/body request req input"),
-    response_body=_paths("response_body responseBody response/body resp/body res/body response resp res output"),
-    time=_paths("time timestamp ts @timestamp datetime created_at start_time startTime date"),
-    request_id=_paths(
+    request_body=paths("request_body requestBody request/body req/body request req input"),
+    response_body=paths("response_body responseBody response/body resp/body res/body response resp res output"),
+    time=paths("time timestamp ts @timestamp datetime created_at start_time startTime date"),
+    request_id=paths(
         "request_id requestId req_id x_request_id x-request-id correlation_id correlationId trace_id traceId"
     ),
-    user_id=_paths("user_id userId user user/id uid"),
-    user_name=_paths("user_name userName username user/name user_email userEmail email user/email"),
-    tenant=_paths("tenant_id tenantId tenant organization_id org_id organization org"),
-    session=_paths("session_id sessionId session"),
-    conversation=_paths("conversation_id conversationId thread_id threadId chat_id chatId"),
-    client_ip=_paths(
+    user_id=paths("user_id userId user user/id uid"),
+    user_name=paths("user_name userName username user/name user_email userEmail email user/email"),
+    tenant=paths("tenant_id tenantId tenant organization_id org_id organization org"),
+    session=paths("session_id sessionId session"),
+    conversation=paths("conversation_id conversationId thread_id threadId chat_id chatId"),
+    client_ip=paths(
         """
         client_ip clientIp clientIP source_ip remote_addr remoteAddr remote_ip ip_address ip x_forwarded_for
         x-forwarded-for request/remote_addr req/remoteAddress request/ip
         """
     ),
-    user_agent=_paths("user_agent userAgent user-agent"),
-    model=_paths("model model_name modelName model_id modelId"),
-    endpoint=_paths(
+    user_agent=paths("user_agent userAgent user-agent"),
+    model=paths("model model_name modelName model_id modelId"),
+    endpoint=paths(
         """
         endpoint url uri path route request_path requestPath request_uri requestUri request_url requestUrl
         request/url request/uri request/path req/url req/path
         """
     ),
-    api_operation=_paths("api_operation operation_name operationName operation call_type kind"),
-    status=_paths(
+    api_operation=paths("api_operation operation_name operationName operation call_type kind"),
+    status=paths(
         """
         status_code statusCode http_status httpStatus response_status response_code status
         response/status_code response/statusCode response/status resp/status res/statusCode res/status
         """
     ),
-    milliseconds=_paths(
+    milliseconds=paths(
         """
         latency_ms latencyMs duration_ms durationMs response_time_ms responseTimeMs elapsed_ms elapsedMs took_ms
         processing_ms total_time_ms
         """
     ),
-    seconds=_paths("latency_s latency_seconds duration_s duration_seconds response_time_seconds elapsed_seconds"),
-    input_tokens=_paths("input_tokens prompt_tokens inputTokens promptTokens"),
-    output_tokens=_paths("output_tokens completion_tokens outputTokens completionTokens"),
-    total_tokens=_paths("total_tokens totalTokens"),
-    headers=_paths(
+    seconds=paths("latency_s latency_seconds duration_s duration_seconds response_time_seconds elapsed_seconds"),
+    input_tokens=paths("input_tokens prompt_tokens inputTokens promptTokens"),
+    output_tokens=paths("output_tokens completion_tokens outputTokens completionTokens"),
+    total_tokens=paths("total_tokens totalTokens"),
+    headers=paths(
         """
         request_headers requestHeaders headers request/headers req/headers
         response_headers responseHeaders response/headers resp/headers res/headers
         """
     ),
-    method=_paths("method http_method request/method req/method"),
+    method=paths("method http_method request/method req/method"),
 )
-_REQUEST_ID_HEADERS: Final = _paths("x-request-id request-id apim-request-id")
+_REQUEST_ID_HEADERS: Final = paths("x-request-id request-id apim-request-id")
 
 
 def _present(keys: frozenset[str]) -> _Names:
     """Of all usual names those that a record with these keys can have."""
-    return _Names(*(tuple(path for path in paths if path[0] in keys) for paths in _USUAL))
+    return _Names(*(tuple(path for path in usual if path[0] in keys) for usual in _USUAL))
 
 
-_NAMES: Final = KeySetCache((path[0] for paths in _USUAL for path in paths), _present)
+_NAMES: Final = KeySetCache((path[0] for usual in _USUAL for path in usual), _present)
 
 _CREDENTIAL_KEYS: Final = ignored_keys(
     """
@@ -221,10 +218,10 @@ def _test_of_exchanges(keys: frozenset[str]) -> Test:
     return is_exchange
 
 
-def _open_first(fields: Fields, paths: tuple[Path, ...]) -> Any:
+def _open_first(fields: Fields, usual: tuple[Path, ...]) -> Any:
     """The first body there is, decoded in place."""
     texts = []
-    for path in paths:
+    for path in usual:
         body = peek(fields, *path)
         if type(body) is dict:
             return body
@@ -238,10 +235,10 @@ def _open_first(fields: Fields, paths: tuple[Path, ...]) -> Any:
     return open_body(fields, *texts[0]) if texts else None
 
 
-def _pop_headers(fields: Fields, paths: tuple[Path, ...]) -> dict[str, Any]:
+def _pop_headers(fields: Fields, usual: tuple[Path, ...]) -> dict[str, Any]:
     """All headers, of request and response, lower-cased and out of the record."""
     headers: dict[str, Any] = {}
-    for path in paths:
+    for path in usual:
         found = pop(fields, *path)
         if type(found) is dict:
             for name, value in found.items():

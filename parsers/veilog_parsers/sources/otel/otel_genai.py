@@ -33,12 +33,14 @@ from veilog_parsers.event import (
 )
 from veilog_parsers.record.endpoints import provider_named
 from veilog_parsers.record.fields import (
+    Path,
     as_identifier,
     dicts,
     drop,
     drop_keys,
     ignored_keys,
     open_json,
+    paths,
     peek,
     pop_count,
     pop_first,
@@ -127,43 +129,40 @@ _IGNORED_ATTRIBUTE_PREFIXES: Final = (
 )
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-_PROVIDER: Final = _names("gen_ai.provider.name gen_ai.system llm.provider llm.system llm.vendor")
-_MODEL: Final = _names("gen_ai.request.model llm.request.model llm.model_name embedding.model_name reranker.model_name")
-_ANSWERED_MODEL: Final = _names("gen_ai.response.model llm.response.model")
-_REQUEST_ID: Final = _names("gen_ai.response.id gen_ai.tool.call.id")
-_OPERATION: Final = _names("gen_ai.operation.name llm.request.type traceloop.span.kind openinference.span.kind")
-_TOOL: Final = _names("gen_ai.tool.name tool.name")
-_ENDPOINT: Final = _names("url.full http.url gen_ai.openai.api_base server.address gen_ai.request.base_url")
-_CONVERSATION: Final = _names(
+_PROVIDER: Final = paths("gen_ai.provider.name gen_ai.system llm.provider llm.system llm.vendor")
+_MODEL: Final = paths("gen_ai.request.model llm.request.model llm.model_name embedding.model_name reranker.model_name")
+_ANSWERED_MODEL: Final = paths("gen_ai.response.model llm.response.model")
+_REQUEST_ID: Final = paths("gen_ai.response.id gen_ai.tool.call.id")
+_OPERATION: Final = paths("gen_ai.operation.name llm.request.type traceloop.span.kind openinference.span.kind")
+_TOOL: Final = paths("gen_ai.tool.name tool.name traceloop.entity.name")
+_FINISH_REASON: Final = paths("llm.finish_reason gen_ai.response.finish_reason")
+_ENDPOINT: Final = paths("url.full http.url gen_ai.openai.api_base server.address gen_ai.request.base_url")
+_CONVERSATION: Final = paths(
     "gen_ai.conversation.id gen_ai.openai.thread.id traceloop.association.properties.conversation_id "
     "traceloop.association.properties.thread_id"
 )
 _CACHED: Final = (
-    _names("gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_read_input_tokens"),
-    _names(
+    paths("gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_read_input_tokens"),
+    paths(
         "gen_ai.usage.cache_write.input_tokens gen_ai.usage.cache_creation.input_tokens "
         "gen_ai.usage.cache_creation_input_tokens"
     ),
 )
 _HTTP_STATUS: Final = ("http.status_code", "http.response.status_code")
 _GUARDRAILS: Final = ("gen_ai.bedrock.guardrail.input_filter", "gen_ai.bedrock.guardrail.output_filter")
-_SESSION: Final = _names("session.id traceloop.association.properties.session_id")
-_USER: Final = _names(
+_SESSION: Final = paths("session.id traceloop.association.properties.session_id")
+_USER: Final = paths(
     "user.id enduser.id user.email llm.user gen_ai.user gen_ai.openai.request.user "
     "traceloop.association.properties.user_id"
 )
-_USER_NAME: Final = _names("user.name user.full_name")
-_INPUT: Final = _names(
+_USER_NAME: Final = paths("user.name user.full_name")
+_INPUT: Final = paths(
     "gen_ai.usage.input_tokens gen_ai.usage.prompt_tokens llm.usage.prompt_tokens llm.token_count.prompt"
 )
-_OUTPUT: Final = _names(
+_OUTPUT: Final = paths(
     "gen_ai.usage.output_tokens gen_ai.usage.completion_tokens llm.usage.completion_tokens llm.token_count.completion"
 )
-_TOTAL: Final = _names("gen_ai.usage.total_tokens llm.usage.total_tokens llm.token_count.total")
+_TOTAL: Final = paths("gen_ai.usage.total_tokens llm.usage.total_tokens llm.token_count.total")
 
 
 def parse(fields: Fields) -> AuditEvent:
@@ -194,7 +193,7 @@ def parse(fields: Fields) -> AuditEvent:
     return event
 
 
-def _pop_first(popper: Callable[..., T | None], attributes: Fields, names: tuple[str, ...]) -> T | None:
+def _pop_first(popper: Callable[..., T | None], attributes: Fields, names: tuple[Path, ...]) -> T | None:
     """The value of the first attribute that has one; the others repeat it."""
     return pop_first(popper, attributes, names, drop_others=True)
 
@@ -241,14 +240,14 @@ def _read_what(attributes: Fields, event: AuditEvent) -> None:
     endpoint = _pop_first(pop_endpoint, attributes, _ENDPOINT)
     if event.endpoint is None and endpoint:
         event.endpoint = SensitiveText(endpoint)
-    for name in _OPERATION:
+    for (name,) in _OPERATION:
         said = attributes.get(name)
         if event.operation is None and type(said) is str:
             event.operation = _OPERATIONS.get(said.lower())
     operation = _pop_first(pop_identifier, attributes, _OPERATION)
     event.api_operation = event.api_operation or operation
     if event.operation is Operation.EXECUTE_TOOL and event.tool_calls is None:
-        tool = _pop_first(pop_identifier, attributes, (*_TOOL, "traceloop.entity.name"))
+        tool = _pop_first(pop_identifier, attributes, _TOOL)
         event.tool_calls = [ToolCall(name=tool)] if tool else None
 
 
@@ -268,7 +267,7 @@ def _read_usage(attributes: Fields, event: AuditEvent) -> None:
     reasons = peek(attributes, "gen_ai.response.finish_reasons")
     named: list[Text] = [name for item in (reasons if type(reasons) is list else ()) if (name := as_identifier(item))]
     drop(attributes, "gen_ai.response.finish_reasons")
-    reason = _pop_first(pop_identifier, attributes, ("llm.finish_reason", "gen_ai.response.finish_reason"))
+    reason = _pop_first(pop_identifier, attributes, _FINISH_REASON)
     event.finish_reasons = event.finish_reasons or named or ([reason] if reason else None)
 
 
@@ -335,7 +334,7 @@ def _pop_exceptions(fields: Fields) -> Iterator[SensitiveText]:
 
 def _read_failure(message: Any, errors: list[SensitiveText], event: AuditEvent) -> None:
     """The error code, the outcome and the HTTP status of a failed call, from its message and types of errors."""
-    in_message = list(_error_names(message))
+    in_message = list(_errorpaths(message))
     names = [name for name in in_message if not name.isdigit()]
     # OpenAI's messages have a type and a code: the last one that stands for a known outcome counts, else the code.
     names.sort(key=lambda name: outcome_of_error(name) is not Outcome.FAILURE)
@@ -348,7 +347,7 @@ def _read_failure(message: Any, errors: list[SensitiveText], event: AuditEvent) 
         event.outcome_status = by_status
 
 
-def _error_names(message: Any) -> Iterator[str]:
+def _errorpaths(message: Any) -> Iterator[str]:
     if type(message) is str:
         for match in _NAMES_IN_ERRORS.finditer(message[:_MAX_MESSAGE_CHARS]):
             yield match[match.lastindex or 0]

@@ -21,6 +21,7 @@ from veilog_parsers.record.fields import (
     drop_keys,
     ignored_keys,
     keyset,
+    paths,
     pop_count,
     pop_first,
     pop_identifier,
@@ -52,13 +53,18 @@ UVICORN: Final = re.compile(
 )
 _REQUEST: Final = re.compile(r'"[A-Z]{3,7} ([^\s"]{1,400})[^"]{0,20}" \d{1,3}')
 
-_JSON_PATHS: Final = ("request", "request_uri", "uri", "path", "x-envoy-original-path", "http_path")
-_CLIENT_IP: Final = (
-    *("http_x_forwarded_for", "x_forwarded_for", "x-forwarded-for", "access_client_ip", "remote_addr"),
-    "downstream_remote_address",
+_JSON_ENDPOINT: Final = paths("request request_uri uri path x-envoy-original-path http_path")
+_ENDPOINT: Final = (("access_path",), *_JSON_ENDPOINT)
+_USER_ID: Final = paths("access_user remote_user")
+_CLIENT_IP: Final = paths(
+    """
+    http_x_forwarded_for x_forwarded_for x-forwarded-for access_client_ip remote_addr downstream_remote_address
+    """
 )
-_USER_AGENT: Final = ("access_user_agent", "http_user_agent", "user_agent", "user-agent")
-_REQUEST_ID: Final = ("access_request_id", "request_id", "x-request-id")
+_STATUS: Final = paths("access_status status response_code")
+_MILLISECONDS: Final = paths("access_milliseconds duration")
+_USER_AGENT: Final = paths("access_user_agent http_user_agent user_agent user-agent")
+_REQUEST_ID: Final = paths("access_request_id request_id x-request-id")
 _WEB_SERVERS: Final = (
     *("remote_addr", "request_time", "body_bytes_sent", "http_user_agent", "upstream_response_time"),
     *("downstream_remote_address", "response_flags", "upstream_host"),
@@ -94,7 +100,7 @@ def _is_access_record(fields: Fields) -> bool:
     request = fields.get("request")
     if not _BODIES.isdisjoint(fields) or (request is not None and (type(request) is not str or request[:1] in "{[")):
         return False
-    return any(is_model_api(_path_in(fields.get(key))) for key in _JSON_PATHS)
+    return any(is_model_api(_path_in(fields.get(key))) for (key,) in _JSON_ENDPOINT)
 
 
 def parse(fields: Fields) -> AuditEvent:
@@ -104,7 +110,7 @@ def parse(fields: Fields) -> AuditEvent:
         open_line(fields, COMBINED, ENVOY, UVICORN)
     for key in [key for key, value in fields.items() if value in ("-", "")]:
         del fields[key]
-    endpoint = pop_first(pop_endpoint, fields, ("access_path", *_JSON_PATHS))
+    endpoint = pop_first(pop_endpoint, fields, _ENDPOINT)
     if endpoint is not None:
         event.kind = Kind.AI_ACCESS if is_model_api(endpoint) else Kind.OTHER
         event.endpoint = SensitiveText(endpoint)
@@ -112,8 +118,8 @@ def parse(fields: Fields) -> AuditEvent:
         event.model_name = model_at(endpoint)
         event.provider = provider_at(endpoint)
     if endpoint is not None:
-        drop(fields, *_JSON_PATHS)
-    event.user_id = pop_first(pop_identifier, fields, ("access_user", "remote_user"))
+        drop(fields, *_JSON_ENDPOINT)
+    event.user_id = pop_first(pop_identifier, fields, _USER_ID)
     if event.user_id is not None:
         event.user_type = UserType.USER
     event.client_ip = pop_first(pop_address, fields, _CLIENT_IP)
@@ -127,9 +133,9 @@ def parse(fields: Fields) -> AuditEvent:
 
 def _read_outcome(fields: Fields, event: AuditEvent) -> None:
     # 0 means that the client went away before there was a response.
-    event.http_status = pop_first(pop_count, fields, ("access_status", "status", "response_code")) or None
+    event.http_status = pop_first(pop_count, fields, _STATUS) or None
     event.outcome_status = outcome_of_status(event.http_status)
-    milliseconds = pop_first(pop_number, fields, ("access_milliseconds", "duration"))
+    milliseconds = pop_first(pop_number, fields, _MILLISECONDS)
     seconds = pop_number(fields, "request_time")
     if milliseconds is None and seconds is not None:
         milliseconds = round(seconds * 1000, 3)
