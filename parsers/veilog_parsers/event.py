@@ -4,14 +4,14 @@ A parser turns a raw record into an ``AuditEvent``; the filters complete it (lab
 writes it. This module is the only place where a field of the schema is declared: its group, its unit, its
 description and how its text must be treated all stand beside its type, and the JSON Schema is generated from that.
 
-Text is the dangerous part, so its type says what it is. What came out of a raw record is ``SensitiveText``: its
-``repr`` and ``str`` show a length, never the text, and no encoder takes it. A string may leave the host only as one of
-five types, and each is made in few places:
+Text is the dangerous part, so its type tells what it is. Text of a raw record is ``SensitiveText``: its ``repr`` and
+``str`` show its length, never the text, and encoders refuse it. A string leaves the host only as one of five types, and
+each of these is made in few places:
 
 ``Constant``
     Written in our code or in the configuration: never copied from a record.
 ``Timestamp``
-    What ``times`` made of a record's time: RFC 3339 in UTC, nothing else.
+    A record's time in RFC 3339, UTC, made by ``record.times``.
 ``Digest``
     A keyed hash, made by ``fingerprint``.
 ``Name``
@@ -33,7 +33,7 @@ SCHEMA_ID: Final = "veilog/1"
 
 
 class SensitiveText:
-    """Raw text from a record, sealed: only ``reveal()`` gives it back, and only filters call that."""
+    """Raw text from a record, sealed: only ``reveal()`` returns it."""
 
     __slots__ = ("_text",)
 
@@ -41,7 +41,7 @@ class SensitiveText:
         self._text = text
 
     def reveal(self) -> str:
-        """The raw text. Every call of this is a place to review: what is done with the result must not leave."""
+        """The raw text. Review every call of this method: the text must not leave the process uncleaned."""
         return self._text
 
     def __len__(self) -> int:
@@ -93,7 +93,7 @@ class Constant(str):
 
 
 class Timestamp(str):
-    """A time in RFC 3339, UTC. Constructed in ``times`` alone."""
+    """A time in RFC 3339, UTC. Constructed in ``record.times`` alone."""
 
     __slots__ = ()
 
@@ -117,7 +117,7 @@ class CleanText(str):
 
 
 Text = SensitiveText | Constant | Name | Digest
-"""A name in an event: sealed while it is on its way, then what the gate made of it."""
+"""A name in an event: sealed until the gate has replaced it by one of the other types."""
 
 
 class Kind(StrEnum):
@@ -130,7 +130,7 @@ class Kind(StrEnum):
 
 
 class UserType(StrEnum):
-    """Who acted, as coarse as every source can say."""
+    """The kind of caller, as coarse as every source can tell."""
 
     USER = "user"
     SERVICE = "service"
@@ -186,7 +186,7 @@ class RedactionStatus(StrEnum):
 
 
 class Role(StrEnum):
-    """Who speaks in a message. ``developer`` messages count as ``system``."""
+    """The speaker of a message. ``developer`` messages count as ``system``."""
 
     SYSTEM = "system"
     USER = "user"
@@ -287,9 +287,9 @@ class Handling(StrEnum):
     """How the redaction stage treats a text field."""
 
     IDENTITY = "identity"
-    """Names a person or session: kept or pseudonymized by policy; secrets and card numbers are removed either way."""
-    IDENTIFIER = "machine"
-    """Names a thing (model, endpoint, request): inspected, but not for what such names always look like."""
+    """Names a person or a session: the policy keeps or pseudonymizes it; secrets and card numbers always go."""
+    IDENTIFIER = "identifier"
+    """Names a thing (model, endpoint, request): inspected, but not for entities that such names look like."""
     WORKING = "working"
     """Raw material for later stages. Never encoded."""
 

@@ -1,4 +1,4 @@
-"""Which parser reads a record: one cheap decision, then one parse.
+"""Recognizes the source of each record, and parses it.
 
 Every source names *markers*: top-level keys that its records have, each with a test. The markers that a record has
 decide which tests run, and in which order (see ``record.keysets``). So recognizing a record costs one look-up and a
@@ -76,24 +76,24 @@ _MODULES: Final = (
 SOURCES: Final[tuple[Source, ...]] = tuple(import_module(f"veilog_parsers.sources.{name}").SOURCE for name in _MODULES)
 OTHER: Final = "other"
 _ENVELOPE_CHARS: Final = "envelope_chars"
-"""Key of what is left of an envelope, as a number: how many characters of it could have been prose."""
+"""Key of the number of characters in an envelope, beside its records, that could have been prose."""
 
 
 @dataclasses.dataclass(slots=True)
 class ParseFailure:
-    """A record (or one record of an envelope) that gave no event."""
+    """A record, or one record in an envelope, that could not be parsed."""
 
     error_type: ErrorType
     source: str
 
 
 class RecordSignature(NamedTuple):
-    """What the keys of a record that mean something, whatever their values, leave to be asked.
+    """What the keys of a record decide: which tests it needs, and which envelopes it may be.
 
     Attributes:
-        tests: the tests of sources whose markers the record has, in order of precedence; True for those that are
-            given the beginning of the record's line instead of the record.
-        has_line: whether there are such tests.
+        tests: the tests of sources whose markers the record has, in order of precedence. The flag is True for tests of
+            the beginning of the record's line, False for tests of the record.
+        has_line: whether there are tests of the line.
         containers: the keys of ``CONTAINERS`` that the record has.
     """
 
@@ -103,7 +103,7 @@ class RecordSignature(NamedTuple):
 
 
 Opened = tuple[Fields | RecordError, Source | None, EnvelopeContext]
-"""A record out of its envelopes, its source if it has one, and what the envelopes say of it."""
+"""A record, its source if there is one, and what its envelopes tell about it."""
 
 
 class Registry:
@@ -131,7 +131,7 @@ class Registry:
     def _signature_of(self, keys: frozenset[str]) -> RecordSignature:
         tests: list[tuple[Callable[[Any], bool], bool, Source]] = []
         for source in self._sources:
-            # Most sources confirm all their markers by one test: it is asked once.
+            # Most sources have one test for all their markers: it runs once.
             for test in dict.fromkeys(test for key, test in source.markers.items() if key in keys):
                 if isinstance(test, LineTest):
                     tests.append((test.is_line, True, source))
@@ -141,10 +141,10 @@ class Registry:
         return RecordSignature(tuple(tests), has_line, tuple(key for key in CONTAINERS if key in keys))
 
     def parse(self, record: RawRecord) -> Iterator[AuditEvent | ParseFailure]:
-        """Every event of a raw record, in order; a record in an envelope that cannot be read is rejected alone.
+        """Parse every record in a raw record, in order. One that fails does not affect the others.
 
         Raises:
-            RecordError: the raw record as a whole is no record.
+            RecordError: the raw record as a whole cannot be parsed.
         """
         value = record.value
         if "otlp" in record.metadata:
@@ -170,7 +170,7 @@ class Registry:
         except RecordError as error:
             return ParseFailure(error.error_type, source.name)
         except Exception:
-            # A parser's bug must not become a leak or an outage: no message, no traceback, the record quarantined.
+            # A bug of a parser must not leak content or stop the process: the record is quarantined, without a message.
             return ParseFailure(ErrorType.PARSER_FAILED, source.name)
         event.source = Constant(source.name)
         event.timestamp = event.timestamp or context.time
@@ -184,7 +184,7 @@ class Registry:
             and not event.response_messages
             and event.outcome_status in (None, Outcome.SUCCESS)
         ):
-            # It would say that nothing was asked: but perhaps it could not be read.
+            # The event would say that there was no prompt. Perhaps there was one that could not be read.
             try:
                 refuse_unread(left)
             except RecordError as error:
@@ -195,7 +195,7 @@ class Registry:
         return event
 
     def _open(self, value: Any, depth: int, context: EnvelopeContext) -> Iterable[Opened]:
-        """The records inside a decoded value, through at most ``MAX_DEPTH`` envelopes, and what these say of them."""
+        """Open a decoded value, through at most ``MAX_DEPTH`` envelopes."""
         if type(value) is str and depth == 0 and (records := records_in(value)):
             return self._open_all(records, 1, context)
         if type(value) is list and depth == 0 and self._is_batch(value):
@@ -225,7 +225,7 @@ class Registry:
         return self._open_all(items, 1, context)
 
     def _open_all(self, inside: list[Any], depth: int, context: EnvelopeContext, beside: int = 0) -> Iterator[Opened]:
-        """Open each item of an envelope. What the envelope says beside them is counted with the first."""
+        """Open each item of an envelope. Characters of the envelope beside the items are counted with the first."""
         rest = dataclasses.replace(context, withheld_chars=0) if beside or context.withheld_chars else context
         context = dataclasses.replace(context, withheld_chars=beside) if beside else context
         for number, item in enumerate(inside):
@@ -238,10 +238,10 @@ class Registry:
                 yield error, None, context
 
     def _unwrap(self, value: Fields, depth: int, context: EnvelopeContext) -> Iterable[Opened] | None:
-        """The sources' records that shippers wrapped, if there are any. Each text is decoded once.
+        """Open a record that a shipper wrapped, if a source claims what is inside. Each text is decoded once.
 
         Raises:
-            RecordError: there are none, but a text that looks like JSON and cannot be read.
+            RecordError: no source claims it, and a text in it looks like JSON and cannot be decoded.
         """
         failure = None
         for key in WRAPPERS:
@@ -284,7 +284,7 @@ class Registry:
         return _confirmed(shape, value) is not None or any(is_container(key, value) for key in shape.containers)
 
     def _is_batch(self, values: list[Any]) -> bool:
-        """A JSON array of records or lines, as gateways and shippers POST them: all objects, the first one tells."""
+        """Whether a list is a batch of records or lines, as gateways and shippers send them. Its first item decides."""
         return (
             bool(values)
             and all(type(item) is dict for item in values)
@@ -293,10 +293,10 @@ class Registry:
 
 
 def refuse_unread(left: Fields) -> None:
-    """Refuse what is left of a record without texts if a string in it is JSON that nobody has read.
+    """Refuse a record in which the parser found no texts, if a string that it left may be an unread body.
 
     Raises:
-        RecordError: it looks like JSON and cannot be read, or is JSON with words in it.
+        RecordError: a string looks like JSON and cannot be decoded, or is JSON with words in it.
     """
     pending: list[Any] = [left]
     while pending:
@@ -313,7 +313,7 @@ def refuse_unread(left: Fields) -> None:
 
 
 def _confirmed(shape: RecordSignature, fields: Fields) -> Source | None:
-    """The first source whose test says that the record is its own."""
+    """The first source that claims a record."""
     head = line_head(fields) if shape.has_line else ""
     for test, of_line, source in shape.tests:
         if test(head if of_line else fields):

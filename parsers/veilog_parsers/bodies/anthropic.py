@@ -1,7 +1,7 @@
-"""The Anthropic shapes: messages, and the older complete. Bedrock's Claude models speak them too.
+"""Anthropic's APIs: messages, and the older complete. Claude models on Bedrock have the same format.
 
-``usage.input_tokens`` excludes tokens read from or written to the cache; OpenTelemetry's ``gen_ai.usage.input_tokens``
-includes them, and so do we: the three are added. Tool definitions are configuration and discarded, as for OpenAI.
+``usage.input_tokens`` excludes tokens read from or written to the cache. OpenTelemetry's ``gen_ai.usage.input_tokens``
+includes them, and so does veilog: the three are added. Tool definitions are settings and dropped, as for OpenAI.
 """
 
 from __future__ import annotations

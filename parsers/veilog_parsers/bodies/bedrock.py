@@ -1,14 +1,14 @@
-"""The shapes of Amazon Bedrock: Converse, and what InvokeModel passes on to each model as it is.
+"""Amazon Bedrock's APIs: Converse, and InvokeModel, which has the format of each model.
 
-Converse and Nova share one shape. Claude speaks Anthropic's, imported and newer models OpenAI's. All others (Titan,
-Llama, Cohere, Mistral, AI21, Stability, containers on SageMaker) are ``flat``.
+Converse and Nova share one format. Claude has Anthropic's, imported and newer models OpenAI's. All others (Titan,
+Llama, Cohere, Mistral, AI21, Stability, containers on SageMaker) have a flat one (``flat``).
 
-``inputTokens`` excludes tokens read from or written to the cache; as for Anthropic, the three are added. Echoes of the
-prompt in an answer are discarded. So are images, and parameters, tool definitions and guardrail settings.
+``inputTokens`` excludes tokens read from or written to the cache; as for Anthropic, the three are added. Repetitions of
+the prompt in a response are dropped. So are images, parameters, tool definitions and guardrail settings.
 
-Traces of guardrails quote: the answer that was withheld, which is an answer, and every match of a policy in prompt or
-answer, which is dropped. That a detector of ours would know what AWS's found is nothing to rely on. What is left of a
-trace says which policy did what.
+Traces of guardrails quote texts. The response that a guardrail withheld is read as a text of the model. Every match of
+a policy in a prompt or response is withheld, since veilog's detectors may not find what AWS's found. The rest of a
+trace tells which policy did what.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ _IGNORED_REQUEST_KEYS: Final = ignored_keys(
 )
 _TRACES: Final = (("trace", "guardrail"), ("amazon-bedrock-trace", "guardrail"))
 _QUOTES: Final = keyset("match modelOutput naturalLanguage text")
-"""Where traces of guardrails quote prompts and answers, at whatever depth."""
+"""Keys under which traces of guardrails quote prompts and responses, at any depth."""
 
 _BLOCK_TEXTS: Final = {
     "guardContent": ("text",),
@@ -84,7 +84,7 @@ _BLOCK_TEXTS: Final = {
     "searchResult": ("title", "content"),
     "citationsContent": ("content",),
 }
-"""Where a content block, which is a union told apart by its key, has texts besides ``text``."""
+"""Where content blocks have texts besides ``text``. The kind of a block is its key."""
 _IGNORED_BLOCK_TEXT_KEYS: Final = ignored_keys(
     "citations:objects format:schema image:blob redactedContent:blob source:blob"
 )
@@ -162,7 +162,7 @@ def _read_response(body: Fields, exchange: Exchange) -> None:
 
 
 def _has_untyped_blocks(messages: Any) -> bool:
-    """Whether messages are Converse's: its blocks are told apart by their keys, everyone else's by ``type``."""
+    """Whether messages are Converse's: the kind of its blocks is their key, in all other APIs it is their ``type``."""
     return any("type" not in block for message in dicts(messages)[:1] for block in dicts(message.get("content"))[:1])
 
 
@@ -181,7 +181,7 @@ def _read_converse_request(body: Fields, exchange: Exchange) -> None:
         role = pop_role(message) or Role.USER
         turn = Turn()
         _read_blocks(message, "content", turn, 0)
-        # Results of tools stand in the user's messages, before the user's own words.
+        # The user's messages may begin with the results of tools.
         exchange.add_prompt(Role.TOOL, turn.result_parts)
         exchange.add_prompt(role, turn.text_parts)
 
@@ -207,14 +207,14 @@ def _read_converse_response(body: Fields, exchange: Exchange) -> None:
 
 
 def _read_blocks(fields: Fields, key: str, turn: Turn, depth: int) -> None:
-    """Consume a list of content blocks. A bare string, or one among the blocks, is a text."""
+    """Consume a list of content blocks, which may be, or contain, strings."""
     for block in dicts(fields.get(key)):
         _read_block(block, turn, depth)
     turn.add_content(fields, key)
 
 
 def _read_block(block: Fields, turn: Turn, depth: int) -> None:
-    """Consume what only Converse has in a block, and media; the rest is what every turn has."""
+    """Consume the keys that only blocks of Converse have, and drop media."""
     if "text" in block:
         turn.add_content(block, "text")
     drop(block, ("guardContent", "text", "qualifiers"))
@@ -240,7 +240,10 @@ def _read_block(block: Fields, turn: Turn, depth: int) -> None:
 
 
 def _assemble_converse(events: list[Fields]) -> Fields:
-    """Deltas to blocks. Nova numbers every piece of a text as a block of its own: pieces are joined by their kind."""
+    """Join deltas to blocks.
+
+    Nova gives every piece of a text a number of its own, so pieces are joined by their kind.
+    """
     runs: list[tuple[str, Fields, list[str]]] = []
     message: Fields = {}
     body: Fields = {}
@@ -285,13 +288,13 @@ def _block(kind: str, start: Fields, pieces: list[str]) -> Fields:
 
 
 def _pop_input_tokens(usage: Fields, key: str) -> int | None:
-    """Input tokens with those of the cache, whose counts have two spellings, sometimes side by side."""
+    """Pop input tokens with those of the cache, whose counts have two spellings, sometimes both."""
     suffix = "InputTokens" if "cacheReadInputTokens" in usage else "InputTokenCount"
     return pop_sum(usage, key, f"cacheRead{suffix}", f"cacheWrite{suffix}")
 
 
 def _read_trace(trace: Any, exchange: Exchange) -> None:
-    """The trace of a guardrail: the answer it withheld is what the model said; its other quotes are dropped."""
+    """Consume the trace of a guardrail: the response that it withheld is the model's; other quotations are withheld."""
     if type(trace) is dict:
         withheld = Turn()
         withheld.add_content(trace, "modelOutput")
@@ -300,7 +303,7 @@ def _read_trace(trace: Any, exchange: Exchange) -> None:
 
 
 def withhold_quotes(tree: Any, depth: int = 0) -> None:
-    """Withhold what a trace quotes, and whole what is nested deeper than any trace."""
+    """Withhold quotations in a trace, and everything that is nested deeper than in any trace."""
     if type(tree) not in (dict, list):
         return
     if type(tree) is dict:
@@ -312,7 +315,7 @@ def withhold_quotes(tree: Any, depth: int = 0) -> None:
 
 
 def _read_metrics(metrics: Any, exchange: Exchange) -> None:
-    """What Bedrock itself measured of a stream, in its last event."""
+    """Consume what Bedrock measured of a stream, which is in the last event."""
     if type(metrics) is dict:
         sent, produced = _pop_input_tokens(metrics, "inputTokenCount"), pop_count(metrics, "outputTokenCount")
         exchange.input_tokens = sent if exchange.input_tokens is None else exchange.input_tokens

@@ -1,7 +1,7 @@
-"""Error bodies, which all spell much alike: ``{"error": {"code": ..., "type": ..., "message": ...}}``.
+"""Reads error bodies. All APIs have similar ones: ``{"error": {"code": ..., "type": ..., "message": ...}}``.
 
-The name of the error is taken. Its message is not what a model said and may quote what a user did, so it is left in
-place: it ends in ``unmapped``, and leaves only cleaned.
+The name of the error is read. Its message is no text of the model, and it may quote the user, so it stays in place and
+ends as unmapped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def read_error(body: Fields, exchange: Exchange) -> None:
         # Mistral and vLLM: the body is the error.
         error = body
     elif body.keys() == {"detail"}:
-        # FastAPI, so vLLM and many a gateway: what is wrong with which field, quoting it.
+        # FastAPI (vLLM and many gateways): which field is wrong and why, with a quotation of the field.
         exchange.failed = True
     if not error:
         return
@@ -35,7 +35,7 @@ def read_error(body: Fields, exchange: Exchange) -> None:
     if type(error) is not dict:
         exchange.error_code = pop_identifier(body, "error_type")
         return
-    # Google's code is an HTTP status and its status a name; a number only counts if there is no name.
+    # Google's ``code`` is an HTTP status and its ``status`` a name: a number counts only if there is no name.
     keys = sorted(_NAMES, key=lambda key: type(error.get(key)) is not str)
     for key in keys:
         name = peek(error, key)

@@ -1,11 +1,12 @@
-"""Flat shapes: a few texts under names of their own, so one table of names reads them all.
+"""Flat formats: APIs with a few texts under keys of their own. One table of keys reads all of them.
 
-Cohere's chat, generate, embed and rerank (its second version is read as OpenAI's, which it copies), TGI and other
-containers that take ``inputs``, Vertex's ``instances``, llama.cpp's own completions, and what Bedrock passes on to
-Titan, Llama, Mistral, AI21 and Stability. A prompt of a flat body may be a whole chat in the model's template; it
-counts as one turn of the user. Echoes of the prompt in an answer are discarded, as are tokens one by one.
+They are Cohere's chat, generate, embed and rerank (version 2 is read by ``openai``, whose format it has), TGI and other
+containers with ``inputs``, Vertex AI's ``instances``, llama.cpp's own completions, and on Bedrock Titan, Llama,
+Mistral, AI21 and Stability. A prompt of a flat body may be a whole chat in the model's template; it counts as one turn
+of the user. Repetitions of the prompt in a response are dropped, as are lists of tokens.
 
-Cohere counts twice: what it bills, and ``tokens``, which include its own template. The latter are what the model saw.
+Cohere has two token counts: those that it bills, and ``tokens``, which include its template. The latter are read, since
+the model saw them.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from veilog_parsers.record.fields import (
 from veilog_parsers.record.raw import Fields
 
 REQUEST_KEYS: Final = keyset("chat_history inputs instances preamble query texts")
-"""Top-level keys of requests that no other shape has; besides, a ``message`` that is a text."""
+"""Top-level keys of requests that no other format has. The other sign is a ``message`` that is a text."""
 RESPONSE_KEYS: Final = keyset("generated_text generation_id generations predictions tokens_predicted")
 EVENT_KEYS: Final = keyset("event_type generated_text generation outputText outputs text tokens_predicted")
 
@@ -112,18 +113,18 @@ _COHERE_ROLES: Final = {"USER": "user", "CHATBOT": "assistant", "SYSTEM": "syste
 
 
 def is_request(body: Fields) -> bool:
-    """Whether a request body is flat and no other shape's."""
+    """Whether a request body has a flat format."""
     if "messages" in body or "contents" in body:
         return False
     return not REQUEST_KEYS.isdisjoint(body) or type(body.get("message")) is str
 
 
 def is_response(body: Fields) -> bool:
-    """Whether a response body is flat and no other shape's."""
+    """Whether a response body has a flat format."""
     if not RESPONSE_KEYS.isdisjoint(body):
         return True
     if "embeddings" in body:
-        # Ollama's are lists of numbers; beside Cohere's stand the texts or what they cost.
+        # Ollama's embeddings are lists of numbers. Cohere's have other keys beside them.
         return "response_type" in body or "meta" in body or type(body["embeddings"]) is dict
     return any("relevance_score" in result for result in dicts(body.get("results"))[:1])
 
@@ -155,7 +156,7 @@ def read_request(body: Fields, exchange: Exchange) -> None:
 
 
 def _operation(body: Fields) -> Operation | None:
-    """What a flat request asks for. Titan's ``inputText`` may be either; its answer tells."""
+    """The operation of a flat request. Titan's ``inputText`` may be a prompt or a text to embed: the response tells."""
     keys = body.keys()
     task = body.get("taskType")
     listed = type(body.get("inputs")) is list and not dicts(body["inputs"])
@@ -171,7 +172,7 @@ def _operation(body: Fields) -> Operation | None:
 
 
 def _read_instance(instance: Fields, exchange: Exchange) -> None:
-    """One instance of a Vertex prediction: a prompt, a text to embed, or a chat of PaLM's time."""
+    """Consume an instance of a Vertex AI prediction: a prompt, a text to embed, or a chat with PaLM."""
     turn = Turn()
     for key in _INSTANCE_TEXTS:
         turn.add_content(instance, key)
@@ -183,7 +184,7 @@ def _read_instance(instance: Fields, exchange: Exchange) -> None:
 
 
 def _read_task(task: Fields, exchange: Exchange) -> None:
-    """Parameters of one task of Titan's and Nova's image, video and embedding models."""
+    """Consume the parameters of a task of Titan's and Nova's image, video and embedding models."""
     if type(task.get("text")) is dict:
         add_prompt_content(task["text"], "value", Role.USER, exchange)
         drop(task, ("text", "truncationMode"))
@@ -199,7 +200,7 @@ def _rename_role(message: Fields) -> None:
 
 
 def read_response(body: Fields, exchange: Exchange) -> None:
-    """Consume a response body; a stream must be assembled first (``assemble``)."""
+    """Consume a response body; a stream must be assembled first (``streams.assemble``)."""
     if any(body.get(key) for key in _EMBEDDING_KEYS):
         exchange.operation = Operation.EMBEDDINGS
     elif any(body.get(key) for key in _IMAGE_KEYS):
@@ -226,7 +227,7 @@ def read_response(body: Fields, exchange: Exchange) -> None:
 
 
 def read_counts(counts: Any, exchange: Exchange) -> None:
-    """Consume what Cohere counted: ``meta`` in its first version, ``usage`` in its second."""
+    """Consume Cohere's token counts: ``meta`` in version 1 of its API, ``usage`` in version 2."""
     if type(counts) is not dict or ("tokens" not in counts and "billed_units" not in counts):
         return
     for name in ("tokens", "billed_units"):
@@ -241,7 +242,7 @@ def read_counts(counts: Any, exchange: Exchange) -> None:
 
 
 def _read_answer(answer: Fields, exchange: Exchange) -> None:
-    """One alternative: a text, tool calls (Cohere), and why it ended. AI21 has the text one level further down."""
+    """Consume an alternative: a text (AI21 has it under ``data``), tool calls (Cohere), and why it ended."""
     turn = Turn()
     for key in _ANSWER_TEXTS:
         turn.add_content(answer, key)
@@ -267,7 +268,7 @@ def _read_answer(answer: Fields, exchange: Exchange) -> None:
 
 
 def assemble_texts(events: list[Fields]) -> Fields:
-    """Flat events with one piece of text each; some repeat the whole answer in their last one."""
+    """Assemble events with one piece of text each; the last event of some streams repeats the whole response."""
     body: Fields = {}
     pieces: dict[str, list[str]] = {}
     for event in events:
@@ -288,7 +289,7 @@ def assemble_texts(events: list[Fields]) -> Fields:
 
 
 def _open_token(event: Fields, pieces: dict[str, list[str]]) -> None:
-    """An event of TGI: one token, and in the last event the whole text beside it."""
+    """Replace the token of a TGI event by its text. The last event has the whole text, which replaces all pieces."""
     token = pop_dict(event, "token")
     if token is None:
         return

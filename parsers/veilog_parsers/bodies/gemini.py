@@ -1,11 +1,11 @@
-"""Google's shape: generateContent and embedContent of Gemini and Vertex AI.
+"""Google's API: generateContent and embedContent of Gemini and Vertex AI.
 
-On the wire names are camelCase, in Vertex's request-response logs snake_case: both are read. Enumerations come as
-names or, in recordings of the gRPC client, as numbers.
+The API has keys in camelCase, Vertex AI's request-response log in snake_case: both are read. Enumerations are names or,
+in recordings of the gRPC client, numbers.
 
-``candidatesTokenCount`` excludes thinking and ``promptTokenCount`` what tools put into the prompt; both are billed, so
-they are added, and input and output sum up to the total. The model is in the URL, not in the body. Tool declarations
-and ``generationConfig`` are configuration and discarded.
+``candidatesTokenCount`` excludes thinking, and ``promptTokenCount`` the results of tools. Both are billed, so they are
+added, and input and output sum up to the total. The model is in the URL, not in the body. Tool declarations and
+``generationConfig`` are settings and dropped.
 """
 
 from __future__ import annotations
@@ -140,10 +140,10 @@ def _rename(fields: Fields) -> None:
 
 
 def _add_prompt(fields: Fields, key: str, role: Role, exchange: Exchange) -> None:
-    """A content that stands alone: an object with parts, or a bare string."""
+    """Add a content that is no item of a list: an object with parts, or a string."""
     content = fields.get(key)
     if type(content) is dict:
-        # A system instruction carries the role "user" in some SDKs; where it stands decides.
+        # Some SDKs give a system instruction the role "user": its key decides, not its role.
         pop_role(content)
         _add_prompt_content(content, role, exchange)
     elif type(content) is str and content:
@@ -160,7 +160,7 @@ def _add_prompt_content(content: Fields, default: Role, exchange: Exchange) -> N
 
 
 def _read_parts(parts: Any, turn: Turn) -> None:
-    """A list of parts, or a single one."""
+    """Consume a list of parts, or a single part."""
     for part in dicts([parts] if type(parts) is dict else parts):
         _read_part(part, turn)
 

@@ -1,7 +1,7 @@
-"""Ollama's own API: chat, generate and embed. (Its OpenAI-compatible one is read as OpenAI's.)
+"""Ollama's own API: chat, generate and embed. (Its OpenAI-compatible API is read by ``openai``.)
 
-``system`` overrides the system prompt; ``template``, ``options`` and tool definitions are configuration and discarded,
-as is ``context``, an earlier conversation as token ids. Durations are in nanoseconds.
+``system`` replaces the system prompt. ``template``, ``options`` and tool definitions are settings and dropped, as is
+``context``, an earlier conversation as token ids. Durations are in nanoseconds.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""The OpenAI shapes: chat completions, responses, completions, embeddings, images, audio and moderations.
+"""OpenAI's APIs: chat completions, responses, completions, embeddings, images, audio and moderations.
 
-Azure OpenAI, Groq, Mistral, DeepSeek, Together, vLLM, Cohere's second version and most gateways speak them too, so the
-shape names no provider.
+Azure OpenAI, Groq, Mistral, DeepSeek, Together, vLLM, version 2 of Cohere's API and most gateways have the same format,
+so it names no provider.
 
-Tool and function definitions, response formats and sampling parameters are configuration: discarded, although the
-model sees their descriptions. ``data_sources`` (Azure) goes with them: it holds keys. Text that the request hands over
-apart from its messages is not: variables of stored prompts count as the user's, predicted output as the assistant's.
-``prompt_tokens`` and ``input_tokens`` include cached tokens here.
+Definitions of tools and functions, response formats and sampling parameters are settings: they are dropped, although
+the model sees their descriptions. So is ``data_sources`` (Azure), which holds keys. Texts beside the messages are read:
+variables of stored prompts count as the user's, predicted output as the assistant's. ``prompt_tokens`` and
+``input_tokens`` include cached tokens here.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ _IGNORED_USAGE_KEYS: Final = ignored_keys(
 _PROMPT_KEYS_BESIDE_MESSAGES: Final = keyset(
     "documents input instructions prediction prompt suffix tool_results variables"
 )
-"""Where a request says something, but for its messages: most chats have nothing else."""
+"""Keys of texts beside the messages. Most chats have none of them."""
 _ID_KEYS: Final = keyset("user safety_identifier user_security_context conversation previous_response_id")
 _IGNORED_TRANSCRIPT_KEYS: Final = ignored_keys("segments:objects")
 _IGNORED_DATUM_KEYS: Final = ignored_keys("b64_json:blob embedding:vector index:number object url:blob")
@@ -112,12 +112,12 @@ def read_request(body: Fields, exchange: Exchange) -> None:
     else:
         _read_prompt(body, exchange)
     drop_keys(body, _IGNORED_REQUEST_KEYS)
-    # OpenRouter: whether the usage is wanted.
+    # A setting of OpenRouter: whether the response has token counts.
     drop(body, "usage")
 
 
 def _read_prompt(body: Fields, exchange: Exchange) -> None:
-    """What a request says, in the order in which the model sees it."""
+    """Consume the texts of a request in the order in which the model sees them."""
     add_prompt_content(body, "instructions", Role.SYSTEM, exchange)
     add_prompt_documents(body, exchange)
     add_prompt_messages(body.get("messages"), exchange)
@@ -138,11 +138,11 @@ def read_response(body: Fields, exchange: Exchange) -> None:
     exchange.request_id = exchange.request_id or pop_identifier(body, "id")
     exchange.timestamp = pop_time(body, "created") or pop_time(body, "created_at")
     if body.get("created") == 0:
-        # Azure's first chunk, which has only the filters' verdict on the prompt.
+        # The first chunk of Azure's streams has no time: it holds only the results of the content filters.
         del body["created"]
     _read_usage(body.get("usage"), exchange)
     if exchange.input_tokens is None:
-        # The answer to a request that only asks for this count.
+        # The response of the API that only counts tokens.
         exchange.input_tokens = pop_count(body, "input_tokens")
     for choice in dicts(body.get("choices")):
         _read_choice(choice, exchange)
@@ -151,7 +151,7 @@ def read_response(body: Fields, exchange: Exchange) -> None:
     for datum in dicts(body.get("data")):
         _read_datum(datum, exchange)
     if type(body.get("message")) is dict and "role" in body["message"]:
-        # Cohere's second version: one choice, and no list of them.
+        # Version 2 of Cohere's API has one choice and no list of choices.
         _read_choice(body, exchange)
     if "outputs" in body:
         _read_outputs(body, exchange)
@@ -177,7 +177,7 @@ def _read_outputs(body: Fields, exchange: Exchange) -> None:
 
 
 def _read_transcript(body: Fields, exchange: Exchange) -> None:
-    """What was heard, whole and then again in segments and words."""
+    """Consume a transcript of audio. The response has it as a whole, and again in segments and words."""
     turn = Turn()
     turn.add_content(body, "text")
     add_completion_turn(turn, exchange)
@@ -185,7 +185,7 @@ def _read_transcript(body: Fields, exchange: Exchange) -> None:
 
 
 def _operation(body: Fields) -> Operation | None:
-    """What a request asks for. The same ``input`` goes to four APIs: what stands beside it tells them apart."""
+    """The operation of a request. Four APIs have an ``input``: the keys beside it tell them apart."""
     model = body.get("model")
     model = model if type(model) is str else ""
     if "messages" in body:
@@ -208,7 +208,7 @@ def _operation(body: Fields) -> Operation | None:
 
 
 def _read_ids(body: Fields, exchange: Exchange) -> None:
-    """Who asked, and in which conversation; a Responses answer repeats both."""
+    """Read the user and the conversation, which a response of the Responses API repeats."""
     if _ID_KEYS.isdisjoint(body):
         return
     user, safety_identifier = pop_identifier(body, "user"), pop_identifier(body, "safety_identifier")
@@ -221,7 +221,10 @@ def _read_ids(body: Fields, exchange: Exchange) -> None:
 
 
 def _read_input(body: Fields, key: str, exchange: Exchange) -> None:
-    """Input items are turns; a text or many (prompts, texts to embed) are one turn of the user; token ids are none."""
+    """Consume input items as turns, and texts (prompts, texts to embed) as one turn of the user.
+
+    Token ids are dropped.
+    """
     value = body.get(key)
     if type(value) is not list:
         add_prompt_content(body, key, Role.USER, exchange)
@@ -237,7 +240,7 @@ def _is_tokens(value: Any) -> bool:
 
 
 def _read_variables(body: Fields, exchange: Exchange) -> None:
-    """Variables that fill a prompt which the provider or gateway stores."""
+    """Consume the variables of a prompt that the provider or the gateway stores."""
     variables = body.get("variables")
     if type(variables) is dict:
         turn = Turn()
@@ -258,7 +261,7 @@ def _read_usage(usage: Any, exchange: Exchange) -> None:
 
 
 def _read_choice(choice: Fields, exchange: Exchange) -> None:
-    """One choice: a message (absent when a filter withheld it), or a text in the completions API."""
+    """Consume a choice: a message (missing if a filter withheld it), or a text of the completions API."""
     turn = Turn()
     message = choice.get("message") or choice.get("delta")
     if type(message) is dict:
@@ -276,7 +279,7 @@ def _read_choice(choice: Fields, exchange: Exchange) -> None:
 
 
 def _read_output(body: Fields, exchange: Exchange) -> None:
-    """The items of a Responses answer, as one turn. Its ``incomplete_details`` say more than its ``status``."""
+    """Consume the output items of the Responses API as one turn. ``incomplete_details`` tells more than ``status``."""
     exchange.operation = exchange.operation or Operation.CHAT
     _read_ids(body, exchange)
     _read_instructions(body, exchange)
@@ -294,9 +297,9 @@ def _read_output(body: Fields, exchange: Exchange) -> None:
 
 
 def _read_instructions(body: Fields, exchange: Exchange) -> None:
-    """A Responses answer repeats its instructions, which the request lacks if they came from a stored prompt.
+    """Consume the instructions in a response of the Responses API.
 
-    What it repeats is not said twice.
+    The request lacks them if they came from a stored prompt. If it has them, they are not added again.
     """
     echo = Exchange()
     if type(body.get("instructions")) is list:
@@ -309,7 +312,7 @@ def _read_instructions(body: Fields, exchange: Exchange) -> None:
 
 
 def _read_datum(datum: Fields, exchange: Exchange) -> None:
-    """An embedding or an image; an image may come with the prompt that the model made of the user's."""
+    """Consume an embedding or an image, which may have the prompt that the model made of the user's."""
     if "embedding" in datum:
         exchange.operation = Operation.EMBEDDINGS
     elif "b64_json" in datum or "url" in datum:

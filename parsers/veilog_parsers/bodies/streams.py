@@ -121,7 +121,7 @@ def _keep_strays(body: Fields, events: list[Any]) -> Fields:
 
 
 def _merge(body: Fields, event: Fields) -> None:
-    """Later values win, but empty ones never do: first and last chunks are often half empty."""
+    """Merge an event into a body. Later values win, except empty ones, which first and last events often have."""
     for key, value in event.items():
         if value or key not in body:
             was = body.get(key)
@@ -131,7 +131,7 @@ def _merge(body: Fields, event: Fields) -> None:
 
 
 def _keep(body: Fields, key: str, value: Any) -> None:
-    """Keep what another event says under the same key, if it could be prose."""
+    """Keep the value that an earlier event has for a key, if it could be prose."""
     if may_hold_prose(value):
         kept = body.setdefault(f"{key}~", [])
         if type(kept) is list:
@@ -141,7 +141,7 @@ def _keep(body: Fields, key: str, value: Any) -> None:
 
 
 def _pop_object(fields: Fields, key: str) -> Any:
-    """Pop an object; a value that is none is left, under another key."""
+    """Pop an object; another value stays, under another key."""
     value = fields.pop(key, None)
     if type(value) is dict or value is None:
         return value
@@ -150,7 +150,7 @@ def _pop_object(fields: Fields, key: str) -> Any:
 
 
 def _pop_kind(event: Fields) -> Any:
-    """Pop what kind an event is of; what is no name of a kind is left, under another key."""
+    """Pop the type of an event; a value that could be prose stays, under another key."""
     kind = event.pop("type", None)
     if is_word(kind):
         return kind
@@ -159,7 +159,7 @@ def _pop_kind(event: Fields) -> Any:
 
 
 def _pop_objects(event: Fields, key: str) -> list[Fields]:
-    """Pop a list of objects; what it holds besides, or is instead, is left under another key."""
+    """Pop the objects of a list; other items, or a value that is no list, stay under another key."""
     value = event.pop(key, None)
     others = [item for item in value if type(item) is not dict] if type(value) is list else value
     if others:
@@ -187,7 +187,7 @@ def _in_order(slots: dict[int, Fields]) -> list[Fields]:
 
 
 def _collect(target: Fields, delta: Fields) -> None:
-    """Add a fragment: pieces of text to their lists, anything else merged. A list of parts (Mistral) stays one."""
+    """Add a fragment: pieces of texts to lists, other values by ``_merge``. Mistral has lists of parts."""
     for key in _FRAGMENTS & delta.keys():
         piece = delta.pop(key)
         if piece is not None:
@@ -204,7 +204,7 @@ def _join(target: Fields) -> Fields:
 
 
 def _assemble_texts(events: list[Fields]) -> Fields:
-    """Flat events with one piece of text each: Anthropic's complete, Ollama's generate."""
+    """Events with one piece of text each: Anthropic's complete, Ollama's generate."""
     body: Fields = {}
     for event in events:
         _collect(body, event)
@@ -240,7 +240,7 @@ def _assemble_choices(events: list[Fields]) -> Fields:
 
 
 def _collect_calls(calls: dict[int, Fields], delta: Fields) -> None:
-    """Tool calls come in fragments: the name first, then the arguments bit by bit. ``function_call`` is the old one."""
+    """Add fragments of tool calls: the name, then pieces of the arguments. ``function_call`` is the older form."""
     for position, fragment in enumerate(_pop_objects(delta, "tool_calls")):
         call = _slot(calls, fragment, position)
         function = _pop_object(fragment, "function")
@@ -311,7 +311,7 @@ def _index_in(event: Fields, key: str = "index") -> int:
 
 
 def _assemble_anthropic(events: list[Fields]) -> Fields:
-    """Anthropic messages: a frame with a start, a delta and a stop, and content blocks that are framed likewise."""
+    """Anthropic messages: events start, change and stop the message, and each of its content blocks likewise."""
     body: Fields = {}
     counts: Fields = {}
     blocks: dict[int, Fields] = {}
@@ -339,7 +339,7 @@ def _assemble_anthropic(events: list[Fields]) -> Fields:
 
 
 def _collect_block(block: Fields, event: Fields, delta: Any) -> None:
-    """Add what an event of a content block starts it with, and a piece of it."""
+    """Add the beginning or a piece of a content block, which an event has."""
     start = _pop_object(event, "content_block")
     if type(start) is dict:
         _collect(block, start)
@@ -357,7 +357,7 @@ def _join_input(block: Fields) -> None:
 
 
 def _assemble_cohere(events: list[Fields]) -> Fields:
-    """Cohere's second version: messages framed like Anthropic's, with OpenAI's tool calls, one at a time."""
+    """Version 2 of Cohere's API: events like Anthropic's, with OpenAI's tool calls, one at a time."""
     body: Fields = {}
     message: Fields = {}
     blocks: dict[int, Fields] = {}
@@ -384,7 +384,7 @@ def _assemble_cohere(events: list[Fields]) -> Fields:
 
 
 def _assemble_transcript(events: list[Fields]) -> Fields:
-    """Speech to text: pieces, and in the last event the whole text."""
+    """Transcripts of audio: pieces of the text, and in the last event the whole text."""
     pieces: list[str] = []
     besides: Fields = {}
     for event in events:
@@ -424,7 +424,7 @@ def _assemble_ollama_chat(events: list[Fields]) -> Fields:
 
 
 def _assemble_gemini(events: list[Fields]) -> Fields:
-    """Gemini: every event is a response of its own, with the next parts of each candidate."""
+    """Gemini: every event is a response with the next parts of each candidate."""
     body: Fields = {}
     candidates: dict[int, Fields] = {}
     parts: dict[int, list[Any]] = {}
@@ -446,7 +446,7 @@ def _assemble_gemini(events: list[Fields]) -> Fields:
 
 
 def _append_part(parts: list[Any], part: Fields) -> None:
-    """A text continues the text before it, unless one is a thought and the other is not."""
+    """Add a part. A text continues the text before it, unless only one of them is a thought."""
     if "text" in part and parts and "text" in parts[-1] and parts[-1].get("thought") == part.get("thought"):
         _collect(parts[-1], part)
     else:

@@ -1,10 +1,10 @@
-"""Turns: the messages, content blocks and output items of OpenAI, Anthropic, Ollama and all who copied them.
+"""Reads turns: the messages, content blocks and output items of OpenAI, Anthropic, Ollama and APIs that copied theirs.
 
-These dialects differ in their envelopes, hardly in their turns: a turn is an object with texts under a few keys, tool
-calls under a few more, and media. They also mix, since gateways translate one into another. So one reader serves all:
-it looks for what it knows by key, and leaves what it does not know where it stands.
+These APIs differ in the objects around their turns, and hardly in the turns: objects with texts under a few keys, tool
+calls under a few more, and media. Gateways also translate one into another, and mix them. So one reader serves all: it
+looks for the keys that it knows, and leaves the others in place.
 
-Media (images, audio, files as base64) carry no text and are discarded, as are ids, signatures and cache marks.
+Media (images, audio, files as base64) have no text and are dropped, as are ids, signatures and cache marks.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from veilog_parsers.record.raw import Fields
 
 _MAX_COMPARED_CHARS: Final = 100_000
 MAX_DEPTH: Final = 16
-"""Blocks inside blocks (a text in a document in a tool result ...) are read this deep; what is below is left."""
+"""The depth to which blocks inside blocks are read (a text in a document in a tool result). Deeper ones are left."""
 
 _ROLES: Final = {
     "system": Role.SYSTEM,
@@ -93,9 +93,12 @@ _IGNORED_DOCUMENT_KEYS: Final = {
 
 
 class Turn:
-    """What one turn holds: what was said, what tools handed in, and which tools were asked for.
+    """One turn: its texts, the results of tools in it, and the tools that it calls.
 
-    The arguments of tool calls count as said: the model wrote them.
+    Attributes:
+        text_parts: what the speaker of the turn wrote, with the arguments of tool calls, which the model wrote.
+        result_parts: what tools returned.
+        tool_calls: the calls of tools.
     """
 
     __slots__ = ("result_parts", "text_parts", "tool_calls")
@@ -108,7 +111,7 @@ class Turn:
     def add_block(self, block: Fields) -> None:
         """Consume a message, a content block or an output item."""
         if len(block) == 1 and type(block.get("content")) is str:
-            # Most turns are nothing but a text, once their role is taken (``benchmarks/bench_parse.py``).
+            # Once their role is popped, most turns have nothing but a text (see ``benchmarks/bench_parse.py``).
             self._read_content(block, "content", self.text_parts, 0)
         else:
             self._read_block(block, self.text_parts, 0)
@@ -119,7 +122,7 @@ class Turn:
             self._read_content(fields, key, self.text_parts, 0)
 
     def add_tool_call(self, fields: Fields, kind: str = "") -> None:
-        """Consume a tool call: its name (that of its kind, if it has none of its own) and its arguments."""
+        """Consume a tool call: its arguments and its name, or its kind if it has no name."""
         name = pop_identifier(fields, "name") or as_identifier(kind)
         key = next((key for key in _ARGUMENT_KEYS if key in fields), None)
         arguments = pop_serialized(fields, key) if key else None
@@ -129,7 +132,7 @@ class Turn:
             self.text_parts.append(arguments)
 
     def add_tool_result(self, fields: Fields, key: str) -> None:
-        """Consume what a tool answered under ``key``, whatever its type."""
+        """Consume the result of a tool under ``key``, of any type."""
         text = pop_serialized(fields, key)
         if text:
             self.result_parts.append(text)
@@ -143,7 +146,7 @@ class Turn:
             elif kind.endswith(_TOOL_RESULT_SUFFIXES):
                 texts = self.result_parts
         if "reasoning" in block:
-            # OpenRouter says the same twice.
+            # OpenRouter has the same text under both keys.
             block.pop("reasoning_details", None)
         for key in _TEXT_KEYS:
             if key in block:
@@ -154,7 +157,7 @@ class Turn:
             self._read_attachments(block, texts, depth)
         drop_keys(block, _IGNORED_KEYS)
         if type(kind) is str and len(block) == 1 and is_word(kind):
-            # Only what was understood may lose its type: drift is easier to see with it.
+            # A block with unknown keys keeps its type, so that it can be recognized in ``unmapped``.
             del block["type"]
 
     def _read_content(self, fields: Fields, key: str, texts: list[SensitiveText], depth: int) -> None:
@@ -180,7 +183,7 @@ class Turn:
             del fields[key]
 
     def _read_tool_calls(self, block: Fields) -> None:
-        """Tool calls that stand beside the content: ``tool_calls``, and ``function_call`` before there were many."""
+        """Consume tool calls beside the content: ``tool_calls``, and the older ``function_call`` for a single one."""
         for call in dicts(block.get("tool_calls")):
             inner = call.get("function") or call.get("custom")
             self.add_tool_call(inner if type(inner) is dict else call)
@@ -196,7 +199,7 @@ class Turn:
             self.add_tool_call(block["function_call"])
 
     def _read_attachments(self, block: Fields, texts: list[SensitiveText], depth: int) -> None:
-        """The text that media carry along: plain-text documents, file names, transcripts of audio."""
+        """Consume the texts that come with media: plain-text documents, file names, transcripts of audio."""
         source = block.get("source")
         if type(source) is dict:
             if source.get("type") == "text" and "data" in source:
@@ -214,7 +217,7 @@ class Turn:
 
 
 def pop_serialized(fields: Fields, key: str) -> SensitiveText | None:
-    """Pop any non-empty value as text, JSON if it is no string; what JSON cannot say (deep nesting) is left."""
+    """Pop any non-empty value as a text, encoded as JSON if it is no string. Values nested too deeply for JSON stay."""
     value = fields.get(key)
     if type(value) is not str:
         if not value:
@@ -228,7 +231,10 @@ def pop_serialized(fields: Fields, key: str) -> SensitiveText | None:
 
 
 def comparable(part: SensitiveText) -> str:
-    """A text as it is compared with others: JSON in one spelling, since each log writes it in its own."""
+    """A text for comparisons.
+
+    If it is JSON it is encoded again with sorted keys, since logs differ in spaces and order.
+    """
     text = part.reveal().strip()
     if text[:1] in ("{", "[") and len(text) < _MAX_COMPARED_CHARS:
         try:
@@ -239,7 +245,7 @@ def comparable(part: SensitiveText) -> str:
 
 
 def pop_role(turn: Fields) -> Role | None:
-    """Pop the role of a turn; one that is not known is left, and None."""
+    """Pop the role of a turn, if it is a known one."""
     role = turn.get("role")
     if type(role) is not str or role not in _ROLES:
         return None
@@ -248,7 +254,7 @@ def pop_role(turn: Fields) -> Role | None:
 
 
 def pop_finish_reason(fields: Fields, exchange: Exchange, *path: str) -> None:
-    """Pop the reason why the answer ended; some reasons mean that a filter ended it."""
+    """Pop the reason why the response ended; some reasons mean that a filter ended it."""
     reason = peek(fields, *path)
     if type(reason) is str and reason in _FILTER_REASONS:
         exchange.content_filtered = True
@@ -258,7 +264,7 @@ def pop_finish_reason(fields: Fields, exchange: Exchange, *path: str) -> None:
 
 
 def add_prompt_messages(turns: Any, exchange: Exchange) -> None:
-    """Read a list of messages (or Responses input items) into the request side."""
+    """Add a list of messages, or of input items of the Responses API, to the request."""
     if type(turns) is dict:
         turns = [turns]
     for position, item in enumerate(turns if type(turns) is list else ()):
@@ -269,17 +275,17 @@ def add_prompt_messages(turns: Any, exchange: Exchange) -> None:
             continue
         kind = item.get("type")
         by_model = type(kind) is str and (kind.endswith(_TOOL_CALL_SUFFIXES) or kind == "reasoning")
-        # Who speaks without a known role is taken for the user: that is the side which must not be overlooked.
+        # A message without a known role counts as the user's, so that no prompt is overlooked.
         role = pop_role(item) or (Role.ASSISTANT if by_model else Role.USER)
         turn = Turn()
         turn.add_block(item)
-        # Anthropic puts tool results into user messages, before the user's own words.
+        # Anthropic's user messages may begin with the results of tools.
         exchange.add_prompt(Role.TOOL, turn.result_parts)
         exchange.add_prompt(role, turn.text_parts)
 
 
 def add_prompt_content(fields: Fields, key: str, role: Role, exchange: Exchange) -> None:
-    """Read a string, a block or a list of them as one turn of the request side."""
+    """Add a string, a block or a list of them to the request, as one turn."""
     if key not in fields:
         return
     turn = Turn()
@@ -288,7 +294,7 @@ def add_prompt_content(fields: Fields, key: str, role: Role, exchange: Exchange)
 
 
 def add_prompt_documents(fields: Fields, exchange: Exchange) -> None:
-    """Read the documents and tool results that a request hands to the model beside its messages (Cohere, vLLM)."""
+    """Add the documents and tool results that a request has beside its messages (Cohere, vLLM)."""
     if "documents" not in fields and "tool_results" not in fields:
         return
     turn = Turn()
@@ -304,6 +310,6 @@ def add_prompt_documents(fields: Fields, exchange: Exchange) -> None:
 
 
 def add_completion_turn(turn: Turn, exchange: Exchange) -> None:
-    """Put a turn that the model produced on the response side, with what its provider's own tools returned."""
+    """Add a turn of the model to the response, with the results of tools that its provider ran."""
     exchange.add_completion(turn.text_parts + turn.result_parts)
     exchange.tool_calls.extend(turn.tool_calls)

@@ -333,7 +333,7 @@ class _Reader:
         return end
 
     def _read_otherwise(self, start: int, error: json.JSONDecodeError) -> tuple[Any, int]:
-        """Read what is no complete JSON: a ``repr``, or either of them cut off. Returns the value and its end, -1 for none."""
+        """Read a ``repr``, or JSON that was cut off. Returns the value and where it ends, -1 for none."""
         text = self._text
         if text[error.pos : error.pos + 1] in _FIRST_OF_REPR or error.msg.startswith("Invalid \\"):
             end = find_end(text, start)

@@ -1,13 +1,13 @@
-"""Any other JSON log, mapped to the schema by a few lines of configuration.
+"""Any other JSON log, which a few lines of configuration map to the schema.
 
     - name: flask_middleware
       when: {service: chat-api}
       fields: {timestamp: ts, user_id: user.email, prompt: body.question, response: answer.text, latency_ms: took_ms}
       constants: {provider: openai}
 
-``fields`` names an event field and where its value stands: a dotted path, with ``\\.`` for a dot inside a key. The
-targets ``system``, ``prompt`` and ``response`` take a text or a list of texts; ``request_body`` and ``response_body``
-take a whole provider body, which is read as if a gateway had logged it.
+``fields`` has event fields and the dotted paths of their values, with ``\\.`` for a dot inside a key. The targets
+``system``, ``prompt`` and ``response`` are for a text or a list of texts; ``request_body`` and ``response_body`` are
+for the body of any provider, which is read as if a gateway had logged it.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class MappingSpec:
     """One mapping, as the configuration gives it.
 
     Attributes:
-        name: name of the source.
-        when: dotted path to the value that must be there; ``*`` for any.
-        fields: target to the dotted path of its value.
-        constants: event field to the value it has for all records; ``provider``, ``operation`` and ``kind``.
+        name: the name of the source.
+        when: dotted paths, and the values that records must have there; ``*`` for any value.
+        fields: targets, and the dotted paths of their values.
+        constants: event fields (``provider``, ``operation``, ``kind``), and their values for all records.
     """
 
     name: str
@@ -73,7 +73,7 @@ _DOT: Final = re.compile(r"(?<!\\)\.")
 
 
 def split_path(path: str) -> Path:
-    """A dotted path as keys; ``\\.`` is a dot inside a key.
+    """The keys in a dotted path; ``\\.`` is a dot inside a key.
 
     Raises:
         ValueError: a key of it is empty.
@@ -88,7 +88,7 @@ def make_source(spec: MappingSpec) -> Source:
     """The source that a mapping describes.
 
     Raises:
-        ValueError: it names a target, path or constant that is none; the message is fit for its author.
+        ValueError: a target, path or constant is invalid; the message tells the author of the configuration which.
     """
     for target in spec.fields:
         if target not in TARGETS:
@@ -119,7 +119,7 @@ def make_source(spec: MappingSpec) -> Source:
 
 
 class _MappedParser:
-    """The mapping, its paths split once."""
+    """Parses records as a mapping says."""
 
     def __init__(self, spec: MappingSpec) -> None:
         paths = {target: split_path(path) for target, path in spec.fields.items()}
@@ -162,7 +162,7 @@ class _MappedParser:
 
 
 def _pop_texts(fields: Fields, path: Path) -> list[SensitiveText]:
-    """Pop a text or a list of nothing but texts."""
+    """Pop a text or a list of texts."""
     value = peek(fields, *path)
     texts = [value] if type(value) is str else value
     if type(texts) is not list or not all(type(text) is str for text in texts):

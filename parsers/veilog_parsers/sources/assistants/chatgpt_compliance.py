@@ -1,12 +1,12 @@
 """ChatGPT Enterprise's Compliance API: conversations of a workspace, whole or message by message.
 
-What is known of it comes from collectors and their documentation, not from the vendor's reference, which needs an
-account. A conversation names its workspace and user and holds its messages, under ``messages`` as a list or a page of
-one, or, as collectors split it, a single one under ``message``. A message's author has a role; its content is a text
-in ``value``, or a list of ``parts``. A conversation without messages (deleted, or just listed) is a use all the same.
+The format is known from collectors and their documentation, since the vendor's reference needs an account. A
+conversation has its workspace, its user and its messages: under ``messages`` a list or a page of a list, or, if a
+collector split it, a single one under ``message``. The author of a message has a role; the content is a text in
+``value``, or a list of ``parts``. A conversation without messages (deleted, or only listed) is ``ai_access`` too.
 
-Titles are made of what was said, but nobody asked or answered them: they are left, as no text of a turn. Links to
-files carry signatures that open them: dropped.
+Titles are made from messages, but they are no text of a turn: they stay unmapped. Links to files have signatures that
+open the files: they are withheld.
 """
 
 from __future__ import annotations

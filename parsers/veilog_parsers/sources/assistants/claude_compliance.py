@@ -1,11 +1,11 @@
-"""Claude's Compliance API, the activity feed: what people and administrators of an organization did.
+"""Claude's Compliance API, the activity feed: actions of users and administrators of an organization.
 
-What people do with chats, artifacts, files and projects is a use of the assistant: ``ai_access``. All other
-activities (keys, members, groups, settings, sign-on, exports) are ``ai_control_plane``. What was said is in none of
-them, though titles and file names may tell: those are left. The types are many and grow, so what a type is about is
-told by how it begins, and how it ended by how it ends.
+Actions with chats, artifacts, files and projects are ``ai_access``. All others (keys, members, groups, settings,
+sign-on, exports) are ``ai_control_plane``. None has prompts or responses; titles and file names, which may hint at
+them, stay unmapped. There are many types of actions, and new ones are added. So the prefix of a type tells what it is
+about, and its suffix how it ended.
 
-There are actors of many types: people, with or without a login, keys of APIs, the vendor's own staff, directories.
+Actors are of many types: users, with or without a login, API keys, the vendor's staff, directories.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from veilog_parsers.source import Source, Stability
 _ANTHROPIC: Final = Constant("anthropic")
 _USE: Final = ("claude_artifact_", "claude_chat_", "claude_file_", "claude_gen_file_", "claude_project_")
 _SETTINGS: Final = ("_settings_updated", "_sharing_updated", "_role_updated", "_config_updated")
-"""How activities end that change who may see something, or how: administration, whatever they begin with."""
+"""Suffixes of types that change access or settings. They are administration, whatever their prefix."""
 _DENIED: Final = ("_access_failed", "_login_failed", "_denied", "_blocked", "_rejected")
 
 _USER_TYPES: Final = {

@@ -1,8 +1,8 @@
-"""Google Workspace's activity reports, as far as they are about Gemini: who used which feature of it in which app.
+"""Google Workspace's activity reports about Gemini: who used which of its features in which app.
 
-One activity has an actor, an address and a list of events, nearly always of one; each event has its parameters as a
-list of names and values. The first event is what the activity is taken for; more of them are left. Nothing says what
-was asked or answered, but that Gemini was asked is a use of a model: ``ai_access``.
+An activity has an actor, an address and a list of events, nearly always a single one; each event has its parameters as
+a list of names and values. Only the first event is read; others stay unmapped. There are no prompts or responses, but
+an activity is a use of a model: ``ai_access``.
 
 ``uniqueQualifier`` is a 64-bit number in a string, at times negative, and only unique with the time and the customer.
 """
@@ -26,7 +26,7 @@ _OPERATIONS: Final = (
     ("generate_image", Operation.IMAGE_GENERATION),
     ("search", Operation.RETRIEVAL),
 )
-"""How actions begin, where the name tells."""
+"""Operations by the prefix of the action."""
 
 
 def _is_activity(fields: Fields) -> bool:
@@ -35,7 +35,7 @@ def _is_activity(fields: Fields) -> bool:
 
 
 def _pop_parameter(parameters: list[Fields], name: str) -> SensitiveText | None:
-    """Pop a parameter by its name, as a text that looks like a name of a thing."""
+    """Pop the value of a parameter, if it looks like an identifier."""
     for parameter in parameters:
         if parameter.get("name") == name:
             value = pop_identifier(parameter, "value")

@@ -1,12 +1,12 @@
-"""GitHub's audit log, as far as it is about Copilot: seats and policies, agents' actions, and streamed usage records.
+"""GitHub's audit log about Copilot: seats and policies, actions of agents, and streamed usage records.
 
-Three kinds of record. Actions named ``copilot.*`` are administration: ``ai_control_plane``. Actions of any name that
-an agent took (``actor_is_agent``) are a use of AI, ``ai_access``, and the person who set the agent going, in ``user``,
-counts as who did it. Usage records, which an enterprise can have streamed, are Copilot's requests and responses with
-their bodies: ``ai_access`` too; the two of a call are two records with the same ``github_request_id``. A body is JSON
-in a string and cut off at 1 MB, when it is text and no JSON any more.
+There are three kinds of records. Actions named ``copilot.*`` are administration: ``ai_control_plane``. Actions of any
+name by an agent (``actor_is_agent``) are ``ai_access``, and the caller is the person who started the agent, in
+``user``. Usage records, which an enterprise can have streamed, are Copilot's requests and responses with their bodies:
+``ai_access`` too. The request and the response of a call are two records with the same ``github_request_id``. A body is
+JSON in a string; it is cut off at 1 MB, and is then a text.
 
-Times are epoch milliseconds, in ``@timestamp`` or ``created_at``; the audit log's API writes ISO 8601 in places.
+Times are epoch milliseconds, in ``@timestamp`` or ``created_at``; the API of the audit log has ISO 8601 in places.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _is_usage(fields: Fields) -> bool:
 
 
 def _read_usage(fields: Fields, event: AuditEvent) -> None:
-    """A request or a response of Copilot's API."""
+    """Read a request or a response of Copilot's API."""
     event.request_id = pop_identifier(fields, "github_request_id") or pop_identifier(fields, "event_id")
     event.tenant_id = pop_identifier(fields, "enterprise_id")
     event.user_id = pop_identifier(fields, "user_id")

@@ -1,15 +1,15 @@
-"""Microsoft 365's audit log: people's use of Copilot and other AI apps, and what administrators set for them.
+"""Microsoft 365's audit log: the use of Copilot and other AI apps, and their administration.
 
-An interaction says who, in which app and thread, with which model, and which documents Copilot opened for the answer.
-Prompts and answers are never there, only ids and flags of messages. Interactions are ``ai_access``, since they are a
-use of a model; every other record of the Copilot workload (settings, plugins, prompt books) is ``ai_control_plane``,
-and so are those about applications that have interactions exported or are notified of them.
+An interaction has the user, the app and thread, the model, and the documents that Copilot opened for its response.
+Prompts and responses are never there, only ids and flags of messages. Interactions are ``ai_access``. All other records
+of the Copilot workload (settings, plugins, prompt books) are ``ai_control_plane``, and so are those about applications
+that export interactions or are notified of them.
 
-What one would not guess: ``CreationTime`` is UTC without saying so; ``ClientIP`` may be an IPv4 address in IPv6's
-clothes, with or without its colons (``::ffff:10.0.0.1``, ``ffff:10.0.0.1``); ``UserKey`` is the object id, or the name
-again; some exports have numbers as strings, and Copilot's data flattened into the record. Exports wrap the record as
-JSON in ``AuditData`` (see ``envelopes``). Documents' names, sensitivity labels and the flags of attempted jailbreaks
-and injections are left: no field is for them.
+Pitfalls: ``CreationTime`` is UTC without a zone; ``ClientIP`` may be an IPv4 address mapped to IPv6, with or without
+its colons (``::ffff:10.0.0.1``, ``ffff:10.0.0.1``); ``UserKey`` is the object id, or the user's name again; some
+exports have numbers as strings, and Copilot's data as fields of the record. Exports have the record as JSON in
+``AuditData`` (see ``record.envelopes``). Names of documents, sensitivity labels, and flags of attempted jailbreaks and
+injections stay unmapped, since the schema has no fields for them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _USER_TYPES: Final = (
     UserType.SERVICE,
     UserType.SERVICE,
 )
-"""Regular, reserved, administrator, data center's; system, application, service principal."""
+"""By number: regular, reserved, administrator, data center; system, application, service principal."""
 _RESULTS: Final = {
     "failed": Outcome.FAILURE,
     "false": Outcome.FAILURE,
@@ -68,13 +68,13 @@ _LISTENERS: Final = frozenset(
         "SubscribedToAIInteractions",
     )
 )
-"""What tells of applications that read interactions, in whatever workload."""
+"""Operations about applications that read interactions, in any workload."""
 _COPILOT_OPERATIONS: Final = tuple(_INTERACTIONS | _LISTENERS)
 
 
 def _is_copilot_operation(fields: Fields) -> bool:
     operation = fields["Operation"]
-    # An export says the operation again beside the record that it wraps.
+    # An export has the operation beside the record in ``AuditData`` too.
     return "UserId" in fields and "AuditData" not in fields and operation in _COPILOT_OPERATIONS
 
 

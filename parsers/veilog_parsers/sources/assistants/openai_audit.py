@@ -1,10 +1,11 @@
 """OpenAI's organization audit log: who changed keys, projects, members, roles and limits, and who logged in.
 
-Every record is about the administration of the organization, not about the use of a model: ``ai_control_plane``. What
-an event is about stands under a key named like its type, in the documentation with a dot (``api_key.created``), in
-what collectors make of it with an underscore. Of it the id of what was changed is taken; the change itself is left.
+Every record is about the administration of the organization, not about the use of a model: ``ai_control_plane``. The
+details of an event are under a key named like its type: with a dot in the documentation (``api_key.created``), with an
+underscore in the output of collectors. Only the id of the changed resource is read; the change itself stays unmapped.
 
-A session's actor is a person; an API key's is the person or service account that owns it. Times are epoch seconds.
+The actor of a session is a person; that of an API key is the person or service account that owns it. Times are epoch
+seconds.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
 
 
 def _read_change(fields: Fields, name: str, event: AuditEvent) -> None:
-    """What the event is about. A failed login says why; the sentence beside the code is left."""
+    """Read the details of the event. A failed login has an error code; the message beside it stays in the record."""
     change = fields.get(name, fields.get(name.replace(".", "_")))
     code = None
     if type(change) is dict:

@@ -1,14 +1,15 @@
 """Amazon Bedrock AgentCore: the logs of its runtimes, gateways, memories and tools.
 
-All of them are OpenTelemetry log records in AWS's clothes: ``resource_arn`` names what logs, ``attributes`` and
-``resource`` repeat the ids, and ``body`` is different for each. A runtime's is the payload that the agent's author
-designed: the prompt is a string, a list of turns, an object or something under another name. A code interpreter's
-payload may be cut off (``truncatedPayload``). A gateway names the called tool in a sentence only. A memory's body
-holds the conversation it was processing.
+All are OpenTelemetry log records with keys of AWS: ``resource_arn`` names the resource that logs, ``attributes`` and
+``resource`` repeat the ids, and each kind of resource has its own ``body``. A runtime's body is the payload that the
+agent's author designed: the prompt is a string, a list of turns, an object, or a text under another key. A code
+interpreter's payload may be cut off (``truncatedPayload``). A gateway has the called tool only in a sentence. A
+memory's body has the conversation that it processed.
 
-What one would not guess: ``timeUnixNano`` is a number beyond 2^53, so a shipper written in Lua or JavaScript rounds it;
-``event_timestamp`` is when it was logged, up to seconds later; and the session is the conversation, as the runtime
-keeps one agent's context for each. Usage records measure a session by the second: they are no call, so ``other``.
+Pitfalls: ``timeUnixNano`` is a number beyond 2^53, so shippers written in Lua or JavaScript round it;
+``event_timestamp`` is the time of logging, up to seconds later; and the session is the conversation, since the runtime
+keeps the context of an agent for each session. Usage records measure a session every second: they are no calls, so
+``other``.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ from veilog_parsers.sources.aws.common import (
 
 _SERVICE: Final = "bedrock-agentcore"
 _ERROR_SEVERITY: Final = 17
-"""The least ``severityNumber`` of OpenTelemetry's errors."""
+"""The lowest ``severityNumber`` of errors in OpenTelemetry."""
 
 _OPERATIONS: Final = {
     "runtime": Operation.INVOKE_AGENT,
@@ -58,13 +59,13 @@ _OPERATIONS: Final = {
     "browser": Operation.EXECUTE_TOOL,
     "browser-custom": Operation.EXECUTE_TOOL,
 }
-"""By the type of the resource that logs."""
+"""Operations by the type of the resource that logs."""
 
 _TOOL_IN_SENTENCE: Final = re.compile(r"\btool ([A-Za-z0-9_.:/-]{1,256})")
-"""The tool in a gateway's sentence: ``Processing request for tool orders___find from target 7QX2M4``."""
+"""The tool in the sentence of a gateway: ``Processing request for tool orders___find from target 7QX2M4``."""
 
 _ANSWER_KEYS: Final = ("result", "response", "answer", "output", "message")
-"""What authors of agents call their answer."""
+"""Usual keys of an agent's response."""
 
 _IGNORED_ATTRIBUTES: Final = ignored_keys(
     """
@@ -85,7 +86,7 @@ def _names_agentcore(fields: Fields) -> bool:
 
 
 def _read_who(fields: Fields, body: Fields, event: AuditEvent) -> None:
-    """Read account, actor and session, each of which stands at the top or among the attributes."""
+    """Read account, actor and session, which are top-level fields or attributes."""
     account = pop_identifier(fields, "account_id")
     for key in ("aws.account.id", "account.id"):
         account = account or pop_identifier(fields, "attributes", key)
@@ -204,7 +205,7 @@ def _add_completion(message: Fields, exchange: Exchange) -> None:
 
 
 def _read_conversation(body: Fields, exchange: Exchange) -> None:
-    """What a memory was processing; its roles are in upper case."""
+    """Read the conversation that a memory processed. Its roles are in upper case."""
     turns = dicts(body.get("currentConversations"))
     for turn in turns:
         role = turn.get("role")
@@ -214,7 +215,7 @@ def _read_conversation(body: Fields, exchange: Exchange) -> None:
 
 
 def _read_sentence(body: Fields, event: AuditEvent) -> None:
-    """The tool that a gateway's sentence names. The sentence itself is left."""
+    """Read the tool in the sentence of a gateway. The sentence itself stays in the record."""
     sentence = body.get("log")
     tool = _TOOL_IN_SENTENCE.search(sentence[:1024]) if type(sentence) is str else None
     if tool and event.operation is Operation.EXECUTE_TOOL and event.tool_calls is None:

@@ -1,10 +1,11 @@
-"""Amazon Bedrock's model invocation log: one record per call, with who, which model, and both bodies.
+"""Amazon Bedrock's model invocation log: one record per call, with the caller, the model and both bodies.
 
-Who and how much comes from the envelope, which Bedrock writes; only what it lacks comes from the bodies. What the
-caller put into ``requestMetadata`` can be anything, so it fills in a session or a user only where nothing better is.
+The caller and the token counts are read from the fields that Bedrock writes, and from the bodies only if these lack
+them. ``requestMetadata`` is written by the caller, so a session or a user in it counts only if there is no better one.
 
-Left unmapped, on purpose: the S3 paths of bodies too large or too binary for the record (the only trace of a text that
-was not seen), the region a call was rerouted to (``region`` is where it was made), and messages of errors.
+These fields stay unmapped on purpose: the S3 paths of bodies that are too large or binary (the only sign of a text that
+is not in the record), the region to which a call was rerouted (``region`` is where it was made), and messages of
+errors.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def _says_so(fields: Fields) -> bool:
 
 
 def _has_body(fields: Fields) -> bool:
-    """Shippers may drop ``schemaType``: a model id beside an input body is as telling."""
+    """Recognize a record without ``schemaType``, which shippers may drop, by its bodies."""
     sides = (fields.get("input"), fields.get("output"))
     return any(
         type(side) is dict and any(key.startswith(("inputBody", "outputBody")) for key in side) for side in sides

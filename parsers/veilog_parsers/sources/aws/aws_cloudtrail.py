@@ -1,12 +1,11 @@
-"""AWS CloudTrail: who called which AI service, and how it ended.
+"""AWS CloudTrail: who called which AI service, and how the call ended.
 
 CloudTrail logs every AWS service. Calls that use a model, an agent or a gateway are ``ai_access``, all other calls of
-the AI services ``ai_control_plane``, and the rest of AWS ``other``: of those, who and what is read, and everything else
-is left to be passed on cleaned.
+AI services ``ai_control_plane``, and calls of other services ``other``: of these only the caller and the operation are
+read, and the rest stays unmapped.
 
-Bedrock's runtime calls come with ``bedrock.amazonaws.com`` as their source, whatever host was called, and without
-bodies. Texts there are in events of agents, Q Business and AgentCore gateways (JSON-RPC of the Model Context
-Protocol), unless AWS hid them.
+Runtime calls of Bedrock have the source ``bedrock.amazonaws.com``, whatever host was called, and no bodies. Only events
+of agents, Q Business and AgentCore gateways (JSON-RPC of the Model Context Protocol) have texts, unless AWS hid them.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ _PROVIDERS: Final = {
     "sagemaker": SAGEMAKER,
     "sagemaker-runtime": SAGEMAKER,
 }
-"""The AI services, by what stands before ``.amazonaws.com`` in ``eventSource``."""
+"""The AI services, by the part of ``eventSource`` before ``.amazonaws.com``."""
 
 _MODEL_USE: Final[dict[str, Operation | None]] = {
     "ApplyGuardrail": Operation.MODERATION,
@@ -87,7 +86,7 @@ _MODEL_USE: Final[dict[str, Operation | None]] = {
     "RetrieveAndGenerateStream": Operation.CHAT,
     "StartAsyncInvoke": None,
 }
-"""Calls that use a model, and what they do as far as the name alone tells."""
+"""Calls that use a model, and their operations; None if the name of the call does not tell."""
 
 _CONTROL: Final = {
     "CreateAgent": Operation.CREATE_AGENT,
@@ -137,7 +136,7 @@ _PROMPT_PATHS: Final = (
 _COMPLETION_PATHS: Final = (("completion",), ("output", "text"), ("outputs",), ("systemMessage",))
 _BODY_KEYS: Final = ("body", "payload")
 _END_USER_KEYS: Final = ("userId", "runtimeUserId")
-"""For whom the caller says to call; no one has checked it."""
+"""The end user, as the caller names it. Nobody has verified it."""
 _IGNORED_KEYS: Final = ignored_keys(
     """
     apiVersion eventCategory eventID eventType eventVersion managementEvent:flag readOnly:flag
@@ -154,11 +153,11 @@ _IGNORED_INNER_KEYS: Final = {
     "tlsDetails": ignored_keys("cipherSuite tlsVersion"),
     "userIdentity": ignored_keys("accessKeyId inScopeOf:plain onBehalfOf:plain principalId sessionContext:plain"),
 }
-"""What of AI events says nothing more about who, what and how. Of other services' events all is kept."""
+"""Keys that only AI events lose. Of other services' events everything is kept."""
 
 
 def _is_call(fields: Fields) -> bool:
-    """CloudTrail's, and not S3's event notifications, whose keys are the same but whose source is ``aws:s3``."""
+    """Whether a record is CloudTrail's. S3's event notifications have the same keys, but ``aws:s3`` as their source."""
     source = fields.get("eventSource")
     if type(fields.get("eventName")) is not str:
         return False
@@ -175,7 +174,7 @@ def _kind(fields: Fields) -> Kind:
 
 
 def _read_who(fields: Fields, event: AuditEvent) -> None:
-    """Read the caller. The tenant is whose log it is; the caller's account is left if it is another one."""
+    """Read the caller. The tenant is the owner of the log; the caller's account stays in the record if it differs."""
     identity = fields.get("userIdentity")
     identity = identity if type(identity) is dict else {}
     if peek(identity, "accountId") == fields.get("recipientAccountId"):
@@ -190,7 +189,7 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
 
 
 def _read_identity(identity: Fields, event: AuditEvent) -> None:
-    """Read any variant of ``userIdentity``. They differ in what they lack, so each field has its fallbacks."""
+    """Read any variant of ``userIdentity``. Each lacks some fields, so each field of the event has fallbacks."""
     kind, principal = pop_word(identity, "type"), peek(identity, "principalId")
     read_principal(identity.get("arn"), event)
     name = pop_identifier(identity, "userName")
@@ -212,7 +211,7 @@ def _read_identity(identity: Fields, event: AuditEvent) -> None:
 
 
 def _read_address(fields: Fields, event: AuditEvent) -> None:
-    """Not every source address is one: AWS services go by their host name, or by ``AWS Internal``. Those are left."""
+    """Read the address. AWS services have a host name or ``AWS Internal`` in its place, which stays in the record."""
     address = fields.get("sourceIPAddress")
     if type(address) is not str:
         return
@@ -238,7 +237,7 @@ def _read_what(fields: Fields, event: AuditEvent) -> None:
 
 
 def _read_resource(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
-    """Which model was called, and by which ARN or id; else which agent, knowledge base, guardrail ..."""
+    """Read the model and its ARN or id; without a model, the id of an agent, a knowledge base or a guardrail."""
     cloud = event.cloud = event.cloud or Cloud()
     for path in _MODEL_PATHS:
         if event.model_name is None:
@@ -261,7 +260,7 @@ def _read_texts(parameters: Fields, answer: Fields, exchange: Exchange) -> None:
     for path in _COMPLETION_PATHS:
         turn.add_content(parent_without_placeholder(answer, path), path[-1])
     add_completion_turn(turn, exchange)
-    # A guardrail's verdict quotes what it found.
+    # The assessments of a guardrail quote what it found.
     bedrock.withhold_quotes(answer.get("assessments"))
     for key in _BODY_KEYS:
         read_request(parent_without_placeholder(parameters, (key,)), key, exchange)
@@ -269,7 +268,7 @@ def _read_texts(parameters: Fields, answer: Fields, exchange: Exchange) -> None:
 
 
 def _read_use(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
-    """What only calls that use a model have: an end user, a conversation, texts, an HTTP status."""
+    """Read what only calls that use a model have: an end user, a conversation, texts, an HTTP status."""
     answer = open_json(fields, "responseElements")
     answer = answer if type(answer) is dict else {}
     _read_end_user(fields, parameters, event)
@@ -285,7 +284,7 @@ def _read_use(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
 
 
 def _read_end_user(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
-    """Callers of a gateway have no AWS identity, but a token whose claims the gateway checked."""
+    """Read the end user. Callers of a gateway have no AWS identity, but a token whose claims the gateway verified."""
     subject = pop_identifier(fields, "additionalEventData", "jwt", "claims", "sub")
     if event.user_id is None and subject is not None:
         event.user_id, event.user_type = subject, None

@@ -1,15 +1,15 @@
 """Azure Monitor: diagnostic logs of Azure OpenAI and AI Foundry, API Management's gateway logs, the activity log.
 
-Three places, three characters. The resource's own RequestResponse category has, despite its name, neither prompt nor
-response nor tokens: it says who called which deployment, when, for how long. API Management has the bodies, as JSON in
-strings, up to four of them: what the client sent and got, and what the backend did. They may differ, where a policy of
-the gateway rewrites them. The client's count; what only the backend's have is added. Its newer LLM log spreads a call
-over rows that share a correlation id: tokens in row 0, the request's messages in row 1, the response's in row 2. Those
-of one batch are put together before they come here (see ``envelopes``). The activity log has the control plane.
+These logs differ much. The resource's own RequestResponse category has, despite its name, neither prompt nor response
+nor tokens: it tells who called which deployment, when, and for how long. API Management's log has up to four bodies, as
+JSON in strings: those of the client, and those of the backend, which differ if a policy of the gateway rewrites them.
+The client's count, and what only the backend's have is added. API Management's newer LLM log spreads a call over rows
+that share a correlation id: tokens in row 0, the messages of the request in row 1, those of the response in row 2. The
+rows of one batch are joined before they are parsed (see ``record.envelopes``). The activity log has the control plane.
 
-What one would not guess: ``properties`` is an object or a JSON string; ``durationMs`` can be negative, where the .NET
-ticks in ``requestTime`` and ``responseTime`` tell the truth; caller addresses may be masked; resource ids come in
-upper case; keys in camel case or, from Log Analytics, in Pascal case, and there without ``properties`` around them.
+Pitfalls: ``properties`` is an object or a JSON string; ``durationMs`` can be negative, and then the .NET ticks in
+``requestTime`` and ``responseTime`` are right; caller addresses may be masked; resource ids are in upper case; keys are
+in camelCase or, from Log Analytics, in PascalCase and not inside ``properties``.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ _OPERATIONS: Final = (
     ("completions", Operation.TEXT_COMPLETION),
     ("image", Operation.IMAGE_GENERATION),
 )
-"""How Azure's operation names begin, most telling first."""
+"""Prefixes of Azure's operation names, most specific first."""
 
 _COLUMNS: Final = {
     "TimeGenerated": "time",
@@ -89,7 +89,7 @@ _COLUMNS: Final = {
     "ApimSubscriptionId": "apimSubscriptionId",
     "TotalTime": "durationMs",
 }
-"""Log Analytics' columns and what diagnostic settings call them."""
+"""Columns of Log Analytics and the keys of diagnostic settings that they stand for."""
 
 
 _IDENTIFYING: Final = frozenset(
@@ -102,14 +102,17 @@ _IGNORED_KEYS: Final = ignored_keys(
     DeploymentVersion Level Tenant Type category event isRequestSuccess:flag level operationVersion truncated:flag
     """
 )
-"""What of AI records says nothing more about who, what and how. Of other records all is kept."""
+"""Keys that only AI records lose. Of other records everything is kept."""
 
 _API_NAME: Final = re.compile(r"Azure [A-Za-z]{1,16} API version [0-9-]{1,16}(?:preview)?")
-"""What Azure calls the API of every call to a model."""
+"""The name of the API in records of calls to a model."""
 
 
 def _is_azure(fields: Fields) -> bool:
-    """Other clouds have categories and operation names too; Azure says of which resource, tenant or provider."""
+    """Whether a record is Azure's.
+
+    Other clouds have categories and operation names too, but not these ids or providers.
+    """
     operation = fields.get("operationName")
     return not _IDENTIFYING.isdisjoint(fields) or (
         type(operation) is str and operation.lower().startswith("microsoft.")
@@ -117,7 +120,7 @@ def _is_azure(fields: Fields) -> bool:
 
 
 def _is_gateway_table(fields: Fields) -> bool:
-    """Log Analytics names the table, and some of its tables have no category."""
+    """Recognize a table of Log Analytics by its name, since some tables have no category."""
     table = fields.get("Type")
     return type(table) is str and (table.lower() in _GATEWAY or table.lower() in LLM_ROWS)
 
@@ -153,7 +156,7 @@ def parse(fields: Fields) -> AuditEvent:
 
 
 def _camel_cased(columns: Fields) -> Fields:
-    """The columns by their names in diagnostic logs, in place."""
+    """Rename columns in place to their keys in diagnostic logs."""
     for key in list(columns):
         folded = key[:1].lower() + key[1:]
         if folded not in columns:
@@ -174,7 +177,7 @@ def _kind(category: str, fields: Fields, properties: Fields) -> Kind:
 
 
 def _is_model_call(properties: Fields) -> bool:
-    """API Management carries any API; a model call shows in its URL or in a body with messages or choices."""
+    """Whether a call through API Management is one of a model, by its URL or by the keys of a body."""
     url = properties.get("url") or properties.get("backendUrl") or ""
     if type(url) is str and ("/openai/" in url or "/deployments/" in url or "/chat/completions" in url):
         return True
@@ -236,7 +239,7 @@ def _read_what(fields: Fields, event: AuditEvent) -> None:
 
 
 def _region(fields: Fields) -> SensitiveText | None:
-    """The region by its programmatic name: some categories write ``West Europe`` for ``westeurope``."""
+    """Pop the region, by its programmatic name: some categories have ``West Europe`` for ``westeurope``."""
     location = fields.get("location")
     region = as_identifier(location.replace(" ", "").lower()) if type(location) is str else None
     if region is not None:
@@ -254,7 +257,7 @@ def _read_outcome(fields: Fields, properties: Fields, event: AuditEvent) -> None
             event.outcome_status = Outcome.SUCCESS
         elif word.startswith(("fail", "error", "unauthor", "forbid")):
             event.outcome_status = outcome_of_error(word)
-    # Ticks are beyond 2^53: as floats they would be off by microseconds.
+    # Ticks are integers beyond 2^53: floats would be off by microseconds.
     duration, started = pop_number(fields, "durationMs"), pop_int(properties, "requestTime")
     ended = pop_int(properties, "responseTime")
     if duration is not None and duration >= 0:
@@ -269,7 +272,10 @@ def _status(fields: Fields, properties: Fields) -> int | None:
 
 
 def _read_request(properties: Fields, event: AuditEvent) -> None:
-    """RequestResponse, Trace and usage rows: the deployment is what the caller asked for."""
+    """Read rows of the RequestResponse and Trace categories and of usage.
+
+    The deployment is a fallback for the model.
+    """
     deployment = pop_identifier(properties, "modelDeploymentName")
     model, version = pop_identifier(properties, "modelName"), pop_identifier(properties, "modelVersion")
     event.model_name = model or deployment
@@ -283,7 +289,7 @@ def _read_request(properties: Fields, event: AuditEvent) -> None:
 
 
 def _read_gateway(properties: Fields, event: AuditEvent) -> None:
-    """API Management's log of a call: the bodies as the client saw them, and what only the backend saw."""
+    """Read API Management's log of a call: the client's bodies, and what only the backend's have."""
     endpoint = pop_endpoint(properties, "url") or pop_endpoint(properties, "backendUrl")
     if endpoint is not None:
         event.endpoint = SensitiveText(endpoint)
@@ -312,13 +318,13 @@ def _read_gateway(properties: Fields, event: AuditEvent) -> None:
 
 
 def _read_gateway_error(properties: Fields, event: AuditEvent) -> None:
-    """Why the gateway itself turned a call down; the message beside it is left."""
+    """Read the reason why the gateway itself refused a call. The message beside it stays in the record."""
     reason = pop_identifier(properties, "lastErrorReason") or pop_identifier(properties, "lastError", "reason")
     event.error_code = event.error_code or reason
 
 
 def _drop_shared(own: Any, backend: Any, lists: str) -> None:
-    """Take out of the backend's body what the client's has too: all of it, or the same messages and choices."""
+    """Remove from the backend's body what the client's has too: the whole body, or equal messages and choices."""
     if type(own) is not dict or type(backend) is not dict:
         return
     if own == backend:
@@ -330,7 +336,7 @@ def _drop_shared(own: Any, backend: Any, lists: str) -> None:
 
 
 def _text_of(item: Any) -> bytes:
-    """What makes a message the same as another: of a choice its message, whatever the filters said of it."""
+    """A message as bytes, for comparisons; of a choice only its message, without the results of filters."""
     message = item
     if type(item) is dict and "message" in item:
         besides = {key: value for key, value in item.items() if key != "message"}
@@ -359,7 +365,7 @@ _SIDES: Final = (
     ("responseBody", "backendResponseBody", "choices"),
 )
 _HEADERS: Final = ("requestHeaders", "responseHeaders", "backendRequestHeaders", "backendResponseHeaders")
-"""They carry credentials: the client's name is taken, the rest is dropped."""
+"""Headers hold credentials: only the client's user agent is read, the rest is withheld."""
 
 _IGNORED_GATEWAY_KEYS: Final = ignored_keys(
     """
@@ -373,7 +379,7 @@ _BODIES: Final = ("requestBody", "backendRequestBody", "responseBody", "backendR
 
 
 def _read_llm_row(row: Fields, event: AuditEvent) -> None:
-    """The rows of a call, or one of them alone."""
+    """Read the joined rows of a call, or a single one of them."""
     model, deployment = pop_identifier(row, "modelName"), pop_identifier(row, "deploymentName")
     event.model_name = model or deployment
     event.input_tokens = pop_count(row, "promptTokens")
@@ -385,7 +391,7 @@ def _read_llm_row(row: Fields, event: AuditEvent) -> None:
     for key, read in (("requestMessages", read_request), ("responseMessages", read_response)):
         messages = decode_body(row.get(key))
         if type(messages) is str and messages:
-            # The log cuts long messages, which leaves no JSON: the text is still text that went over the wire.
+            # The log cuts off long messages, which are then no JSON but still texts of the call.
             pop(row, key)
             read(messages, exchange)
         elif type(messages) in (list, dict):

@@ -1,11 +1,11 @@
 """Cloudflare AI Gateway: the Logpush dataset ``ai_gateway_events``, and entries of its logs API.
 
-Logpush encrypts ``RequestBody``, ``ResponseBody`` and ``Metadata`` with the customer's public key: each is an object of
-``key``, ``iv`` and ``data`` in base64. Such a body is no text, so it gets no hash, no length and no label; in
-``unmapped`` the word ``encrypted`` stands in its place. Bodies that are not encrypted are read as usual.
+Logpush encrypts ``RequestBody``, ``ResponseBody`` and ``Metadata`` with the customer's public key: each is an object
+with ``key``, ``iv`` and ``data`` in base64. An encrypted body is no text, so it has no hash, no length and no label; in
+``unmapped`` the word ``encrypted`` replaces it. Bodies that are not encrypted are read as usual.
 
-The API's entries are snake_case and have no bodies. Status 424 is the gateway's own: its data loss prevention blocked
-the call.
+Entries of the API have keys in snake_case and no bodies. Status 424 means that the gateway's data loss prevention
+blocked the call.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _read_outcome(fields: Fields, event: AuditEvent) -> None:
 
 
 def _read_metadata(fields: Fields, event: AuditEvent) -> None:
-    """What the application says of a call: by habit, who made it."""
+    """Read the caller from the metadata that the application has added."""
     for name in ("Metadata", "metadata"):
         if _is_encrypted(open_json(fields, name)):
             fields[name] = ENCRYPTED
@@ -102,7 +102,7 @@ def _read_metadata(fields: Fields, event: AuditEvent) -> None:
 
 
 def _is_encrypted(value: Any) -> bool:
-    """Whether a value is a cipher and what opens it. What only looks like one is a body like any other."""
+    """Whether a value is encrypted: ciphertext with its key or initialization vector, and no prose."""
     return type(value) is dict and "data" in value and len(_CIPHER_KEYS & value.keys()) > 1 and is_blob(value)
 
 

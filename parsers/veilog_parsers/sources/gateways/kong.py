@@ -1,13 +1,14 @@
-"""Kong's AI plugins (AI Proxy and its kin), as Kong's log plugins (http-log, file-log, tcp-log ...) serialize a call.
+"""Kong's AI plugins (AI Proxy and others), as Kong's log plugins (http-log, file-log, tcp-log) write a call.
 
-Kong's ordinary log of a request, with an ``ai`` object in it that has one section per plugin:
-``ai.<plugin>.{meta,usage,payload}``. What one would not guess:
+A record is Kong's ordinary log of a request, with an ``ai`` object that has one section per plugin:
+``ai.<plugin>.{meta,usage,payload}``. Pitfalls:
 
-* The section of AI Proxy is named ``proxy`` in some releases and ``ai-proxy`` in others, so any section is read, those
-  that proxy first.
-* ``payload.request`` and ``payload.response`` are the bodies as JSON **strings**, and only there with ``log_payloads``.
-* Token counts of streams are Kong's estimates. An unknown provider is the word ``UNSPECIFIED``.
-* ``consumer.custom_id`` is the name that the company knows its user by, ``username`` is Kong's own.
+* The section of AI Proxy is ``proxy`` in some releases and ``ai-proxy`` in others. So all sections are read, those of a
+  proxy first.
+* ``payload.request`` and ``payload.response`` are bodies as JSON **strings**. They are missing without
+  ``log_payloads``.
+* Token counts of streams are Kong's estimates. An unknown provider is ``UNSPECIFIED``.
+* ``consumer.custom_id`` is the company's own name of the user, ``username`` is Kong's.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def _read_request(fields: Fields, event: AuditEvent) -> None:
     if endpoint:
         event.endpoint = SensitiveText(endpoint)
         event.operation = operation_at(endpoint)
-    # Kong's own id; the response carries one that the provider gave.
+    # The id of Kong, since the one in the body is the provider's.
     event.request_id = pop_identifier(fields, "request", "id") or pop_identifier(
         fields, "response", "headers", "x-kong-request-id"
     )
@@ -105,7 +106,10 @@ def _read_request(fields: Fields, event: AuditEvent) -> None:
 
 
 def _read_section(section: Fields, event: AuditEvent) -> None:
-    """One plugin's section. The first that says something is believed; the others did not answer the client."""
+    """Read the section of one plugin.
+
+    The first section that has a value counts: the others did not answer the client.
+    """
     if peek(section, "meta", "provider_name") == "UNSPECIFIED":
         drop(section, ("meta", "provider_name"))
     provider = pop_provider(section, "meta", "provider_name")

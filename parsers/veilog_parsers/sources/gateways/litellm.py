@@ -1,14 +1,14 @@
 """LiteLLM's StandardLoggingPayload: one object per call, posted by its callbacks one by one or as an array.
 
-Verified against payloads of a running LiteLLM (SDK and proxy). What one would not guess:
+Tested with payloads of a running LiteLLM (SDK and proxy). Pitfalls:
 
 * ``session_id`` is always empty; the client's session arrives in ``trace_id``.
-* The response is rewritten to a chat completion for most call types, and stays a Responses object for others, so the
-  shape decides how it is read, not ``call_type``.
-* The system prompt of Anthropic's and OpenAI's newer APIs is lost on the way: the log is not the whole prompt.
-* ``response_time`` is in seconds. A failed call has an empty response, and a traceback that is of no use here.
-* The older of its generic callbacks writes every value as Python does: messages and response are strings of it.
-* With LiteLLM's own redaction on, texts are the words ``redacted-by-litellm``: no text, so no hash of one.
+* For most call types the response is converted to a chat completion, for others it is a Responses object. So its keys
+  decide how it is read, not ``call_type``.
+* The system prompt of Anthropic's and OpenAI's newer APIs is missing: the log does not have the whole prompt.
+* ``response_time`` is in seconds. A failed call has an empty response and a traceback, which is withheld.
+* The older of the generic callbacks writes every value as Python's ``repr``: messages and response are such strings.
+* If LiteLLM's own redaction is on, every text is ``redacted-by-litellm``: it is no text, and has no hash.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from veilog_parsers.source import Source, Stability
 
 _REDACTED: Final = "redacted-by-litellm"
 _MASTER_KEY_OWNER: Final = "default_user_id"
-"""Whom the proxy names when the master key was used: nobody."""
+"""The user that the proxy names for calls with the master key. It is nobody."""
 
 _OPERATIONS: Final = {
     "completion": Operation.CHAT,
@@ -51,7 +51,7 @@ _OPERATIONS: Final = {
     "moderation": Operation.MODERATION,
     "generate_content": Operation.GENERATE_CONTENT,
 }
-"""``call_type`` without the ``a`` of its asynchronous twin."""
+"""Operations by ``call_type``. Asynchronous calls have an ``a`` before it."""
 
 _IGNORED_KEYS: Final = (
     *("model_map_information", "hidden_params", "cost_breakdown", "response_cost", "saved_cache_cost", "cache_key"),
@@ -65,7 +65,7 @@ _IGNORED_METADATA_KEYS: Final = (
     *("user_api_key_max_budget", "user_api_key_user_spend", "user_api_key_user_max_budget"),
     *("user_api_key_team_spend", "user_api_key_team_max_budget", "used_client_oauth_token"),
 )
-"""Headers of the caller's request (they may hold keys), hashes of keys, budgets, and usage in other words."""
+"""Hashes of keys, budgets, and token counts that are also elsewhere."""
 
 
 def _is_payload(fields: Fields) -> bool:
@@ -88,7 +88,7 @@ def parse(fields: Fields) -> AuditEvent:
 
 
 def _drop_same_error(fields: Fields) -> None:
-    """``error_str`` says again what ``error_information`` says."""
+    """Drop ``error_str`` if it only repeats ``error_information``."""
     information = fields.get("error_information")
     if type(information) is dict:
         drop_repeated(fields, (text for text in information.values() if type(text) is str), "error_str")
@@ -103,7 +103,7 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
     if owner is not None and owner.reveal() == _MASTER_KEY_OWNER:
         owner = None
     end_user = pop_same_text(metadata, pop_text(fields, "end_user"), "user_api_key_end_user_id")
-    # The key's owner was authenticated; the end user is what the caller says it is, and often all there is.
+    # The owner of the key was authenticated. The end user is named by the caller, and often the only one known.
     event.user_name = end_user or pop_text(metadata, "user_api_key_alias")
     drop(metadata, "user_api_key_alias")
     event.user_id = email or owner or end_user
@@ -140,7 +140,7 @@ def _read_what(fields: Fields, event: AuditEvent) -> None:
 
 
 def _model(fields: Fields, provider: str) -> Text | None:
-    """The model as its provider calls it: the proxy puts ``provider/`` before it, the SDK does not."""
+    """Pop the model without the prefix ``provider/``, which the proxy adds and the SDK does not."""
     model = pop_identifier(fields, "model")
     if model is not None and provider and model.reveal().startswith(f"{provider}/"):
         return as_identifier(model.reveal()[len(provider) + 1 :])
@@ -179,7 +179,7 @@ def _read_texts(fields: Fields, event: AuditEvent) -> None:
     if type(request["messages"]) is str:
         request = {"prompt": request["messages"]}
     exchange = read_exchange(request, response)
-    # The readers took what they understood; what is left of the messages stays where it was.
+    # What the readers left of the messages stays in the record.
     left = request.get("messages", request.get("prompt"))
     if left is None:
         pop(fields, "messages")
@@ -192,7 +192,7 @@ def _read_texts(fields: Fields, event: AuditEvent) -> None:
 
 
 def _open(fields: Fields, key: str) -> Any:
-    """Decode what is under a key in place, from JSON or from what Python prints of it."""
+    """Decode a value in place, from JSON or from Python's ``repr``, and return it."""
     body = decode_body(fields.get(key))
     if key in fields:
         fields[key] = body
@@ -200,7 +200,7 @@ def _open(fields: Fields, key: str) -> Any:
 
 
 def _without_redacted(messages: list[Message]) -> list[Message]:
-    """Messages without the parts that LiteLLM redacted itself."""
+    """Messages without the parts that LiteLLM has redacted."""
     kept = []
     for message in messages:
         parts = [part for part in message.parts if part.reveal() != _REDACTED]

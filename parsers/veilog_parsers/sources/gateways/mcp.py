@@ -1,13 +1,13 @@
 """Model Context Protocol: JSON-RPC messages between agents and tool servers, as gateways and proxies log them.
 
-A log line is a message by itself, or a call with both of its messages under ``request`` and ``response``; around them
-who, when and where, under the usual names. What one would not guess: a tool's failure is a *successful* answer with
-``isError`` in it; an answer does not say what was asked, so its shape decides; ids are unique within a session at
-most, so question and answer that come on lines of their own are not joined; newer revisions put the client's name
-into ``_meta`` of every request. Other protocols are JSON-RPC too (editors', blockchains'): only MCP's methods count.
+A record is a single message, or a call with both of its messages under ``request`` and ``response``; beside them, under
+usual keys, are caller, time and place. Pitfalls: a tool's failure is a *successful* response with ``isError``; a
+response does not repeat the method, so its keys tell it; ids are unique only within a session, so requests and
+responses in separate records are not joined; newer revisions have the client's name in ``_meta`` of every request.
+Other protocols use JSON-RPC too (editors, blockchains): only messages with MCP's methods or results are MCP.
 
-The arguments of a tool are the prompt here and its result is the response: that is what crosses the boundary between
-agent and server. Lists of tools, handshakes and notifications carry no exchange: they are control plane.
+The arguments of a tool are the prompt and its result is the response, since these cross the boundary between agent and
+server. Lists of tools, handshakes and notifications have neither: they are ``ai_control_plane``.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _CALLS: Final = {
     "completion/complete": None,
     "elicitation/create": None,
 }
-"""Methods that carry an exchange."""
+"""Methods with a prompt and a response, and their operations."""
 _METHODS: Final = keyset("ping logging/setLevel roots/list server/discover subscriptions/listen") | _CALLS.keys()
 _METHOD_PREFIXES: Final = ("tools/", "resources/", "prompts/", "notifications/")
 _METHODS_BY_RESULT_KEY: Final = {
@@ -79,7 +79,7 @@ _METHODS_BY_RESULT_KEY: Final = {
     "content": "tools/call",
     "isError": "tools/call",
 }
-"""What an answer's keys tell of its question, most telling first."""
+"""Methods by the keys of their results, most specific first."""
 _IGNORED_LIST_KEYS: Final = ignored_keys(
     """
     prompts:objects resources:objects resourceTemplates:objects roots:objects tools:objects capabilities:plain
@@ -120,7 +120,7 @@ _MILLISECONDS: Final = paths("duration_ms durationMs latency_ms latencyMs")
 
 
 def _is_message(body: Any) -> bool:
-    """Whether a JSON-RPC message is one of MCP's; of an error nobody can tell, and so it counts."""
+    """Whether a JSON-RPC message is one of MCP. An error has no method, so any error counts."""
     if type(body) is not dict or body.get("jsonrpc") != _VERSION:
         return False
     method, result = body.get("method"), body.get("result")
@@ -138,7 +138,7 @@ def _test_of_calls(keys: frozenset[str]) -> Test:
         for key in present:
             body = fields[key]
             if type(body) is dict:
-                # Most bodies under these names are other APIs': they are not worth a call.
+                # Most bodies under these keys are of other APIs: they cost no call.
                 if "jsonrpc" in body and _is_message(body):
                     return True
             elif type(body) is str and '"jsonrpc"' in body[:4096] and _is_message(decode_body(body)):
@@ -189,12 +189,12 @@ def _read_envelope(fields: Fields, event: AuditEvent) -> None:
     event.http_status = pop_first(pop_http_status, fields, _STATUS)
     event.outcome_status = outcome_of_status(event.http_status)
     event.latency_ms = pop_first(pop_elapsed, fields, _MILLISECONDS)
-    # Headers hold credentials.
+    # Headers hold credentials: they are withheld.
     drop_keys(fields, _IGNORED_ENVELOPE_KEYS)
 
 
 def _read_message(message: Fields, method: str, event: AuditEvent, exchange: Exchange) -> str:
-    """Consume one message and return the method of the call, which an answer has from its question or its shape."""
+    """Consume one message. Returns the method of the call, which a response has from its request or its keys."""
     drop(message, "jsonrpc")
     request_id = pop_identifier(message, "id")
     event.request_id = event.request_id or request_id
@@ -260,7 +260,7 @@ def _add_prompt(fields: Fields, key: str, exchange: Exchange) -> None:
 def _read_tool_call(params: Fields, event: AuditEvent, exchange: Exchange) -> None:
     name, arguments = pop_identifier(params, "name"), pop_serialized(params, "arguments")
     exchange.add_prompt(Role.USER, [arguments] if arguments else [])
-    # Answers to what the server asked back.
+    # The user's answers to questions of the server.
     _add_prompt(params, "inputResponses", exchange)
     drop(params, "requestState")
     if name or arguments:
@@ -280,7 +280,7 @@ def _read_result(result: Fields, method: str, event: AuditEvent, exchange: Excha
         event.error_code = _TOOL_ERROR
     turn = Turn()
     if method == "elicitation/create":
-        # The fields of a form, whatever they are called.
+        # The fields of a form, under any keys.
         _add_other(result, "content", turn)
     exchange.answered_model = pop_identifier(result, "model")
     pop_finish_reason(result, exchange, "stopReason")
@@ -295,7 +295,7 @@ def _read_result(result: Fields, method: str, event: AuditEvent, exchange: Excha
             turn.add_content(completion, "values")
             drop_keys(completion, _IGNORED_KEYS)
         drop(result, "role", "action")
-        # What content no reader knows is what the other side said, too.
+        # Content that no reader knows is a text of the server too.
         for key in ("content", "structuredContent", "inputRequests"):
             _add_other(result, key, turn)
     else:
@@ -306,7 +306,7 @@ def _read_result(result: Fields, method: str, event: AuditEvent, exchange: Excha
 
 
 def _add_other(result: Fields, key: str, turn: Turn) -> None:
-    """Add a value as a text, unless a block says the same: structured content is repeated in one as JSON."""
+    """Add a value as a text, unless a block repeats it: structured content comes again as JSON in a text block."""
     text = pop_serialized(result, key)
     if text and comparable(text) not in map(comparable, turn.text_parts):
         turn.text_parts.append(text)
@@ -323,7 +323,7 @@ def _read_block(block: Fields, turn: Turn) -> None:
     if content in ({}, []):
         drop(block, "content")
     if "uri" in block:
-        # Where a resource is from may be told by a path that names somebody.
+        # The path of a resource may contain the name of a person.
         turn.add_content(block, "uri")
     drop_keys(block, _IGNORED_BLOCK_KEYS)
     turn.add_block(block)

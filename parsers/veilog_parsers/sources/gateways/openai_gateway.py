@@ -1,11 +1,12 @@
-"""Gateways and home-grown middleware: one record per call, with the bodies that went over the wire.
+"""Gateways and home-grown middleware: one record per call, with the bodies of request and response.
 
-There is no standard for such logs, but there is a habit: two bodies (objects, or JSON in strings) under a few usual
-names, and around them who, when, where and how long under a few more. This parser knows the habit. The bodies are read
-by ``bodies``, whatever provider's they are; what the envelope says goes before what a body says.
+There is no standard for such logs, but there are conventions: two bodies (objects, or JSON in strings) under a few
+usual keys, and beside them caller, time, address and duration under others. ``bodies`` reads the bodies of any
+provider; a field of the record takes precedence over a field of a body.
 
-HTTP loggers put the bodies inside ``request`` and ``response`` objects, beside ``headers``, ``url`` and ``status``:
-read too. Of the headers the few that an audit trail needs are taken, and all others dropped: they carry credentials.
+HTTP loggers put the bodies into ``request`` and ``response`` objects, beside ``headers``, ``url`` and ``status``: these
+are read too. Only the few headers that an audit trail needs are read. All others are withheld, since they hold
+credentials.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from veilog_parsers.source import KeyedTest, Source, Stability, Test
 
 
 class _Names(NamedTuple):
-    """Paths of what is known by several names, each in order of preference."""
+    """The usual paths of each field, in order of preference."""
 
     request_body: tuple[Path, ...]
     response_body: tuple[Path, ...]
@@ -122,7 +123,7 @@ _REQUEST_ID_HEADERS: Final = paths("x-request-id request-id apim-request-id")
 
 
 def _present(keys: frozenset[str]) -> _Names:
-    """Of all usual names those that a record with these keys can have."""
+    """The usual paths that a record with these keys can have."""
     return _Names(*(tuple(path for path in usual if path[0] in keys) for usual in _USUAL))
 
 
@@ -148,7 +149,7 @@ _STATUS_WORDS: Final = {
 _REQUEST_LINE: Final = re.compile(
     r"(?:[A-Z]{3,7} )?[a-z]{0,5}:?/\S{0,2000}(?: HTTP/[0-9.]{1,3})?|[A-Z]{3,7}|[1-5][0-9]{2}(?: [A-Za-z ]{0,32})?"
 )
-"""What is under the name of a body and is none: a request line, a URL, a method, a status."""
+"""A string under the key of a body that is none: a request line, a URL, a method, a status."""
 _BODY_STARTS: Final = ("{", "[", "data:", "event:")
 _PROMPT_KEYS: Final = keyset(
     "messages prompt input contents system instructions message chat_history texts inputs query"
@@ -157,16 +158,16 @@ _ANSWER_KEYS: Final = keyset("choices output content completion data embeddings 
 _UNMISTAKABLE_KEYS: Final = keyset(
     "candidates usageMetadata promptFeedback modelVersion generated_text generation_id tokens_predicted"
 )
-"""Answers that do not name their model: Gemini's, TGI's, Cohere's, llama.cpp's."""
+"""Keys of responses that do not name their model: those of Gemini, TGI, Cohere and llama.cpp."""
 
 
 def _text_has(text: str, *keys: str) -> bool:
-    """Whether a text names one of some keys, in JSON or in what Python prints."""
+    """Whether a text has one of some keys, in JSON or in Python's ``repr``."""
     return any(f'"{key}"' in text for key in keys) or ("'" in text and any(f"'{key}'" in text for key in keys))
 
 
 def _is_model_request(body: Any) -> bool:
-    """Whether a request body is one to a model: it names the model and holds a prompt, or has turns with roles."""
+    """Whether a request body is one to a model: it has a model and a prompt, or messages with roles."""
     if type(body) is str:
         return (_text_has(body, "model") and _text_has(body, *_PROMPT_KEYS)) or (
             _text_has(body, "role") and _text_has(body, "messages", "contents")
@@ -181,13 +182,13 @@ def _is_model_request(body: Any) -> bool:
 
 
 def _parameters(body: Fields) -> Any:
-    """TGI's parameters; a TGI serves one model, which nobody names."""
+    """The parameters of a TGI request. It names no model, since a TGI server has only one."""
     parameters = body.get("parameters")
     return parameters if type(parameters) is dict else ()
 
 
 def _is_model_response(body: Any) -> bool:
-    """Whether a response body (or the first events of its stream) is a model's answer."""
+    """Whether a response body, or one of the first events of a stream, is one of a model."""
     if type(body) is str:
         return (_text_has(body, "model") and _text_has(body, *_ANSWER_KEYS)) or _text_has(body, *_UNMISTAKABLE_KEYS)
     if type(body) is list:
@@ -203,9 +204,12 @@ def _is_model_response(body: Any) -> bool:
 
 
 def _test_of_exchanges(keys: frozenset[str]) -> Test:
-    """Ordinary web logs have requests and responses too: only a model's body, or a model API's path, makes it ours."""
+    """Make the test of records.
+
+    Web logs have requests and responses too: a body or a path must be one of a model API.
+    """
     bodies = _present(keys)
-    # Bodies themselves before what is in them: most requests settle it.
+    # Paths of one key come first: most records are recognized by one.
     tests = [(path, _is_model_request) for path in sorted(bodies.request_body, key=len)]
     tests += [(path, _is_model_response) for path in sorted(bodies.response_body, key=len)]
 
@@ -219,7 +223,7 @@ def _test_of_exchanges(keys: frozenset[str]) -> Test:
 
 
 def _open_first(fields: Fields, usual: tuple[Path, ...]) -> Any:
-    """The first body there is, decoded in place."""
+    """Decode the first body in place, and return it."""
     texts = []
     for path in usual:
         body = peek(fields, *path)
@@ -231,12 +235,12 @@ def _open_first(fields: Fields, usual: tuple[Path, ...]) -> Any:
             pop(fields, *path)
         elif type(body) is str and not _REQUEST_LINE.fullmatch(body):
             texts.append(path)
-    # A body that is nothing but text is better than none.
+    # A body that is only a text counts if there is no other.
     return open_body(fields, *texts[0]) if texts else None
 
 
 def _pop_headers(fields: Fields, usual: tuple[Path, ...]) -> dict[str, Any]:
-    """All headers, of request and response, lower-cased and out of the record."""
+    """Pop all headers of request and response, with their names in lower case."""
     headers: dict[str, Any] = {}
     for path in usual:
         found = pop(fields, *path)
@@ -249,7 +253,7 @@ def _pop_headers(fields: Fields, usual: tuple[Path, ...]) -> dict[str, Any]:
 
 
 def _add_header(headers: dict[str, Any], name: str, value: Any) -> None:
-    """Keep a header. What else was sent, or answered, under its name stays beside it, and is counted."""
+    """Add a header. Its other values, and the one of the response, are kept beside it, so that they are counted."""
     if type(value) is list and value:
         if len(value) > 1:
             keep_under(headers, name, value[1:])
@@ -300,7 +304,7 @@ def _read_outcome(fields: Fields, names: _Names, event: AuditEvent) -> None:
 
 
 def _read_headers(headers: Fields, event: AuditEvent) -> None:
-    """What the record itself did not say."""
+    """Read from headers what the record itself does not have."""
     event.tenant_id = event.tenant_id or pop_identifier(headers, "openai-organization")
     event.client_ip = event.client_ip or pop_address(headers, "x-forwarded-for") or pop_address(headers, "x-real-ip")
     event.user_agent = event.user_agent or pop_text(headers, "user-agent")
@@ -320,7 +324,7 @@ def parse(fields: Fields) -> AuditEvent:
     _read_outcome(fields, names, event)
     if headers:
         _read_headers(headers, event)
-        # What is left of them is to be seen by nobody: it may be a credential.
+        # The other headers may be credentials.
         fields["headers"] = headers
         withhold(fields, "headers")
     drop_keys(fields, _IGNORED_KEYS)

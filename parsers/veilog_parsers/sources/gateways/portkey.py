@@ -1,14 +1,14 @@
-"""Portkey's open-source gateway: what it broadcasts for each call, and its request options one by one.
+"""Portkey's open-source gateway: its log of each call, or of a single attempt.
 
 A call is ``{time, method, endpoint, status, duration, requestOptions}``. Each of ``requestOptions`` is one attempt,
 since the gateway retries and falls back: ``providerOptions`` (provider and URL), ``finalUntransformedRequest.body``
-(what the client sent), ``transformedRequest.body`` (the same in the provider's shape), ``originalResponse.body`` (what
-the provider said) or ``response``, ``createdAt``, ``executionTime``. What one would not guess:
+(the client's request), ``transformedRequest.body`` (the same in the provider's format), ``originalResponse.body`` (the
+provider's response) or ``response``, ``createdAt``, ``executionTime``. Pitfalls:
 
-* The last attempt is the one that answered. Bodies of those before it are the same request again: dropped.
-* ``providerOptions`` hold the provider's API key, and headers too: dropped.
-* ``time`` is in the words of the server's locale, and so no time; ``createdAt`` is one.
-* A log over 100,000 characters loses its bodies.
+* The last attempt is the one that was answered. The bodies of earlier ones repeat the request and are dropped.
+* ``providerOptions`` holds the provider's API key and headers, and is withheld.
+* ``time`` is in the format of the server's locale and cannot be parsed; ``createdAt`` can.
+* A log over 100,000 characters has no bodies.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def parse(fields: Fields) -> AuditEvent:
 
 
 def _read_attempt(attempt: Fields, event: AuditEvent, status: int | None) -> list[str]:
-    """Read the attempt that answered, and return what was said in it."""
+    """Read the attempt that was answered, and return its texts."""
     event.timestamp = event.timestamp or pop_time(attempt, "createdAt")
     event.provider = pop_provider(attempt, "providerOptions", "provider")
     url = pop_endpoint(attempt, "providerOptions", "requestURL") or pop_endpoint(
@@ -103,7 +103,7 @@ def _read_attempt(attempt: Fields, event: AuditEvent, status: int | None) -> lis
     exchange.apply(event)
     texts = [*texts_of(exchange.prompt), *texts_of(exchange.response)]
     if event.outcome_status is None and exchange.finish_reasons:
-        # An attempt logged alone has no status: that it was answered to its end tells.
+        # A single attempt has no status, but its response ended properly.
         event.outcome_status = Outcome.SUCCESS
     _keep_unread_bodies(attempt, texts)
     if event.user_id is not None:
@@ -121,7 +121,7 @@ def _first_body(attempt: Fields, paths: tuple[tuple[str, ...], ...]) -> Any:
 
 
 def _keep_unread_bodies(attempt: Fields, texts: list[str]) -> None:
-    """Drop the copies of the request and all settings, but not what the readers left of the bodies they were given."""
+    """Drop copies of the request, and all settings. Keep what the readers left of the bodies."""
     request, response = pop(attempt, *_REQUESTS[0]), pop(attempt, *_RESPONSES[0])
     _drop_copies(attempt, texts)
     for key, body in (("finalUntransformedRequest", request), ("originalResponse", response)):
@@ -131,7 +131,7 @@ def _keep_unread_bodies(attempt: Fields, texts: list[str]) -> None:
 
 
 def _drop_copies(attempt: Fields, texts: list[str]) -> None:
-    """Drop what an attempt says again, and withhold what else is there: keys, headers, another prompt."""
+    """Drop repetitions in an attempt, and withhold its other parts: keys, headers, another prompt."""
     drop_keys(attempt, _IGNORED_ATTEMPT_KEYS)
     parts = [key for key in _PARTS if type(attempt.get(key)) is dict]
     drop_repeated(attempt, texts, *parts)

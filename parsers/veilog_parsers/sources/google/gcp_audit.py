@@ -1,14 +1,13 @@
-"""Google Cloud Audit Logs: who called which Google service, and how it ended.
+"""Google Cloud Audit Logs: who called which Google service, and how the call ended.
 
-Cloud Logging logs every service's calls alike, in ``protoPayload``. Calls of Vertex AI and the Gemini API that use a
-model are ``ai_access`` (they are in the data access log, which is off unless somebody turned it on), their other calls
-``ai_control_plane``, and the rest of Google Cloud ``other``: of those, who and what is read, and everything else is
-left to be passed on cleaned.
+Cloud Logging has the calls of all services in ``protoPayload``. Calls of Vertex AI and the Gemini API that use a model
+are ``ai_access`` (they are in the data access log, which is off by default), their other calls ``ai_control_plane``,
+and calls of other services ``other``: of these only the caller and the operation are read, and the rest stays unmapped.
 
-What one would not guess: ``status`` has gRPC's number and is missing or empty for success; the caller's address may
-be ``private`` or a word for Google's own network, and its key ``callerIp`` or ``callerIP``; a live session logs two
-entries, first and last, with the same ``operation``; the model is the end of the resource's name. Requests come
-without their contents; where somebody's export has them, they are read as texts.
+Pitfalls: ``status`` has the gRPC code, and is missing or empty for success; the caller's address may be ``private`` or
+a word for Google's own network, and its key is ``callerIp`` or ``callerIP``; a live session logs its first and its last
+entry with the same ``operation``; the model is at the end of the resource's name. Requests usually have no contents; if
+an export has them, they are read as texts.
 """
 
 from __future__ import annotations
@@ -75,7 +74,7 @@ _MODEL_USE: Final[dict[str, Operation | None]] = {
     "StreamingPredict": None,
     "StreamingRawPredict": None,
 }
-"""Methods that use a model, and what they do as far as the name alone tells."""
+"""Methods that use a model, and their operations; None if the name does not tell."""
 
 _CONTROL: Final = {"CreateReasoningEngine": Operation.CREATE_AGENT}
 
@@ -119,7 +118,7 @@ _IGNORED_PAYLOAD_KEYS: Final = ignored_keys(
 )
 _IGNORED_METADATA_KEYS: Final = ignored_keys("destinationAttributes:plain requestAttributes:plain")
 _IGNORED_BODY_KEYS: Final = ignored_keys("@type endpoint model name parent")
-"""What of AI entries says nothing more about who, what and how. Of other services' entries all is kept."""
+"""Keys that only AI entries lose. Of other services' entries everything is kept."""
 
 
 def _is_audit(fields: Fields) -> bool:
@@ -130,7 +129,7 @@ def _is_audit(fields: Fields) -> bool:
 
 
 def read_resource(name: object, event: AuditEvent, cloud: Cloud) -> None:
-    """Fill in project, region and model, as far as they are unknown, from a resource's name."""
+    """Read project, region and model from a resource's name, where they are unknown."""
     if type(name) is not str:
         return
     project, location, model = _PROJECT.search(name), _LOCATION.search(name), _MODEL.search(name)
@@ -204,7 +203,7 @@ def _read_what(fields: Fields, payload: Fields, event: AuditEvent) -> None:
 
 
 def _read_outcome(payload: Fields, event: AuditEvent) -> None:
-    """A code beyond gRPC's is left, and its entry a failure."""
+    """Read the gRPC code. An unknown code stays in the record and counts as a failure."""
     code = peek(payload, "status", "code")
     if type(code) is int and 0 <= code < len(_CODES):
         pop_int(payload, "status", "code")
@@ -223,7 +222,7 @@ def _read_bodies(payload: Fields, event: AuditEvent) -> None:
     for body, read in ((asked, gemini.read_request), (answered, gemini.read_response)):
         if type(body) is dict:
             drop(body, ("setup", "model"))
-            # The same keys hold, in calls that create or change something, the whole of it.
+            # In calls that create or change a resource, these keys hold the whole resource.
             drop_keys(body, _IGNORED_BODY_KEYS)
             if event.kind is Kind.AI_ACCESS and body:
                 read(body, exchange)

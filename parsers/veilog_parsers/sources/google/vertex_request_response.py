@@ -1,13 +1,12 @@
 """Vertex AI's request-response log: rows of a BigQuery table, one per call, with both bodies.
 
-The row of a model with an API of its own (Gemini, Claude, OpenAI's shape) has the bodies in ``full_request`` and
-``full_response``, and each of them is an object or, depending on who exported the table, JSON in a string. Gemini's
-are in snake case here; a stream is a list of its chunks. The row of an endpoint that somebody deployed has
-``request_payload`` and ``response_payload`` instead: lists of JSON strings with ``instances`` and ``predictions``.
+The row of a model with its own API (Gemini, Claude, OpenAI's format) has the bodies in ``full_request`` and
+``full_response``: objects or, in some exports of the table, JSON in strings. Gemini's keys are in snake_case here, and
+a stream is a list of its chunks. The row of a deployed endpoint has ``request_payload`` and ``response_payload``
+instead: lists of JSON strings with ``instances`` and ``predictions``.
 
-Where both are there, the payloads say the same once more, as does ``otel_log``: what only does so is dropped.
-``request_id`` is a number beyond 2^53. Nothing says who called (the audit log does); ``model_version`` is mostly
-``default``.
+If a row has both, the payloads repeat the bodies, as does ``otel_log``: repetitions are dropped. ``request_id`` is a
+number beyond 2^53. The caller is only in the audit log. ``model_version`` is mostly ``default``.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ def _is_row(fields: Fields) -> bool:
 
 
 def _read_resource_names(fields: Fields, event: AuditEvent) -> None:
-    """The row names the model by its publisher; the request, the endpoint by its project and region too."""
+    """Read model, project and region: the row has the model's publisher, the request the project and region too."""
     cloud = event.cloud = Cloud(provider=GCP)
     request = fields.get("full_request")
     names = (peek(request, "model"), peek(request, "endpoint"), fields.get("model"), fields.get("endpoint"))
@@ -68,7 +67,7 @@ def _read_resource_names(fields: Fields, event: AuditEvent) -> None:
 
 
 def _read_payload(fields: Fields, key: str, exchange: Exchange, read: Callable[[Fields, Exchange], None]) -> None:
-    """A list of bodies in strings, or one; each holds many instances or predictions."""
+    """Read a list of bodies in strings, or a single body; each has many instances or predictions."""
     payload = open_json(fields, key)
     bodies = payload if type(payload) is list else [payload]
     for position, body in enumerate(bodies):
@@ -91,7 +90,7 @@ def _read_instances(body: Fields, exchange: Exchange) -> None:
         if len(exchange.prompt) == asked:
             read_request(instance, exchange)
     if type(instances) is list and remainder({"instances": instances}):
-        # Rows of features, or words of the model's own: a text as a whole.
+        # Rows of features, or keys that no reader knows: the rest is one text.
         text = pop_serialized(body, "instances")
         exchange.add_prompt(Role.USER, [text] if text else [])
 
@@ -112,7 +111,7 @@ def _read_predictions(body: Fields, exchange: Exchange) -> None:
 
 
 def _read_bodies(fields: Fields, exchange: Exchange) -> None:
-    """Read the full bodies, and the payloads where these are no JSON."""
+    """Read the full bodies, and the payloads if the full bodies are no JSON."""
     request, response = fields.get("full_request"), open_body(fields, "full_response")
     repeated = ["otel_log"]
     for full, key, read in (

@@ -1,17 +1,17 @@
 """OpenTelemetry's GenAI conventions: spans and log records of calls to models, agents and tools.
 
-Read in every dialect that instrumentations write today: the current conventions (messages as one attribute), those
-before (an event per message), Traceloop's older numbered attributes, and OpenInference. They mix, even within one
-release of one library, so nothing is decided by dialect: each field has its names in all of them, and
-``otel_messages`` finds the texts. ``otlp`` gives the records their plain form and joins what belongs together.
+All conventions that instrumentations use today are read: the current ones (messages as one attribute), the ones before
+(an event per message), Traceloop's older numbered attributes, and OpenInference. They are mixed, even within one
+release of one library, so no record is read by one convention: each field has its names in all of them, and
+``otel_messages`` finds the texts. ``record.otlp`` has turned the records into their plain form, and joined those of a
+call.
 
-What one would not guess: a span that ended well has no status at all; errors have a general type (``ClientError``)
-and the telling name in the message; spans name a user only where the application put one there, so else the service
-is who called; a log record has a time of its own, or just the one when it was observed; ``gen_ai.response.id`` may
-be a number.
+Pitfalls: a span that ended well has no status at all; errors have a general type (``ClientError``), and their specific
+name in the message; a span has a user only if the application has added one, so otherwise the service is the caller; a
+log record has its own time, or only the time when it was observed; ``gen_ai.response.id`` may be a number.
 
-A call is known by its trace: ``conversation_id`` is the trace where no conversation is named, and ``request_id`` the
-span where no response has an id, so that a span and log records that came apart can be put together.
+A trace identifies a call: ``conversation_id`` is the trace if there is no conversation, and ``request_id`` is the span
+if the response has no id. So a span and log records that arrived separately can be joined later.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _FAILED: Final = (2, "2", "STATUS_CODE_ERROR", "ERROR", "Error")
 _NAMES_IN_ERRORS: Final = re.compile(
     r"\(([A-Z][A-Za-z]{3,64})\)|'(?:code|type)': '([A-Za-z_.]{3,64})'|Error code: ([0-9]{3})", re.ASCII
 )
-"""What libraries put into messages: ``(ThrottlingException)``, ``'code': 'content_filter'``, ``Error code: 429``."""
+"""Errors in messages of libraries: ``(ThrottlingException)``, ``'code': 'content_filter'``, ``Error code: 429``."""
 
 _FRAMEWORKS: Final = frozenset(("langchain",))
 """What some instrumentations name as the provider, though it is the library that calls one."""
@@ -86,7 +86,7 @@ _OPERATIONS: Final = {
     "tool": Operation.EXECUTE_TOOL,
     **{operation.value: operation for operation in Operation},
 }
-"""What ``gen_ai.operation.name``, ``llm.request.type`` and the kinds of Traceloop's and OpenInference's spans say."""
+"""Operations by ``gen_ai.operation.name``, ``llm.request.type`` and the span kinds of Traceloop and OpenInference."""
 _CHUNKS: Final = ("gen_ai.content.completion.chunk", "First Token Stream Event")
 _STEPS: Final = frozenset((Operation.EXECUTE_TOOL, Operation.INVOKE_AGENT, Operation.RETRIEVAL))
 
@@ -115,7 +115,7 @@ _IGNORED_ATTRIBUTES: Final = ignored_keys(
     traceloop.entity.path traceloop.span.kind
     """
 )
-"""Settings of calls, the model's tools (see ``bodies.openai``), and headers, which may hold credentials."""
+"""Settings, definitions of tools (see ``bodies.openai``), and headers, which may hold credentials."""
 _IGNORED_ATTRIBUTE_PREFIXES: Final = (
     "gen_ai.request.",
     "gen_ai.usage.cache_",
@@ -180,7 +180,7 @@ def parse(fields: Fields) -> AuditEvent:
     if event.outcome_status is None and logs and (event.response_messages or event.finish_reasons):
         event.outcome_status = Outcome.SUCCESS
     if event.operation is None and logs:
-        # What is logged message by message is a chat.
+        # Log records of single messages are those of a chat.
         event.operation = Operation.CHAT
     _read_ids(fields, event)
     _read_resource(fields, event)
@@ -218,7 +218,7 @@ def _read_times(fields: Fields, logs: list[Fields], event: AuditEvent) -> None:
 
 
 def _read_who(attributes: Fields, event: AuditEvent) -> None:
-    # Each is taken first, so that what several attributes say again is no drift.
+    # Values are popped even if the event has one, so that repetitions do not end as unmapped.
     user, name = _pop_first(pop_identifier, attributes, _USER), _pop_first(pop_text, attributes, _USER_NAME)
     event.user_id, event.user_name = event.user_id or user, event.user_name or name
     if event.user_id is not None or event.user_name is not None:
@@ -272,7 +272,7 @@ def _read_usage(attributes: Fields, event: AuditEvent) -> None:
 
 
 def _add_cached(attributes: Fields, event: AuditEvent) -> None:
-    """The conventions count cached tokens as input. What is less than its own part was counted without them."""
+    """Add cached tokens to the input, which includes them by the conventions. If it is less than them, it did not."""
     cached = sum(_pop_first(pop_count, attributes, names) or 0 for names in _CACHED)
     if event.input_tokens is not None and cached > event.input_tokens:
         event.input_tokens += cached
@@ -281,7 +281,7 @@ def _add_cached(attributes: Fields, event: AuditEvent) -> None:
 
 
 def _has_guardrail_found(attributes: Fields) -> bool:
-    """Whether Bedrock's guardrail intervened. Traceloop tells what it found, and quotes words, which are dropped."""
+    """Whether Bedrock's guardrail found something. Traceloop quotes the words that it found: they are withheld."""
     found = False
     for name in _GUARDRAILS:
         verdict = open_json(attributes, name) if name in attributes else None
@@ -360,7 +360,7 @@ def _read_texts(fields: Fields, logs: list[Fields], holders: list[Fields], event
         texts.add(read_messages(attributes))
     events = dicts(fields.get("events"))
     for happened in events:
-        # One for each token of a stream, or for the first, without its text.
+        # An event per token of a stream, or for the first one, without its text.
         if happened.get("name") in _CHUNKS:
             drop(happened, "name", "timeUnixNano")
     texts.add(read_events(events, "attributes"))
@@ -382,7 +382,7 @@ def _read_ids(fields: Fields, event: AuditEvent) -> None:
 
 
 def _read_resource(fields: Fields, event: AuditEvent) -> None:
-    """Who runs the code and where: the resource that the records were made by."""
+    """Read the resource: the service that made the records, and where it runs."""
     resource = fields.get("resource")
     if type(resource) is not dict:
         return

@@ -1,12 +1,12 @@
-"""The messages in OpenTelemetry's spans and log records, in every convention that is in use.
+"""Reads the messages in OpenTelemetry's spans and log records, in every convention that is in use.
 
-In the order in which they are believed: messages as one attribute (``gen_ai.input.messages``), one event per message
+The conventions in order of preference: messages as one attribute (``gen_ai.input.messages``), one event per message
 (``gen_ai.user.message``, ``gen_ai.choice``), numbered attributes (Traceloop's ``gen_ai.prompt.0.content``,
-OpenInference's ``llm.input_messages.0.message.content``), and whole bodies (``input.value``, ``output.value``). One
-call often has the same text in two of them: each text counts once, from where it is found first.
+OpenInference's ``llm.input_messages.0.message.content``), and whole bodies (``input.value``, ``output.value``). A call
+often has the same text in two of them: each text counts once, where it is found first.
 
-What one would not guess: the same attribute is a JSON string on a span and structured on a log record; an SDK's length
-limit may have cut such a string, which is read as far as it goes; parts keep their text under ``content``.
+Pitfalls: an attribute is a JSON string on a span, and structured on a log record; the length limit of an SDK may have
+cut off such a string, which is read up to the cut; parts have their text under ``content``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from veilog_parsers.record.otlp import event_name
 from veilog_parsers.record.raw import Fields
 
 _MESSAGE_KEYS: Final = keyset("content finish_reason gen_ai.event.content message parts role text tool_calls")
-"""One of these keys makes JSON in a string a message; other JSON is what somebody said."""
+"""JSON in a string is a message if it has one of these keys; other JSON is a text."""
 _MAX_SEGMENTS: Final = 16
 _EVENT_ROLES: Final = {
     "gen_ai.system.message": Role.SYSTEM,
@@ -41,7 +41,7 @@ _EVENT_ROLES: Final = {
     "gen_ai.tool.message": Role.TOOL,
 }
 _ROLE_KEYS: Final = {"user": Role.USER, "system": Role.SYSTEM, "assistant": Role.ASSISTANT}
-"""Traceloop's older attributes name a role where others have ``content``."""
+"""Traceloop's older attributes have the role as the key of the text, instead of ``content``."""
 _IGNORED_BLOB_KEYS: Final = ignored_keys("content:blob data:blob")
 _IGNORED_PART_KEYS: Final = ignored_keys("id modality mime_type uri:blob file_id content_filter_results:plain")
 _IGNORED_EVENT_KEYS: Final = ignored_keys("gen_ai.provider.name gen_ai.system id index:number")
@@ -55,7 +55,7 @@ _BODIES: Final = (
 
 @dataclasses.dataclass(slots=True)
 class ExchangeMerger:
-    """The exchange that a record amounts to, and which texts it has already."""
+    """Merges what several conventions have of one call; each text counts once."""
 
     exchange: Exchange = dataclasses.field(default_factory=Exchange)
     _prompt_texts: set[str] = dataclasses.field(default_factory=set)
@@ -69,7 +69,7 @@ class ExchangeMerger:
 
 
 def read_messages(attributes: Fields) -> Exchange:
-    """Consume the messages that are one attribute a side."""
+    """Consume messages in the attributes for all of the input and all of the output."""
     exchange = Exchange()
     _add_prompt_attribute(attributes, "gen_ai.system_instructions", Role.SYSTEM, exchange)
     _add_prompt_attribute(attributes, "gen_ai.input.messages", Role.USER, exchange)
@@ -142,35 +142,36 @@ def _read_document(item: Fields, exchange: Exchange) -> None:
         _add_completion_message(document, exchange)
 
 
-def read_bodies(attributes: Fields, told: Exchange, *, of_a_model: bool) -> Exchange:
-    """Consume what went in and came out as a whole: the bodies of an API's call, or a step's arguments and result.
+def read_bodies(attributes: Fields, known: Exchange, *, of_a_model: bool) -> Exchange:
+    """Consume the whole input and output: the bodies of an API call, or the arguments and the result of a step.
 
     Args:
-        attributes: the span's or log record's.
-        told: what else the record told; a whole that no reader knows counts as one text, if it told nothing.
-        of_a_model: whether the bodies can be those of a model's API.
+        attributes: those of the span or log record.
+        known: what was found elsewhere in the record. If that has no texts, an input or output that no reader knows is
+            one text.
+        of_a_model: whether these can be bodies of a model's API.
     """
     exchange = Exchange()
     for asked, answered in _BODIES:
         body = decode_body(attributes.get(asked)) if of_a_model else None
         if type(body) is dict:
             read_request(body, exchange)
-        if not exchange.prompt and not told.prompt:
+        if not exchange.prompt and not known.prompt:
             text = pop_serialized(attributes, asked)
             exchange.add_prompt(Role.USER, [text] if text else [])
         body = decode_body(attributes.get(answered)) if of_a_model else None
         if type(body) is dict:
             read_response(body, exchange)
-        if not exchange.response and not told.response:
+        if not exchange.response and not known.response:
             text = pop_serialized(attributes, answered)
             exchange.add_completion([text] if text else [])
     keys = [key for sides in _BODIES for key in sides if key in attributes]
     if keys:
         known_texts = [
-            text for one in (told, exchange) for side in (one.prompt, one.response) for text in texts_of(side)
+            text for one in (known, exchange) for side in (one.prompt, one.response) for text in texts_of(side)
         ]
         drop_repeated(attributes, known_texts, *keys)
-        # What a whole says besides (settings, callbacks, another program's state) is counted, and seen by nobody.
+        # Other parts of them (settings, callbacks, the state of a program) are withheld.
         withhold(attributes, *keys)
     return exchange
 
@@ -193,7 +194,7 @@ def _add_completion_attribute(attributes: Fields, key: str, exchange: Exchange) 
 
 
 def _messages(attributes: Fields, key: str) -> list[Fields]:
-    """The messages under a key, to be consumed where they stand; a text, also in a list, becomes one."""
+    """The messages under a key (not copies of them); texts, also in a list, become messages."""
     if key not in attributes:
         return []
     value = _open_message(attributes, key)
@@ -205,7 +206,7 @@ def _messages(attributes: Fields, key: str) -> list[Fields]:
 
 
 def _open_message(fields: Fields, key: str) -> Any:
-    """Decode one or more messages that are held in a string, in place. Any other text, also JSON, becomes a message."""
+    """Replace a string by the messages in it, and return them. Any other text, also JSON, becomes one message."""
     value = fields.get(key)
     if type(value) is not str or not value:
         return value
@@ -236,7 +237,7 @@ def _read_turn(message: Fields) -> Turn:
     turn = Turn()
     content = message.get("content")
     if type(content) is str and content.startswith('[{"type"'):
-        # Traceloop's numbered attributes have a content of several parts as JSON.
+        # In Traceloop's numbered attributes, a content of several parts is JSON.
         open_json(message, "content")
     parts = message.get("parts")
     if type(parts) is list:
@@ -251,7 +252,7 @@ def _read_turn(message: Fields) -> Turn:
 
 
 def _add_unread_content(message: Fields, turn: Turn) -> None:
-    """What stands in a message's content and no reader knows counts as said, but for vectors of numbers."""
+    """Add content that no reader knows as a text, except vectors of numbers."""
     content = message["content"]
     if type(content) is list and all(type(item) in (int, float) for item in content):
         del message["content"]
@@ -281,7 +282,7 @@ def _read_event(name: str, content: Fields, exchange: Exchange) -> bool:
     for key in ("gen_ai.event.content", "message"):
         inner = open_json(content, key)
         if type(inner) is dict and key == "gen_ai.event.content":
-            # Azure's SDKs put the whole body into one attribute of a span event.
+            # Azure's SDKs put the whole content of a message into one attribute of a span event.
             content.update(pop(content, key))
     role = _EVENT_ROLES.get(name)
     if role is not None:
@@ -305,7 +306,7 @@ def _read_event(name: str, content: Fields, exchange: Exchange) -> bool:
 
 
 def _open_inference(item: Fields) -> Fields:
-    """An OpenInference message in the form that others have: its parts and calls are wrapped once more."""
+    """Convert a message of OpenInference, whose parts and tool calls are inside another object each."""
     message = item.get("message")
     if type(message) is not dict:
         return item
@@ -314,7 +315,7 @@ def _open_inference(item: Fields) -> Fields:
         part["message_content"] for part in _listed(message, "contents") if type(part.get("message_content")) is dict
     ]
     if calls:
-        # Parts may repeat the calls.
+        # Parts may repeat the tool calls.
         for part in _listed(message, "contents"):
             drop(part, "tool_call")
         message["tool_calls"] = calls
@@ -338,9 +339,9 @@ def _listed(fields: Fields, key: str) -> list[Fields]:
 
 
 def _numbered(attributes: Fields, prefix: str) -> list[Fields]:
-    """Pop the attributes ``<prefix>N.<name>`` and build what their names spell: one object per N, in order.
+    """Pop the attributes ``<prefix>N.<name>``, and build one object per N from their names, in order.
 
-    Names that contradict each other (a text at a place that also has something below it) are left.
+    Attributes that contradict another one stay (a value at a path that is a prefix of another path).
     """
     tree: Fields = {}
     for key in [key for key in attributes if key.startswith(prefix)]:
@@ -356,13 +357,13 @@ def _numbered(attributes: Fields, prefix: str) -> list[Fields]:
             place[path[-1]] = attributes.pop(key)
     messages = dicts(_as_lists(tree))
     if messages:
-        # What their readers leave of them is to be seen.
+        # What their readers leave must end as unmapped.
         attributes.setdefault(prefix.removesuffix("."), messages)
     return messages
 
 
 def _as_lists(tree: Any) -> Any:
-    """Objects whose keys are all numbers as arrays in the order of the numbers."""
+    """Convert objects whose keys are all numbers to arrays, in the order of the numbers."""
     if type(tree) is not dict:
         return tree
     if tree and all(key.isdecimal() and len(key) < 10 for key in tree):

@@ -1,12 +1,11 @@
-"""llama.cpp's server: its lines about requests, and at higher verbosity about their bodies.
+"""llama.cpp's server: its log lines about requests and, at higher verbosity, their bodies.
 
 ``srv log_server_r: request: POST /v1/chat/completions 127.0.0.1 200``; then, with ``--verbose``, ``request: {json}``
-and ``response: {json}``. Older releases print JSON, with ``"function": "log_server_request"``. What one would not
-guess:
+and ``response: {json}``. Older releases print JSON, with ``"function": "log_server_request"``. Pitfalls:
 
-* Lines have no time and no id, so a request's lines cannot be joined.
-* Timings (``prompt eval time = ... / 56 tokens``) are lines of their own, about a slot and not about a request: they
-  stay unrecognized, as does all that the server says of itself.
+* Lines have no time and no id, so the lines of a request cannot be joined.
+* Timings (``prompt eval time = ... / 56 tokens``) are separate lines, about a slot and not about a request: they stay
+  unrecognized, as do all lines about the server itself.
 * A server may prefix its lines with its name, or with a process id and an uptime."""
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Ollama's access lines, which its web framework Gin prints.
 
-``[GIN] 2026/02/21 - 12:10:32 | 200 | 16.29070111s | 127.0.0.1 | POST "/api/chat"``: who, when, what and how long,
-but neither model nor prompt. The time is the server's local one without a zone: the shipper's is believed before it.
-Durations are Go's. Other servers are built on Gin too, so only paths that Ollama has make a line Ollama's.
+``[GIN] 2026/02/21 - 12:10:32 | 200 | 16.29070111s | 127.0.0.1 | POST "/api/chat"``: address, time, path, status and
+duration, but neither model nor prompt. The time is local and without a zone, so the shipper's time is preferred.
+Durations are in Go's format. Other servers use Gin too, so a line is Ollama's only if its path is one of Ollama's.
 
-Bodies of Ollama's API, where a gateway logs them, are read by ``openai_gateway``.
+If a gateway logs bodies of Ollama's API, ``openai_gateway`` reads them.
 """
 
 from __future__ import annotations

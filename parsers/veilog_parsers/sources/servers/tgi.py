@@ -1,16 +1,16 @@
-"""Text Generation Inference: its router's lines about generations, as text and as JSON.
+"""Text Generation Inference: the log lines of its router about generations, as text and as JSON.
 
 ``<time> INFO HTTP request{http.target=/generate ...}:generate{parameters=GenerateParameters {...}
 total_time="986.5ms" ...}: text_generation_router::server: ...: Success``, and the same with ``--json-output`` in
-``span`` and ``spans``. What one would not guess:
+``span`` and ``spans``. Pitfalls:
 
-* Prompts and answers are never in it, nor the model: a router serves one. Its parameters may hold texts (stop words,
-  a grammar): dropped.
-* The part about HTTP is there only with tracing on, and its ``trace_id`` is the only id.
-* Durations are Rust's, in s, ms and µs side by side.
-* What is no ``Success`` is the error's text, which may quote the request: it stays in ``unmapped``.
+* A line never has the prompt, the response or the model, since a router serves one model. The parameters may hold texts
+  (stop words, a grammar) and are withheld.
+* Only with tracing there is the part about HTTP, and in it ``trace_id``, the only id.
+* Durations are in Rust's format, with s, ms and µs.
+* Instead of ``Success`` a line may have the message of an error, which may quote the request: it stays in ``unmapped``.
 
-Bodies of TGI's API, where a gateway logs them, are read by ``openai_gateway``.
+If a gateway logs bodies of TGI's API, ``openai_gateway`` reads them.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def parse(fields: Fields) -> AuditEvent:
 
 
 def _open_json(fields: Fields) -> None:
-    """Give the record of ``--json-output`` the names of the line's groups."""
+    """Rename the fields of a record of ``--json-output`` to the groups of a line's pattern."""
     key, message = find_line(fields)
     if key:
         fields["tgi_message"] = message

@@ -1,18 +1,18 @@
-"""vLLM's request log: which prompt went in, and what came out, as lines of text.
+"""vLLM's request log: lines with the prompt of a request, and lines with the text of a response.
 
 ``INFO 04-20 17:17:47 [logger.py:39] Received request chatcmpl-2f95: prompt: '...', params: SamplingParams(...),
 ...``, and with ``--enable-log-outputs`` ``Generated response chatcmpl-2f95 (streaming complete): output: '...',
-output_token_ids: ..., finish_reason: stop``. What one would not guess:
+output_token_ids: ..., finish_reason: stop``. Pitfalls:
 
-* Texts are Python's ``repr``: in single or in double quotes, with escapes (see ``python_repr``). A text that was cut
-  off in the middle ends where it ends.
-* The prompt is the chat in the model's template, all roles in one: it counts as one turn of the user.
-* Newer releases print the prompt in a line of its own (``Request ... details:``), at level DEBUG.
+* Texts are Python's ``repr``: in single or double quotes, with escapes (see ``record.python_repr``). A text may be cut
+  off.
+* The prompt is the whole chat in the model's template, with all roles: it counts as one turn of the user.
+* Newer releases print the prompt in a separate line (``Request ... details:``), at level DEBUG.
 * Lines have no year, no zone, no model and no user. ``request_id`` joins a request with its response.
-* Token ids and embeddings are the prompt in other words, and sampling parameters may hold texts: dropped.
+* Token ids and embeddings repeat the prompt, and sampling parameters may hold texts: they are withheld.
 
-Lines about requests were verified on real ones, those about responses are built from vLLM's source. The access lines of
-its web server are ``access_log``'s.
+Lines about requests are tested with real ones, lines about responses were built from vLLM's source. The access lines of
+its web server are read by ``access_log``.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _read_texts(fields: Fields, event: AuditEvent, line: str) -> None:
 
 
 def _read_prompt_behind(line: str, event: AuditEvent) -> None:
-    """Where a request has no prompt and its parameters are none, they are taken for what was asked."""
+    """Read the prompt from the rest of a line, if it has none in its place and the rest has no known parameters."""
     match = LINE.search(line)
     rest = line[match.end() :].lstrip(", ").removeprefix("params:").strip() if match else ""
     if not rest.startswith(_PARAMETERS) and may_hold_prose(rest):
@@ -92,7 +92,7 @@ def _read_prompt_behind(line: str, event: AuditEvent) -> None:
 
 
 def _operation(request_id: str) -> Operation | None:
-    """The prefix of the request's id tells which API was called."""
+    """The operation, by the prefix of the request's id."""
     for prefix, operation in (
         ("chatcmpl-", Operation.CHAT),
         ("resp_", Operation.CHAT),
