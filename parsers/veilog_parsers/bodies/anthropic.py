@@ -75,6 +75,5 @@ def read_response(body: Fields, exchange: Exchange) -> None:
 def _read_usage(usage: Fields, exchange: Exchange) -> None:
     exchange.input_tokens = pop_sum(usage, "input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
     exchange.output_tokens = pop_count(usage, "output_tokens")
-    if exchange.input_tokens is not None and exchange.output_tokens is not None:
-        exchange.total_tokens = exchange.input_tokens + exchange.output_tokens
+    exchange.sum_tokens()
     drop_keys(usage, _IGNORED_USAGE_KEYS)

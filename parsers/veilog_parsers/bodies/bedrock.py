@@ -24,6 +24,7 @@ from veilog_parsers.bodies.turns import (
     MAX_DEPTH,
     Turn,
     add_completion_turn,
+    add_prompt_variables,
     pop_finish_reason,
     pop_role,
     pop_serialized,
@@ -114,12 +115,12 @@ def _assembler_for(event: Fields) -> Callable[[list[Fields]], Fields] | None:
 
 def read_request(body: Any, exchange: Exchange) -> None:
     """Consume a request body. A bare list is a list of messages."""
-    asked = len(exchange.prompt)
+    turns_before = len(exchange.prompt)
     if type(body) is list:
         _read_request({"messages": body}, exchange)
     elif type(body) is dict:
         _read_request(body, exchange)
-    add_unread_prompt(body, exchange, asked)
+    add_unread_prompt(body, exchange, turns_before)
 
 
 def _read_request(body: Fields, exchange: Exchange) -> None:
@@ -138,10 +139,10 @@ def _read_request(body: Fields, exchange: Exchange) -> None:
 
 def read_response(body: Any, exchange: Exchange) -> None:
     """Consume a response body; a stream must be assembled first (``open_body``)."""
-    answered = len(exchange.response)
+    turns_before = len(exchange.response)
     if type(body) is dict:
         _read_response(body, exchange)
-    add_unread_completion(body, exchange, answered)
+    add_unread_completion(body, exchange, turns_before)
 
 
 def _read_response(body: Fields, exchange: Exchange) -> None:
@@ -171,12 +172,7 @@ def _read_converse_request(body: Fields, exchange: Exchange) -> None:
     turn = Turn()
     _read_blocks(body, "system", turn, 0)
     exchange.add_prompt(Role.SYSTEM, turn.text_parts + turn.result_parts)
-    variables = body.get("promptVariables")
-    if type(variables) is dict:
-        turn = Turn()
-        for name in list(variables):
-            turn.add_content(variables, name)
-        exchange.add_prompt(Role.USER, turn.text_parts)
+    add_prompt_variables(body, "promptVariables", exchange)
     for message in dicts(body.get("messages")):
         role = pop_role(message) or Role.USER
         turn = Turn()

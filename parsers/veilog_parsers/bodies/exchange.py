@@ -59,6 +59,11 @@ class Exchange:
         if parts:
             self.response.append(Message(Role.ASSISTANT, parts))
 
+    def sum_tokens(self) -> None:
+        """Add up input and output tokens, if both are known and the total is not."""
+        if self.total_tokens is None and self.input_tokens is not None and self.output_tokens is not None:
+            self.total_tokens = self.input_tokens + self.output_tokens
+
     def fill(self, other: Exchange, *names: str) -> None:
         """Copy fields from another exchange, where this one does not know them.
 

@@ -236,8 +236,7 @@ def read_counts(counts: Any, exchange: Exchange) -> None:
             sent, produced = pop_count(units, "input_tokens"), pop_count(units, "output_tokens")
             exchange.input_tokens = sent if exchange.input_tokens is None else exchange.input_tokens
             exchange.output_tokens = produced if exchange.output_tokens is None else exchange.output_tokens
-    if exchange.input_tokens is not None and exchange.output_tokens is not None and exchange.total_tokens is None:
-        exchange.total_tokens = exchange.input_tokens + exchange.output_tokens
+    exchange.sum_tokens()
     drop(counts, "api_version", "billed_units", "cached_tokens", ("tokens", "image_tokens"))
 
 

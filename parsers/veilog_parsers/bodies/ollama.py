@@ -59,8 +59,7 @@ def read_response(body: Fields, exchange: Exchange) -> None:
     exchange.timestamp = pop_time(body, "created_at")
     exchange.input_tokens = pop_count(body, "prompt_eval_count")
     exchange.output_tokens = pop_count(body, "eval_count")
-    if exchange.input_tokens is not None and exchange.output_tokens is not None:
-        exchange.total_tokens = exchange.input_tokens + exchange.output_tokens
+    exchange.sum_tokens()
     duration = pop_count(body, "total_duration")
     if duration is not None:
         exchange.latency_ms = duration / _NS_PER_MS

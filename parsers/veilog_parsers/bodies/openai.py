@@ -23,6 +23,7 @@ from veilog_parsers.bodies.turns import (
     add_prompt_content,
     add_prompt_documents,
     add_prompt_messages,
+    add_prompt_variables,
     pop_finish_reason,
     pop_role,
 )
@@ -123,11 +124,11 @@ def _read_prompt(body: Fields, exchange: Exchange) -> None:
     add_prompt_messages(body.get("messages"), exchange)
     _read_input(body, "input", exchange)
     if type(body.get("prompt")) is dict:
-        _read_variables(body["prompt"], exchange)
+        add_prompt_variables(body["prompt"], "variables", exchange)
         drop(body["prompt"], "id", "version")
     else:
         _read_input(body, "prompt", exchange)
-    _read_variables(body, exchange)
+    add_prompt_variables(body, "variables", exchange)
     add_prompt_content(body, "suffix", Role.USER, exchange)
     add_prompt_content(body, "prediction", Role.ASSISTANT, exchange)
 
@@ -237,16 +238,6 @@ def _read_input(body: Fields, key: str, exchange: Exchange) -> None:
 
 def _is_tokens(value: Any) -> bool:
     return type(value) is int or (type(value) is list and all(type(item) is int for item in value))
-
-
-def _read_variables(body: Fields, exchange: Exchange) -> None:
-    """Consume the variables of a prompt that the provider or the gateway stores."""
-    variables = body.get("variables")
-    if type(variables) is dict:
-        turn = Turn()
-        for name in list(variables):
-            turn.add_content(variables, name)
-        exchange.add_prompt(Role.USER, turn.text_parts)
 
 
 def _read_usage(usage: Any, exchange: Exchange) -> None:

@@ -65,18 +65,18 @@ def read_exchange(request: Any, response: Any) -> Exchange:
 
 def read_request(body: Any, exchange: Exchange) -> None:
     """Consume a request body of any provider. A list is a list of messages; a text that is no JSON is the user's."""
-    asked, opened = len(exchange.prompt), decode_body(body)
+    turns_before, opened = len(exchange.prompt), decode_body(body)
     fields = {"messages": opened} if type(opened) is list else opened
     if type(fields) is dict and fields:
         reader, provider = _request_reader(fields)
         exchange.provider = exchange.provider or provider
         reader(fields, exchange)
-    add_unread_prompt(opened, exchange, asked)
+    add_unread_prompt(opened, exchange, turns_before)
 
 
 def read_response(body: Any, exchange: Exchange) -> None:
     """Consume a response body of any provider; a text that is no JSON is the model's."""
-    answered, opened = len(exchange.response), decode_body(body)
+    turns_before, opened = len(exchange.response), decode_body(body)
     fields = assemble(opened) if type(opened) is list else opened
     if type(fields) is dict and fields:
         read_error(fields, exchange)
@@ -84,7 +84,7 @@ def read_response(body: Any, exchange: Exchange) -> None:
         # Many providers respond in OpenAI's format, so it names none, not even the one that the request looked like.
         exchange.provider = None if "choices" in fields else exchange.provider or provider
         reader(fields, exchange)
-    add_unread_completion(opened if fields is None else fields, exchange, answered)
+    add_unread_completion(opened if fields is None else fields, exchange, turns_before)
 
 
 def decode_body(body: Any) -> Any:

@@ -24,21 +24,21 @@ UNREAD_KEY: Final = "unread_body"
 """The key of a body that is no JSON, in the object that replaces it in the record."""
 
 
-def add_unread_prompt(body: Any, exchange: Exchange, asked: int) -> None:
+def add_unread_prompt(body: Any, exchange: Exchange, turns_before: int) -> None:
     """Add what is left of a request as a text of the user, if its reader found no text.
 
     Args:
         body: what the reader left; it is emptied if it becomes a text.
         exchange: the exchange that the request belongs to.
-        asked: how many turns the exchange had before the request was read.
+        turns_before: how many turns the exchange had before the request was read.
     """
-    if len(exchange.prompt) == asked and (text := _pop_unread_text(body)):
+    if len(exchange.prompt) == turns_before and (text := _pop_unread_text(body)):
         exchange.add_prompt(Role.USER, [text])
 
 
-def add_unread_completion(body: Any, exchange: Exchange, answered: int) -> None:
+def add_unread_completion(body: Any, exchange: Exchange, turns_before: int) -> None:
     """``add_unread_prompt`` for a response. The message of an error is no text of the model."""
-    if len(exchange.response) == answered and not exchange.failed and (text := _pop_unread_text(body)):
+    if len(exchange.response) == turns_before and not exchange.failed and (text := _pop_unread_text(body)):
         exchange.add_completion([text])
 
 

@@ -309,6 +309,16 @@ def add_prompt_documents(fields: Fields, exchange: Exchange) -> None:
     exchange.add_prompt(Role.TOOL, turn.text_parts + turn.result_parts)
 
 
+def add_prompt_variables(fields: Fields, key: str, exchange: Exchange) -> None:
+    """Add the values of variables, which fill a prompt that the provider or the gateway stores, as one turn."""
+    variables = fields.get(key)
+    if type(variables) is dict:
+        turn = Turn()
+        for name in list(variables):
+            turn.add_content(variables, name)
+        exchange.add_prompt(Role.USER, turn.text_parts)
+
+
 def add_completion_turn(turn: Turn, exchange: Exchange) -> None:
     """Add a turn of the model to the response, with the results of tools that its provider ran."""
     exchange.add_completion(turn.text_parts + turn.result_parts)

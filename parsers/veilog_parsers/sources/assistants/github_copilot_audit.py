@@ -47,10 +47,10 @@ def _read_usage(fields: Fields, event: AuditEvent) -> None:
     event.user_type = UserType.USER if event.user_id is not None else None
     endpoint = pop_endpoint(fields, "endpoint")
     event.endpoint = SensitiveText(endpoint) if endpoint else None
-    asked = fields.get("type") == "request"
+    is_request = fields.get("type") == "request"
     exchange = Exchange()
     body = open_body(fields, "body")
-    if asked:
+    if is_request:
         read_request(body, exchange)
     else:
         event.outcome_status = Outcome.SUCCESS

@@ -253,33 +253,33 @@ def _read_resource(fields: Fields, parameters: Fields, event: AuditEvent) -> Non
         cloud.resource = cloud.resource or pop_identifier(parameters, key)
 
 
-def _read_texts(parameters: Fields, answer: Fields, exchange: Exchange) -> None:
+def _read_texts(parameters: Fields, elements: Fields, exchange: Exchange) -> None:
     for role, path in _PROMPT_PATHS:
         add_prompt_content(parent_without_placeholder(parameters, path), path[-1], role, exchange)
     turn = Turn()
     for path in _COMPLETION_PATHS:
-        turn.add_content(parent_without_placeholder(answer, path), path[-1])
+        turn.add_content(parent_without_placeholder(elements, path), path[-1])
     add_completion_turn(turn, exchange)
     # The assessments of a guardrail quote what it found.
-    bedrock.withhold_quotes(answer.get("assessments"))
+    bedrock.withhold_quotes(elements.get("assessments"))
     for key in _BODY_KEYS:
         read_request(parent_without_placeholder(parameters, (key,)), key, exchange)
-        read_response(parent_without_placeholder(answer, (key,)), key, exchange)
+        read_response(parent_without_placeholder(elements, (key,)), key, exchange)
 
 
 def _read_use(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
     """Read what only calls that use a model have: an end user, a conversation, texts, an HTTP status."""
-    answer = open_json(fields, "responseElements")
-    answer = answer if type(answer) is dict else {}
+    elements = open_json(fields, "responseElements")
+    elements = elements if type(elements) is dict else {}
     _read_end_user(fields, parameters, event)
     for key in _CONVERSATION_KEYS:
-        asked, answered = pop_identifier(parameters, key), pop_identifier(answer, key)
-        event.conversation_id = event.conversation_id or asked or answered
-    event.http_status = pop_count(answer, "statusCode")
+        in_request, in_response = pop_identifier(parameters, key), pop_identifier(elements, key)
+        event.conversation_id = event.conversation_id or in_request or in_response
+    event.http_status = pop_count(elements, "statusCode")
     if event.error_code is None and event.http_status is not None:
         event.outcome_status = outcome_of_status(event.http_status)
     exchange = Exchange()
-    _read_texts(parameters, answer, exchange)
+    _read_texts(parameters, elements, exchange)
     exchange.apply(event)
 
 

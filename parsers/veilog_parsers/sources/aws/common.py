@@ -133,18 +133,18 @@ def read_result(result: Fields, exchange: Exchange) -> None:
 
 def read_any_request(holder: Fields, key: str, exchange: Exchange) -> None:
     """``read_request`` for bodies that may be any JSON: a body in which no reader finds a text is one text."""
-    asked, is_rpc = len(exchange.prompt), _is_rpc(bedrock.open_body(holder, key))
+    turns_before, is_rpc = len(exchange.prompt), _is_rpc(bedrock.open_body(holder, key))
     read_request(holder, key, exchange)
-    text = None if is_rpc or len(exchange.prompt) > asked else _whole(holder, key)
+    text = None if is_rpc or len(exchange.prompt) > turns_before else _whole(holder, key)
     if text:
         exchange.add_prompt(Role.USER, [text])
 
 
 def read_any_response(holder: Fields, key: str, exchange: Exchange) -> None:
     """``read_response`` for bodies that may be any JSON. The message of an error is no text of the model."""
-    answered, is_rpc = len(exchange.response), _is_rpc(bedrock.open_body(holder, key))
+    turns_before, is_rpc = len(exchange.response), _is_rpc(bedrock.open_body(holder, key))
     read_response(holder, key, exchange)
-    text = None if is_rpc or exchange.failed or len(exchange.response) > answered else _whole(holder, key)
+    text = None if is_rpc or exchange.failed or len(exchange.response) > turns_before else _whole(holder, key)
     if text:
         exchange.add_completion([text])
 

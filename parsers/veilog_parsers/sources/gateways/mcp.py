@@ -199,10 +199,10 @@ def _read_message(message: Fields, method: str, event: AuditEvent, exchange: Exc
     request_id = pop_identifier(message, "id")
     event.request_id = event.request_id or request_id
     result = message.get("result")
-    asked = pop_str(message, "method")
-    if asked is not None:
-        method = asked
-        event.api_operation = SensitiveText(asked)
+    requested = pop_str(message, "method")
+    if requested is not None:
+        method = requested
+        event.api_operation = SensitiveText(requested)
     elif not method and type(result) is dict:
         method = next((_METHODS_BY_RESULT_KEY[key] for key in _METHODS_BY_RESULT_KEY if key in result), "")
     if method in _CALLS or "error" in message:

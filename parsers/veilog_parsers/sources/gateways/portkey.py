@@ -95,9 +95,9 @@ def _read_attempt(attempt: Fields, event: AuditEvent, status: int | None) -> lis
         event.user_id = event.user_id or pop_identifier(attempt, "metadata", key)
     took = pop_number(attempt, "executionTime")
     event.latency_ms = took if event.latency_ms is None else event.latency_ms
-    answered = pop_count(attempt, "originalResponse", "status")
-    own = pop_count(attempt, "response", "status")
-    event.http_status = next((found for found in (status, own, answered) if found is not None), None)
+    provider_status = pop_count(attempt, "originalResponse", "status")
+    gateway_status = pop_count(attempt, "response", "status")
+    event.http_status = next((found for found in (status, gateway_status, provider_status) if found is not None), None)
     event.outcome_status = outcome_of_status(event.http_status)
     exchange = read_exchange(_first_body(attempt, _REQUESTS), _first_body(attempt, _RESPONSES))
     exchange.apply(event)

@@ -218,8 +218,8 @@ def _read_outcome(payload: Fields, event: AuditEvent) -> None:
 
 def _read_bodies(payload: Fields, event: AuditEvent) -> None:
     exchange = Exchange()
-    asked, answered = (open_body(payload, key) for key in ("request", "response"))
-    for body, read in ((asked, gemini.read_request), (answered, gemini.read_response)):
+    request, response = (open_body(payload, key) for key in ("request", "response"))
+    for body, read in ((request, gemini.read_request), (response, gemini.read_response)):
         if type(body) is dict:
             drop(body, ("setup", "model"))
             # In calls that create or change a resource, these keys hold the whole resource.
@@ -227,8 +227,8 @@ def _read_bodies(payload: Fields, event: AuditEvent) -> None:
             if event.kind is Kind.AI_ACCESS and body:
                 read(body, exchange)
     if event.kind is Kind.AI_ACCESS:
-        add_unread_prompt(asked, exchange, 0)
-        add_unread_completion(answered, exchange, 0)
+        add_unread_prompt(request, exchange, 0)
+        add_unread_completion(response, exchange, 0)
     exchange.operation = event.operation
     exchange.apply(event)
 

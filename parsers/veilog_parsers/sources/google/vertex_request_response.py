@@ -84,10 +84,10 @@ def _read_payload(fields: Fields, key: str, exchange: Exchange, read: Callable[[
 def _read_instances(body: Fields, exchange: Exchange) -> None:
     instances = body.get("instances")
     for instance in dicts(instances) if instances else [body]:
-        asked = len(exchange.prompt)
+        turns_before = len(exchange.prompt)
         for role, key in _PROMPT_KEYS:
             add_prompt_content(instance, key, role, exchange)
-        if len(exchange.prompt) == asked:
+        if len(exchange.prompt) == turns_before:
             read_request(instance, exchange)
     if type(instances) is list and remainder({"instances": instances}):
         # Rows of features, or keys that no reader knows: the rest is one text.

@@ -241,9 +241,9 @@ def _read_what(attributes: Fields, event: AuditEvent) -> None:
     if event.endpoint is None and endpoint:
         event.endpoint = SensitiveText(endpoint)
     for (name,) in _OPERATION:
-        said = attributes.get(name)
-        if event.operation is None and type(said) is str:
-            event.operation = _OPERATIONS.get(said.lower())
+        name_of_kind = attributes.get(name)
+        if event.operation is None and type(name_of_kind) is str:
+            event.operation = _OPERATIONS.get(name_of_kind.lower())
     operation = _pop_first(pop_identifier, attributes, _OPERATION)
     event.api_operation = event.api_operation or operation
     if event.operation is Operation.EXECUTE_TOOL and event.tool_calls is None:

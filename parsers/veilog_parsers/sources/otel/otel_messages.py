@@ -152,18 +152,18 @@ def read_bodies(attributes: Fields, known: Exchange, *, of_a_model: bool) -> Exc
         of_a_model: whether these can be bodies of a model's API.
     """
     exchange = Exchange()
-    for asked, answered in _BODIES:
-        body = decode_body(attributes.get(asked)) if of_a_model else None
+    for input_key, output_key in _BODIES:
+        body = decode_body(attributes.get(input_key)) if of_a_model else None
         if type(body) is dict:
             read_request(body, exchange)
         if not exchange.prompt and not known.prompt:
-            text = pop_serialized(attributes, asked)
+            text = pop_serialized(attributes, input_key)
             exchange.add_prompt(Role.USER, [text] if text else [])
-        body = decode_body(attributes.get(answered)) if of_a_model else None
+        body = decode_body(attributes.get(output_key)) if of_a_model else None
         if type(body) is dict:
             read_response(body, exchange)
         if not exchange.response and not known.response:
-            text = pop_serialized(attributes, answered)
+            text = pop_serialized(attributes, output_key)
             exchange.add_completion([text] if text else [])
     keys = [key for sides in _BODIES for key in sides if key in attributes]
     if keys:
