@@ -22,7 +22,7 @@ from veilog_filters.detect.api import DetectorTimeout, Finding
 from veilog_filters.forward import BadEntry, Limits
 from veilog_filters.forward.codec import read_entry
 from veilog_filters.framing import FRAMERS, RAW, write_json
-from veilog_filters.pipeline import Damaged, Pipeline
+from veilog_filters.pipeline import DecodeFailure, Pipeline
 from veilog_parsers import registry as registry_module
 from veilog_parsers.errors import ErrorType
 from veilog_parsers.event import AuditEvent, SensitiveText
@@ -134,11 +134,11 @@ def make_pipeline(**policy: str) -> Pipeline:
     return Pipeline(config, detector=no_findings)
 
 
-def bad_entry(pipeline: Pipeline, data: bytes) -> Damaged:
+def bad_entry(pipeline: Pipeline, data: bytes) -> DecodeFailure:
     """What the sidecar makes of an entry that is none."""
     bad = read_entry(data, Limits())
     assert isinstance(bad, BadEntry)
-    return Damaged(bad.error_type, len(bad.raw), pipeline.fingerprinter.digest(RAW, "", bad.raw))
+    return DecodeFailure(bad.error_type, len(bad.raw), pipeline.fingerprinter.digest(RAW, "", bad.raw))
 
 
 def process(pipeline: Pipeline, input_format: str, data: bytes, tag: str = "") -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from veilog_filters.encode import ENCODERS, native
 from veilog_filters.errors import ConfigError, Defect
 from veilog_filters.fingerprint import Fingerprinter, new_key
 from veilog_filters.framing import FRAMERS, WRITERS, Framer
-from veilog_filters.pipeline import Damaged, Pipeline, classifier_for
+from veilog_filters.pipeline import DecodeFailure, Pipeline, classifier_for
 from veilog_filters.progress import Progress, print_stderr
 from veilog_filters.transports import stdio
 from veilog_filters.transports.inputs import STDIN, Files, InputError, Output, OutputError, files_of, standard_input
@@ -308,7 +308,7 @@ def suggest(paths: tuple[str, ...], config_path: str | None) -> None:
     _fail_if(source.errors)
 
 
-def _records(framer: Framer, source: Files) -> Iterator[RawRecord | Damaged]:
+def _records(framer: Framer, source: Files) -> Iterator[RawRecord | DecodeFailure]:
     while piece := source.read():
         yield from framer.feed(piece)
     yield from framer.finish()

@@ -8,11 +8,11 @@ from typing import Any, Final
 import orjson
 
 from veilog_filters.inspect import Inspected
-from veilog_filters.pipeline import Damaged, Pipeline
+from veilog_filters.pipeline import DecodeFailure, Pipeline
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, Role
 from veilog_parsers.record.raw import RawRecord
-from veilog_parsers.registry import OTHER, Rejected
+from veilog_parsers.registry import OTHER, ParseFailure
 
 WHY: Final = {
     ErrorType.MALFORMED_JSON: "The line, or what looks like JSON inside of it, cannot be read as JSON.",
@@ -35,9 +35,9 @@ WHY: Final = {
 """Why a record is in quarantine, for a person who looks at one."""
 
 
-def explain_record(pipeline: Pipeline, record: RawRecord | Damaged) -> Iterator[str]:
+def explain_record(pipeline: Pipeline, record: RawRecord | DecodeFailure) -> Iterator[str]:
     """One JSON document per event of a record: parser, findings per text, deciding rules, and what would leave."""
-    if isinstance(record, Damaged):
+    if isinstance(record, DecodeFailure):
         yield _document({"parser": None, "why": WHY[record.error_type], "emitted": pipeline(record)})
         return
     # The parsers consume what they are given; the pipeline gets its own copy.
@@ -56,12 +56,12 @@ def explain_record(pipeline: Pipeline, record: RawRecord | Damaged) -> Iterator[
         yield _document(explained)
 
 
-def _parsed(pipeline: Pipeline, record: RawRecord) -> Iterator[AuditEvent | Rejected]:
+def _parsed(pipeline: Pipeline, record: RawRecord) -> Iterator[AuditEvent | ParseFailure]:
     """The events of a record; one rejection for a record that as a whole is none, as the pipeline has it."""
     try:
         parsed = list(pipeline.registry.parse(record))
     except RecordError as error:
-        parsed = [Rejected(error.error_type, OTHER)]
+        parsed = [ParseFailure(error.error_type, OTHER)]
     yield from parsed
 
 

@@ -45,7 +45,7 @@ _EXPECTED_OF_THINGS: Final = frozenset(
 )
 EXPECTED_IN_NAMES: Final = {
     # Versions look like dates and addresses, hosts like URLs, ids like phone or licence numbers.
-    Handling.MACHINE: _EXPECTED_OF_THINGS,
+    Handling.IDENTIFIER: _EXPECTED_OF_THINGS,
     # An audit trail names people by what identifies them. Cards, government ids and secrets never do.
     Handling.IDENTITY: _EXPECTED_OF_THINGS | {"EMAIL_ADDRESS"},
 }
@@ -170,7 +170,7 @@ class Names:
             return text
         if (
             not GRAMMARS[field].fits(text)
-            or self._inspect.name(concealed, EXPECTED_IN_NAMES[Handling.MACHINE]).findings
+            or self._inspect.name(concealed, EXPECTED_IN_NAMES[Handling.IDENTIFIER]).findings
         ):
             return None
         return concealed

@@ -52,7 +52,7 @@ from veilog_parsers.event import (
 )
 from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.record.times import parse_time
-from veilog_parsers.registry import OTHER, Registry, Rejected
+from veilog_parsers.registry import OTHER, ParseFailure, Registry
 
 T = TypeVar("T")
 
@@ -104,7 +104,7 @@ DROPPED_METADATA: Final = "metadata_not_cleaned"
 
 
 @dataclasses.dataclass(slots=True)
-class Damaged:
+class DecodeFailure:
     """What a transport could not decode: it has a length and a hash, but no value.
 
     Attributes:
@@ -173,7 +173,7 @@ def batches(
         yield batch
 
 
-def size_of(record: RawRecord | Damaged | None) -> int:
+def size_of(record: RawRecord | DecodeFailure | None) -> int:
     """How many bytes of a raw record are kept."""
     return len(record.raw) if isinstance(record, RawRecord) else 0
 
@@ -263,11 +263,11 @@ class Pipeline:
             except ValueError as error:
                 raise defect_of(self._config_path, "detect", error) from None
 
-    def __call__(self, record: RawRecord | Damaged) -> list[dict[str, Any]]:
+    def __call__(self, record: RawRecord | DecodeFailure) -> list[dict[str, Any]]:
         """What leaves for one raw record: one event for each record inside it, encoded, in order."""
         return self.batch([record])[0]
 
-    def batch(self, records: Sequence[RawRecord | Damaged]) -> list[list[dict[str, Any]]]:
+    def batch(self, records: Sequence[RawRecord | DecodeFailure]) -> list[list[dict[str, Any]]]:
         """What leaves for each of some raw records: the same as if it came alone."""
         steps = self.steps(records)
         while True:
@@ -277,7 +277,7 @@ class Pipeline:
                 results: list[list[dict[str, Any]]] = done.value
                 return results
 
-    def steps(self, records: Sequence[RawRecord | Damaged]) -> Generator[None, None, list[list[dict[str, Any]]]]:
+    def steps(self, records: Sequence[RawRecord | DecodeFailure]) -> Generator[None, None, list[list[dict[str, Any]]]]:
         """As ``batch``, in steps: whoever serves several senders lets another one go on wherever this yields.
 
         A step is a batch of events in all stages, or less: it ends after the event that it is at when ``STEP_SECS`` are
@@ -324,18 +324,18 @@ class Pipeline:
         if self.ner is not None:
             self.ner.count_into(self.counts)
 
-    def _digest(self, record: RawRecord | Damaged) -> bytes:
+    def _digest(self, record: RawRecord | DecodeFailure) -> bytes:
         """What ids of a record's events are made of; for a damaged one, its hash is."""
-        return b"" if isinstance(record, Damaged) else self.fingerprinter.record(record, self._tenant_id)
+        return b"" if isinstance(record, DecodeFailure) else self.fingerprinter.record(record, self._tenant_id)
 
-    def _parse(self, record: RawRecord | Damaged, record_digest: bytes) -> Iterator[_Job | dict[str, Any]]:
+    def _parse(self, record: RawRecord | DecodeFailure, record_digest: bytes) -> Iterator[_Job | dict[str, Any]]:
         """The events of a raw record, or what leaves instead of one; those that policy lets go are left out.
 
         Raises:
             RecordError: the raw record as a whole is no record.
         """
         self.counts.received += 1
-        if isinstance(record, Damaged):
+        if isinstance(record, DecodeFailure):
             self.counts.bytes_in += record.raw_bytes
             yield self._rejected(record, record.error_type)
             return
@@ -346,7 +346,7 @@ class Pipeline:
             spent_secs = clock.secs() - start
             self.counts.stage_seconds[PARSE] += spent_secs  # type: ignore[assignment]  # typeshed counts in int
             self.counts.stage_events[PARSE] += 1
-            if isinstance(parsed, Rejected):
+            if isinstance(parsed, ParseFailure):
                 yield self._rejected(record, parsed.error_type, parsed.source, index, record_digest)
             elif parsed.source != OTHER or self._unrecognized == "redact":
                 yield _Job(record, index, parsed, record_digest, spent_secs)
@@ -410,7 +410,7 @@ class Pipeline:
         # Beside any event: with a time of its own, and nobody's names to conceal.
         self._begin_beside()
         try:
-            return self._names(SensitiveText(tag), "tag", Handling.MACHINE, self._tenant_id)
+            return self._names(SensitiveText(tag), "tag", Handling.IDENTIFIER, self._tenant_id)
         except Exception:
             # A detector failed on it, or it took too long: as a hash it leaves all the same.
             return self._names.hash(tag, "tag", self._tenant_id)
@@ -453,7 +453,7 @@ class Pipeline:
 
     def _named(self, holder: dict[str, Any], attributes: frozenset[str]) -> dict[str, Any]:
         return {
-            key: str(self._names(SensitiveText(value), "group", Handling.MACHINE, self._tenant_id))
+            key: str(self._names(SensitiveText(value), "group", Handling.IDENTIFIER, self._tenant_id))
             for key in sorted(attributes.intersection(holder))
             if type(value := holder[key]) is str and value
         }
@@ -567,7 +567,7 @@ class Pipeline:
 
     def _rejected(
         self,
-        record: RawRecord | Damaged,
+        record: RawRecord | DecodeFailure,
         error_type: ErrorType,
         source: str = OTHER,
         index: int = 0,
@@ -586,7 +586,7 @@ class Pipeline:
         """
         event = AuditEvent(source=Constant(source), kind=Kind.QUARANTINE)
         event.error_type = Constant(error_type)
-        if isinstance(record, Damaged):
+        if isinstance(record, DecodeFailure):
             event.raw_bytes, event.raw_hash = record.raw_bytes, record.raw_hash
         else:
             event.raw_bytes = len(record.raw)

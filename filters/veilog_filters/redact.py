@@ -48,7 +48,7 @@ from veilog_parsers.registry import OTHER
 _NAME_FIELDS: Final = tuple(
     (field.name, field.metadata["handling"])
     for field in dataclasses.fields(AuditEvent)
-    if field.metadata["handling"] in (Handling.IDENTITY, Handling.MACHINE)
+    if field.metadata["handling"] in (Handling.IDENTITY, Handling.IDENTIFIER)
 )
 _IDENTITY_FIELDS: Final = tuple(name for name, handling in _NAME_FIELDS if handling is Handling.IDENTITY)
 _names_of: Final = operator.attrgetter(*(name for name, _ in _NAME_FIELDS))
@@ -144,11 +144,11 @@ class Redactor:
             for name, field in _CLOUD_FIELDS:
                 value = getattr(event.cloud, name)
                 if value is not None:
-                    setattr(event.cloud, name, names(value, field, Handling.MACHINE, tenant))
+                    setattr(event.cloud, name, names(value, field, Handling.IDENTIFIER, tenant))
 
     def _tool_calls(self, calls: list[ToolCall], tenant: str) -> list[ToolCall]:
         given = [call.name for call in calls if call.name is not None]
-        names = iter(self.names.each(given, "tool_calls.name", Handling.MACHINE, tenant))
+        names = iter(self.names.each(given, "tool_calls.name", Handling.IDENTIFIER, tenant))
         cleaned = [ToolCall(name=None if call.name is None else next(names)) for call in calls]
         if self._keep_content:
             for call, clean in zip(calls, cleaned, strict=True):

@@ -21,13 +21,13 @@ import yaml
 from veilog_filters.config import Config
 from veilog_filters.errors import ConfigError
 from veilog_filters.fingerprint import Fingerprinter, load_key
-from veilog_filters.pipeline import Damaged
+from veilog_filters.pipeline import DecodeFailure
 from veilog_filters.record_shape import ITEM, MAX_KEY_CHARS, Path, key_paths, leaves, shape_hash, spelled
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import AuditEvent, SensitiveTree
 from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.record.times import parse_time
-from veilog_parsers.registry import OTHER, SOURCES, Registry, Rejected
+from veilog_parsers.registry import OTHER, SOURCES, ParseFailure, Registry
 
 MAX_SHAPES: Final = 1000
 """Shapes that are told apart; further ones are counted together."""
@@ -148,10 +148,10 @@ class Suggestions:
         self._further = 0
         self._unreadable: Counter[str] = Counter()
 
-    def add(self, record: RawRecord | Damaged) -> None:
+    def add(self, record: RawRecord | DecodeFailure) -> None:
         """Look at a record."""
         self._records += 1
-        if isinstance(record, Damaged):
+        if isinstance(record, DecodeFailure):
             self._unreadable[str(record.error_type)] += 1
             return
         try:
@@ -160,8 +160,8 @@ class Suggestions:
         except RecordError as error:
             self._unreadable[str(error.error_type)] += 1
 
-    def _add_event(self, parsed: AuditEvent | Rejected) -> None:
-        if isinstance(parsed, Rejected):
+    def _add_event(self, parsed: AuditEvent | ParseFailure) -> None:
+        if isinstance(parsed, ParseFailure):
             self._unreadable[str(parsed.error_type)] += 1
         elif parsed.source != OTHER or not isinstance(parsed.unmapped, SensitiveTree):
             self._recognized += 1

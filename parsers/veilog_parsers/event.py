@@ -4,14 +4,14 @@ A parser turns a raw record into an ``AuditEvent``; the filters complete it (lab
 writes it. This module is the only place where a field of the schema is declared: its group, its unit, its
 description and how its text must be treated all stand beside its type, and the JSON Schema is generated from that.
 
-Text is the dangerous part, so its type says what it is. What came out of a raw record is ``SensitiveText``: its
-``repr`` and ``str`` show a length, never the text, and no encoder takes it. A string may leave the host only as one of
-five types, and each is made in few places:
+Text is the dangerous part, so its type tells what it is. Text of a raw record is ``SensitiveText``: its ``repr`` and
+``str`` show its length, never the text, and encoders refuse it. A string leaves the host only as one of five types, and
+each of these is made in few places:
 
 ``Constant``
     Written in our code or in the configuration: never copied from a record.
 ``Timestamp``
-    What ``times`` made of a record's time: RFC 3339 in UTC, nothing else.
+    A record's time in RFC 3339, UTC, made by ``record.times``.
 ``Digest``
     A keyed hash, made by ``fingerprint``.
 ``Name``
@@ -33,7 +33,7 @@ SCHEMA_ID: Final = "veilog/1"
 
 
 class SensitiveText:
-    """Raw text from a record, sealed: only ``reveal()`` gives it back, and only filters call that."""
+    """Raw text from a record, sealed: only ``reveal()`` returns it."""
 
     __slots__ = ("_text",)
 
@@ -41,7 +41,7 @@ class SensitiveText:
         self._text = text
 
     def reveal(self) -> str:
-        """The raw text. Every call of this is a place to review: what is done with the result must not leave."""
+        """The raw text. Review every call of this method: the text must not leave the process uncleaned."""
         return self._text
 
     def __len__(self) -> int:
@@ -93,7 +93,7 @@ class Constant(str):
 
 
 class Timestamp(str):
-    """A time in RFC 3339, UTC. Constructed in ``times`` alone."""
+    """A time in RFC 3339, UTC. Constructed in ``record.times`` alone."""
 
     __slots__ = ()
 
@@ -117,7 +117,7 @@ class CleanText(str):
 
 
 Text = SensitiveText | Constant | Name | Digest
-"""A name in an event: sealed while it is on its way, then what the gate made of it."""
+"""A name in an event: sealed until the gate has replaced it by one of the other types."""
 
 
 class Kind(StrEnum):
@@ -130,7 +130,7 @@ class Kind(StrEnum):
 
 
 class UserType(StrEnum):
-    """Who acted, as coarse as every source can say."""
+    """The kind of caller, as coarse as every source can tell."""
 
     USER = "user"
     SERVICE = "service"
@@ -186,7 +186,7 @@ class RedactionStatus(StrEnum):
 
 
 class Role(StrEnum):
-    """Who speaks in a message. ``developer`` messages count as ``system``."""
+    """The speaker of a message. ``developer`` messages count as ``system``."""
 
     SYSTEM = "system"
     USER = "user"
@@ -287,9 +287,9 @@ class Handling(StrEnum):
     """How the redaction stage treats a text field."""
 
     IDENTITY = "identity"
-    """Names a person or session: kept or pseudonymized by policy; secrets and card numbers are removed either way."""
-    MACHINE = "machine"
-    """Names a thing (model, endpoint, request): inspected, but not for what such names always look like."""
+    """Names a person or a session: the policy keeps or pseudonymizes it; secrets and card numbers always go."""
+    IDENTIFIER = "identifier"
+    """Names a thing (model, endpoint, request): inspected, but not for entities that such names look like."""
     WORKING = "working"
     """Raw material for later stages. Never encoded."""
 
@@ -307,7 +307,7 @@ def _working(doc: str) -> Any:
 _ID, _WHO, _WHAT = "identity of the event", "who", "what"
 _PRIVACY, _OUTCOME, _PROOF, _OPTIONAL = "privacy", "cost and outcome", "proof", "optional"
 _QUARANTINE = "quarantine"
-_IDENTITY, _MACHINE = Handling.IDENTITY, Handling.MACHINE
+_IDENTITY, _IDENTIFIER = Handling.IDENTITY, Handling.IDENTIFIER
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -325,7 +325,7 @@ class AuditEvent:
     source: Constant | None = _field(_ID, "Parser that read the record.")
     kind: Kind | None = _field(_ID, "What the event is about.")
 
-    tenant_id: Text | None = _field(_WHO, "Account, subscription or organization.", _MACHINE)
+    tenant_id: Text | None = _field(_WHO, "Account, subscription or organization.", _IDENTIFIER)
     user_id: Text | None = _field(_WHO, "Stable id of the caller (ARN, object id, e-mail).", _IDENTITY)
     user_name: Text | None = _field(_WHO, "Readable name of the caller.", _IDENTITY)
     user_type: UserType | None = _field(_WHO, "Kind of caller.")
@@ -333,16 +333,16 @@ class AuditEvent:
     session_id: Text | None = _field(_WHO, "Login or client session.", _IDENTITY)
     conversation_id: Text | None = _field(_WHO, "Thread the exchange belongs to.", _IDENTITY)
     client_ip: Text | None = _field(_WHO, "Address the call came from.", _IDENTITY)
-    user_agent: Text | None = _field(_WHO, "Client software.", _MACHINE)
+    user_agent: Text | None = _field(_WHO, "Client software.", _IDENTIFIER)
 
-    provider: Text | None = _field(_WHAT, "Who serves the model (OTel gen_ai.provider.name).", _MACHINE)
+    provider: Text | None = _field(_WHAT, "Who serves the model (OTel gen_ai.provider.name).", _IDENTIFIER)
     operation: Operation | None = _field(_WHAT, "OTel gen_ai.operation.name.")
-    api_operation: Text | None = _field(_WHAT, "Operation as the source names it.", _MACHINE)
-    endpoint: Text | None = _field(_WHAT, "Path or URL that was called, without its query.", _MACHINE)
-    model_name: Text | None = _field(_WHAT, "Model as requested.", _MACHINE)
-    model_version: Text | None = _field(_WHAT, "Model as it answered.", _MACHINE)
+    api_operation: Text | None = _field(_WHAT, "Operation as the source names it.", _IDENTIFIER)
+    endpoint: Text | None = _field(_WHAT, "Path or URL that was called, without its query.", _IDENTIFIER)
+    model_name: Text | None = _field(_WHAT, "Model as requested.", _IDENTIFIER)
+    model_version: Text | None = _field(_WHAT, "Model as it answered.", _IDENTIFIER)
     model_department: Constant | None = _field(_WHAT, "From the department lookup.")
-    request_id: Text | None = _field(_WHAT, "The source's id of the call.", _MACHINE)
+    request_id: Text | None = _field(_WHAT, "The source's id of the call.", _IDENTIFIER)
     tool_calls: list[ToolCall] | None = _field(_WHAT, "Tools the model asked for.")
     cloud: Cloud | None = _field(_WHAT, "Cloud account, region and resource.")
 
@@ -364,9 +364,9 @@ class AuditEvent:
     token_count: int | None = _field(_OUTCOME, "Tokens billed in all.")
     latency_ms: float | None = _field(_OUTCOME, "Duration of the call in milliseconds.")
     outcome_status: Outcome | None = _field(_OUTCOME, "How the call ended.")
-    error_code: Text | None = _field(_OUTCOME, "Error code as the source names it.", _MACHINE)
+    error_code: Text | None = _field(_OUTCOME, "Error code as the source names it.", _IDENTIFIER)
     http_status: int | None = _field(_OUTCOME, "HTTP status of the answer.")
-    finish_reasons: list[Text] | None = _field(_OUTCOME, "Why each choice ended.", _MACHINE)
+    finish_reasons: list[Text] | None = _field(_OUTCOME, "Why each choice ended.", _IDENTIFIER)
 
     redaction: Redaction | None = _field(_PROOF, "Which detectors saw this event, and how much of it.")
 

@@ -1,4 +1,4 @@
-"""Which parser reads a record: one cheap decision, then one parse.
+"""Recognizes the source of each record, and parses it.
 
 Every source names *markers*: top-level keys that its records have, each with a test. The markers that a record has
 decide which tests run, and in which order (see ``record.keysets``). So recognizing a record costs one look-up and a
@@ -24,10 +24,10 @@ from veilog_parsers.record.envelopes import (
     CONTAINERS,
     MAX_DEPTH,
     MAX_EVENTS,
-    NOTHING,
+    NO_CONTEXT,
     WRAPPERS,
-    Around,
-    chars_around,
+    EnvelopeContext,
+    count_container_chars,
     decode_inner,
     is_container,
     is_line,
@@ -37,9 +37,9 @@ from veilog_parsers.record.envelopes import (
     unwrap,
 )
 from veilog_parsers.record.fields import remainder
-from veilog_parsers.record.keysets import Shapes
-from veilog_parsers.record.lines import LineTest, head_of
-from veilog_parsers.record.otlp import as_one_document, join_internal, open_fluent_bit
+from veilog_parsers.record.keysets import KeySetCache
+from veilog_parsers.record.lines import LineTest, line_head
+from veilog_parsers.record.otlp import join_internal_records, merge_documents, open_fluent_bit
 from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields, RawRecord
 from veilog_parsers.source import KeyedTest, Source
@@ -75,25 +75,25 @@ _MODULES: Final = (
 """Where the built-in sources are below ``veilog_parsers.sources``, in order of precedence."""
 SOURCES: Final[tuple[Source, ...]] = tuple(import_module(f"veilog_parsers.sources.{name}").SOURCE for name in _MODULES)
 OTHER: Final = "other"
-_ENVELOPE: Final = "envelope_chars"
-"""Key of what is left of an envelope, as a number: how many characters of it could have been prose."""
+_ENVELOPE_CHARS: Final = "envelope_chars"
+"""Key of the number of characters in an envelope, beside its records, that could have been prose."""
 
 
 @dataclasses.dataclass(slots=True)
-class Rejected:
-    """A record (or one record of an envelope) that gave no event."""
+class ParseFailure:
+    """A record, or one record in an envelope, that could not be parsed."""
 
     error_type: ErrorType
     source: str
 
 
-class Shape(NamedTuple):
-    """What the keys of a record that mean something, whatever their values, leave to be asked.
+class RecordSignature(NamedTuple):
+    """What the keys of a record decide: which tests it needs, and which envelopes it may be.
 
     Attributes:
-        tests: the tests of sources whose markers the record has, in order of precedence; True for those that are
-            given the beginning of the record's line instead of the record.
-        has_line: whether there are such tests.
+        tests: the tests of sources whose markers the record has, in order of precedence. The flag is True for tests of
+            the beginning of the record's line, False for tests of the record.
+        has_line: whether there are tests of the line.
         containers: the keys of ``CONTAINERS`` that the record has.
     """
 
@@ -102,8 +102,8 @@ class Shape(NamedTuple):
     containers: tuple[str, ...]
 
 
-Opened = tuple[Fields | RecordError, Source | None, Around]
-"""A record out of its envelopes, its source if it has one, and what the envelopes say of it."""
+Opened = tuple[Fields | RecordError, Source | None, EnvelopeContext]
+"""A record, its source if there is one, and what its envelopes tell about it."""
 
 
 class Registry:
@@ -119,60 +119,64 @@ class Registry:
 
     def __init__(self, sources: Sequence[Source] = SOURCES, fixed: str = "") -> None:
         self._sources = tuple(sources)
-        self._shapes = Shapes(frozenset(CONTAINERS).union(*(source.markers for source in sources)), self._shape)
+        self._signatures = KeySetCache(
+            frozenset(CONTAINERS).union(*(source.markers for source in sources)), self._signature_of
+        )
         self._fixed = {source.name: source for source in sources}[fixed] if fixed else None
 
     def recognize(self, fields: Fields) -> Source | None:
         """The source of a record, or None."""
-        return _confirmed(self._shapes.of(fields), fields)
+        return _confirmed(self._signatures.get(fields), fields)
 
-    def _shape(self, keys: frozenset[str]) -> Shape:
+    def _signature_of(self, keys: frozenset[str]) -> RecordSignature:
         tests: list[tuple[Callable[[Any], bool], bool, Source]] = []
         for source in self._sources:
-            # Most sources confirm all their markers by one test: it is asked once.
+            # Most sources have one test for all their markers: it runs once.
             for test in dict.fromkeys(test for key, test in source.markers.items() if key in keys):
                 if isinstance(test, LineTest):
                     tests.append((test.is_line, True, source))
                 else:
                     tests.append((test.make(keys) if isinstance(test, KeyedTest) else test, False, source))
         has_line = any(of_line for _, of_line, _ in tests)
-        return Shape(tuple(tests), has_line, tuple(key for key in CONTAINERS if key in keys))
+        return RecordSignature(tuple(tests), has_line, tuple(key for key in CONTAINERS if key in keys))
 
-    def parse(self, record: RawRecord) -> Iterator[AuditEvent | Rejected]:
-        """Every event of a raw record, in order; a record in an envelope that cannot be read is rejected alone.
+    def parse(self, record: RawRecord) -> Iterator[AuditEvent | ParseFailure]:
+        """Parse every record in a raw record, in order. One that fails does not affect the others.
 
         Raises:
-            RecordError: the raw record as a whole is no record.
+            RecordError: the raw record as a whole cannot be parsed.
         """
         value = record.value
         if "otlp" in record.metadata:
             value = open_fluent_bit(value, record.metadata, record.group) or value
-        for count, (inner, source, around) in enumerate(self._open(value, 0, NOTHING)):
+        for count, (inner, source, context) in enumerate(self._open(value, 0, NO_CONTEXT)):
             if count >= MAX_EVENTS:
                 raise RecordError(ErrorType.TOO_MANY_EVENTS, f"more than {MAX_EVENTS} in one record")
-            yield self._parse_one(inner, self._fixed or source, around)
+            yield self._parse_one(inner, self._fixed or source, context)
 
-    def _parse_one(self, inner: Fields | RecordError, source: Source | None, around: Around) -> AuditEvent | Rejected:
+    def _parse_one(
+        self, inner: Fields | RecordError, source: Source | None, context: EnvelopeContext
+    ) -> AuditEvent | ParseFailure:
         if isinstance(inner, RecordError):
-            return Rejected(inner.error_type, OTHER)
+            return ParseFailure(inner.error_type, OTHER)
         if source is None:
-            if around.withheld_chars:
-                inner.setdefault(_ENVELOPE, around.withheld_chars)
+            if context.withheld_chars:
+                inner.setdefault(_ENVELOPE_CHARS, context.withheld_chars)
             event = AuditEvent(source=Constant(OTHER), kind=Kind.OTHER)
             event.unmapped = SensitiveTree(inner)
             return event
         try:
             event = source.parse(inner)
         except RecordError as error:
-            return Rejected(error.error_type, source.name)
+            return ParseFailure(error.error_type, source.name)
         except Exception:
-            # A parser's bug must not become a leak or an outage: no message, no traceback, the record quarantined.
-            return Rejected(ErrorType.PARSER_FAILED, source.name)
+            # A bug of a parser must not leak content or stop the process: the record is quarantined, without a message.
+            return ParseFailure(ErrorType.PARSER_FAILED, source.name)
         event.source = Constant(source.name)
-        event.timestamp = event.timestamp or around.time
-        if around.resource is not None:
+        event.timestamp = event.timestamp or context.time
+        if context.resource is not None:
             event.cloud = event.cloud or Cloud()
-            event.cloud.resource = event.cloud.resource or around.resource
+            event.cloud.resource = event.cloud.resource or context.resource
         left = remainder(inner)
         if (
             event.kind is Kind.AI_ACCESS
@@ -180,69 +184,69 @@ class Registry:
             and not event.response_messages
             and event.outcome_status in (None, Outcome.SUCCESS)
         ):
-            # It would say that nothing was asked: but perhaps it could not be read.
+            # The event would say that there was no prompt. Perhaps there was one that could not be read.
             try:
                 refuse_unread(left)
             except RecordError as error:
-                return Rejected(error.error_type, source.name)
-        if around.withheld_chars:
-            left.setdefault(_ENVELOPE, around.withheld_chars)
+                return ParseFailure(error.error_type, source.name)
+        if context.withheld_chars:
+            left.setdefault(_ENVELOPE_CHARS, context.withheld_chars)
         event.unmapped = SensitiveTree(left) if left else None
         return event
 
-    def _open(self, value: Any, depth: int, around: Around) -> Iterable[Opened]:
-        """The records inside a decoded value, through at most ``MAX_DEPTH`` envelopes, and what these say of them."""
+    def _open(self, value: Any, depth: int, context: EnvelopeContext) -> Iterable[Opened]:
+        """Open a decoded value, through at most ``MAX_DEPTH`` envelopes."""
         if type(value) is str and depth == 0 and (records := records_in(value)):
-            return self._open_all(records, 1, around)
+            return self._open_all(records, 1, context)
         if type(value) is list and depth == 0 and self._is_batch(value):
-            return self._open_batch(value, around)
+            return self._open_batch(value, context)
         if type(value) is not dict:
             raise RecordError(ErrorType.NOT_AN_OBJECT, "the record is a list or a scalar")
-        shape = self._shapes.of(value)
+        shape = self._signatures.get(value)
         if depth < MAX_DEPTH:
             for key in shape.containers:
                 inside = CONTAINERS[key](value)
                 if inside is not None:
-                    beside = chars_around(key, value)
-                    return self._open_all(inside, depth + 1, around, around.withheld_chars + beside)
+                    beside = count_container_chars(key, value)
+                    return self._open_all(inside, depth + 1, context, context.withheld_chars + beside)
         source = _confirmed(shape, value)
         if source is None and depth < MAX_DEPTH:
             try:
-                found = self._unwrap(value, depth, around)
+                found = self._unwrap(value, depth, context)
             except RecordError as error:
-                return ((error, None, around),)
+                return ((error, None, context),)
             if found is not None:
                 return found
-        return ((value, source, around),)
+        return ((value, source, context),)
 
-    def _open_batch(self, values: list[Any], around: Around) -> Iterable[Opened]:
-        document = as_one_document(values)
-        items = [document] if document else join_rows(join_partial_lines(join_internal(values)))
-        return self._open_all(items, 1, around)
+    def _open_batch(self, values: list[Any], context: EnvelopeContext) -> Iterable[Opened]:
+        document = merge_documents(values)
+        items = [document] if document else join_rows(join_partial_lines(join_internal_records(values)))
+        return self._open_all(items, 1, context)
 
-    def _open_all(self, inside: list[Any], depth: int, around: Around, beside: int = 0) -> Iterator[Opened]:
-        """Open each item of an envelope. What the envelope says beside them is counted with the first."""
-        rest = dataclasses.replace(around, withheld_chars=0) if beside or around.withheld_chars else around
-        around = dataclasses.replace(around, withheld_chars=beside) if beside else around
+    def _open_all(self, inside: list[Any], depth: int, context: EnvelopeContext, beside: int = 0) -> Iterator[Opened]:
+        """Open each item of an envelope. Characters of the envelope beside the items are counted with the first."""
+        rest = dataclasses.replace(context, withheld_chars=0) if beside or context.withheld_chars else context
+        context = dataclasses.replace(context, withheld_chars=beside) if beside else context
         for number, item in enumerate(inside):
             if number == 1:
-                around = rest
+                context = rest
             try:
                 for record in decode_inner(item):
-                    yield from self._open(record, depth, around)
+                    yield from self._open(record, depth, context)
             except RecordError as error:
-                yield error, None, around
+                yield error, None, context
 
-    def _unwrap(self, value: Fields, depth: int, around: Around) -> Iterable[Opened] | None:
-        """The sources' records that shippers wrapped, if there are any. Each text is decoded once.
+    def _unwrap(self, value: Fields, depth: int, context: EnvelopeContext) -> Iterable[Opened] | None:
+        """Open a record that a shipper wrapped, if a source claims what is inside. Each text is decoded once.
 
         Raises:
-            RecordError: there are none, but a text that looks like JSON and cannot be read.
+            RecordError: no source claims it, and a text in it looks like JSON and cannot be decoded.
         """
         failure = None
         for key in WRAPPERS:
             try:
-                inside = unwrap(value, key, around) if key in value else None
+                inside = unwrap(value, key, context) if key in value else None
                 found = self._open_wrapped(*inside, depth + 1) if inside is not None else None
             except RecordError as error:
                 failure = error
@@ -253,16 +257,20 @@ class Registry:
             raise failure
         return None
 
-    def _open_wrapped(self, records: list[Any], around: Around, depth: int) -> Iterable[Opened] | None:
+    def _open_wrapped(self, records: list[Any], context: EnvelopeContext, depth: int) -> Iterable[Opened] | None:
         if any(self._is_record(record) for record in records):
-            return self._open_all(records, depth, around)
+            return self._open_all(records, depth, context)
         if depth >= MAX_DEPTH:
             return None
-        found = [self._unwrap(record, depth, around) if type(record) is dict else None for record in records]
+        found = [self._unwrap(record, depth, context) if type(record) is dict else None for record in records]
         if not any(opened is not None for opened in found):
             return None
         others: list[Opened] = [
-            (record if type(record) is dict else RecordError(ErrorType.NOT_AN_OBJECT, "record in a text"), None, around)
+            (
+                record if type(record) is dict else RecordError(ErrorType.NOT_AN_OBJECT, "record in a text"),
+                None,
+                context,
+            )
             for record in records
         ]
         return chain.from_iterable(
@@ -272,11 +280,11 @@ class Registry:
     def _is_record(self, value: Any) -> bool:
         if type(value) is not dict:
             return False
-        shape = self._shapes.of(value)
+        shape = self._signatures.get(value)
         return _confirmed(shape, value) is not None or any(is_container(key, value) for key in shape.containers)
 
     def _is_batch(self, values: list[Any]) -> bool:
-        """A JSON array of records or lines, as gateways and shippers POST them: all objects, the first one tells."""
+        """Whether a list is a batch of records or lines, as gateways and shippers send them. Its first item decides."""
         return (
             bool(values)
             and all(type(item) is dict for item in values)
@@ -285,10 +293,10 @@ class Registry:
 
 
 def refuse_unread(left: Fields) -> None:
-    """Refuse what is left of a record without texts if a string in it is JSON that nobody has read.
+    """Refuse a record in which the parser found no texts, if a string that it left may be an unread body.
 
     Raises:
-        RecordError: it looks like JSON and cannot be read, or is JSON with words in it.
+        RecordError: a string looks like JSON and cannot be decoded, or is JSON with words in it.
     """
     pending: list[Any] = [left]
     while pending:
@@ -304,9 +312,9 @@ def refuse_unread(left: Fields) -> None:
             pending += item
 
 
-def _confirmed(shape: Shape, fields: Fields) -> Source | None:
-    """The first source whose test says that the record is its own."""
-    head = head_of(fields) if shape.has_line else ""
+def _confirmed(shape: RecordSignature, fields: Fields) -> Source | None:
+    """The first source that claims a record."""
+    head = line_head(fields) if shape.has_line else ""
     for test, of_line, source in shape.tests:
         if test(head if of_line else fields):
             return source

@@ -1,6 +1,6 @@
-"""What a log source is: its name, how it is recognized, and how it is parsed.
+"""The contract of a log source: its name, how its records are recognized, and how they are parsed.
 
-A parser module's public surface is one ``SOURCE`` of this type; the registry and the documentation read nothing else.
+A module of ``sources`` has one public name, a ``SOURCE`` of this type. The registry and the documentation read it.
 """
 
 from __future__ import annotations
@@ -14,29 +14,30 @@ from veilog_parsers.record.raw import Fields
 
 
 class Stability(StrEnum):
-    """How far a parser can be relied on: verified on real records, or built from documentation alone."""
+    """How well a parser is tested: on real records, or only on records built from documentation."""
 
     STABLE = "stable"
     BETA = "beta"
 
 
 Test = Callable[[Fields], bool]
-"""Whether a record is a source's own."""
+"""Tells whether a source claims a record."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class KeyedTest:
-    """A test that is made for the markers a record has, so that it need not look for them in every record.
+    """A test that is made once for each set of markers, so that it need not look for them in every record.
 
     Attributes:
-        make: is given keys of a record, all of the source's markers that it has among them, and makes the test of
-            all records with the same.
+        make: makes the test of all records with the same markers, given keys of such a record. The keys include those
+        of
+            the source's markers that the record has.
     """
 
     make: Callable[[frozenset[str]], Test]
 
     def __call__(self, fields: Fields) -> bool:
-        """The test of a record, as of any marker."""
+        """Test a record, as the test of any marker does."""
         return self.make(frozenset(fields))(fields)
 
 
@@ -45,15 +46,15 @@ class Source:
     """One log source.
 
     Attributes:
-        name: what events carry in ``source``, and the config in ``source:``.
+        name: the source's name in events and in the configuration (``source``).
         summary: one sentence for the documentation.
         stability: see ``Stability``.
-        never_carries: what no reader should look for in these logs.
+        never_carries: what these logs never have, so that nobody looks for it.
         references: where the format is described.
-        markers: top-level keys that this source's records have, each with a test that confirms the source given
-            the record. One marker that is present and confirmed decides; see ``registry``.
-        parse: consumes the fields of one record and gives one event. It leaves ``event.unmapped`` alone: what it
-            did not take is put there by the registry.
+        markers: top-level keys that this source's records have, each with a test of the record. The source claims a
+            record if it has one of the keys and passes its test; see ``registry``.
+        parse: consumes the fields of one record and returns one event. The registry puts the fields that it left into
+            ``event.unmapped``.
     """
 
     name: str
@@ -66,5 +67,5 @@ class Source:
 
 
 def always(_fields: Fields) -> bool:
-    """A marker that needs no confirmation."""
+    """The test of a marker that needs none."""
     return True

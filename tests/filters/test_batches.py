@@ -13,7 +13,7 @@ import pytest
 from samples import config_with, golden_pipeline, samples
 from veilog_filters.detect.api import Detector, DetectorTimeout, Finding
 from veilog_filters.metrics import Counts
-from veilog_filters.pipeline import BATCH_BYTES, BATCH_RECORDS, Damaged, Pipeline, batches, size_of
+from veilog_filters.pipeline import BATCH_BYTES, BATCH_RECORDS, DecodeFailure, Pipeline, batches, size_of
 from veilog_parsers.errors import ErrorType
 from veilog_parsers.event import AuditEvent, Digest
 from veilog_parsers.record.raw import RawRecord
@@ -59,7 +59,7 @@ def pipeline(detect: Detector = detector) -> Pipeline:
     return Pipeline(config_with(**sections), detector=detect)
 
 
-def mixture() -> list[RawRecord | Damaged]:
+def mixture() -> list[RawRecord | DecodeFailure]:
     """Records of all kinds of fates."""
     container = {"Records": [{"eventVersion": "1.08", "eventName": f"E{n}", "note": "Ann"} for n in range(40)]}
     deep: Any = "Ann"
@@ -70,7 +70,7 @@ def mixture() -> list[RawRecord | Damaged]:
         record(TIMES_OUT),
         record("nobody"),
         record(LONG),
-        Damaged(ErrorType.MALFORMED_JSON, 7, Digest("0" * 64)),
+        DecodeFailure(ErrorType.MALFORMED_JSON, 7, Digest("0" * 64)),
         record(FAILS),
         RawRecord(container, orjson.dumps(container)),
         record("hi", note=TIMES_OUT),
@@ -152,6 +152,6 @@ def test_batches_are_bounded_in_records_and_bytes() -> None:
     small, large = record("Ann"), RawRecord({}, bytes(BATCH_BYTES // 2))
     assert [len(batch) for batch in batches([small] * 40, size_of)] == [BATCH_RECORDS, BATCH_RECORDS, 8]
     assert [len(batch) for batch in batches([large] * 5, size_of)] == [2, 2, 1]
-    damaged = Damaged(ErrorType.RECORD_TOO_LARGE, 10**9, Digest(""))
+    damaged = DecodeFailure(ErrorType.RECORD_TOO_LARGE, 10**9, Digest(""))
     assert [len(batch) for batch in batches([damaged] * 5, size_of)] == [5]
     assert not list(batches([], size_of))

@@ -284,4 +284,4 @@ def test_a_value_between_underscores_of_a_name_is_found_at_its_place(entity: str
 def test_a_name_of_words_and_underscores_has_no_findings() -> None:
     inspector = Inspector(detector_for(Detect(timeout_secs=30)), 262_144, 16)
     for name in ("get_weather_2", "us_east_1", "gpt_4o_mini", "call_0a1b2c3d4e5f", "team_a_7", "run_python_3_11"):
-        assert inspector.name(name, EXPECTED_IN_NAMES[Handling.MACHINE]).findings == []
+        assert inspector.name(name, EXPECTED_IN_NAMES[Handling.IDENTIFIER]).findings == []

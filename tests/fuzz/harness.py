@@ -36,7 +36,7 @@ with atheris.instrument_imports(include=["veilog_filters", "veilog_parsers"]):
         ServerConnection,
     )
     from veilog_filters.forward.limits import Limits
-    from veilog_filters.pipeline import Damaged, Pipeline
+    from veilog_filters.pipeline import DecodeFailure, Pipeline
     from veilog_filters.transports.stdio import Filter
     from veilog_parsers.errors import ErrorType, RecordError
     from veilog_parsers.event import Kind
@@ -192,7 +192,7 @@ def entries() -> Target:
 
     def run(data: bytes) -> None:
         framer = framing.FRAMERS["msgpack"](pipeline.fingerprinter, "", 65_536)
-        records: list[RawRecord | Damaged] = [*framer.feed(data), *framer.finish()]
+        records: list[RawRecord | DecodeFailure] = [*framer.feed(data), *framer.finish()]
         for events in pipeline.batch(records):
             for event in events:
                 framing.write_msgpack(event)

@@ -17,7 +17,7 @@ import pytest
 from canary import MARKER, canaries, marker, planted_everywhere
 from samples import Sample, config_with, samples
 from veilog_filters.framing import JsonLines, write_json
-from veilog_filters.pipeline import Damaged, Pipeline
+from veilog_filters.pipeline import DecodeFailure, Pipeline
 from veilog_parsers.errors import ErrorType
 from veilog_parsers.event import AuditEvent, Kind
 from veilog_parsers.record.raw import RawRecord
@@ -111,7 +111,7 @@ def pipeline_for(source: str, **sections: Any) -> Pipeline:
     return Pipeline(config_with(**sections), detector=canaries)
 
 
-def checked(pipeline: Pipeline, record: RawRecord | Damaged, case: object) -> list[dict[str, Any]]:
+def checked(pipeline: Pipeline, record: RawRecord | DecodeFailure, case: object) -> list[dict[str, Any]]:
     """What leaves for a record: events of the closed list of kinds, with no marker in them."""
     events = pipeline(record)
     for event in events:

@@ -10,7 +10,7 @@ from parsed import reveal, said
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.event import Operation
 from veilog_parsers.record.fields import remainder
-from veilog_parsers.sources.aws.common import read_request, read_response, take_model
+from veilog_parsers.sources.aws.common import pop_model, read_request, read_response
 
 BEDROCK = "arn:aws:bedrock:eu-central-1:123456789012:"
 
@@ -35,14 +35,14 @@ BEDROCK = "arn:aws:bedrock:eu-central-1:123456789012:"
     ],
 )
 def test_models(model: str, name: str) -> None:
-    found, resource = take_model({"modelId": model}, "modelId")
+    found, resource = pop_model({"modelId": model}, "modelId")
     assert reveal(found) == name
     assert reveal(resource) == (model if model.startswith("arn:") else None)
 
 
 @pytest.mark.parametrize("model", [None, 7.5, ["m"], {"m": 1}, "two words", "arn:aws:bedrock:too:short"])
 def test_what_is_no_model(model: Any) -> None:
-    found, resource = take_model({"modelId": model}, "modelId")
+    found, resource = pop_model({"modelId": model}, "modelId")
     assert resource is None
     assert reveal(found) in (None, "arn:aws:bedrock:too:short")
 

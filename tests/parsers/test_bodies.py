@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from veilog_parsers.bodies import Exchange, read_exchange
 from veilog_parsers.bodies.read import open_body
-from veilog_parsers.bodies.streams import assemble, events_of
+from veilog_parsers.bodies.streams import assemble, split_events
 from veilog_parsers.event import Message, Operation, Outcome, Role
 from veilog_parsers.record.fields import remainder
 
@@ -381,7 +381,7 @@ def test_list_that_is_no_stream_is_not_assembled() -> None:
 
 
 def test_line_separators_inside_json_do_not_split_an_event() -> None:
-    assert events_of('data: {"a":"x\u2028y\x85z"}\n') == [{"a": "x\u2028y\x85z"}]
+    assert split_events('data: {"a":"x\u2028y\x85z"}\n') == [{"a": "x\u2028y\x85z"}]
 
 
 def test_error_event_ends_a_stream_as_a_failure() -> None:

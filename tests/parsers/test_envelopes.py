@@ -10,7 +10,7 @@ import pytest
 from veilog_parsers.errors import ErrorType
 from veilog_parsers.event import AuditEvent, Text
 from veilog_parsers.record.raw import RawRecord
-from veilog_parsers.registry import Registry, Rejected
+from veilog_parsers.registry import ParseFailure, Registry
 
 REGISTRY = Registry()
 CALL = {"model": "m", "request": {"messages": [{"role": "user", "content": "hi"}]}, "response": {"choices": []}}
@@ -84,7 +84,7 @@ def test_what_holds_no_record_is_kept_whole(value: Any) -> None:
 
 def test_a_part_of_a_record_is_rejected() -> None:
     (rejected,) = REGISTRY.parse(RawRecord({"log": f"{TIME} stdout P {LINE[:30]}"}, b""))
-    assert isinstance(rejected, Rejected)
+    assert isinstance(rejected, ParseFailure)
     assert rejected.error_type is ErrorType.MALFORMED_JSON
 
 
@@ -123,7 +123,7 @@ def test_a_line_whose_end_is_missing_is_rejected_and_others_are_read() -> None:
     lines = [*CUT_LINES["logtag"][:2], {"log": LINE, "stream": "stderr"}, {"log": "started", "stream": "x"}]
     *events, rejected = REGISTRY.parse(RawRecord(lines, b""))
     assert [event.source for event in events] == ["openai_gateway", "other"]
-    assert isinstance(rejected, Rejected)
+    assert isinstance(rejected, ParseFailure)
     assert rejected.error_type is ErrorType.MALFORMED_JSON
 
 

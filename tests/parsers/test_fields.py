@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from veilog_parsers.event import Level, Outcome, SensitiveText, SensitiveTree, Timestamp
-from veilog_parsers.record import fields as take
-from veilog_parsers.record.network import take_address, take_endpoint
+from veilog_parsers.record import fields as record_fields
+from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status
-from veilog_parsers.record.times import from_epoch_ns, parse_time, take_time
+from veilog_parsers.record.times import from_epoch_ns, parse_time, pop_time
 
 
 def plain(value: Any) -> Any:
@@ -32,111 +32,119 @@ def plain(value: Any) -> Any:
 )
 def test_a_name_has_no_white_space_no_control_characters_and_an_end(value: str) -> None:
     looks_so = 1 <= len(value) <= 512 and not any(c.isspace() or c <= "\x1f" or c == "\x7f" for c in value)
-    assert (take.identifier(value) is not None) == looks_so, ascii(value)
+    assert (record_fields.as_identifier(value) is not None) == looks_so, ascii(value)
 
 
 @pytest.mark.parametrize(
-    ("taker", "value", "taken"),
+    ("pop", "value", "taken"),
     [
-        (take.take_str, "x", "x"),
-        (take.take_str, "", None),
-        (take.take_str, 7, None),
-        (take.take_text, "two words", "two words"),
-        (take.take_text, ["x"], None),
-        (take.take_identifier, "arn:aws:x/y", "arn:aws:x/y"),
-        (take.take_identifier, 42, "42"),
-        (take.take_identifier, "two words", None),
-        (take.take_identifier, "x" * 513, None),
-        (take.take_identifier, True, None),
-        (take.take_identifier, 2**70, None),
-        (take.take_identifier, "a\x00b", None),
-        (take.take_int, 7, 7),
-        (take.take_int, "-7", -7),
-        (take.take_int, 7.0, 7),
-        (take.take_int, 7.5, None),
-        (take.take_int, True, None),
-        (take.take_int, "7 ", None),
-        (take.take_int, 2**63, None),
-        (take.take_int, "٧", None),
-        (take.take_count, 0, 0),
-        (take.take_count, -1, None),
-        (take.take_count, "-1", None),
-        (take.take_count, "-0", None),
-        (take.take_count, "7", 7),
-        (take.take_count, 7.0, 7),
-        (take.take_count, True, None),
-        (take.take_count, 2**63, None),
-        (take.take_count, -1.0, None),
-        (take.take_number, "1.5", 1.5),
-        (take.take_number, 3, 3.0),
-        (take.take_number, "nan", None),
-        (take.take_number, float("inf"), None),
-        (take.take_number, False, None),
-        (take.take_dict, {"a": 1}, {"a": 1}),
-        (take.take_dict, [], None),
-        (take.take_list, [1], [1]),
-        (take.take_list, {}, None),
-        (take_time, "2025-03-03T09:41:03.250Z", "2025-03-03T09:41:03.25Z"),
-        (take_time, "yesterday", None),
-        (take_address, "203.0.113.5", "203.0.113.5"),
-        (take_address, "203.0.113.5:443", "203.0.113.5"),
-        (take_address, "[2001:db8::1]:443", "2001:db8::1"),
-        (take_address, "2001:DB8::1", "2001:db8::1"),
-        (take_address, "203.0.113.5, 10.0.0.1", "203.0.113.5"),
-        (take_address, "203.0.113.***", None),
-        (take_address, "203.0.113.256", None),
-        (take_address, "203.0.113.05", None),
-        (take_address, "203.0.113.5\n", "203.0.113.5"),
-        (take_address, "fe80::1%eth0", "fe80::1%eth0"),
-        (take_address, "fe80::1%" + "x" * 200, None),
-        (take_address, "Ann Bee", None),
-        (take_endpoint, "/v1/chat?key=secret#x", "/v1/chat"),
-        (take_endpoint, "POST /v1/chat HTTP/1.1", "/v1/chat"),
-        (take_endpoint, "/v1/models/m:generateContent?$alt=json;enum-encoding=int", "/v1/models/m:generateContent"),
-        (take_endpoint, "/v1/models/m:stream?alt=sse&prettyPrint=false", "/v1/models/m:stream"),
-        (take_endpoint, "/v1/messages?beta=true", "/v1/messages"),
-        (take_endpoint, "/openai/x?api-version=2024-10-01-preview&stream=true", "/openai/x"),
+        (record_fields.pop_str, "x", "x"),
+        (record_fields.pop_str, "", None),
+        (record_fields.pop_str, 7, None),
+        (record_fields.pop_text, "two words", "two words"),
+        (record_fields.pop_text, ["x"], None),
+        (record_fields.pop_identifier, "arn:aws:x/y", "arn:aws:x/y"),
+        (record_fields.pop_identifier, 42, "42"),
+        (record_fields.pop_identifier, "two words", None),
+        (record_fields.pop_identifier, "x" * 513, None),
+        (record_fields.pop_identifier, True, None),
+        (record_fields.pop_identifier, 2**70, None),
+        (record_fields.pop_identifier, "a\x00b", None),
+        (record_fields.pop_int, 7, 7),
+        (record_fields.pop_int, "-7", -7),
+        (record_fields.pop_int, 7.0, 7),
+        (record_fields.pop_int, 7.5, None),
+        (record_fields.pop_int, True, None),
+        (record_fields.pop_int, "7 ", None),
+        (record_fields.pop_int, 2**63, None),
+        (record_fields.pop_int, "٧", None),
+        (record_fields.pop_count, 0, 0),
+        (record_fields.pop_count, -1, None),
+        (record_fields.pop_count, "-1", None),
+        (record_fields.pop_count, "-0", None),
+        (record_fields.pop_count, "7", 7),
+        (record_fields.pop_count, 7.0, 7),
+        (record_fields.pop_count, True, None),
+        (record_fields.pop_count, 2**63, None),
+        (record_fields.pop_count, -1.0, None),
+        (record_fields.pop_number, "1.5", 1.5),
+        (record_fields.pop_number, 3, 3.0),
+        (record_fields.pop_number, "nan", None),
+        (record_fields.pop_number, float("inf"), None),
+        (record_fields.pop_number, False, None),
+        (record_fields.pop_dict, {"a": 1}, {"a": 1}),
+        (record_fields.pop_dict, [], None),
+        (pop_time, "2025-03-03T09:41:03.250Z", "2025-03-03T09:41:03.25Z"),
+        (pop_time, "yesterday", None),
+        (pop_address, "203.0.113.5", "203.0.113.5"),
+        (pop_address, "203.0.113.5:443", "203.0.113.5"),
+        (pop_address, "[2001:db8::1]:443", "2001:db8::1"),
+        (pop_address, "2001:DB8::1", "2001:db8::1"),
+        (pop_address, "203.0.113.5, 10.0.0.1", "203.0.113.5"),
+        (pop_address, "203.0.113.***", None),
+        (pop_address, "203.0.113.256", None),
+        (pop_address, "203.0.113.05", None),
+        (pop_address, "203.0.113.5\n", "203.0.113.5"),
+        (pop_address, "fe80::1%eth0", "fe80::1%eth0"),
+        (pop_address, "fe80::1%" + "x" * 200, None),
+        (pop_address, "Ann Bee", None),
+        (pop_endpoint, "/v1/chat?key=secret#x", "/v1/chat"),
+        (pop_endpoint, "POST /v1/chat HTTP/1.1", "/v1/chat"),
+        (pop_endpoint, "/v1/models/m:generateContent?$alt=json;enum-encoding=int", "/v1/models/m:generateContent"),
+        (pop_endpoint, "/v1/models/m:stream?alt=sse&prettyPrint=false", "/v1/models/m:stream"),
+        (pop_endpoint, "/v1/messages?beta=true", "/v1/messages"),
+        (pop_endpoint, "/openai/x?api-version=2024-10-01-preview&stream=true", "/openai/x"),
         *(
-            (take_endpoint, said, said)
+            (pop_endpoint, said, said)
             for said in (
                 "reg://pez.zov.dup/v1/poz?fim.qua.ler.tom.bas.nul.zet.kor",
                 "/x?$alt=json;enum-encoding=int&q=please.tell.anna.smith.about.this",
                 "/x?alt=please.tell.anna.smith.about.this",
             )
         ),
-        (take_endpoint, "https://user:pw@h.example/p", "https://h.example/p"),
-        (take_endpoint, "call me", None),
+        (pop_endpoint, "https://user:pw@h.example/p", "https://h.example/p"),
+        (pop_endpoint, "call me", None),
     ],
 )
-def test_a_value_is_taken_or_left(taker: Any, value: Any, taken: Any) -> None:
+def test_a_value_is_taken_or_left(pop: Any, value: Any, taken: Any) -> None:
     for path in (("k",), ("a", "k")):
         fields = {"k": value} if len(path) == 1 else {"a": {"k": value}}
         before = copy.deepcopy(fields)
-        assert plain(taker(fields, *path)) == taken
+        assert plain(pop(fields, *path)) == taken
         holder = fields if len(path) == 1 else fields["a"]
         assert ("k" in holder) is (taken is None)
         if taken is None:
             assert fields == before
 
 
-@pytest.mark.parametrize("taker", [take.take, take.peek, take.take_str, take.take_int, take.take_dict, take_time])
+@pytest.mark.parametrize(
+    "pop",
+    [
+        record_fields.pop,
+        record_fields.peek,
+        record_fields.pop_str,
+        record_fields.pop_int,
+        record_fields.pop_dict,
+        pop_time,
+    ],
+)
 @pytest.mark.parametrize("fields", [{}, {"a": 7}, {"a": ["k"]}, {"a": None}])
-def test_paths_through_what_is_no_object_lead_nowhere(taker: Any, fields: dict[str, Any]) -> None:
+def test_paths_through_what_is_no_object_lead_nowhere(pop: Any, fields: dict[str, Any]) -> None:
     before = copy.deepcopy(fields)
-    assert taker(fields, "a", "k") is None
+    assert pop(fields, "a", "k") is None
     assert fields == before
 
 
 def test_open_json_works_in_place() -> None:
     fields = {"a": '{"b":1}', "c": "{broken", "d": "7"}
-    assert take.open_json(fields, "a") == {"b": 1}
-    assert take.open_json(fields, "c") == "{broken"
-    assert take.open_json(fields, "d") == "7"
+    assert record_fields.open_json(fields, "a") == {"b": 1}
+    assert record_fields.open_json(fields, "c") == "{broken"
+    assert record_fields.open_json(fields, "d") == "7"
     assert fields == {"a": {"b": 1}, "c": "{broken", "d": "7"}
 
 
 def test_remainder_prunes_what_was_emptied() -> None:
-    assert take.remainder({"a": {"b": {}}, "c": [None, {}], "d": 0, "e": "", "f": [None, 1]}) == {
+    assert record_fields.remainder({"a": {"b": {}}, "c": [None, {}], "d": 0, "e": "", "f": [None, 1]}) == {
         "d": 0,
         "e": "",
         "f": [None, 1],
@@ -149,7 +157,7 @@ def test_addresses_are_those_of_the_standard_library(text: str) -> None:
         address: str | None = str(ipaddress.ip_address(text))
     except ValueError:
         address = None
-    assert plain(take_address({"k": text}, "k")) == address
+    assert plain(pop_address({"k": text}, "k")) == address
 
 
 @pytest.mark.parametrize("piece", [".", ":", "1.", "1:"])
@@ -157,7 +165,7 @@ def test_what_is_too_long_for_an_address_costs_no_memory(piece: str) -> None:
     fields = {"k": piece * 1_000_000}
     tracemalloc.start()
     try:
-        assert take_address(fields, "k") is None
+        assert pop_address(fields, "k") is None
         assert tracemalloc.get_traced_memory()[1] < 3_000_000
     finally:
         tracemalloc.stop()
@@ -165,8 +173,8 @@ def test_what_is_too_long_for_an_address_costs_no_memory(piece: str) -> None:
 
 def test_sums() -> None:
     fields = {"a": 1, "b": "2", "c": "x"}
-    assert take.take_sum(fields, "a", "b", "c") == 3
-    assert take.take_sum({}, "a") is None
+    assert record_fields.pop_sum(fields, "a", "b", "c") == 3
+    assert record_fields.pop_sum({}, "a") is None
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import yaml
 from fluent_bit_parsers import FOLDER, PATTERNS, classic, in_yaml
 from samples import Sample, samples
 from veilog_parsers.event import AuditEvent
-from veilog_parsers.record.lines import line_of
+from veilog_parsers.record.lines import find_line
 from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import Registry
 
@@ -36,7 +36,7 @@ def lines() -> Iterator[tuple[Sample, str]]:
     for sample in samples():
         record = orjson.loads(sample.line)
         if sample.source in SOURCES and not sample.case.startswith("malformed") and "target" not in record:
-            line = line_of(record)[1]
+            line = find_line(record)[1]
             if line:
                 yield sample, line
 

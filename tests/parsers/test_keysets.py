@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from veilog_parsers.record.keysets import MAX_SHAPES, Shapes
+from veilog_parsers.record.keysets import MAX_KEY_SETS, KeySetCache
 
 KEYS = [f"key_{number}" for number in range(40)]
 
@@ -20,24 +20,24 @@ def test_each_combination_is_worked_out_once() -> None:
         asked.append(keys)
         return len(keys)
 
-    shapes = Shapes(KEYS, counting)
-    assert [shapes.of({"key_1": 1, "other": 2, "key_2": 3}) for _ in range(3)] == [2, 2, 2]
-    assert shapes.of({"key_2": 1, "key_1": None, "another": 2}) == 2
-    assert [shapes.of({"other": 1}) for _ in range(2)] == [0, 0]
+    shapes = KeySetCache(KEYS, counting)
+    assert [shapes.get({"key_1": 1, "other": 2, "key_2": 3}) for _ in range(3)] == [2, 2, 2]
+    assert shapes.get({"key_2": 1, "key_1": None, "another": 2}) == 2
+    assert [shapes.get({"other": 1}) for _ in range(2)] == [0, 0]
     assert asked == [{"key_1", "key_2"}, set()]
 
 
 def test_what_a_hostile_sender_makes_up_is_bounded_and_forgotten() -> None:
-    shapes, chance = Shapes(KEYS, sorted_keys), random.Random(1)
-    for number in range(3 * MAX_SHAPES):
+    shapes, chance = KeySetCache(KEYS, sorted_keys), random.Random(1)
+    for number in range(3 * MAX_KEY_SETS):
         keys = chance.sample(KEYS, 20)
         record = {**dict.fromkeys(keys), f"secret {number}": 1, "x" * 10_000: 2}
-        assert shapes.of(record) == sorted(keys)
+        assert shapes.get(record) == sorted(keys)
     remembered = shapes._known
-    assert 0 < len(remembered) <= MAX_SHAPES
+    assert 0 < len(remembered) <= MAX_KEY_SETS
     assert set().union(*remembered) <= set(KEYS)
 
 
 def test_a_hundred_thousand_keys_are_looked_at_once() -> None:
     record = {f"k{number}": number for number in range(100_000)} | {"key_3": 1}
-    assert Shapes(KEYS, sorted_keys).of(record) == ["key_3"]
+    assert KeySetCache(KEYS, sorted_keys).get(record) == ["key_3"]

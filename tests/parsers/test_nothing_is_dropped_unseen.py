@@ -21,10 +21,10 @@ import pytest
 from samples import Sample, samples
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import AuditEvent, SensitiveText, SensitiveTree
-from veilog_parsers.record.envelopes import NOTHING
+from veilog_parsers.record.envelopes import NO_CONTEXT
 from veilog_parsers.record.fields import remainder
 from veilog_parsers.record.raw import RawRecord
-from veilog_parsers.registry import SOURCES, Registry, Rejected
+from veilog_parsers.registry import SOURCES, ParseFailure, Registry
 
 WORDS = ["amber", "basin", "cedar", "drift", "ember", "fjord", "grove", "harbor", "inlet"]
 SPELLINGS: dict[str, Callable[[list[str]], Any]] = {
@@ -83,7 +83,7 @@ def records_of(source: str) -> list[dict[str, Any]]:
     for sample in SAMPLES:
         # The events of a stream are put together: of what each says again the last is kept.
         if sample.source == source and "stream" not in sample.case:
-            for inner, _, _ in REGISTRY._open(opened(orjson.loads(sample.line)), 0, NOTHING):
+            for inner, _, _ in REGISTRY._open(opened(orjson.loads(sample.line)), 0, NO_CONTEXT):
                 if type(inner) is dict and orjson.dumps(inner) not in map(orjson.dumps, found):
                     found.append(inner)
     return found
@@ -239,7 +239,7 @@ def test_a_broken_body_says_something(source: str) -> None:
                 fields = orjson.loads(orjson.dumps(record))
                 planted = at(fields, path[:-1])[path[-1]] = broken(text)
                 event = next(iter(REGISTRY.parse(RawRecord(fields, b""))))
-                if isinstance(event, Rejected) or event.prompt_messages or event.response_messages:
+                if isinstance(event, ParseFailure) or event.prompt_messages or event.response_messages:
                     continue
                 if event.source == "other":
                     # No source's record any more: policy has it quarantined.
@@ -310,7 +310,7 @@ def parsed(value: Any) -> list[Any]:
     try:
         return list(REGISTRY.parse(RawRecord(value, b"")))
     except RecordError as error:
-        return [Rejected(error.error_type, "")]
+        return [ParseFailure(error.error_type, "")]
 
 
 def counted(events: list[Any]) -> int:
@@ -329,7 +329,7 @@ def unseen(record: Any, sentence: str) -> list[tuple[Any, ...]]:
         fields = orjson.loads(orjson.dumps(record))
         at(fields, path[:-1])[path[-1]] = sentence
         events = parsed(fields)
-        if any(isinstance(event, Rejected) for event in events) or is_said([sentence], events):
+        if any(isinstance(event, ParseFailure) for event in events) or is_said([sentence], events):
             continue
         if counted(events) == before or counted(events) < len(sentence):
             gone.append(path)
@@ -385,7 +385,7 @@ ENVELOPES: dict[str, Any] = {
 @pytest.mark.parametrize("sentence", SENTENCES.values(), ids=SENTENCES)
 @pytest.mark.parametrize("envelope", ENVELOPES.values(), ids=ENVELOPES)
 def test_prose_in_any_place_of_an_envelope_is_seen(envelope: Any, sentence: str) -> None:
-    assert not any(isinstance(event, Rejected) for event in parsed(orjson.loads(orjson.dumps(envelope))))
+    assert not any(isinstance(event, ParseFailure) for event in parsed(orjson.loads(orjson.dumps(envelope))))
     assert unseen(envelope, sentence) == []
 
 

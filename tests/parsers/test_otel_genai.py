@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from samples import SAMPLES
 from veilog_filters.forward import Chunk, Entry, ServerConnection
 from veilog_parsers.event import AuditEvent, CleanText, Kind, Operation, Outcome, Role, Text, UserType
-from veilog_parsers.record.otlp import Calls
+from veilog_parsers.record.otlp import CallCollector
 from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import Registry
 
@@ -289,7 +289,7 @@ def fluent_bit_entry(name: str, body: Any, span_id: str = "cd" * 8) -> RawRecord
 
 
 def test_entries_of_one_call_are_one_event_and_of_two_calls_two() -> None:
-    calls = Calls[int](1000)
+    calls = CallCollector[int](1000)
     entries = [
         fluent_bit_entry("gen_ai.user.message", {"content": "first"}),
         fluent_bit_entry("gen_ai.user.message", {"content": "other span"}, "ef" * 8),
@@ -300,7 +300,7 @@ def test_entries_of_one_call_are_one_event_and_of_two_calls_two() -> None:
         fluent_bit_entry("gen_ai.user.message", {"content": "no span either"}, "0" * 16),
     ]
     assert [calls.add(number, entry) for number, entry in enumerate(entries)] == [1, 1, 2, 3, 1, 1, 1]
-    taken = list(calls.take())
+    taken = list(calls.drain())
     assert [(origin, record.raw) for origin, record in taken] == [
         (0, b"rawrawraw"),
         *((number, b"raw") for number in (1, 4, 5, 6)),
@@ -315,11 +315,11 @@ def test_entries_of_one_call_are_one_event_and_of_two_calls_two() -> None:
     ]
     assert isinstance(events[0], AuditEvent)
     assert response(events[0]) == ["a", "b"]
-    assert list(calls.take()) == []
+    assert list(calls.drain()) == []
 
 
 def test_entries_about_no_model_and_more_than_a_record_may_hold_are_not_joined() -> None:
-    calls = Calls[str](7)
+    calls = CallCollector[str](7)
     assert calls.add("", RawRecord({"log": "hello"}, b"raw")) == 0
     assert calls.add("", RawRecord({"log": "hello"}, b"raw", metadata={"otlp": {"event_name": "started"}})) == 0
     assert calls.add("", RawRecord({"log": "hello"}, b"raw", metadata={"otlp": 7})) == 0
@@ -344,11 +344,11 @@ ABOUT = st.fixed_dictionaries(
 @given(st.lists(st.tuples(ANYTHING, ABOUT | ANYTHING, ANYTHING), max_size=5))
 def test_no_entry_breaks_the_joining(entries: list[tuple[Any, Any, Any]]) -> None:
     """It runs outside of what catches a parser's failures."""
-    calls, left = Calls[None](1000), 0
+    calls, left = CallCollector[None](1000), 0
     for body, about, group in entries:
         group = group if isinstance(group, dict) else {}
         left += not calls.add(None, RawRecord(body, b"raw", metadata={"otlp": about}, group=group))
-    taken = list(calls.take())
+    taken = list(calls.drain())
     assert sum(len(record.raw) for _, record in taken) == 3 * (len(entries) - left)
     for _, record in taken:
         assert all(isinstance(event, AuditEvent) for event in REGISTRY.parse(record))
@@ -359,11 +359,11 @@ def test_what_fluent_bit_sends_of_one_call_is_one_event() -> None:
     connection.receive_data(CAPTURE.read_bytes())
     chunk = connection.next_event()
     assert isinstance(chunk, Chunk)
-    calls = Calls[int](1_000_000)
+    calls = CallCollector[int](1_000_000)
     for entry in chunk.entries:
         if isinstance(entry, Entry) and not entry.is_group_marker:
             calls.add(0, RawRecord(entry.record, b"raw", metadata=entry.metadata or {}))
-    ((_, record),) = calls.take()
+    ((_, record),) = calls.drain()
     (event,) = REGISTRY.parse(record)
     assert isinstance(event, AuditEvent)
     assert [role for role, _ in prompt(event)] == [Role.SYSTEM, Role.SYSTEM, Role.USER]

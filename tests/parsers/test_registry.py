@@ -16,7 +16,7 @@ from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, SensitiveTree
 from veilog_parsers.record import envelopes
 from veilog_parsers.record.raw import RawRecord
-from veilog_parsers.registry import OTHER, SOURCES, Registry, Rejected
+from veilog_parsers.registry import OTHER, SOURCES, ParseFailure, Registry
 
 REGISTRY = Registry()
 CALL = {"model": "m", "request": {"messages": [{"role": "user", "content": "hi"}]}, "response": {"choices": []}}
@@ -31,7 +31,7 @@ def coded(value: Any) -> str:
 
 def sources_of(value: Any) -> list[str]:
     parsed = REGISTRY.parse(RawRecord(orjson.loads(orjson.dumps(value)), b""))
-    return [str(item.error_type if isinstance(item, Rejected) else item.source) for item in parsed]
+    return [str(item.error_type if isinstance(item, ParseFailure) else item.source) for item in parsed]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_parser_s_failure_is_rejected_without_its_message() -> None:
             raise ValueError(fields["a"])
 
     (rejected,) = Registry([Broken]).parse(RawRecord({"a": "secret"}, b""))  # type: ignore[list-item]
-    assert rejected == Rejected(ErrorType.PARSER_FAILED, "broken")
+    assert rejected == ParseFailure(ErrorType.PARSER_FAILED, "broken")
 
 
 def test_what_is_not_recognized_is_kept_whole() -> None:

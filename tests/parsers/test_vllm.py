@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, SensitiveText
 from veilog_parsers.record.fields import remainder
-from veilog_parsers.record.python_repr import unquoted
+from veilog_parsers.record.python_repr import unquote
 from veilog_parsers.registry import Registry
 from veilog_parsers.sources.servers.vllm import SOURCE
 
@@ -33,7 +33,7 @@ def test_any_text_comes_back_from_its_repr(text: str) -> None:
 
 @given(st.text(alphabet="abc äß😀", min_size=1, max_size=40), st.integers(1, 40))
 def test_a_literal_that_was_cut_off_is_the_beginning_of_its_text(text: str, cut: int) -> None:
-    assert unquoted(f"'{text[:cut]}") == text[:cut]
+    assert unquote(f"'{text[:cut]}") == text[:cut]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_literal_that_was_cut_off_is_the_beginning_of_its_text(text: str, cut:
     ],
 )
 def test_literals(literal: str, text: str) -> None:
-    assert unquoted(literal) == text
+    assert unquote(literal) == text
 
 
 def test_nothing_else_of_the_line_is_kept() -> None:

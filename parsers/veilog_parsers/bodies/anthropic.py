@@ -1,7 +1,7 @@
-"""The Anthropic shapes: messages, and the older complete. Bedrock's Claude models speak them too.
+"""Anthropic's APIs: messages, and the older complete. Claude models on Bedrock have the same format.
 
-``usage.input_tokens`` excludes tokens read from or written to the cache; OpenTelemetry's ``gen_ai.usage.input_tokens``
-includes them, and so do we: the three are added. Tool definitions are configuration and discarded, as for OpenAI.
+``usage.input_tokens`` excludes tokens read from or written to the cache. OpenTelemetry's ``gen_ai.usage.input_tokens``
+includes them, and so does veilog: the three are added. Tool definitions are settings and dropped, as for OpenAI.
 """
 
 from __future__ import annotations
@@ -9,12 +9,19 @@ from __future__ import annotations
 from typing import Final
 
 from veilog_parsers.bodies.exchange import Exchange
-from veilog_parsers.bodies.turns import Turn, answer_turn, ask_content, ask_turns, take_finish, take_role
+from veilog_parsers.bodies.turns import (
+    Turn,
+    add_completion_turn,
+    add_prompt_content,
+    add_prompt_messages,
+    pop_finish_reason,
+    pop_role,
+)
 from veilog_parsers.event import Operation, Role
-from veilog_parsers.record.fields import discard_known, ignored, take_count, take_identifier, take_sum
+from veilog_parsers.record.fields import drop_keys, ignored_keys, pop_count, pop_identifier, pop_sum
 from veilog_parsers.record.raw import Fields
 
-_CONFIGURATION: Final = ignored(
+_IGNORED_REQUEST_KEYS: Final = ignored_keys(
     """
     anthropic_beta:list anthropic_version cache_control:plain container:plain context_management:plain effort:plain
     inference_geo max_tokens:number max_tokens_to_sample:number mcp_servers:objects output_config:plain
@@ -22,12 +29,12 @@ _CONFIGURATION: Final = ignored(
     tool_choice:schema tools:objects top_k:number top_p:number
     """
 )
-_BOOKKEEPING: Final = ignored(
+_IGNORED_RESPONSE_KEYS: Final = ignored_keys(
     """
     container:plain context_management:plain log_id stop:plain stop_details:plain stop_sequence type
     """
 )
-_USAGE_DETAILS: Final = ignored(
+_IGNORED_USAGE_KEYS: Final = ignored_keys(
     """
     cache_creation:plain inference_geo iterations:plain output_tokens_details:plain server_tool_use:plain
     service_tier speed:number
@@ -40,34 +47,33 @@ def read_request(body: Fields, exchange: Exchange) -> None:
     exchange.operation = exchange.operation or (
         Operation.TEXT_COMPLETION if "prompt" in body and "messages" not in body else Operation.CHAT
     )
-    exchange.requested_model = take_identifier(body, "model")
-    exchange.user = take_identifier(body, "metadata", "user_id")
-    ask_content(body, "system", Role.SYSTEM, exchange)
-    ask_turns(body.get("messages"), exchange)
-    ask_content(body, "prompt", Role.USER, exchange)
-    discard_known(body, _CONFIGURATION)
+    exchange.requested_model = pop_identifier(body, "model")
+    exchange.user = pop_identifier(body, "metadata", "user_id")
+    add_prompt_content(body, "system", Role.SYSTEM, exchange)
+    add_prompt_messages(body.get("messages"), exchange)
+    add_prompt_content(body, "prompt", Role.USER, exchange)
+    drop_keys(body, _IGNORED_REQUEST_KEYS)
 
 
 def read_response(body: Fields, exchange: Exchange) -> None:
     """Consume a response body; a stream must be assembled first (``streams.assemble``)."""
     exchange.operation = exchange.operation or (Operation.TEXT_COMPLETION if "completion" in body else Operation.CHAT)
-    exchange.answered_model = take_identifier(body, "model")
-    exchange.request_id = take_identifier(body, "id")
-    take_role(body)
+    exchange.answered_model = pop_identifier(body, "model")
+    exchange.request_id = pop_identifier(body, "id")
+    pop_role(body)
     turn = Turn()
-    turn.take(body, "content")
-    turn.take(body, "completion")
-    answer_turn(turn, exchange)
-    take_finish(body, exchange, "stop_reason")
+    turn.add_content(body, "content")
+    turn.add_content(body, "completion")
+    add_completion_turn(turn, exchange)
+    pop_finish_reason(body, exchange, "stop_reason")
     usage = body.get("usage")
     if type(usage) is dict:
         _read_usage(usage, exchange)
-    discard_known(body, _BOOKKEEPING)
+    drop_keys(body, _IGNORED_RESPONSE_KEYS)
 
 
 def _read_usage(usage: Fields, exchange: Exchange) -> None:
-    exchange.input_tokens = take_sum(usage, "input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-    exchange.output_tokens = take_count(usage, "output_tokens")
-    if exchange.input_tokens is not None and exchange.output_tokens is not None:
-        exchange.total_tokens = exchange.input_tokens + exchange.output_tokens
-    discard_known(usage, _USAGE_DETAILS)
+    exchange.input_tokens = pop_sum(usage, "input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    exchange.output_tokens = pop_count(usage, "output_tokens")
+    exchange.sum_tokens()
+    drop_keys(usage, _IGNORED_USAGE_KEYS)

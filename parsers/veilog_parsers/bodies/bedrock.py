@@ -1,53 +1,61 @@
-"""The shapes of Amazon Bedrock: Converse, and what InvokeModel passes on to each model as it is.
+"""Amazon Bedrock's APIs: Converse, and InvokeModel, which has the format of each model.
 
-Converse and Nova share one shape. Claude speaks Anthropic's, imported and newer models OpenAI's. All others (Titan,
-Llama, Cohere, Mistral, AI21, Stability, containers on SageMaker) are ``flat``.
+Converse and Nova share one format. Claude has Anthropic's, imported and newer models OpenAI's. All others (Titan,
+Llama, Cohere, Mistral, AI21, Stability, containers on SageMaker) have a flat one (``flat``).
 
-``inputTokens`` excludes tokens read from or written to the cache; as for Anthropic, the three are added. Echoes of the
-prompt in an answer are discarded. So are images, and parameters, tool definitions and guardrail settings.
+``inputTokens`` excludes tokens read from or written to the cache; as for Anthropic, the three are added. Repetitions of
+the prompt in a response are dropped. So are images, parameters, tool definitions and guardrail settings.
 
-Traces of guardrails quote: the answer that was withheld, which is an answer, and every match of a policy in prompt or
-answer, which is dropped. That a detector of ours would know what AWS's found is nothing to rely on. What is left of a
-trace says which policy did what.
+Traces of guardrails quote texts. The response that a guardrail withheld is read as a text of the model. Every match of
+a policy in a prompt or response is withheld, since veilog's detectors may not find what AWS's found. The rest of a
+trace tells which policy did what.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
-from veilog_parsers.bodies import anthropic, flat, openai, streams
+from veilog_parsers.bodies import anthropic, flat, openai, read, streams
 from veilog_parsers.bodies.errors import read_error
 from veilog_parsers.bodies.exchange import Exchange
-from veilog_parsers.bodies.read import decode
-from veilog_parsers.bodies.rest import answer_rest, ask_rest
-from veilog_parsers.bodies.turns import MAX_DEPTH, Turn, answer_turn, take_dumped, take_finish, take_role
+from veilog_parsers.bodies.rest import add_unread_completion, add_unread_prompt
+from veilog_parsers.bodies.turns import (
+    MAX_DEPTH,
+    Turn,
+    add_completion_turn,
+    add_prompt_variables,
+    pop_finish_reason,
+    pop_role,
+    pop_serialized,
+)
 from veilog_parsers.event import Operation, Role
 from veilog_parsers.record.fields import (
     dicts,
-    discard,
-    discard_known,
-    ignored,
-    known,
+    drop,
+    drop_keys,
+    ignored_keys,
+    keyset,
     peek,
+    pop_count,
+    pop_dict,
+    pop_identifier,
+    pop_number,
+    pop_str,
+    pop_sum,
     remainder,
-    take_count,
-    take_dict,
-    take_identifier,
-    take_number,
-    take_str,
-    take_sum,
     withhold,
 )
 from veilog_parsers.record.raw import Fields
 
-_CONVERSE_REQUEST: Final = known(
+_CONVERSE_REQUEST: Final = keyset(
     "additionalModelRequestFields guardrailConfig inferenceConfig promptVariables schemaVersion toolConfig"
 )
-_CONVERSE_EVENTS: Final = known("contentBlockDelta contentBlockStart messageStart messageStop metadata")
-_ANTHROPIC_REQUEST: Final = known("anthropic_version max_tokens_to_sample")
-_ANTHROPIC_RESPONSE: Final = known("completion content")
+_CONVERSE_EVENTS: Final = keyset("contentBlockDelta contentBlockStart messageStart messageStop metadata")
+_ANTHROPIC_REQUEST: Final = keyset("anthropic_version max_tokens_to_sample")
+_ANTHROPIC_RESPONSE: Final = keyset("completion content")
 
-_CONFIGURATION: Final = ignored(
+_IGNORED_REQUEST_KEYS: Final = ignored_keys(
     """
     add_generation_prompt:flag additionalModelRequestFields:plain additionalModelResponseFieldPaths:list
     amazon-bedrock-guardrailConfig:plain aspect_ratio cfg_scale:number citation_quality clip_guidance_preset
@@ -67,8 +75,8 @@ _CONFIGURATION: Final = ignored(
     """
 )
 _TRACES: Final = (("trace", "guardrail"), ("amazon-bedrock-trace", "guardrail"))
-_QUOTES: Final = known("match modelOutput naturalLanguage text")
-"""Where traces of guardrails quote prompts and answers, at whatever depth."""
+_QUOTES: Final = keyset("match modelOutput naturalLanguage text")
+"""Keys under which traces of guardrails quote prompts and responses, at any depth."""
 
 _BLOCK_TEXTS: Final = {
     "guardContent": ("text",),
@@ -77,11 +85,13 @@ _BLOCK_TEXTS: Final = {
     "searchResult": ("title", "content"),
     "citationsContent": ("content",),
 }
-"""Where a content block, which is a union told apart by its key, has texts besides ``text``."""
-_BLOCK_DETAILS: Final = ignored("citations:objects format:schema image:blob redactedContent:blob source:blob")
-_MEDIA: Final = ignored("audio:blob cachePoint:plain image:blob video:blob")
-_USE_DETAILS: Final = ignored("status toolUseId type")
-_USAGE_DETAILS: Final = ignored(
+"""Where content blocks have texts besides ``text``. The kind of a block is its key."""
+_IGNORED_BLOCK_TEXT_KEYS: Final = ignored_keys(
+    "citations:objects format:schema image:blob redactedContent:blob source:blob"
+)
+_IGNORED_BLOCK_KEYS: Final = ignored_keys("audio:blob cachePoint:plain image:blob video:blob")
+_IGNORED_TOOL_USE_KEYS: Final = ignored_keys("status toolUseId type")
+_IGNORED_USAGE_KEYS: Final = ignored_keys(
     """
     cacheDetails:plain cacheReadInputTokenCount:number cacheWriteInputTokenCount:number serverToolUsage:plain
     """
@@ -89,43 +99,28 @@ _USAGE_DETAILS: Final = ignored(
 
 
 def open_body(fields: Fields, *path: str) -> Any:
-    """Decode the body at a path in place, a stream of events to the body it amounts to, and return what is there.
-
-    A string that is no JSON is a body of nothing but text.
-    """
-    parent = peek(fields, *path[:-1]) if len(path) > 1 else fields
-    if type(parent) is not dict or path[-1] not in parent:
-        return None
-    body = decode(parent[path[-1]])
-    if type(body) is list:
-        body = assemble(body) or body
-    elif type(body) is str and body:
-        body = {"text": body}
-    if type(body) not in (dict, list):
-        return None
-    parent[path[-1]] = body
-    return body
+    """``read.open_body`` for a body that may be any of Bedrock's; None for what is neither an object nor a list."""
+    body = read.open_body(fields, *path, assembler_for=_assembler_for, text_key="text")
+    return body if type(body) in (dict, list) else None
 
 
-def assemble(events: list[Any]) -> Fields | None:
-    """The body that a list of stream events amounts to, or None if they are no model's. The events are consumed."""
-    found = [event for event in events if type(event) is dict]
-    for event in found:
-        if not _CONVERSE_EVENTS.isdisjoint(event):
-            return streams.with_strays(_assemble_converse(found), events)
-        if "choices" not in event and not flat.EVENT_KEYS.isdisjoint(event):
-            return streams.with_strays(flat.assemble(found), events)
-    return streams.assemble(events)
+def _assembler_for(event: Fields) -> Callable[[list[Fields]], Fields] | None:
+    """Which function assembles a stream, given one of its events: that of Converse, of a flat format, or another."""
+    if not _CONVERSE_EVENTS.isdisjoint(event):
+        return _assemble_converse
+    if "choices" not in event and not flat.EVENT_KEYS.isdisjoint(event):
+        return flat.assemble_texts
+    return streams.assembler_for(event)
 
 
 def read_request(body: Any, exchange: Exchange) -> None:
     """Consume a request body. A bare list is a list of messages."""
-    asked = len(exchange.prompt)
+    turns_before = len(exchange.prompt)
     if type(body) is list:
         _read_request({"messages": body}, exchange)
     elif type(body) is dict:
         _read_request(body, exchange)
-    ask_rest(body, exchange, asked)
+    add_unread_prompt(body, exchange, turns_before)
 
 
 def _read_request(body: Fields, exchange: Exchange) -> None:
@@ -139,20 +134,20 @@ def _read_request(body: Fields, exchange: Exchange) -> None:
         reader.read_request(body, exchange)
     else:
         flat.read_request(body, exchange)
-    discard_known(body, _CONFIGURATION)
+    drop_keys(body, _IGNORED_REQUEST_KEYS)
 
 
 def read_response(body: Any, exchange: Exchange) -> None:
     """Consume a response body; a stream must be assembled first (``open_body``)."""
-    answered = len(exchange.response)
+    turns_before = len(exchange.response)
     if type(body) is dict:
         _read_response(body, exchange)
-    answer_rest(body, exchange, answered)
+    add_unread_completion(body, exchange, turns_before)
 
 
 def _read_response(body: Fields, exchange: Exchange) -> None:
     read_error(body, exchange)
-    if take_str(body, "amazon-bedrock-guardrailAction") == "INTERVENED":
+    if pop_str(body, "amazon-bedrock-guardrailAction") == "INTERVENED":
         exchange.content_filtered = True
     if type(body.get("output")) is dict:
         _read_converse_response(body, exchange)
@@ -168,7 +163,7 @@ def _read_response(body: Fields, exchange: Exchange) -> None:
 
 
 def _has_untyped_blocks(messages: Any) -> bool:
-    """Whether messages are Converse's: its blocks are told apart by their keys, everyone else's by ``type``."""
+    """Whether messages are Converse's: the kind of its blocks is their key, in all other APIs it is their ``type``."""
     return any("type" not in block for message in dicts(messages)[:1] for block in dicts(message.get("content"))[:1])
 
 
@@ -176,100 +171,98 @@ def _read_converse_request(body: Fields, exchange: Exchange) -> None:
     exchange.operation = exchange.operation or Operation.CHAT
     turn = Turn()
     _read_blocks(body, "system", turn, 0)
-    exchange.ask(Role.SYSTEM, turn.said + turn.results)
-    variables = body.get("promptVariables")
-    if type(variables) is dict:
-        turn = Turn()
-        for name in list(variables):
-            turn.take(variables, name)
-        exchange.ask(Role.USER, turn.said)
+    exchange.add_prompt(Role.SYSTEM, turn.text_parts + turn.result_parts)
+    add_prompt_variables(body, "promptVariables", exchange)
     for message in dicts(body.get("messages")):
-        role = take_role(message) or Role.USER
+        role = pop_role(message) or Role.USER
         turn = Turn()
         _read_blocks(message, "content", turn, 0)
-        # Results of tools stand in the user's messages, before the user's own words.
-        exchange.ask(Role.TOOL, turn.results)
-        exchange.ask(role, turn.said)
+        # The user's messages may begin with the results of tools.
+        exchange.add_prompt(Role.TOOL, turn.result_parts)
+        exchange.add_prompt(role, turn.text_parts)
 
 
 def _read_converse_response(body: Fields, exchange: Exchange) -> None:
     exchange.operation = exchange.operation or Operation.CHAT
     message = peek(body, "output", "message")
     if type(message) is dict:
-        take_role(message)
+        pop_role(message)
         turn = Turn()
         _read_blocks(message, "content", turn, 0)
-        answer_turn(turn, exchange)
-    take_finish(body, exchange, "stopReason")
+        add_completion_turn(turn, exchange)
+    pop_finish_reason(body, exchange, "stopReason")
     usage = body.get("usage")
     if type(usage) is dict:
-        exchange.input_tokens = _take_input_tokens(usage, "inputTokens")
-        exchange.output_tokens = take_count(usage, "outputTokens")
-        exchange.total_tokens = take_count(usage, "totalTokens")
-        discard_known(usage, _USAGE_DETAILS)
-    exchange.latency_ms = take_number(body, "metrics", "latencyMs")
-    exchange.answered_model = take_identifier(body, "trace", "promptRouter", "invokedModelId")
-    discard(body, "performanceConfig", "serviceTier")
+        exchange.input_tokens = _pop_input_tokens(usage, "inputTokens")
+        exchange.output_tokens = pop_count(usage, "outputTokens")
+        exchange.total_tokens = pop_count(usage, "totalTokens")
+        drop_keys(usage, _IGNORED_USAGE_KEYS)
+    exchange.latency_ms = pop_number(body, "metrics", "latencyMs")
+    exchange.answered_model = pop_identifier(body, "trace", "promptRouter", "invokedModelId")
+    drop(body, "performanceConfig", "serviceTier")
 
 
 def _read_blocks(fields: Fields, key: str, turn: Turn, depth: int) -> None:
-    """Consume a list of content blocks. A bare string, or one among the blocks, is a text."""
+    """Consume a list of content blocks, which may be, or contain, strings."""
     for block in dicts(fields.get(key)):
         _read_block(block, turn, depth)
-    turn.take(fields, key)
+    turn.add_content(fields, key)
 
 
 def _read_block(block: Fields, turn: Turn, depth: int) -> None:
-    """Consume what only Converse has in a block, and media; the rest is what every turn has."""
+    """Consume the keys that only blocks of Converse have, and drop media."""
     if "text" in block:
-        turn.take(block, "text")
-    discard(block, ("guardContent", "text", "qualifiers"))
+        turn.add_content(block, "text")
+    drop(block, ("guardContent", "text", "qualifiers"))
     for holder, keys in _BLOCK_TEXTS.items():
         inner = block.get(holder)
         if type(inner) is dict:
             for key in keys:
-                turn.take(inner, key)
-            discard_known(inner, _BLOCK_DETAILS)
+                turn.add_content(inner, key)
+            drop_keys(inner, _IGNORED_BLOCK_TEXT_KEYS)
     call, result = block.get("toolUse"), block.get("toolResult")
     if type(call) is dict:
-        turn.call(call)
-        discard_known(call, _USE_DETAILS)
+        turn.add_tool_call(call)
+        drop_keys(call, _IGNORED_TOOL_USE_KEYS)
     if type(result) is dict and depth < MAX_DEPTH:
         inner = Turn()
         _read_blocks(result, "content", inner, depth + 1)
-        turn.results += inner.said + inner.results
-        discard_known(result, _USE_DETAILS)
-    data = take_dumped(block, "json")
+        turn.result_parts += inner.text_parts + inner.result_parts
+        drop_keys(result, _IGNORED_TOOL_USE_KEYS)
+    data = pop_serialized(block, "json")
     if data:
-        turn.said.append(data)
-    discard_known(block, _MEDIA)
+        turn.text_parts.append(data)
+    drop_keys(block, _IGNORED_BLOCK_KEYS)
 
 
 def _assemble_converse(events: list[Fields]) -> Fields:
-    """Deltas to blocks. Nova numbers every piece of a text as a block of its own: pieces are joined by their kind."""
+    """Join deltas to blocks.
+
+    Nova gives every piece of a text a number of its own, so pieces are joined by their kind.
+    """
     runs: list[tuple[str, Fields, list[str]]] = []
     message: Fields = {}
     body: Fields = {}
     for event in events:
-        call = take_dict(event, "contentBlockStart", "start", "toolUse")
+        call = pop_dict(event, "contentBlockStart", "start", "toolUse")
         if call is not None:
             runs.append(("toolUse", call, []))
-        delta = take_dict(event, "contentBlockDelta", "delta")
+        delta = pop_dict(event, "contentBlockDelta", "delta")
         if delta is not None:
             _append_delta(runs, delta)
-        message |= take_dict(event, "messageStart") or {}
-        body |= (take_dict(event, "messageStop") or {}) | (take_dict(event, "metadata") or {})
-        discard(event, "contentBlockStop", ("contentBlockStart", "contentBlockIndex"))
-        discard(event, ("contentBlockDelta", "contentBlockIndex"))
+        message |= pop_dict(event, "messageStart") or {}
+        body |= (pop_dict(event, "messageStop") or {}) | (pop_dict(event, "metadata") or {})
+        drop(event, "contentBlockStop", ("contentBlockStart", "contentBlockIndex"))
+        drop(event, ("contentBlockDelta", "contentBlockIndex"))
         body |= remainder(event)
     message["content"] = [_block(*run) for run in runs]
     return body | {"output": {"message": message}}
 
 
 def _append_delta(runs: list[tuple[str, Fields, list[str]]], delta: Fields) -> None:
-    discard(delta, ("reasoningContent", "signature"))
+    drop(delta, ("reasoningContent", "signature"))
     for path in (("text",), ("toolUse", "input"), ("reasoningContent", "text")):
-        piece = take_str(delta, *path)
+        piece = pop_str(delta, *path)
         if piece:
             if not runs or runs[-1][0] != path[0]:
                 runs.append((path[0], {}, []))
@@ -290,23 +283,23 @@ def _block(kind: str, start: Fields, pieces: list[str]) -> Fields:
     return start
 
 
-def _take_input_tokens(usage: Fields, key: str) -> int | None:
-    """Input tokens with those of the cache, whose counts have two spellings, sometimes side by side."""
+def _pop_input_tokens(usage: Fields, key: str) -> int | None:
+    """Pop input tokens with those of the cache, whose counts have two spellings, sometimes both."""
     suffix = "InputTokens" if "cacheReadInputTokens" in usage else "InputTokenCount"
-    return take_sum(usage, key, f"cacheRead{suffix}", f"cacheWrite{suffix}")
+    return pop_sum(usage, key, f"cacheRead{suffix}", f"cacheWrite{suffix}")
 
 
 def _read_trace(trace: Any, exchange: Exchange) -> None:
-    """The trace of a guardrail: the answer it withheld is what the model said; its other quotes are dropped."""
+    """Consume the trace of a guardrail: the response that it withheld is the model's; other quotations are withheld."""
     if type(trace) is dict:
         withheld = Turn()
-        withheld.take(trace, "modelOutput")
-        exchange.answer(withheld.said)
-        drop_quotes(trace, 0)
+        withheld.add_content(trace, "modelOutput")
+        exchange.add_completion(withheld.text_parts)
+        withhold_quotes(trace, 0)
 
 
-def drop_quotes(tree: Any, depth: int = 0) -> None:
-    """Withhold what a trace quotes, and whole what is nested deeper than any trace."""
+def withhold_quotes(tree: Any, depth: int = 0) -> None:
+    """Withhold quotations in a trace, and everything that is nested deeper than in any trace."""
     if type(tree) not in (dict, list):
         return
     if type(tree) is dict:
@@ -314,14 +307,14 @@ def drop_quotes(tree: Any, depth: int = 0) -> None:
     elif depth >= MAX_DEPTH:
         tree[:] = [{"": item} for item in tree]
     for item in tree.values() if type(tree) is dict else tree:
-        drop_quotes(item, depth + 1)
+        withhold_quotes(item, depth + 1)
 
 
 def _read_metrics(metrics: Any, exchange: Exchange) -> None:
-    """What Bedrock itself measured of a stream, in its last event."""
+    """Consume what Bedrock measured of a stream, which is in the last event."""
     if type(metrics) is dict:
-        sent, produced = _take_input_tokens(metrics, "inputTokenCount"), take_count(metrics, "outputTokenCount")
+        sent, produced = _pop_input_tokens(metrics, "inputTokenCount"), pop_count(metrics, "outputTokenCount")
         exchange.input_tokens = sent if exchange.input_tokens is None else exchange.input_tokens
         exchange.output_tokens = produced if exchange.output_tokens is None else exchange.output_tokens
-        exchange.latency_ms = take_number(metrics, "invocationLatency") or exchange.latency_ms
-        discard(metrics, "firstByteLatency")
+        exchange.latency_ms = pop_number(metrics, "invocationLatency") or exchange.latency_ms
+        drop(metrics, "firstByteLatency")

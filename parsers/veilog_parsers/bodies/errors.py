@@ -1,7 +1,7 @@
-"""Error bodies, which all spell much alike: ``{"error": {"code": ..., "type": ..., "message": ...}}``.
+"""Reads error bodies. All APIs have similar ones: ``{"error": {"code": ..., "type": ..., "message": ...}}``.
 
-The name of the error is taken. Its message is not what a model said and may quote what a user did, so it is left in
-place: it ends in ``unmapped``, and leaves only cleaned.
+The name of the error is read. Its message is no text of the model, and it may quote the user, so it stays in place and
+ends as unmapped.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Final
 
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.event import Outcome
-from veilog_parsers.record.fields import discard, peek, take_identifier
+from veilog_parsers.record.fields import drop, peek, pop_identifier
 from veilog_parsers.record.outcomes import outcome_of_error
 from veilog_parsers.record.raw import Fields
 
@@ -24,24 +24,24 @@ def read_error(body: Fields, exchange: Exchange) -> None:
         # Mistral and vLLM: the body is the error.
         error = body
     elif body.keys() == {"detail"}:
-        # FastAPI, so vLLM and many a gateway: what is wrong with which field, quoting it.
+        # FastAPI (vLLM and many gateways): which field is wrong and why, with a quotation of the field.
         exchange.failed = True
     if not error:
         return
     exchange.failed = True
-    exchange.request_id = take_identifier(body, "request_id")
+    exchange.request_id = pop_identifier(body, "request_id")
     if body.get("type") == "error":
-        discard(body, "type")
+        drop(body, "type")
     if type(error) is not dict:
-        exchange.error_code = take_identifier(body, "error_type")
+        exchange.error_code = pop_identifier(body, "error_type")
         return
-    # Google's code is an HTTP status and its status a name; a number only counts if there is no name.
+    # Google's ``code`` is an HTTP status and its ``status`` a name: a number counts only if there is no name.
     keys = sorted(_NAMES, key=lambda key: type(error.get(key)) is not str)
     for key in keys:
         name = peek(error, key)
-        exchange.error_code = take_identifier(error, key)
+        exchange.error_code = pop_identifier(error, key)
         if exchange.error_code is not None:
             exchange.error_outcome = outcome_of_error(str(name))
             break
     exchange.content_filtered = exchange.content_filtered or exchange.error_outcome is Outcome.CONTENT_FILTERED
-    discard(error, *_NAMES, "innererror", "param")
+    drop(error, *_NAMES, "innererror", "param")

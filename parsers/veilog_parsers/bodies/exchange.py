@@ -1,8 +1,9 @@
-"""What every provider's API exchange comes down to, whatever the form of its bodies."""
+"""One request to a model and its response, in one form for the APIs of all providers."""
 
 from __future__ import annotations
 
 import dataclasses
+from typing import Final
 
 from veilog_parsers.event import (
     AuditEvent,
@@ -16,13 +17,15 @@ from veilog_parsers.event import (
     ToolCall,
 )
 
+TOKEN_COUNTS: Final = ("input_tokens", "output_tokens", "total_tokens")
+
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Exchange:
-    """One request to a model and its answer, filled by the readers of this package.
+    """One request to a model and its response, filled by the readers of this package.
 
-    Texts are in the order in which they stand on the wire. Everything is optional: a request without a response (or
-    the reverse) is an exchange too.
+    Texts are in the order of the bodies. Everything is optional: a request without a response is an exchange too, and
+    so is a response without a request.
     """
 
     operation: Operation | None = None
@@ -46,18 +49,35 @@ class Exchange:
     error_outcome: Outcome | None = None
     content_filtered: bool = False
 
-    def ask(self, role: Role, parts: list[SensitiveText]) -> None:
-        """Add a turn to the request side; an empty one is no turn."""
+    def add_prompt(self, role: Role, parts: list[SensitiveText]) -> None:
+        """Add a turn to the request, unless it has no parts."""
         if parts:
             self.prompt.append(Message(role, parts))
 
-    def answer(self, parts: list[SensitiveText]) -> None:
-        """Add what the model said to the response side."""
+    def add_completion(self, parts: list[SensitiveText]) -> None:
+        """Add a turn of the model to the response, unless it has no parts."""
         if parts:
             self.response.append(Message(Role.ASSISTANT, parts))
 
+    def sum_tokens(self) -> None:
+        """Add up input and output tokens, if both are known and the total is not."""
+        if self.total_tokens is None and self.input_tokens is not None and self.output_tokens is not None:
+            self.total_tokens = self.input_tokens + self.output_tokens
+
+    def fill(self, other: Exchange, *names: str) -> None:
+        """Copy fields from another exchange, where this one does not know them.
+
+        Args:
+            other: what is known from elsewhere about the same call.
+            names: the fields to copy.
+        """
+        for name in names:
+            value = getattr(self, name)
+            if value is None or value is False or value == []:
+                setattr(self, name, getattr(other, name))
+
     def apply(self, event: AuditEvent) -> None:
-        """Fill the fields of ``event`` that its log envelope left unknown, and hand over the texts."""
+        """Copy everything into an event, where the record around the bodies has not told it."""
         event.operation = event.operation or self.operation
         event.provider = event.provider or self.provider
         event.model_name = event.model_name or self.requested_model or self.answered_model
@@ -82,8 +102,8 @@ class Exchange:
         if self.content_filtered:
             event.outcome_status = Outcome.CONTENT_FILTERED
         elif self.failed and event.outcome_status in (None, Outcome.SUCCESS):
-            # Some gateways answer 200 with an error in the body: the body is right.
+            # Some gateways answer with status 200 and an error in the body: the body is right.
             event.outcome_status = self.error_outcome or Outcome.FAILURE
         elif event.outcome_status is None and (self.response or self.finish_reasons or self.output_tokens is not None):
-            # Where nobody says how it went: who has an answer was answered.
+            # Nothing tells how the call ended, but there is a response: it succeeded.
             event.outcome_status = Outcome.SUCCESS

@@ -1,11 +1,12 @@
-"""Flat shapes: a few texts under names of their own, so one table of names reads them all.
+"""Flat formats: APIs with a few texts under keys of their own. One table of keys reads all of them.
 
-Cohere's chat, generate, embed and rerank (its second version is read as OpenAI's, which it copies), TGI and other
-containers that take ``inputs``, Vertex's ``instances``, llama.cpp's own completions, and what Bedrock passes on to
-Titan, Llama, Mistral, AI21 and Stability. A prompt of a flat body may be a whole chat in the model's template; it
-counts as one turn of the user. Echoes of the prompt in an answer are discarded, as are tokens one by one.
+They are Cohere's chat, generate, embed and rerank (version 2 is read by ``openai``, whose format it has), TGI and other
+containers with ``inputs``, Vertex AI's ``instances``, llama.cpp's own completions, and on Bedrock Titan, Llama,
+Mistral, AI21 and Stability. A prompt of a flat body may be a whole chat in the model's template; it counts as one turn
+of the user. Repetitions of the prompt in a response are dropped, as are lists of tokens.
 
-Cohere counts twice: what it bills, and ``tokens``, which include its own template. The latter are what the model saw.
+Cohere has two token counts: those that it bills, and ``tokens``, which include its template. The latter are read, since
+the model saw them.
 """
 
 from __future__ import annotations
@@ -16,37 +17,37 @@ from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.rest import drop_repeated, texts_of
 from veilog_parsers.bodies.turns import (
     Turn,
-    answer_turn,
-    ask_content,
-    ask_documents,
-    ask_turns,
-    take_finish,
-    take_role,
+    add_completion_turn,
+    add_prompt_content,
+    add_prompt_documents,
+    add_prompt_messages,
+    pop_finish_reason,
+    pop_role,
 )
 from veilog_parsers.event import Operation, Role
 from veilog_parsers.record.fields import (
     dicts,
-    discard,
-    discard_known,
-    ignored,
-    known,
+    drop,
+    drop_keys,
+    ignored_keys,
+    keyset,
     peek,
+    pop_count,
+    pop_dict,
+    pop_identifier,
+    pop_str,
+    pop_sum,
     remainder,
-    take_count,
-    take_dict,
-    take_identifier,
-    take_str,
-    take_sum,
 )
 from veilog_parsers.record.raw import Fields
 
-REQUEST_KEYS: Final = known("chat_history inputs instances preamble query texts")
-"""Top-level keys of requests that no other shape has; besides, a ``message`` that is a text."""
-RESPONSE_KEYS: Final = known("generated_text generation_id generations predictions tokens_predicted")
-EVENT_KEYS: Final = known("event_type generated_text generation outputText outputs text tokens_predicted")
+REQUEST_KEYS: Final = keyset("chat_history inputs instances preamble query texts")
+"""Top-level keys of requests that no other format has. The other sign is a ``message`` that is a text."""
+RESPONSE_KEYS: Final = keyset("generated_text generation_id generations predictions tokens_predicted")
+EVENT_KEYS: Final = keyset("event_type generated_text generation outputText outputs text tokens_predicted")
 
-_COMPLETION_REQUEST: Final = known("inputs instances prompt text textGenerationConfig")
-_CONFIGURATION: Final = ignored(
+_COMPLETION_REQUEST: Final = keyset("inputs instances prompt text textGenerationConfig")
+_IGNORED_REQUEST_KEYS: Final = ignored_keys(
     """
     cache_prompt:flag citation_options:plain citation_quality connectors:objects conversation_id details:flag
     embedding_types:schema force_single_step:flag frequency_penalty:number input_type k:number logit_bias:plain
@@ -73,7 +74,7 @@ _USER_TEXTS: Final = (
 )
 _INSTANCE_TEXTS: Final = ("context", "title", "prompt", "content", "text")
 _TASK_TEXTS: Final = ("text", "negativeText", "maskPrompt")
-_TASK_MEDIA: Final = ignored(
+_IGNORED_TASK_KEYS: Final = ignored_keys(
     """
     image:blob images:blob maskImage:blob returnMask:flag similarityStrength:number weight:number
     """
@@ -90,7 +91,7 @@ _FINISH_REASONS: Final = (
     ("finishReason", "reason"),
     ("finishReason",),
 )
-_ANSWER_BOOKKEEPING: Final = ignored(
+_IGNORED_ANSWER_KEYS: Final = ignored_keys(
     """
     artifacts:blob chat_history:objects citationMetadata:objects citations:objects document:objects
     documents:objects embedding:vector embeddings:vector embeddingsByType:vector event_type finish_reasons:list
@@ -102,26 +103,28 @@ _ANSWER_BOOKKEEPING: Final = ignored(
     truncated:flag
     """
 )
-_DETAILS: Final = ignored("best_of_sequences:objects prefill:objects seed:number tokens:objects top_tokens:objects")
-_TOKENS: Final = ignored("index:number top_tokens:objects")
-_EMBEDDED: Final = known("embedding embeddings embeddingsByType")
-_PICTURED: Final = known("artifacts images")
+_IGNORED_DETAIL_KEYS: Final = ignored_keys(
+    "best_of_sequences:objects prefill:objects seed:number tokens:objects top_tokens:objects"
+)
+_IGNORED_TOKEN_KEYS: Final = ignored_keys("index:number top_tokens:objects")
+_EMBEDDING_KEYS: Final = keyset("embedding embeddings embeddingsByType")
+_IMAGE_KEYS: Final = keyset("artifacts images")
 _COHERE_ROLES: Final = {"USER": "user", "CHATBOT": "assistant", "SYSTEM": "system", "TOOL": "tool"}
 
 
 def is_request(body: Fields) -> bool:
-    """Whether a request body is flat and no other shape's."""
+    """Whether a request body has a flat format."""
     if "messages" in body or "contents" in body:
         return False
     return not REQUEST_KEYS.isdisjoint(body) or type(body.get("message")) is str
 
 
 def is_response(body: Fields) -> bool:
-    """Whether a response body is flat and no other shape's."""
+    """Whether a response body has a flat format."""
     if not RESPONSE_KEYS.isdisjoint(body):
         return True
     if "embeddings" in body:
-        # Ollama's are lists of numbers; beside Cohere's stand the texts or what they cost.
+        # Ollama's embeddings are lists of numbers. Cohere's have other keys beside them.
         return "response_type" in body or "meta" in body or type(body["embeddings"]) is dict
     return any("relevance_score" in result for result in dicts(body.get("results"))[:1])
 
@@ -129,31 +132,31 @@ def is_response(body: Fields) -> bool:
 def read_request(body: Fields, exchange: Exchange) -> None:
     """Consume a request body."""
     exchange.operation = exchange.operation or _operation(body)
-    exchange.requested_model = exchange.requested_model or take_identifier(body, "model")
-    exchange.conversation_id = exchange.conversation_id or take_identifier(body, "conversation_id")
+    exchange.requested_model = exchange.requested_model or pop_identifier(body, "model")
+    exchange.conversation_id = exchange.conversation_id or pop_identifier(body, "conversation_id")
     for key in _SYSTEM_TEXTS:
-        ask_content(body, key, Role.SYSTEM, exchange)
+        add_prompt_content(body, key, Role.SYSTEM, exchange)
     for message in dicts(body.get("chat_history")):
         _rename_role(message)
-        ask_content(message, "message", take_role(message) or Role.USER, exchange)
-    ask_documents(body, exchange)
+        add_prompt_content(message, "message", pop_role(message) or Role.USER, exchange)
+    add_prompt_documents(body, exchange)
     for key, task in body.items():
         if key.endswith("Params") and type(task) is dict:
             _read_task(task, exchange)
     for prompt in dicts(body.get("text_prompts")):
-        discard(prompt, "weight")
+        drop(prompt, "weight")
     for instance in dicts(body.get("instances")):
         _read_instance(instance, exchange)
     if dicts(body.get("inputs")):
-        ask_turns(body["inputs"], exchange)
+        add_prompt_messages(body["inputs"], exchange)
     for key in _USER_TEXTS:
-        ask_content(body, key, Role.USER, exchange)
-    discard(body, "taskType")
-    discard_known(body, _CONFIGURATION)
+        add_prompt_content(body, key, Role.USER, exchange)
+    drop(body, "taskType")
+    drop_keys(body, _IGNORED_REQUEST_KEYS)
 
 
 def _operation(body: Fields) -> Operation | None:
-    """What a flat request asks for. Titan's ``inputText`` may be either; its answer tells."""
+    """The operation of a flat request. Titan's ``inputText`` may be a prompt or a text to embed: the response tells."""
     keys = body.keys()
     task = body.get("taskType")
     listed = type(body.get("inputs")) is list and not dicts(body["inputs"])
@@ -169,25 +172,25 @@ def _operation(body: Fields) -> Operation | None:
 
 
 def _read_instance(instance: Fields, exchange: Exchange) -> None:
-    """One instance of a Vertex prediction: a prompt, a text to embed, or a chat of PaLM's time."""
+    """Consume an instance of a Vertex AI prediction: a prompt, a text to embed, or a chat with PaLM."""
     turn = Turn()
     for key in _INSTANCE_TEXTS:
-        turn.take(instance, key)
-    exchange.ask(Role.USER, turn.said)
+        turn.add_content(instance, key)
+    exchange.add_prompt(Role.USER, turn.text_parts)
     for message in dicts(instance.get("messages")):
-        discard(message, "author")
-    ask_turns(instance.get("messages"), exchange)
-    discard(instance, "task_type")
+        drop(message, "author")
+    add_prompt_messages(instance.get("messages"), exchange)
+    drop(instance, "task_type")
 
 
 def _read_task(task: Fields, exchange: Exchange) -> None:
-    """Parameters of one task of Titan's and Nova's image, video and embedding models."""
+    """Consume the parameters of a task of Titan's and Nova's image, video and embedding models."""
     if type(task.get("text")) is dict:
-        ask_content(task["text"], "value", Role.USER, exchange)
-        discard(task, ("text", "truncationMode"))
+        add_prompt_content(task["text"], "value", Role.USER, exchange)
+        drop(task, ("text", "truncationMode"))
     for key in _TASK_TEXTS:
-        ask_content(task, key, Role.USER, exchange)
-    discard_known(task, _TASK_MEDIA)
+        add_prompt_content(task, key, Role.USER, exchange)
+    drop_keys(task, _IGNORED_TASK_KEYS)
 
 
 def _rename_role(message: Fields) -> None:
@@ -197,79 +200,78 @@ def _rename_role(message: Fields) -> None:
 
 
 def read_response(body: Fields, exchange: Exchange) -> None:
-    """Consume a response body; a stream must be assembled first (``assemble``)."""
-    if any(body.get(key) for key in _EMBEDDED):
+    """Consume a response body; a stream must be assembled first (``streams.assemble``)."""
+    if any(body.get(key) for key in _EMBEDDING_KEYS):
         exchange.operation = Operation.EMBEDDINGS
-    elif any(body.get(key) for key in _PICTURED):
+    elif any(body.get(key) for key in _IMAGE_KEYS):
         exchange.operation = Operation.IMAGE_GENERATION
     else:
         exchange.operation = exchange.operation or Operation.TEXT_COMPLETION
-    exchange.answered_model = exchange.answered_model or take_identifier(body, "model")
-    exchange.request_id = exchange.request_id or take_identifier(body, "response_id") or take_identifier(body, "id")
-    exchange.input_tokens = take_sum(body, "inputTextTokenCount", "prompt_token_count", "tokens_evaluated")
-    exchange.output_tokens = take_sum(body, "totalOutputTextTokenCount", "generation_token_count", "tokens_predicted")
+    exchange.answered_model = exchange.answered_model or pop_identifier(body, "model")
+    exchange.request_id = exchange.request_id or pop_identifier(body, "response_id") or pop_identifier(body, "id")
+    exchange.input_tokens = pop_sum(body, "inputTextTokenCount", "prompt_token_count", "tokens_evaluated")
+    exchange.output_tokens = pop_sum(body, "totalOutputTextTokenCount", "generation_token_count", "tokens_predicted")
     read_counts(body.get("meta"), exchange)
     tokens = peek(body, "metadata", "tokenMetadata")
     if type(tokens) is dict:
-        exchange.input_tokens = take_count(tokens, "inputTokenCount", "totalTokens")
-        exchange.output_tokens = take_count(tokens, "outputTokenCount", "totalTokens")
-        discard(tokens, ("inputTokenCount", "totalBillableCharacters"), ("outputTokenCount", "totalBillableCharacters"))
+        exchange.input_tokens = pop_count(tokens, "inputTokenCount", "totalTokens")
+        exchange.output_tokens = pop_count(tokens, "outputTokenCount", "totalTokens")
+        drop(tokens, ("inputTokenCount", "totalBillableCharacters"), ("outputTokenCount", "totalBillableCharacters"))
     _read_answer(body, exchange)
     for key in _ANSWER_LISTS:
         for answer in dicts(body.get(key)):
-            counted = take_count(answer, "tokenCount")
+            counted = pop_count(answer, "tokenCount")
             if counted is not None:
                 exchange.output_tokens = (exchange.output_tokens or 0) + counted
             _read_answer(answer, exchange)
 
 
 def read_counts(counts: Any, exchange: Exchange) -> None:
-    """Consume what Cohere counted: ``meta`` in its first version, ``usage`` in its second."""
+    """Consume Cohere's token counts: ``meta`` in version 1 of its API, ``usage`` in version 2."""
     if type(counts) is not dict or ("tokens" not in counts and "billed_units" not in counts):
         return
     for name in ("tokens", "billed_units"):
         units = counts.get(name)
         if type(units) is dict:
-            sent, produced = take_count(units, "input_tokens"), take_count(units, "output_tokens")
+            sent, produced = pop_count(units, "input_tokens"), pop_count(units, "output_tokens")
             exchange.input_tokens = sent if exchange.input_tokens is None else exchange.input_tokens
             exchange.output_tokens = produced if exchange.output_tokens is None else exchange.output_tokens
-    if exchange.input_tokens is not None and exchange.output_tokens is not None and exchange.total_tokens is None:
-        exchange.total_tokens = exchange.input_tokens + exchange.output_tokens
-    discard(counts, "api_version", "billed_units", "cached_tokens", ("tokens", "image_tokens"))
+    exchange.sum_tokens()
+    drop(counts, "api_version", "billed_units", "cached_tokens", ("tokens", "image_tokens"))
 
 
 def _read_answer(answer: Fields, exchange: Exchange) -> None:
-    """One alternative: a text, tool calls (Cohere), and why it ended. AI21 has the text one level further down."""
+    """Consume an alternative: a text (AI21 has it under ``data``), tool calls (Cohere), and why it ended."""
     turn = Turn()
     for key in _ANSWER_TEXTS:
-        turn.take(answer, key)
+        turn.add_content(answer, key)
     data = answer.get("data")
     if type(data) is dict:
-        turn.take(data, "text")
-        discard_known(data, _DETAILS)
+        turn.add_content(data, "text")
+        drop_keys(data, _IGNORED_DETAIL_KEYS)
     for call in dicts(answer.get("tool_calls")):
         if "parameters" in call:
             call["arguments"] = call.pop("parameters")
-        turn.call(call)
-    answer_turn(turn, exchange)
+        turn.add_tool_call(call)
+    add_completion_turn(turn, exchange)
     for path in _FINISH_REASONS:
-        take_finish(answer, exchange, *path)
+        pop_finish_reason(answer, exchange, *path)
     details = answer.get("details")
     if type(details) is dict:
-        generated = take_count(details, "generated_tokens")
+        generated = pop_count(details, "generated_tokens")
         exchange.output_tokens = generated if exchange.output_tokens is None else exchange.output_tokens
-        exchange.input_tokens = take_count(details, "input_length") or exchange.input_tokens
-        discard_known(details, _DETAILS)
+        exchange.input_tokens = pop_count(details, "input_length") or exchange.input_tokens
+        drop_keys(details, _IGNORED_DETAIL_KEYS)
     drop_repeated(answer, texts_of(exchange.prompt), "prompt", "texts")
-    discard_known(answer, _ANSWER_BOOKKEEPING)
+    drop_keys(answer, _IGNORED_ANSWER_KEYS)
 
 
-def assemble(events: list[Fields]) -> Fields:
-    """Flat events with one piece of text each; some repeat the whole answer in their last one."""
+def assemble_texts(events: list[Fields]) -> Fields:
+    """Assemble events with one piece of text each; the last event of some streams repeats the whole response."""
     body: Fields = {}
     pieces: dict[str, list[str]] = {}
     for event in events:
-        whole = take_dict(event, "response")
+        whole = pop_dict(event, "response")
         if whole is not None:
             pieces.clear()
             event |= whole
@@ -278,7 +280,7 @@ def assemble(events: list[Fields]) -> Fields:
             event |= event.pop("outputs")[0]
         _open_token(event, pieces)
         for key in _ANSWER_TEXTS:
-            piece = take_str(event, key)
+            piece = pop_str(event, key)
             if piece:
                 pieces.setdefault(key, []).append(piece)
         body |= remainder(event)
@@ -286,12 +288,12 @@ def assemble(events: list[Fields]) -> Fields:
 
 
 def _open_token(event: Fields, pieces: dict[str, list[str]]) -> None:
-    """An event of TGI: one token, and in the last event the whole text beside it."""
-    token = take_dict(event, "token")
+    """Replace the token of a TGI event by its text. The last event has the whole text, which replaces all pieces."""
+    token = pop_dict(event, "token")
     if token is None:
         return
     if event.get("generated_text"):
         pieces.clear()
     elif type(token.get("text")) is str and token.get("special") is not True:
         event["generated_text"] = token["text"]
-    discard_known(event, _TOKENS)
+    drop_keys(event, _IGNORED_TOKEN_KEYS)

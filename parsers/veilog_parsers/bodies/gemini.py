@@ -1,11 +1,11 @@
-"""Google's shape: generateContent and embedContent of Gemini and Vertex AI.
+"""Google's API: generateContent and embedContent of Gemini and Vertex AI.
 
-On the wire names are camelCase, in Vertex's request-response logs snake_case: both are read. Enumerations come as
-names or, in recordings of the gRPC client, as numbers.
+The API has keys in camelCase, Vertex AI's request-response log in snake_case: both are read. Enumerations are names or,
+in recordings of the gRPC client, numbers.
 
-``candidatesTokenCount`` excludes thinking and ``promptTokenCount`` what tools put into the prompt; both are billed, so
-they are added, and input and output sum up to the total. The model is in the URL, not in the body. Tool declarations
-and ``generationConfig`` are configuration and discarded.
+``candidatesTokenCount`` excludes thinking, and ``promptTokenCount`` the results of tools. Both are billed, so they are
+added, and input and output sum up to the total. The model is in the URL, not in the body. Tool declarations and
+``generationConfig`` are settings and dropped.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from veilog_parsers.bodies.exchange import Exchange
-from veilog_parsers.bodies.turns import Turn, answer_turn, take_finish, take_role
+from veilog_parsers.bodies.turns import Turn, add_completion_turn, pop_finish_reason, pop_role
 from veilog_parsers.event import Operation, Role, SensitiveText
-from veilog_parsers.record.fields import dicts, discard, discard_known, ignored, take_count, take_identifier, take_sum
+from veilog_parsers.record.fields import dicts, drop, drop_keys, ignored_keys, pop_count, pop_identifier, pop_sum
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 
-_SNAKE: Final = {
+_CAMEL_CASE: Final = {
     "candidates_token_count": "candidatesTokenCount",
     "code_execution_result": "codeExecutionResult",
     "create_time": "createTime",
@@ -38,20 +38,20 @@ _SNAKE: Final = {
     "total_token_count": "totalTokenCount",
     "usage_metadata": "usageMetadata",
 }
-_CONFIGURATION: Final = ignored(
+_IGNORED_REQUEST_KEYS: Final = ignored_keys(
     """
     cachedContent cached_content generationConfig:objects generation_config:objects labels:plain
     outputDimensionality:number safetySettings:plain safety_settings:plain taskType task_type toolConfig:objects
     tool_config:objects tools:objects
     """
 )
-_PART_BOOKKEEPING: Final = ignored(
+_IGNORED_PART_KEYS: Final = ignored_keys(
     """
     fileData:blob file_data:blob inlineData:blob inline_data:blob mediaResolution thought:flag thoughtSignature:blob
     thought_signature:blob videoMetadata:plain video_metadata:plain
     """
 )
-_CANDIDATE_BOOKKEEPING: Final = ignored(
+_IGNORED_CANDIDATE_KEYS: Final = ignored_keys(
     """
     avgLogprobs:number avg_logprobs:number citationMetadata:objects citation_metadata:objects
     groundingMetadata:objects grounding_metadata:objects index:number logprobsResult:objects logprobs_result:objects
@@ -59,7 +59,7 @@ _CANDIDATE_BOOKKEEPING: Final = ignored(
     urlContextMetadata:plain
     """
 )
-_USAGE_DETAILS: Final = ignored(
+_IGNORED_USAGE_KEYS: Final = ignored_keys(
     """
     billablePromptUsage:plain billable_prompt_usage:plain cacheTokensDetails:plain cache_tokens_details:plain
     cachedContentTokenCount:number cached_content_token_count:number candidatesTokensDetails:plain
@@ -67,7 +67,7 @@ _USAGE_DETAILS: Final = ignored(
     toolUsePromptTokensDetails:plain tool_use_prompt_tokens_details:plain trafficType traffic_type
     """
 )
-_EMBEDDED: Final = ignored("embedding:plain embeddings:plain")
+_IGNORED_EMBEDDING_KEYS: Final = ignored_keys("embedding:plain embeddings:plain")
 _FINISH_REASONS: Final = (
     "FINISH_REASON_UNSPECIFIED",
     "STOP",
@@ -88,101 +88,101 @@ def read_request(body: Fields, exchange: Exchange) -> None:
     exchange.operation = exchange.operation or (
         Operation.GENERATE_CONTENT if "contents" in body else Operation.EMBEDDINGS
     )
-    exchange.requested_model = take_identifier(body, "model")
-    _ask(body, "systemInstruction", Role.SYSTEM, exchange)
+    exchange.requested_model = pop_identifier(body, "model")
+    _add_prompt(body, "systemInstruction", Role.SYSTEM, exchange)
     contents = body.get("contents")
     if type(contents) is list:
         for position, content in enumerate(contents):
             if type(content) is dict:
-                _ask_content(content, Role.USER, exchange)
+                _add_prompt_content(content, Role.USER, exchange)
             elif type(content) is str:
                 contents[position] = None
-                exchange.ask(Role.USER, [SensitiveText(content)])
+                exchange.add_prompt(Role.USER, [SensitiveText(content)])
     else:
-        _ask(body, "contents", Role.USER, exchange)
-    _ask(body, "title", Role.USER, exchange)
-    _ask(body, "content", Role.USER, exchange)
+        _add_prompt(body, "contents", Role.USER, exchange)
+    _add_prompt(body, "title", Role.USER, exchange)
+    _add_prompt(body, "content", Role.USER, exchange)
     for request in dicts(body.get("requests")):
-        exchange.requested_model = take_identifier(request, "model") or exchange.requested_model
-        _ask(request, "content", Role.USER, exchange)
-        discard_known(request, _CONFIGURATION)
-    discard_known(body, _CONFIGURATION)
+        exchange.requested_model = pop_identifier(request, "model") or exchange.requested_model
+        _add_prompt(request, "content", Role.USER, exchange)
+        drop_keys(request, _IGNORED_REQUEST_KEYS)
+    drop_keys(body, _IGNORED_REQUEST_KEYS)
 
 
 def read_response(body: Fields, exchange: Exchange) -> None:
     """Consume a response body; a stream must be assembled first (``streams.assemble``)."""
     _rename(body)
-    exchange.answered_model = take_identifier(body, "modelVersion")
-    exchange.request_id = take_identifier(body, "responseId")
-    exchange.timestamp = take_time(body, "createTime")
+    exchange.answered_model = pop_identifier(body, "modelVersion")
+    exchange.request_id = pop_identifier(body, "responseId")
+    exchange.timestamp = pop_time(body, "createTime")
     for candidate in dicts(body.get("candidates")):
         exchange.operation = exchange.operation or Operation.GENERATE_CONTENT
         _read_candidate(candidate, exchange)
     feedback = body.get("promptFeedback")
     if type(feedback) is dict:
-        exchange.error_code = take_identifier(feedback, "blockReason") or take_identifier(feedback, "block_reason")
+        exchange.error_code = pop_identifier(feedback, "blockReason") or pop_identifier(feedback, "block_reason")
         exchange.content_filtered = exchange.content_filtered or exchange.error_code is not None
-        discard_known(feedback, _CANDIDATE_BOOKKEEPING)
+        drop_keys(feedback, _IGNORED_CANDIDATE_KEYS)
     if "embedding" in body or "embeddings" in body:
         exchange.operation = Operation.EMBEDDINGS
-        discard_known(body, _EMBEDDED)
+        drop_keys(body, _IGNORED_EMBEDDING_KEYS)
     if "totalTokens" in body:
-        exchange.input_tokens = take_count(body, "totalTokens")
-        discard_known(body, _USAGE_DETAILS)
+        exchange.input_tokens = pop_count(body, "totalTokens")
+        drop_keys(body, _IGNORED_USAGE_KEYS)
     usage = body.get("usageMetadata")
     if type(usage) is dict:
         _read_usage(usage, exchange)
 
 
 def _rename(fields: Fields) -> None:
-    for key in _SNAKE.keys() & fields.keys():
-        fields.setdefault(_SNAKE[key], fields.pop(key))
+    for key in _CAMEL_CASE.keys() & fields.keys():
+        fields.setdefault(_CAMEL_CASE[key], fields.pop(key))
 
 
-def _ask(fields: Fields, key: str, role: Role, exchange: Exchange) -> None:
-    """A content that stands alone: an object with parts, or a bare string."""
+def _add_prompt(fields: Fields, key: str, role: Role, exchange: Exchange) -> None:
+    """Add a content that is no item of a list: an object with parts, or a string."""
     content = fields.get(key)
     if type(content) is dict:
-        # A system instruction carries the role "user" in some SDKs; where it stands decides.
-        take_role(content)
-        _ask_content(content, role, exchange)
+        # Some SDKs give a system instruction the role "user": its key decides, not its role.
+        pop_role(content)
+        _add_prompt_content(content, role, exchange)
     elif type(content) is str and content:
         del fields[key]
-        exchange.ask(role, [SensitiveText(content)])
+        exchange.add_prompt(role, [SensitiveText(content)])
 
 
-def _ask_content(content: Fields, default: Role, exchange: Exchange) -> None:
-    role = take_role(content) or default
+def _add_prompt_content(content: Fields, default: Role, exchange: Exchange) -> None:
+    role = pop_role(content) or default
     turn = Turn()
     _read_parts(content.get("parts"), turn)
-    exchange.ask(Role.TOOL, turn.results)
-    exchange.ask(role, turn.said)
+    exchange.add_prompt(Role.TOOL, turn.result_parts)
+    exchange.add_prompt(role, turn.text_parts)
 
 
 def _read_parts(parts: Any, turn: Turn) -> None:
-    """A list of parts, or a single one."""
+    """Consume a list of parts, or a single part."""
     for part in dicts([parts] if type(parts) is dict else parts):
         _read_part(part, turn)
 
 
 def _read_part(part: Fields, turn: Turn) -> None:
     _rename(part)
-    turn.take(part, "text")
+    turn.add_content(part, "text")
     call, code = part.get("functionCall"), part.get("executableCode")
     if type(call) is dict:
-        turn.call(call)
-        discard(call, "id")
+        turn.add_tool_call(call)
+        drop(call, "id")
     if type(code) is dict:
-        turn.take(code, "code")
-        discard(code, "language")
+        turn.add_content(code, "code")
+        drop(code, "language")
     answer, result = part.get("functionResponse"), part.get("codeExecutionResult")
     if type(answer) is dict:
-        turn.result(answer, "response")
-        discard(answer, "id", "name", "scheduling", "willContinue")
+        turn.add_tool_result(answer, "response")
+        drop(answer, "id", "name", "scheduling", "willContinue")
     if type(result) is dict:
-        turn.result(result, "output")
-        discard(result, "outcome")
-    discard_known(part, _PART_BOOKKEEPING)
+        turn.add_tool_result(result, "output")
+        drop(result, "outcome")
+    drop_keys(part, _IGNORED_PART_KEYS)
 
 
 def _read_candidate(candidate: Fields, exchange: Exchange) -> None:
@@ -190,19 +190,19 @@ def _read_candidate(candidate: Fields, exchange: Exchange) -> None:
     content = candidate.get("content")
     turn = Turn()
     if type(content) is dict:
-        take_role(content)
+        pop_role(content)
         _read_parts(content.get("parts"), turn)
-    answer_turn(turn, exchange)
+    add_completion_turn(turn, exchange)
     number = candidate.get("finishReason")
     if type(number) is int and 0 <= number < len(_FINISH_REASONS):
         candidate["finishReason"] = _FINISH_REASONS[number]
-    take_finish(candidate, exchange, "finishReason")
-    discard_known(candidate, _CANDIDATE_BOOKKEEPING)
+    pop_finish_reason(candidate, exchange, "finishReason")
+    drop_keys(candidate, _IGNORED_CANDIDATE_KEYS)
 
 
 def _read_usage(usage: Fields, exchange: Exchange) -> None:
     _rename(usage)
-    exchange.input_tokens = take_sum(usage, "promptTokenCount", "toolUsePromptTokenCount")
-    exchange.output_tokens = take_sum(usage, "candidatesTokenCount", "thoughtsTokenCount")
-    exchange.total_tokens = take_count(usage, "totalTokenCount")
-    discard_known(usage, _USAGE_DETAILS)
+    exchange.input_tokens = pop_sum(usage, "promptTokenCount", "toolUsePromptTokenCount")
+    exchange.output_tokens = pop_sum(usage, "candidatesTokenCount", "thoughtsTokenCount")
+    exchange.total_tokens = pop_count(usage, "totalTokenCount")
+    drop_keys(usage, _IGNORED_USAGE_KEYS)

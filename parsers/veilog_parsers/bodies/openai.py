@@ -1,12 +1,12 @@
-"""The OpenAI shapes: chat completions, responses, completions, embeddings, images, audio and moderations.
+"""OpenAI's APIs: chat completions, responses, completions, embeddings, images, audio and moderations.
 
-Azure OpenAI, Groq, Mistral, DeepSeek, Together, vLLM, Cohere's second version and most gateways speak them too, so the
-shape names no provider.
+Azure OpenAI, Groq, Mistral, DeepSeek, Together, vLLM, version 2 of Cohere's API and most gateways have the same format,
+so it names no provider.
 
-Tool and function definitions, response formats and sampling parameters are configuration: discarded, although the
-model sees their descriptions. ``data_sources`` (Azure) goes with them: it holds keys. Text that the request hands over
-apart from its messages is not: variables of stored prompts count as the user's, predicted output as the assistant's.
-``prompt_tokens`` and ``input_tokens`` include cached tokens here.
+Definitions of tools and functions, response formats and sampling parameters are settings: they are dropped, although
+the model sees their descriptions. So is ``data_sources`` (Azure), which holds keys. Texts beside the messages are read:
+variables of stored prompts count as the user's, predicted output as the assistant's. ``prompt_tokens`` and
+``input_tokens`` include cached tokens here.
 """
 
 from __future__ import annotations
@@ -17,22 +17,31 @@ from typing import Any, Final
 from veilog_parsers.bodies import flat
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.rest import drop_repeated, texts_of
-from veilog_parsers.bodies.turns import Turn, answer_turn, ask_content, ask_documents, ask_turns, take_finish, take_role
+from veilog_parsers.bodies.turns import (
+    Turn,
+    add_completion_turn,
+    add_prompt_content,
+    add_prompt_documents,
+    add_prompt_messages,
+    add_prompt_variables,
+    pop_finish_reason,
+    pop_role,
+)
 from veilog_parsers.event import Operation, Role
 from veilog_parsers.record.fields import (
     dicts,
-    discard,
-    discard_known,
-    ignored,
-    known,
+    drop,
+    drop_keys,
+    ignored_keys,
+    keyset,
     peek,
-    take_count,
-    take_identifier,
+    pop_count,
+    pop_identifier,
 )
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 
-_CONFIGURATION: Final = ignored(
+_IGNORED_REQUEST_KEYS: Final = ignored_keys(
     """
     add_generation_prompt:flag add_special_tokens:flag allowed_token_ids:numbers audio:blob background
     bad_words:list best_of:number cache_prompt:flag cache_salt chat_template chat_template_kwargs:plain
@@ -58,7 +67,7 @@ _CONFIGURATION: Final = ignored(
     web_search:plain web_search_options:plain
     """
 )
-_RESPONSE_BOOKKEEPING: Final = _CONFIGURATION | ignored(
+_IGNORED_RESPONSE_KEYS: Final = _IGNORED_REQUEST_KEYS | ignored_keys(
     """
     billing:plain citations:objects completed_at:number content_filters:plain duration:number
     frequency_penalty:number kv_transfer_params:plain language obfuscation:blob object output_text p:number prompt
@@ -67,13 +76,13 @@ _RESPONSE_BOOKKEEPING: Final = _CONFIGURATION | ignored(
     words:objects x_groq:plain
     """
 )
-_CHOICE_BOOKKEEPING: Final = ignored(
+_IGNORED_CHOICE_KEYS: Final = ignored_keys(
     """
     content_filter_offsets:plain content_filter_result:plain content_filter_results:plain index:number
     logprobs:objects native_finish_reason prompt_logprobs:objects seed:number stop_reason token_ids:numbers
     """
 )
-_USAGE_DETAILS: Final = ignored(
+_IGNORED_USAGE_KEYS: Final = ignored_keys(
     """
     cached_tokens:number citation_tokens:number completion_time:number completion_tokens_details:plain cost:number
     cost_details:plain input_token_details:plain input_tokens_details:plain is_byok:flag latency_checkpoint:number
@@ -82,56 +91,60 @@ _USAGE_DETAILS: Final = ignored(
     queue_time:number reasoning_tokens:number search_context_size seconds:number total_time:number type
     """
 )
-_BESIDE_MESSAGES: Final = known("documents input instructions prediction prompt suffix tool_results variables")
-"""Where a request says something, but for its messages: most chats have nothing else."""
-_IDS: Final = known("user safety_identifier user_security_context conversation previous_response_id")
-_HEARD: Final = ignored("segments:objects")
-_DATUM_BOOKKEEPING: Final = ignored("b64_json:blob embedding:vector index:number object url:blob")
-_VERDICT: Final = ignored("categories:plain category_applied_input_types:plain category_scores:plain flagged:flag")
+_PROMPT_KEYS_BESIDE_MESSAGES: Final = keyset(
+    "documents input instructions prediction prompt suffix tool_results variables"
+)
+"""Keys of texts beside the messages. Most chats have none of them."""
+_ID_KEYS: Final = keyset("user safety_identifier user_security_context conversation previous_response_id")
+_IGNORED_TRANSCRIPT_KEYS: Final = ignored_keys("segments:objects")
+_IGNORED_DATUM_KEYS: Final = ignored_keys("b64_json:blob embedding:vector index:number object url:blob")
+_IGNORED_VERDICT_KEYS: Final = ignored_keys(
+    "categories:plain category_applied_input_types:plain category_scores:plain flagged:flag"
+)
 
 
 def read_request(body: Fields, exchange: Exchange) -> None:
     """Consume a request body."""
     exchange.operation = exchange.operation or _operation(body)
-    exchange.requested_model = take_identifier(body, "model")
+    exchange.requested_model = pop_identifier(body, "model")
     _read_ids(body, exchange)
-    if _BESIDE_MESSAGES.isdisjoint(body):
-        ask_turns(body.get("messages"), exchange)
+    if _PROMPT_KEYS_BESIDE_MESSAGES.isdisjoint(body):
+        add_prompt_messages(body.get("messages"), exchange)
     else:
-        _read_said(body, exchange)
-    discard_known(body, _CONFIGURATION)
-    # OpenRouter: whether the usage is wanted.
-    discard(body, "usage")
+        _read_prompt(body, exchange)
+    drop_keys(body, _IGNORED_REQUEST_KEYS)
+    # A setting of OpenRouter: whether the response has token counts.
+    drop(body, "usage")
 
 
-def _read_said(body: Fields, exchange: Exchange) -> None:
-    """What a request says, in the order in which the model sees it."""
-    ask_content(body, "instructions", Role.SYSTEM, exchange)
-    ask_documents(body, exchange)
-    ask_turns(body.get("messages"), exchange)
+def _read_prompt(body: Fields, exchange: Exchange) -> None:
+    """Consume the texts of a request in the order in which the model sees them."""
+    add_prompt_content(body, "instructions", Role.SYSTEM, exchange)
+    add_prompt_documents(body, exchange)
+    add_prompt_messages(body.get("messages"), exchange)
     _read_input(body, "input", exchange)
     if type(body.get("prompt")) is dict:
-        _read_variables(body["prompt"], exchange)
-        discard(body["prompt"], "id", "version")
+        add_prompt_variables(body["prompt"], "variables", exchange)
+        drop(body["prompt"], "id", "version")
     else:
         _read_input(body, "prompt", exchange)
-    _read_variables(body, exchange)
-    ask_content(body, "suffix", Role.USER, exchange)
-    ask_content(body, "prediction", Role.ASSISTANT, exchange)
+    add_prompt_variables(body, "variables", exchange)
+    add_prompt_content(body, "suffix", Role.USER, exchange)
+    add_prompt_content(body, "prediction", Role.ASSISTANT, exchange)
 
 
 def read_response(body: Fields, exchange: Exchange) -> None:
     """Consume a response body."""
-    exchange.answered_model = take_identifier(body, "model")
-    exchange.request_id = exchange.request_id or take_identifier(body, "id")
-    exchange.timestamp = take_time(body, "created") or take_time(body, "created_at")
+    exchange.answered_model = pop_identifier(body, "model")
+    exchange.request_id = exchange.request_id or pop_identifier(body, "id")
+    exchange.timestamp = pop_time(body, "created") or pop_time(body, "created_at")
     if body.get("created") == 0:
-        # Azure's first chunk, which has only the filters' verdict on the prompt.
+        # The first chunk of Azure's streams has no time: it holds only the results of the content filters.
         del body["created"]
     _read_usage(body.get("usage"), exchange)
     if exchange.input_tokens is None:
-        # The answer to a request that only asks for this count.
-        exchange.input_tokens = take_count(body, "input_tokens")
+        # The response of the API that only counts tokens.
+        exchange.input_tokens = pop_count(body, "input_tokens")
     for choice in dicts(body.get("choices")):
         _read_choice(choice, exchange)
     if "output" in body:
@@ -139,7 +152,7 @@ def read_response(body: Fields, exchange: Exchange) -> None:
     for datum in dicts(body.get("data")):
         _read_datum(datum, exchange)
     if type(body.get("message")) is dict and "role" in body["message"]:
-        # Cohere's second version: one choice, and no list of them.
+        # Version 2 of Cohere's API has one choice and no list of choices.
         _read_choice(body, exchange)
     if "outputs" in body:
         _read_outputs(body, exchange)
@@ -147,33 +160,33 @@ def read_response(body: Fields, exchange: Exchange) -> None:
         _read_transcript(body, exchange)
     for verdict in dicts(body.get("results")):
         exchange.operation = Operation.MODERATION
-        discard_known(verdict, _VERDICT)
+        drop_keys(verdict, _IGNORED_VERDICT_KEYS)
     drop_repeated(body, chain(texts_of(exchange.response), texts_of(exchange.prompt)), "output_text", "prompt")
-    discard_known(body, _RESPONSE_BOOKKEEPING)
+    drop_keys(body, _IGNORED_RESPONSE_KEYS)
 
 
 def _read_outputs(body: Fields, exchange: Exchange) -> None:
     """The entries of a Mistral conversation, whose types have dots: ``message.output``, ``function.call``."""
-    exchange.conversation_id = exchange.conversation_id or take_identifier(body, "conversation_id")
+    exchange.conversation_id = exchange.conversation_id or pop_identifier(body, "conversation_id")
     turn = Turn()
     for entry in dicts(body["outputs"]):
         if type(entry.get("type")) is str:
             entry["type"] = entry["type"].replace(".", "_")
-        take_role(entry)
-        turn.read(entry)
-    answer_turn(turn, exchange)
+        pop_role(entry)
+        turn.add_block(entry)
+    add_completion_turn(turn, exchange)
 
 
 def _read_transcript(body: Fields, exchange: Exchange) -> None:
-    """What was heard, whole and then again in segments and words."""
+    """Consume a transcript of audio. The response has it as a whole, and again in segments and words."""
     turn = Turn()
-    turn.take(body, "text")
-    answer_turn(turn, exchange)
-    discard_known(body, _HEARD)
+    turn.add_content(body, "text")
+    add_completion_turn(turn, exchange)
+    drop_keys(body, _IGNORED_TRANSCRIPT_KEYS)
 
 
 def _operation(body: Fields) -> Operation | None:
-    """What a request asks for. The same ``input`` goes to four APIs: what stands beside it tells them apart."""
+    """The operation of a request. Four APIs have an ``input``: the keys beside it tell them apart."""
     model = body.get("model")
     model = model if type(model) is str else ""
     if "messages" in body:
@@ -196,27 +209,30 @@ def _operation(body: Fields) -> Operation | None:
 
 
 def _read_ids(body: Fields, exchange: Exchange) -> None:
-    """Who asked, and in which conversation; a Responses answer repeats both."""
-    if _IDS.isdisjoint(body):
+    """Read the user and the conversation, which a response of the Responses API repeats."""
+    if _ID_KEYS.isdisjoint(body):
         return
-    user, safety_identifier = take_identifier(body, "user"), take_identifier(body, "safety_identifier")
+    user, safety_identifier = pop_identifier(body, "user"), pop_identifier(body, "safety_identifier")
     exchange.user = (
-        exchange.user or user or safety_identifier or take_identifier(body, "user_security_context", "end_user_id")
+        exchange.user or user or safety_identifier or pop_identifier(body, "user_security_context", "end_user_id")
     )
-    conversation = take_identifier(body, "conversation", "id") or take_identifier(body, "conversation")
-    previous = take_identifier(body, "previous_response_id")
+    conversation = pop_identifier(body, "conversation", "id") or pop_identifier(body, "conversation")
+    previous = pop_identifier(body, "previous_response_id")
     exchange.conversation_id = exchange.conversation_id or conversation or previous
 
 
 def _read_input(body: Fields, key: str, exchange: Exchange) -> None:
-    """Input items are turns; a text or many (prompts, texts to embed) are one turn of the user; token ids are none."""
+    """Consume input items as turns, and texts (prompts, texts to embed) as one turn of the user.
+
+    Token ids are dropped.
+    """
     value = body.get(key)
     if type(value) is not list:
-        ask_content(body, key, Role.USER, exchange)
+        add_prompt_content(body, key, Role.USER, exchange)
     elif value and type(value[0]) is dict:
-        ask_turns(value, exchange)
+        add_prompt_messages(value, exchange)
     else:
-        ask_content(body, key, Role.USER, exchange)
+        add_prompt_content(body, key, Role.USER, exchange)
         value[:] = [item for item in value if not _is_tokens(item)]
 
 
@@ -224,85 +240,75 @@ def _is_tokens(value: Any) -> bool:
     return type(value) is int or (type(value) is list and all(type(item) is int for item in value))
 
 
-def _read_variables(body: Fields, exchange: Exchange) -> None:
-    """Variables that fill a prompt which the provider or gateway stores."""
-    variables = body.get("variables")
-    if type(variables) is dict:
-        turn = Turn()
-        for name in list(variables):
-            turn.take(variables, name)
-        exchange.ask(Role.USER, turn.said)
-
-
 def _read_usage(usage: Any, exchange: Exchange) -> None:
     if type(usage) is dict:
-        prompt, completion = take_count(usage, "prompt_tokens"), take_count(usage, "completion_tokens")
-        sent, produced = take_count(usage, "input_tokens"), take_count(usage, "output_tokens")
+        prompt, completion = pop_count(usage, "prompt_tokens"), pop_count(usage, "completion_tokens")
+        sent, produced = pop_count(usage, "input_tokens"), pop_count(usage, "output_tokens")
         exchange.input_tokens = sent if prompt is None else prompt
         exchange.output_tokens = produced if completion is None else completion
-        exchange.total_tokens = take_count(usage, "total_tokens")
+        exchange.total_tokens = pop_count(usage, "total_tokens")
         flat.read_counts(usage, exchange)
-        discard_known(usage, _USAGE_DETAILS)
+        drop_keys(usage, _IGNORED_USAGE_KEYS)
 
 
 def _read_choice(choice: Fields, exchange: Exchange) -> None:
-    """One choice: a message (absent when a filter withheld it), or a text in the completions API."""
+    """Consume a choice: a message (missing if a filter withheld it), or a text of the completions API."""
     turn = Turn()
     message = choice.get("message") or choice.get("delta")
     if type(message) is dict:
         exchange.operation = exchange.operation or Operation.CHAT
-        take_role(message)
-        turn.read(message)
+        pop_role(message)
+        turn.add_block(message)
     elif type(message) is str:
-        turn.take(choice, "message" if choice.get("message") else "delta")
+        turn.add_content(choice, "message" if choice.get("message") else "delta")
     elif "text" in choice:
         exchange.operation = exchange.operation or Operation.TEXT_COMPLETION
-        turn.take(choice, "text")
-    answer_turn(turn, exchange)
-    take_finish(choice, exchange, "finish_reason")
-    discard_known(choice, _CHOICE_BOOKKEEPING)
+        turn.add_content(choice, "text")
+    add_completion_turn(turn, exchange)
+    pop_finish_reason(choice, exchange, "finish_reason")
+    drop_keys(choice, _IGNORED_CHOICE_KEYS)
 
 
 def _read_output(body: Fields, exchange: Exchange) -> None:
-    """The items of a Responses answer, as one turn. Its ``incomplete_details`` say more than its ``status``."""
+    """Consume the output items of the Responses API as one turn. ``incomplete_details`` tells more than ``status``."""
     exchange.operation = exchange.operation or Operation.CHAT
     _read_ids(body, exchange)
     _read_instructions(body, exchange)
     turn = Turn()
     for item in dicts(body["output"]):
-        take_role(item)
-        turn.read(item)
-    answer_turn(turn, exchange)
+        pop_role(item)
+        turn.add_block(item)
+    add_completion_turn(turn, exchange)
     if peek(body, "incomplete_details", "reason"):
-        discard(body, "status")
-        take_finish(body, exchange, "incomplete_details", "reason")
+        drop(body, "status")
+        pop_finish_reason(body, exchange, "incomplete_details", "reason")
     else:
         exchange.failed = exchange.failed or body.get("status") == "failed"
-        take_finish(body, exchange, "status")
+        pop_finish_reason(body, exchange, "status")
 
 
 def _read_instructions(body: Fields, exchange: Exchange) -> None:
-    """A Responses answer repeats its instructions, which the request lacks if they came from a stored prompt.
+    """Consume the instructions in a response of the Responses API.
 
-    What it repeats is not said twice.
+    The request lacks them if they came from a stored prompt. If it has them, they are not added again.
     """
     echo = Exchange()
     if type(body.get("instructions")) is list:
-        ask_turns(body["instructions"], echo)
+        add_prompt_messages(body["instructions"], echo)
     else:
-        ask_content(body, "instructions", Role.SYSTEM, echo)
+        add_prompt_content(body, "instructions", Role.SYSTEM, echo)
     known_texts = set(texts_of(exchange.prompt))
     if not known_texts.issuperset(texts_of(echo.prompt)):
         exchange.prompt[:0] = echo.prompt
 
 
 def _read_datum(datum: Fields, exchange: Exchange) -> None:
-    """An embedding or an image; an image may come with the prompt that the model made of the user's."""
+    """Consume an embedding or an image, which may have the prompt that the model made of the user's."""
     if "embedding" in datum:
         exchange.operation = Operation.EMBEDDINGS
     elif "b64_json" in datum or "url" in datum:
         exchange.operation = Operation.IMAGE_GENERATION
         turn = Turn()
-        turn.take(datum, "revised_prompt")
-        answer_turn(turn, exchange)
-    discard_known(datum, _DATUM_BOOKKEEPING)
+        turn.add_content(datum, "revised_prompt")
+        add_completion_turn(turn, exchange)
+    drop_keys(datum, _IGNORED_DATUM_KEYS)

@@ -1,9 +1,9 @@
-"""Reading a request and its answer: one cheap look at the keys decides which reader gets the body.
+"""Reads request and response bodies of any provider. The keys of a body decide which reader gets it.
 
 A body may be an object, a JSON string, a stream in a string (server-sent events or JSON lines) or a list of stream
-events. Objects are consumed in place, so that what is left of them shows up as unmapped. A string cannot be: whoever
-holds the record opens it first (``open_body``); otherwise what is left of it is dropped. A body that is none of these,
-or in which no reader finds a text, is a text as a whole (``rest``).
+events. Readers consume objects in place, so that the rest of them ends as unmapped. The rest of a string would be lost,
+so parsers replace a string by its content first (``open_body``). A body that is none of these, or in which no reader
+finds a text, is one text (``rest``).
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from typing import Any, Final
 from veilog_parsers.bodies import anthropic, flat, gemini, ollama, openai
 from veilog_parsers.bodies.errors import read_error
 from veilog_parsers.bodies.exchange import Exchange
-from veilog_parsers.bodies.rest import answer_rest, ask_rest, unread
-from veilog_parsers.bodies.streams import assemble, events_of
+from veilog_parsers.bodies.rest import UNREAD_KEY, add_unread_completion, add_unread_prompt
+from veilog_parsers.bodies.streams import AssemblerFor, assemble, assembler_for, split_events
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import Constant
-from veilog_parsers.record.decoding import decode as decode_text
-from veilog_parsers.record.decoding import keep_around
+from veilog_parsers.record.decoding import decode, keep_around
 from veilog_parsers.record.fields import dicts, peek
 from veilog_parsers.record.raw import Fields
 
@@ -31,7 +30,7 @@ _GEMINI: Final = Constant("gcp.gemini")
 _OLLAMA: Final = Constant("ollama")
 
 MAX_PREFIX_CHARS: Final = 128
-"""A longer text before a document is no prefix of a log, but the beginning of a text that quotes JSON."""
+"""A longer text before a JSON document is not a prefix that a logger wrote: the whole is a text that quotes JSON."""
 
 _STREAMED: Final = ("data:", "event:", "id:", "retry:", ":")
 _LINE_OF_JSON: Final = re.compile(r"^\s*(?:data:\s*)?\{", re.MULTILINE)
@@ -57,7 +56,7 @@ _OLLAMA_RESPONSE: Final = frozenset(("done", "embedding", "embeddings"))
 
 
 def read_exchange(request: Any, response: Any) -> Exchange:
-    """Read both sides; either may be None."""
+    """Read the request and the response of a call; either may be None."""
     exchange = Exchange()
     read_request(request, exchange)
     read_response(response, exchange)
@@ -65,46 +64,46 @@ def read_exchange(request: Any, response: Any) -> Exchange:
 
 
 def read_request(body: Any, exchange: Exchange) -> None:
-    """Consume a request body of any provider. A bare list is a list of messages, and no JSON is a text of the user."""
-    asked, opened = len(exchange.prompt), decode(body)
+    """Consume a request body of any provider. A list is a list of messages; a text that is no JSON is the user's."""
+    turns_before, opened = len(exchange.prompt), decode_body(body)
     fields = {"messages": opened} if type(opened) is list else opened
     if type(fields) is dict and fields:
         reader, provider = _request_reader(fields)
         exchange.provider = exchange.provider or provider
         reader(fields, exchange)
-    ask_rest(opened, exchange, asked)
+    add_unread_prompt(opened, exchange, turns_before)
 
 
 def read_response(body: Any, exchange: Exchange) -> None:
-    """Consume a response body of any provider; one that is no JSON is an answer as it is."""
-    answered, opened = len(exchange.response), decode(body)
+    """Consume a response body of any provider; a text that is no JSON is the model's."""
+    turns_before, opened = len(exchange.response), decode_body(body)
     fields = assemble(opened) if type(opened) is list else opened
     if type(fields) is dict and fields:
         read_error(fields, exchange)
         reader, provider = _response_reader(fields)
-        # What answers in OpenAI's shape speaks a dialect of it, whatever else its request resembled.
+        # Many providers respond in OpenAI's format, so it names none, not even the one that the request looked like.
         exchange.provider = None if "choices" in fields else exchange.provider or provider
         reader(fields, exchange)
-    answer_rest(opened if fields is None else fields, exchange, answered)
+    add_unread_completion(opened if fields is None else fields, exchange, turns_before)
 
 
-def decode(body: Any) -> Any:
-    """What is in a string: JSON, also cut off, the events of a stream, else the text itself. All else is as it is."""
+def decode_body(body: Any) -> Any:
+    """Decode a body in a string: JSON, whole or cut off, or the events of a stream. Other values are returned as is."""
     if type(body) is not str or not body:
         return body
     if body.lstrip().startswith(_STREAMED):
-        return events_of(body) or body
+        return split_events(body) or body
     try:
-        decoded = decode_text(body, allow_cut=True)
+        decoded = decode(body, allow_cut=True)
     except RecordError:
-        # One line may be broken, and the others whole.
-        return (events_of(body) if _LINE_OF_JSON.search(body) else None) or body
+        # One line of a stream may be broken and the others whole.
+        return (split_events(body) if _LINE_OF_JSON.search(body) else None) or body
     documents = [document for document in decoded.documents if type(document) in (dict, list)]
     if not documents:
         value = decoded.documents[0] if len(decoded.documents) == 1 else None
         return value if type(value) is str and value else body
-    if len(decoded.before) > MAX_PREFIX_CHARS or (decoded.before and not _is_known(documents[0])):
-        # A text with JSON in it.
+    if len(decoded.before) > MAX_PREFIX_CHARS or (decoded.before and not _is_body(documents[0])):
+        # The body is a text that quotes JSON.
         return body
     first = documents[0]
     if type(first) is dict:
@@ -114,25 +113,31 @@ def decode(body: Any) -> Any:
     return documents if len(documents) > 1 else first
 
 
-def _is_known(document: Any) -> bool:
-    """Whether a document that stands behind a text is a body, and not just an example in it."""
+def _is_body(document: Any) -> bool:
+    """Whether a document that follows a text is a body, and not an example that the text quotes."""
     first = document[0] if type(document) is list and document else document
     return type(first) is dict and not _SIGNS_OF_BODY.isdisjoint(first)
 
 
-def open_body(fields: Fields, *path: str) -> Any:
-    """Decode the body at a path in place, a stream of events to the body it amounts to, and return what is there.
+def open_body(
+    fields: Fields, *path: str, assembler_for: AssemblerFor = assembler_for, text_key: str = UNREAD_KEY
+) -> Any:
+    """Decode the body at a path in place, assemble it if it is a stream, and return it.
 
-    A body that is no JSON is put in the form in which it is read as a text (``rest.unread``).
+    Args:
+        fields: the object that the path begins in.
+        path: where the body is.
+        assembler_for: which function assembles a stream, given one of its events.
+        text_key: a body that is no JSON is replaced by an object that has it under this key.
     """
     parent = peek(fields, *path[:-1]) if len(path) > 1 else fields
     if type(parent) is not dict or path[-1] not in parent:
         return None
-    body = decode(parent[path[-1]])
+    body = decode_body(parent[path[-1]])
     if type(body) is list:
-        body = assemble(body) or body
+        body = assemble(body, assembler_for) or body
     elif type(body) is str and body:
-        body = unread(body)
+        body = {text_key: body}
     parent[path[-1]] = body
     return body
 

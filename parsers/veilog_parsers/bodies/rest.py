@@ -1,8 +1,8 @@
-"""What the readers of bodies did not understand: a body never gives an exchange in which nothing was said.
+"""Bodies, and parts of them, in which no reader found a text.
 
-A body may be no JSON at all, or JSON of a shape that nobody knows. Such a body is taken as what it is at least, a text:
-of the user in a request, the model's in an answer. So it has a hash, is inspected and classified. What has no words in
-it (numbers, ids, settings) is left where it stands, and ends as unmapped.
+A body may be no JSON, or JSON in an unknown format. Such a body is one text: the user's in a request, the model's in a
+response. So it is hashed, inspected and classified like any other text. A body without words (numbers, ids, settings)
+is left in the record and ends as unmapped.
 """
 
 from __future__ import annotations
@@ -20,39 +20,39 @@ from veilog_parsers.record.fields import remainder
 from veilog_parsers.record.prose import MAX_LISTED, may_hold_prose, text_may_hold_prose
 from veilog_parsers.record.raw import Fields
 
-UNREAD: Final = "unread_body"
-"""Key under which a body that is no JSON is put, so that it can be taken out of its record."""
+UNREAD_KEY: Final = "unread_body"
+"""The key of a body that is no JSON, in the object that replaces it in the record."""
 
 
-def ask_rest(body: Any, exchange: Exchange, asked: int) -> None:
-    """Take the words in what is left of a request as the user's, if the request has added nothing.
+def add_unread_prompt(body: Any, exchange: Exchange, turns_before: int) -> None:
+    """Add what is left of a request as a text of the user, if its reader found no text.
 
     Args:
-        body: as its reader left it; emptied if it is taken.
-        exchange: may be given a turn.
-        asked: how many turns it had before the request was read.
+        body: what the reader left; it is emptied if it becomes a text.
+        exchange: the exchange that the request belongs to.
+        turns_before: how many turns the exchange had before the request was read.
     """
-    if len(exchange.prompt) == asked and (text := _take_rest(body)):
-        exchange.ask(Role.USER, [text])
+    if len(exchange.prompt) == turns_before and (text := _pop_unread_text(body)):
+        exchange.add_prompt(Role.USER, [text])
 
 
-def answer_rest(body: Any, exchange: Exchange, answered: int) -> None:
-    """``ask_rest`` for a response. What an error says is no answer."""
-    if len(exchange.response) == answered and not exchange.failed and (text := _take_rest(body)):
-        exchange.answer([text])
+def add_unread_completion(body: Any, exchange: Exchange, turns_before: int) -> None:
+    """``add_unread_prompt`` for a response. The message of an error is no text of the model."""
+    if len(exchange.response) == turns_before and not exchange.failed and (text := _pop_unread_text(body)):
+        exchange.add_completion([text])
 
 
-def _take_rest(body: Any) -> SensitiveText | None:
+def _pop_unread_text(body: Any) -> SensitiveText | None:
     if type(body) is str:
         return SensitiveText(body) if body else None
     left = remainder({"": body}).get("")
-    if type(left) is dict and type(left.get(UNREAD)) is str:
-        text = left[UNREAD] if len(left) == 1 else orjson.dumps(left).decode()
+    if type(left) is dict and type(left.get(UNREAD_KEY)) is str:
+        text = left[UNREAD_KEY] if len(left) == 1 else orjson.dumps(left).decode()
     elif type(left) in (dict, list) and may_hold_prose(left):
         try:
             text = orjson.dumps(left).decode()
         except orjson.JSONEncodeError:
-            # Deeper than JSON is written: it stays in the record, which is too deep as a whole.
+            # It is nested too deeply for JSON. So is the record that it stays in, which is rejected for that later.
             return None
     else:
         return None
@@ -61,33 +61,33 @@ def _take_rest(body: Any) -> SensitiveText | None:
 
 
 def drop_repeated(fields: Fields, texts: Iterable[str], *keys: str) -> None:
-    """Drop what says again what is known already; a value with any other words in it is left.
+    """Drop values that only repeat known texts; a value with any other words in it is left.
 
     Args:
-        fields: what holds the values: texts, JSON in strings, or lists and objects of them.
-        texts: what is known.
-        keys: of the values.
+        fields: the object that has the values: texts, JSON in strings, or lists and objects of them.
+        texts: the known texts.
+        keys: where the values are.
     """
     present = [key for key in keys if key in fields]
     if present:
-        known = list(texts)
-        heard = {text.strip() for text in (*known, "".join(known), "\n".join(known))}
+        parts = list(texts)
+        known_texts = {text.strip() for text in (*parts, "".join(parts), "\n".join(parts))}
         for key in present:
-            if _says_only(fields[key], heard):
+            if _has_only(fields[key], known_texts):
                 del fields[key]
 
 
 def texts_of(messages: list[Message]) -> Iterator[str]:
-    """The texts of some turns."""
+    """The texts of messages, in order."""
     return (part.reveal() for message in messages for part in message.parts)
 
 
-def _says_only(value: Any, heard: set[str]) -> bool:
+def _has_only(value: Any, known_texts: set[str]) -> bool:
     pending = [value]
     while pending:
         item = pending.pop()
         if type(item) is str:
-            if text_may_hold_prose(item) and item.strip() not in heard:
+            if text_may_hold_prose(item) and item.strip() not in known_texts:
                 decoded = _decoded(item)
                 if decoded is None:
                     return False
@@ -97,7 +97,7 @@ def _says_only(value: Any, heard: set[str]) -> bool:
                 return False
             pending += item.values()
         elif type(item) is list:
-            words = sum(type(inner) is str and inner not in heard for inner in item)
+            words = sum(type(inner) is str and inner not in known_texts for inner in item)
             if words > MAX_LISTED:
                 return False
             pending += item
@@ -111,8 +111,3 @@ def _decoded(text: str) -> Any:
     except RecordError:
         return None
     return decoded if type(decoded) in (dict, list) else None
-
-
-def unread(body: str) -> Fields:
-    """A body that is no JSON, in the form in which ``ask_rest`` and ``answer_rest`` find it."""
-    return {UNREAD: body}

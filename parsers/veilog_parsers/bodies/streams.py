@@ -1,8 +1,8 @@
-"""Streams: the events of a streamed answer, put together into the body that the same call without streaming gives.
+"""Streams: the events of a streamed response, assembled to the body that the same call returns without streaming.
 
-The ordinary readers then read it, so a streamed answer and its plain twin have the same texts and the same hashes.
-Events come as server-sent events, as JSON lines, or as a list that somebody collected. Keys of an event that are not
-fragments go to the body, the last value that says something first; so usage, ids and drift are where they belong.
+The ordinary readers then read that body, so both forms of a response have the same texts and the same hashes. Events
+come as server-sent events, as JSON lines, or as a list that a logger collected. Keys of an event that are no fragments
+of texts go into the body (the last value that is not empty), so usage, ids and unknown keys are found there.
 """
 
 from __future__ import annotations
@@ -14,39 +14,42 @@ from typing import Any, Final
 from veilog_parsers.bodies import flat
 from veilog_parsers.errors import RecordError
 from veilog_parsers.record.decoding import Decoded, decode, keep_around, keep_under
-from veilog_parsers.record.fields import dicts, known
+from veilog_parsers.record.fields import dicts, keyset
 from veilog_parsers.record.prose import is_word, may_hold_prose
 from veilog_parsers.record.raw import Fields
+
+AssemblerFor = Callable[[Fields], Callable[[list[Fields]], Fields] | None]
+"""Which function assembles a stream, given one of its events; None if the event does not tell."""
 
 _OTHER: Final = "text_after"
 _MARK: Final = re.compile(
     r"|\[DONE\]|event: ?[\w.-]{1,64}|id: ?[\w.:-]{0,64}|retry: ?[0-9]{1,10}"
     r"|: ?(?:OPENROUTER PROCESSING|ping|keep-?alive)?"
 )
-"""Lines of a stream that say nothing."""
-_FRAGMENTS: Final = known(
+"""Lines of a stream that carry no data."""
+_FRAGMENTS: Final = keyset(
     "arguments completion content partial_json reasoning reasoning_content refusal response text thinking tool_plan"
 )
 """Keys whose values are pieces of one text: collected in lists, joined at the end."""
-_ANTHROPIC_EVENTS: Final = known(
+_ANTHROPIC_EVENTS: Final = keyset(
     """
     message_start message_delta message_stop content_block_start content_block_delta content_block_stop
     """
 )
 _RESPONSES_END: Final = frozenset(("response.completed", "response.incomplete", "response.failed"))
 
-_REPEATS: Final = known("annotation arguments code delta input logprobs part refusal text")
+_REPEATS: Final = keyset("annotation arguments code delta input logprobs part refusal text")
 _RESPONSES_PARTS: Final[dict[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(("response", "item"), lambda value: type(value) is dict),
     **dict.fromkeys(("message", *_REPEATS), lambda _: True),
 }
-"""What events of a Responses stream hold, but for names: the response and its items, and what these say again."""
+"""Keys of events of a Responses stream that hold no names: the response, its items, and what repeats parts of them."""
 
 
-def events_of(text: str) -> list[Any]:
+def split_events(text: str) -> list[Any]:
     """The events of a stream in one string.
 
-    Marks between them (``[DONE]``, names, ids) are none; any other text is kept, as an event of nothing but that.
+    Marks (``[DONE]``, names, ids) are no events. Any other text between events is kept, as one event of its own.
     """
     events: list[Any] = []
     others: list[str] = []
@@ -75,60 +78,50 @@ def _events_in(line: str) -> list[Any]:
     return events
 
 
-def assemble(events: list[Any]) -> Fields | None:
-    """The body that a list of stream events amounts to, or None if they are no provider's.
+def assembler_for(event: Fields) -> Callable[[list[Fields]], Fields] | None:
+    """Which function assembles the stream of a provider's own API, given one of its events; None if none does."""
+    kind = event.get("type")
+    if type(kind) is str:
+        by_type = [found for types, found in _BY_TYPE if kind in types]
+        by_type += [found for prefix, found in _BY_TYPE_PREFIX if kind.startswith(prefix)]
+        if by_type:
+            return by_type[0]
+    return next((found for keys, found in _BY_KEYS if not keys.isdisjoint(event)), None)
 
-    The events are consumed. Items that are no objects, such as a ``"[DONE]"`` in between, are passed over unless
-    they could be prose.
+
+def assemble(events: list[Any], assembler_for: AssemblerFor = assembler_for) -> Fields | None:
+    """The body that a list of stream events makes, or None if no provider is known to send such events.
+
+    The events are consumed. Items that are no objects, such as a ``"[DONE]"``, are ignored unless they could be prose.
+
+    Args:
+        events: the events, in order.
+        assembler_for: tells which function assembles them.
     """
     found = [event for event in events if type(event) is dict]
     others = [event[_OTHER] for event in found if event.keys() == {_OTHER}]
     if others:
         found = [event for event in found if event.keys() != {_OTHER}]
     for event in found:
-        assembler = _assembler(event)
+        assembler = assembler_for(event)
         if assembler is not None:
             body = assembler(found)
             for other in others:
                 keep_around(body, Decoded([], after=other))
-            return with_strays(body, events)
+            return _keep_strays(body, events)
     return None
 
 
-def with_strays(body: Fields, events: list[Any]) -> Fields:
-    """Put what stands among events, is none and could be prose, into the body that they amount to."""
+def _keep_strays(body: Fields, events: list[Any]) -> Fields:
+    """Put items of a stream that are no events, but could be prose, into its body."""
     strays = [event for event in events if type(event) is not dict and may_hold_prose(event)]
     if strays:
         keep_under(body, "event", strays)
     return body
 
 
-def _assembler(event: Fields) -> Callable[[list[Fields]], Fields] | None:
-    kind = event.get("type")
-    if type(kind) is str:
-        if kind.startswith("response."):
-            return _assemble_responses
-        if kind in _ANTHROPIC_EVENTS:
-            return _assemble_anthropic
-        if kind == "completion":
-            return _assemble_texts
-        if kind == "message-start":
-            return _assemble_cohere
-        if kind.startswith("transcript.text."):
-            return _assemble_transcript
-    if "choices" in event:
-        return _assemble_choices
-    if "candidates" in event or "usageMetadata" in event or "promptFeedback" in event:
-        return _assemble_gemini
-    if "done" in event:
-        return _assemble_texts if "response" in event else _assemble_ollama
-    if "event_type" in event or "token" in event or "generated_text" in event or "tokens_predicted" in event:
-        return flat.assemble
-    return _merge_all if "error" in event else None
-
-
 def _merge(body: Fields, event: Fields) -> None:
-    """Later values win, but empty ones never do: first and last chunks are often half empty."""
+    """Merge an event into a body. Later values win, except empty ones, which first and last events often have."""
     for key, value in event.items():
         if value or key not in body:
             was = body.get(key)
@@ -138,7 +131,7 @@ def _merge(body: Fields, event: Fields) -> None:
 
 
 def _keep(body: Fields, key: str, value: Any) -> None:
-    """Keep what another event says under the same key, if it could be prose."""
+    """Keep the value that an earlier event has for a key, if it could be prose."""
     if may_hold_prose(value):
         kept = body.setdefault(f"{key}~", [])
         if type(kept) is list:
@@ -147,8 +140,8 @@ def _keep(body: Fields, key: str, value: Any) -> None:
             keep_under(body, key, value)
 
 
-def _take_fragment(fields: Fields, key: str) -> Any:
-    """Pop an object; a value that is none is left, under another key."""
+def _pop_object(fields: Fields, key: str) -> Any:
+    """Pop an object; another value stays, under another key."""
     value = fields.pop(key, None)
     if type(value) is dict or value is None:
         return value
@@ -156,8 +149,8 @@ def _take_fragment(fields: Fields, key: str) -> Any:
     return None
 
 
-def _take_kind(event: Fields) -> Any:
-    """Pop what kind an event is of; what is no name of a kind is left, under another key."""
+def _pop_kind(event: Fields) -> Any:
+    """Pop the type of an event; a value that could be prose stays, under another key."""
     kind = event.pop("type", None)
     if is_word(kind):
         return kind
@@ -165,8 +158,8 @@ def _take_kind(event: Fields) -> Any:
     return None
 
 
-def _take_objects(event: Fields, key: str) -> list[Fields]:
-    """Pop a list of objects; what it holds besides, or is instead, is left under another key."""
+def _pop_objects(event: Fields, key: str) -> list[Fields]:
+    """Pop the objects of a list; other items, or a value that is no list, stay under another key."""
     value = event.pop(key, None)
     others = [item for item in value if type(item) is not dict] if type(value) is list else value
     if others:
@@ -194,7 +187,7 @@ def _in_order(slots: dict[int, Fields]) -> list[Fields]:
 
 
 def _collect(target: Fields, delta: Fields) -> None:
-    """Add a fragment: pieces of text to their lists, anything else merged. A list of parts (Mistral) stays one."""
+    """Add a fragment: pieces of texts to lists, other values by ``_merge``. Mistral has lists of parts."""
     for key in _FRAGMENTS & delta.keys():
         piece = delta.pop(key)
         if piece is not None:
@@ -211,7 +204,7 @@ def _join(target: Fields) -> Fields:
 
 
 def _assemble_texts(events: list[Fields]) -> Fields:
-    """Flat events with one piece of text each: Anthropic's complete, Ollama's generate."""
+    """Events with one piece of text each: Anthropic's complete, Ollama's generate."""
     body: Fields = {}
     for event in events:
         _collect(body, event)
@@ -225,10 +218,9 @@ def _assemble_choices(events: list[Fields]) -> Fields:
     messages: dict[int, Fields] = {}
     calls: dict[int, dict[int, Fields]] = {}
     for event in events:
-        for fragment in _take_objects(event, "choices"):
-            delta = _take_fragment(fragment, "delta")
-            index = fragment.get("index")
-            index = index if type(index) is int else 0
+        for fragment in _pop_objects(event, "choices"):
+            delta = _pop_object(fragment, "delta")
+            index = _index_in(fragment)
             choice = _slot(choices, fragment)
             if type(delta) is dict:
                 if is_word(fragment.get("text")) or fragment.get("text") == delta.get("content"):
@@ -248,14 +240,14 @@ def _assemble_choices(events: list[Fields]) -> Fields:
 
 
 def _collect_calls(calls: dict[int, Fields], delta: Fields) -> None:
-    """Tool calls come in fragments: the name first, then the arguments bit by bit. ``function_call`` is the old one."""
-    for position, fragment in enumerate(_take_objects(delta, "tool_calls")):
+    """Add fragments of tool calls: the name, then pieces of the arguments. ``function_call`` is the older form."""
+    for position, fragment in enumerate(_pop_objects(delta, "tool_calls")):
         call = _slot(calls, fragment, position)
-        function = _take_fragment(fragment, "function")
+        function = _pop_object(fragment, "function")
         if type(function) is dict:
             _collect(_object(call, "function"), function)
         _merge(call, fragment)
-    function = _take_fragment(delta, "function_call")
+    function = _pop_object(delta, "function_call")
     if type(function) is dict:
         _collect(_object(_slot(calls, {}), "function"), function)
 
@@ -288,8 +280,7 @@ def _assemble_responses(events: list[Fields]) -> Fields:
             _merge(body, response)
             if kind in _RESPONSES_END:
                 return response | besides
-        index = event.get("output_index")
-        index = index if type(index) is int else 0
+        index = _index_in(event, "output_index")
         if type(item) is dict:
             items[index] = item
             if kind == "response.output_item.done":
@@ -298,38 +289,43 @@ def _assemble_responses(events: list[Fields]) -> Fields:
             pieces.setdefault(index, []).append(delta)
         elif kind == "error":
             body["error"] = {key: event[key] for key in ("code", "message") if key in event}
+    body["output"] = _join_output(items, pieces)
+    return body | besides
+
+
+def _join_output(items: dict[int, Fields], pieces: dict[int, list[str]]) -> list[Fields]:
+    """The output items of a Responses stream in order, with the pieces of those that had not ended."""
     for index, texts in pieces.items():
         item = items.setdefault(index, {"type": "message"})
         if item.get("type") == "function_call":
             item["arguments"] = "".join(texts)
         else:
             item["content"] = [{"type": "output_text", "text": "".join(texts)}]
-    body["output"] = [items[index] for index in sorted(items)]
-    return body | besides
+    return [items[index] for index in sorted(items)]
+
+
+def _index_in(event: Fields, key: str = "index") -> int:
+    """The number that an event has under a key; 0 if it has none."""
+    index = event.get(key)
+    return index if type(index) is int else 0
 
 
 def _assemble_anthropic(events: list[Fields]) -> Fields:
-    """Anthropic messages: a frame with a start, a delta and a stop, and content blocks that are framed likewise."""
+    """Anthropic messages: events start, change and stop the message, and each of its content blocks likewise."""
     body: Fields = {}
     counts: Fields = {}
     blocks: dict[int, Fields] = {}
     for event in events:
-        kind = _take_kind(event)
-        message, delta, usage = (_take_fragment(event, key) for key in ("message", "delta", "usage"))
+        kind = _pop_kind(event)
+        message, delta, usage = (_pop_object(event, key) for key in ("message", "delta", "usage"))
         if type(message) is dict:
-            _merge(counts, _take_fragment(message, "usage") or {})
-            _take_kind(message)
+            _merge(counts, _pop_object(message, "usage") or {})
+            _pop_kind(message)
             _merge(body, message)
         if type(usage) is dict:
             _merge(counts, usage)
         if kind in ("content_block_start", "content_block_delta", "content_block_stop"):
-            block = _slot(blocks, event)
-            start = _take_fragment(event, "content_block")
-            if type(start) is dict:
-                _collect(block, start)
-            if type(delta) is dict:
-                _take_kind(delta)
-                _collect(block, delta)
+            _collect_block(_slot(blocks, event), event, delta)
         elif type(delta) is dict:
             _merge(body, delta)
         _merge(body, event)
@@ -342,6 +338,16 @@ def _assemble_anthropic(events: list[Fields]) -> Fields:
     return body | {"type": "message", "usage": counts}
 
 
+def _collect_block(block: Fields, event: Fields, delta: Any) -> None:
+    """Add the beginning or a piece of a content block, which an event has."""
+    start = _pop_object(event, "content_block")
+    if type(start) is dict:
+        _collect(block, start)
+    if type(delta) is dict:
+        _pop_kind(delta)
+        _collect(block, delta)
+
+
 def _join_input(block: Fields) -> None:
     """Join the arguments of a tool call, where they came in pieces."""
     if "partial_json" in block:
@@ -351,20 +357,19 @@ def _join_input(block: Fields) -> None:
 
 
 def _assemble_cohere(events: list[Fields]) -> Fields:
-    """Cohere's second version: messages framed like Anthropic's, with OpenAI's tool calls, one at a time."""
+    """Version 2 of Cohere's API: events like Anthropic's, with OpenAI's tool calls, one at a time."""
     body: Fields = {}
     message: Fields = {}
     blocks: dict[int, Fields] = {}
     calls: dict[int, Fields] = {}
     for event in events:
-        kind, delta, index = _take_kind(event), _take_fragment(event, "delta"), event.get("index")
-        if is_word(index):
+        kind, delta, index = _pop_kind(event), _pop_object(event, "delta"), _index_in(event)
+        if is_word(event.get("index")):
             event.pop("index", None)
         _merge(body, event)
-        index = index if type(index) is int else 0
-        fragment = _take_fragment(delta, "message") if type(delta) is dict else None
+        fragment = _pop_object(delta, "message") if type(delta) is dict else None
         if type(fragment) is dict:
-            content, call = _take_fragment(fragment, "content"), _take_fragment(fragment, "tool_calls")
+            content, call = _pop_object(fragment, "content"), _pop_object(fragment, "tool_calls")
             if type(content) is dict:
                 _collect(blocks.setdefault(index, {}), content)
             if type(call) is dict:
@@ -379,7 +384,7 @@ def _assemble_cohere(events: list[Fields]) -> Fields:
 
 
 def _assemble_transcript(events: list[Fields]) -> Fields:
-    """Speech to text: pieces, and in the last event the whole text."""
+    """Transcripts of audio: pieces of the text, and in the last event the whole text."""
     pieces: list[str] = []
     besides: Fields = {}
     for event in events:
@@ -396,14 +401,20 @@ def _assemble_transcript(events: list[Fields]) -> Fields:
 
 
 def _assemble_ollama(events: list[Fields]) -> Fields:
-    """Ollama chat: every line has a message with a piece of its text; tool calls come whole."""
+    """Ollama: every line of its generate API has a piece of text, every line of its chat API a message."""
+    first = next(event for event in events if "done" in event)
+    return _assemble_texts(events) if "response" in first else _assemble_ollama_chat(events)
+
+
+def _assemble_ollama_chat(events: list[Fields]) -> Fields:
+    """Every line has a message with a piece of its text; tool calls come whole."""
     body: Fields = {}
     message: Fields = {}
     calls: list[Any] = []
     for event in events:
-        delta = _take_fragment(event, "message")
+        delta = _pop_object(event, "message")
         if type(delta) is dict:
-            calls += _take_objects(delta, "tool_calls")
+            calls += _pop_objects(delta, "tool_calls")
             _collect(message, delta)
         _merge(body, event)
     body["message"] = _join(message)
@@ -413,18 +424,17 @@ def _assemble_ollama(events: list[Fields]) -> Fields:
 
 
 def _assemble_gemini(events: list[Fields]) -> Fields:
-    """Gemini: every event is a response of its own, with the next parts of each candidate."""
+    """Gemini: every event is a response with the next parts of each candidate."""
     body: Fields = {}
     candidates: dict[int, Fields] = {}
     parts: dict[int, list[Any]] = {}
     for event in events:
-        for fragment in _take_objects(event, "candidates"):
-            index = fragment.get("index")
-            index = index if type(index) is int else 0
+        for fragment in _pop_objects(event, "candidates"):
+            index = _index_in(fragment)
             candidate = _slot(candidates, fragment)
-            content = _take_fragment(fragment, "content")
+            content = _pop_object(fragment, "content")
             if type(content) is dict:
-                for part in _take_objects(content, "parts"):
+                for part in _pop_objects(content, "parts"):
                     _append_part(parts.setdefault(index, []), part)
                 _merge(_object(candidate, "content"), content)
             _merge(candidate, fragment)
@@ -436,9 +446,25 @@ def _assemble_gemini(events: list[Fields]) -> Fields:
 
 
 def _append_part(parts: list[Any], part: Fields) -> None:
-    """A text continues the text before it, unless one is a thought and the other is not."""
+    """Add a part. A text continues the text before it, unless only one of them is a thought."""
     if "text" in part and parts and "text" in parts[-1] and parts[-1].get("thought") == part.get("thought"):
         _collect(parts[-1], part)
     else:
         parts.append({})
         _collect(parts[-1], part)
+
+
+_BY_TYPE: Final = (
+    (_ANTHROPIC_EVENTS, _assemble_anthropic),
+    (keyset("completion"), _assemble_texts),
+    (keyset("message-start"), _assemble_cohere),
+)
+_BY_TYPE_PREFIX: Final = (("response.", _assemble_responses), ("transcript.text.", _assemble_transcript))
+_BY_KEYS: Final = (
+    (keyset("choices"), _assemble_choices),
+    (keyset("candidates promptFeedback usageMetadata"), _assemble_gemini),
+    (keyset("done"), _assemble_ollama),
+    (keyset("event_type generated_text token tokens_predicted"), flat.assemble_texts),
+    (keyset("error"), _merge_all),
+)
+"""Which function assembles a stream: by the type of its events, or by their keys, most telling first."""

@@ -1,10 +1,10 @@
-"""Turns: the messages, content blocks and output items of OpenAI, Anthropic, Ollama and all who copied them.
+"""Reads turns: the messages, content blocks and output items of OpenAI, Anthropic, Ollama and APIs that copied theirs.
 
-These dialects differ in their envelopes, hardly in their turns: a turn is an object with texts under a few keys, tool
-calls under a few more, and media. They also mix, since gateways translate one into another. So one reader serves all:
-it looks for what it knows by key, and leaves what it does not know where it stands.
+These APIs differ in the objects around their turns, and hardly in the turns: objects with texts under a few keys, tool
+calls under a few more, and media. Gateways also translate one into another, and mix them. So one reader serves all: it
+looks for the keys that it knows, and leaves the others in place.
 
-Media (images, audio, files as base64) carry no text and are discarded, as are ids, signatures and cache marks.
+Media (images, audio, files as base64) have no text and are dropped, as are ids, signatures and cache marks.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from veilog_parsers.errors import RecordError
 from veilog_parsers.event import Role, SensitiveText, ToolCall
 from veilog_parsers.record.decoding import decode_one
 from veilog_parsers.record.fields import (
+    as_identifier,
     dicts,
-    discard_known,
-    identifier,
-    ignored,
-    known,
+    drop_keys,
+    ignored_keys,
+    keyset,
     peek,
-    take_identifier,
-    take_str,
+    pop_identifier,
+    pop_str,
 )
 from veilog_parsers.record.prose import is_word
 from veilog_parsers.record.raw import Fields
 
 _MAX_COMPARED_CHARS: Final = 100_000
 MAX_DEPTH: Final = 16
-"""Blocks inside blocks (a text in a document in a tool result ...) are read this deep; what is below is left."""
+"""The depth to which blocks inside blocks are read (a text in a document in a tool result). Deeper ones are left."""
 
 _ROLES: Final = {
     "system": Role.SYSTEM,
@@ -44,16 +44,16 @@ _ROLES: Final = {
     "tool": Role.TOOL,
     "function": Role.TOOL,
 }
-_FILTERED: Final = known(
+_FILTER_REASONS: Final = keyset(
     """
     BLOCKLIST CONTENT_FILTERED ERROR_TOXIC IMAGE_SAFETY PROHIBITED_CONTENT SAFETY SPII content_filter content_filtered
     guardrail_intervened refusal
     """
 )
-_CALL_ENDINGS: Final = ("_call", "tool_use")
-_RESULT_ENDINGS: Final = ("_output", "tool_result")
-_ARGUMENTS: Final = ("arguments", "input", "args", "action", "code", "queries")
-_TEXTS: Final = (
+_TOOL_CALL_SUFFIXES: Final = ("_call", "tool_use")
+_TOOL_RESULT_SUFFIXES: Final = ("_output", "tool_result")
+_ARGUMENT_KEYS: Final = ("arguments", "input", "args", "action", "code", "queries")
+_TEXT_KEYS: Final = (
     "reasoning_content",
     "reasoning",
     "reasoning_details",
@@ -74,9 +74,9 @@ _TEXTS: Final = (
     "stdout",
     "stderr",
 )
-_CALLS: Final = known("tool_calls executed_tools function_call")
-_ATTACHMENTS: Final = known("source file filename audio transcript")
-_SILENT: Final = ignored(
+_TOOL_CALL_KEYS: Final = keyset("tool_calls executed_tools function_call")
+_ATTACHMENT_KEYS: Final = keyset("source file filename audio transcript")
+_IGNORED_KEYS: Final = ignored_keys(
     """
     annotations:objects audio:blob cache_control:plain call_id caller citation:objects citations:objects
     container_id created_by data:blob detail document_url:blob encrypted_content:blob encrypted_index:blob file:blob
@@ -87,77 +87,80 @@ _SILENT: Final = ignored(
     """
 )
 
-_SILENT_IN_DOCUMENTS: Final = {
-    key: kind for key, kind in _SILENT.items() if key not in ("data", "name", "source", "result")
+_IGNORED_DOCUMENT_KEYS: Final = {
+    key: kind for key, kind in _IGNORED_KEYS.items() if key not in ("data", "name", "source", "result")
 }
 
 
 class Turn:
-    """What one turn holds: what was said, what tools handed in, and which tools were asked for.
+    """One turn: its texts, the results of tools in it, and the tools that it calls.
 
-    The arguments of tool calls count as said: the model wrote them.
+    Attributes:
+        text_parts: what the speaker of the turn wrote, with the arguments of tool calls, which the model wrote.
+        result_parts: what tools returned.
+        tool_calls: the calls of tools.
     """
 
-    __slots__ = ("calls", "results", "said")
+    __slots__ = ("result_parts", "text_parts", "tool_calls")
 
     def __init__(self) -> None:
-        self.said: list[SensitiveText] = []
-        self.results: list[SensitiveText] = []
-        self.calls: list[ToolCall] = []
+        self.text_parts: list[SensitiveText] = []
+        self.result_parts: list[SensitiveText] = []
+        self.tool_calls: list[ToolCall] = []
 
-    def read(self, block: Fields) -> None:
+    def add_block(self, block: Fields) -> None:
         """Consume a message, a content block or an output item."""
         if len(block) == 1 and type(block.get("content")) is str:
-            # Most turns are nothing but a text, once their role is taken (``benchmarks/bench_parse.py``).
-            self._take_texts(block, "content", self.said, 0)
+            # Once their role is popped, most turns have nothing but a text (see ``benchmarks/bench_parse.py``).
+            self._read_content(block, "content", self.text_parts, 0)
         else:
-            self._read_block(block, self.said, 0)
+            self._read_block(block, self.text_parts, 0)
 
-    def take(self, fields: Fields, key: str) -> None:
+    def add_content(self, fields: Fields, key: str) -> None:
         """Consume the content under ``key``: a string, a block, or a list of both."""
         if key in fields:
-            self._take_texts(fields, key, self.said, 0)
+            self._read_content(fields, key, self.text_parts, 0)
 
-    def call(self, fields: Fields, kind: str = "") -> None:
-        """Consume a tool call: its name (that of its kind, if it has none of its own) and its arguments."""
-        name = take_identifier(fields, "name") or identifier(kind)
-        key = next((key for key in _ARGUMENTS if key in fields), None)
-        arguments = take_dumped(fields, key) if key else None
+    def add_tool_call(self, fields: Fields, kind: str = "") -> None:
+        """Consume a tool call: its arguments and its name, or its kind if it has no name."""
+        name = pop_identifier(fields, "name") or as_identifier(kind)
+        key = next((key for key in _ARGUMENT_KEYS if key in fields), None)
+        arguments = pop_serialized(fields, key) if key else None
         if name or arguments:
-            self.calls.append(ToolCall(name=name, arguments=arguments))
+            self.tool_calls.append(ToolCall(name=name, arguments=arguments))
         if arguments:
-            self.said.append(arguments)
+            self.text_parts.append(arguments)
 
-    def result(self, fields: Fields, key: str) -> None:
-        """Consume what a tool answered under ``key``, whatever its type."""
-        text = take_dumped(fields, key)
+    def add_tool_result(self, fields: Fields, key: str) -> None:
+        """Consume the result of a tool under ``key``, of any type."""
+        text = pop_serialized(fields, key)
         if text:
-            self.results.append(text)
+            self.result_parts.append(text)
 
     def _read_block(self, block: Fields, texts: list[SensitiveText], depth: int) -> None:
         kind = block.get("type")
         if type(kind) is str:
-            if kind.endswith(_CALL_ENDINGS):
-                self.call(block, kind)
-                texts = self.results
-            elif kind.endswith(_RESULT_ENDINGS):
-                texts = self.results
+            if kind.endswith(_TOOL_CALL_SUFFIXES):
+                self.add_tool_call(block, kind)
+                texts = self.result_parts
+            elif kind.endswith(_TOOL_RESULT_SUFFIXES):
+                texts = self.result_parts
         if "reasoning" in block:
-            # OpenRouter says the same twice.
+            # OpenRouter has the same text under both keys.
             block.pop("reasoning_details", None)
-        for key in _TEXTS:
+        for key in _TEXT_KEYS:
             if key in block:
-                self._take_texts(block, key, texts, depth)
-        if not _CALLS.isdisjoint(block):
-            self._read_calls(block)
-        if not _ATTACHMENTS.isdisjoint(block):
+                self._read_content(block, key, texts, depth)
+        if not _TOOL_CALL_KEYS.isdisjoint(block):
+            self._read_tool_calls(block)
+        if not _ATTACHMENT_KEYS.isdisjoint(block):
             self._read_attachments(block, texts, depth)
-        discard_known(block, _SILENT)
+        drop_keys(block, _IGNORED_KEYS)
         if type(kind) is str and len(block) == 1 and is_word(kind):
-            # Only what was understood may lose its type: drift is easier to see with it.
+            # A block with unknown keys keeps its type, so that it can be recognized in ``unmapped``.
             del block["type"]
 
-    def _take_texts(self, fields: Fields, key: str, texts: list[SensitiveText], depth: int) -> None:
+    def _read_content(self, fields: Fields, key: str, texts: list[SensitiveText], depth: int) -> None:
         content = fields[key]
         if type(content) is str:
             del fields[key]
@@ -179,30 +182,30 @@ class Turn:
         if content in ({}, []):
             del fields[key]
 
-    def _read_calls(self, block: Fields) -> None:
-        """Tool calls that stand beside the content: ``tool_calls``, and ``function_call`` before there were many."""
+    def _read_tool_calls(self, block: Fields) -> None:
+        """Consume tool calls beside the content: ``tool_calls``, and the older ``function_call`` for a single one."""
         for call in dicts(block.get("tool_calls")):
             inner = call.get("function") or call.get("custom")
-            self.call(inner if type(inner) is dict else call)
-            discard_known(call, _SILENT)
+            self.add_tool_call(inner if type(inner) is dict else call)
+            drop_keys(call, _IGNORED_KEYS)
             if call.get("type") in ("function", "custom"):
                 del call["type"]
         for call in dicts(block.get("executed_tools")):
-            self.call(call, take_str(call, "type") or "")
-            self.result(call, "output")
-            self.result(call, "search_results")
-            discard_known(call, _SILENT)
+            self.add_tool_call(call, pop_str(call, "type") or "")
+            self.add_tool_result(call, "output")
+            self.add_tool_result(call, "search_results")
+            drop_keys(call, _IGNORED_KEYS)
         if type(block.get("function_call")) is dict:
-            self.call(block["function_call"])
+            self.add_tool_call(block["function_call"])
 
     def _read_attachments(self, block: Fields, texts: list[SensitiveText], depth: int) -> None:
-        """The text that media carry along: plain-text documents, file names, transcripts of audio."""
+        """Consume the texts that come with media: plain-text documents, file names, transcripts of audio."""
         source = block.get("source")
         if type(source) is dict:
             if source.get("type") == "text" and "data" in source:
-                self._take_texts(source, "data", texts, depth + 1)
+                self._read_content(source, "data", texts, depth + 1)
             elif "content" in source:
-                self._take_texts(source, "content", texts, depth + 1)
+                self._read_content(source, "content", texts, depth + 1)
         for holder, key in (
             (block.get("file"), "filename"),
             (block, "filename"),
@@ -210,11 +213,11 @@ class Turn:
             (block, "transcript"),
         ):
             if type(holder) is dict and key in holder:
-                self._take_texts(holder, key, texts, depth + 1)
+                self._read_content(holder, key, texts, depth + 1)
 
 
-def take_dumped(fields: Fields, key: str) -> SensitiveText | None:
-    """Pop any non-empty value as text, JSON if it is no string; what JSON cannot say (deep nesting) is left."""
+def pop_serialized(fields: Fields, key: str) -> SensitiveText | None:
+    """Pop any non-empty value as a text, encoded as JSON if it is no string. Values nested too deeply for JSON stay."""
     value = fields.get(key)
     if type(value) is not str:
         if not value:
@@ -228,7 +231,10 @@ def take_dumped(fields: Fields, key: str) -> SensitiveText | None:
 
 
 def comparable(part: SensitiveText) -> str:
-    """A text as it is compared with others: JSON in one spelling, since each log writes it in its own."""
+    """A text for comparisons.
+
+    If it is JSON it is encoded again with sorted keys, since logs differ in spaces and order.
+    """
     text = part.reveal().strip()
     if text[:1] in ("{", "[") and len(text) < _MAX_COMPARED_CHARS:
         try:
@@ -238,8 +244,8 @@ def comparable(part: SensitiveText) -> str:
     return text
 
 
-def take_role(turn: Fields) -> Role | None:
-    """Pop the role of a turn; one that is not known is left, and None."""
+def pop_role(turn: Fields) -> Role | None:
+    """Pop the role of a turn, if it is a known one."""
     role = turn.get("role")
     if type(role) is not str or role not in _ROLES:
         return None
@@ -247,63 +253,73 @@ def take_role(turn: Fields) -> Role | None:
     return _ROLES[role]
 
 
-def take_finish(fields: Fields, exchange: Exchange, *path: str) -> None:
-    """Pop the reason why the answer ended; some reasons mean that a filter ended it."""
+def pop_finish_reason(fields: Fields, exchange: Exchange, *path: str) -> None:
+    """Pop the reason why the response ended; some reasons mean that a filter ended it."""
     reason = peek(fields, *path)
-    if type(reason) is str and reason in _FILTERED:
+    if type(reason) is str and reason in _FILTER_REASONS:
         exchange.content_filtered = True
-    name = take_identifier(fields, *path)
+    name = pop_identifier(fields, *path)
     if name:
         exchange.finish_reasons.append(name)
 
 
-def ask_turns(turns: Any, exchange: Exchange) -> None:
-    """Read a list of messages (or Responses input items) into the request side."""
+def add_prompt_messages(turns: Any, exchange: Exchange) -> None:
+    """Add a list of messages, or of input items of the Responses API, to the request."""
     if type(turns) is dict:
         turns = [turns]
     for position, item in enumerate(turns if type(turns) is list else ()):
         if type(item) is str:
             turns[position] = None
-            exchange.ask(Role.USER, [SensitiveText(item)] if item else [])
+            exchange.add_prompt(Role.USER, [SensitiveText(item)] if item else [])
         if type(item) is not dict:
             continue
         kind = item.get("type")
-        by_model = type(kind) is str and (kind.endswith(_CALL_ENDINGS) or kind == "reasoning")
-        # Who speaks without a known role is taken for the user: that is the side which must not be overlooked.
-        role = take_role(item) or (Role.ASSISTANT if by_model else Role.USER)
+        by_model = type(kind) is str and (kind.endswith(_TOOL_CALL_SUFFIXES) or kind == "reasoning")
+        # A message without a known role counts as the user's, so that no prompt is overlooked.
+        role = pop_role(item) or (Role.ASSISTANT if by_model else Role.USER)
         turn = Turn()
-        turn.read(item)
-        # Anthropic puts tool results into user messages, before the user's own words.
-        exchange.ask(Role.TOOL, turn.results)
-        exchange.ask(role, turn.said)
+        turn.add_block(item)
+        # Anthropic's user messages may begin with the results of tools.
+        exchange.add_prompt(Role.TOOL, turn.result_parts)
+        exchange.add_prompt(role, turn.text_parts)
 
 
-def ask_content(fields: Fields, key: str, role: Role, exchange: Exchange) -> None:
-    """Read a string, a block or a list of them as one turn of the request side."""
+def add_prompt_content(fields: Fields, key: str, role: Role, exchange: Exchange) -> None:
+    """Add a string, a block or a list of them to the request, as one turn."""
     if key not in fields:
         return
     turn = Turn()
-    turn.take(fields, key)
-    exchange.ask(role, turn.said + turn.results)
+    turn.add_content(fields, key)
+    exchange.add_prompt(role, turn.text_parts + turn.result_parts)
 
 
-def ask_documents(fields: Fields, exchange: Exchange) -> None:
-    """Read the documents and tool results that a request hands to the model beside its messages (Cohere, vLLM)."""
+def add_prompt_documents(fields: Fields, exchange: Exchange) -> None:
+    """Add the documents and tool results that a request has beside its messages (Cohere, vLLM)."""
     if "documents" not in fields and "tool_results" not in fields:
         return
     turn = Turn()
     for document in dicts(fields.get("documents")):
         data = document.get("data")
         for holder in (document, data if type(data) is dict else {}):
-            discard_known(holder, _SILENT_IN_DOCUMENTS)
+            drop_keys(holder, _IGNORED_DOCUMENT_KEYS)
             for key in list(holder):
-                turn.take(holder, key)
-    turn.take(fields, "documents")
-    turn.result(fields, "tool_results")
-    exchange.ask(Role.TOOL, turn.said + turn.results)
+                turn.add_content(holder, key)
+    turn.add_content(fields, "documents")
+    turn.add_tool_result(fields, "tool_results")
+    exchange.add_prompt(Role.TOOL, turn.text_parts + turn.result_parts)
 
 
-def answer_turn(turn: Turn, exchange: Exchange) -> None:
-    """Put a turn that the model produced on the response side, with what its provider's own tools returned."""
-    exchange.answer(turn.said + turn.results)
-    exchange.tool_calls.extend(turn.calls)
+def add_prompt_variables(fields: Fields, key: str, exchange: Exchange) -> None:
+    """Add the values of variables, which fill a prompt that the provider or the gateway stores, as one turn."""
+    variables = fields.get(key)
+    if type(variables) is dict:
+        turn = Turn()
+        for name in list(variables):
+            turn.add_content(variables, name)
+        exchange.add_prompt(Role.USER, turn.text_parts)
+
+
+def add_completion_turn(turn: Turn, exchange: Exchange) -> None:
+    """Add a turn of the model to the response, with the results of tools that its provider ran."""
+    exchange.add_completion(turn.text_parts + turn.result_parts)
+    exchange.tool_calls.extend(turn.tool_calls)

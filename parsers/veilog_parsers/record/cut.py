@@ -1,10 +1,10 @@
-"""Bodies that their log cut off: what is there of a JSON text, closed so that it can be read.
+"""JSON texts that a log cut off: closes them, so that they can be decoded.
 
-API Management logs at most 8 KB of a body, others cut at limits of their own: the beginning of a conversation is there,
-and its last message up to the cut. Such a text is closed where it ends: a string that had begun is ended, and all
-brackets are closed. A name or number that may not be whole is no part of the value, and given back as the rest.
+API Management logs at most 8 KB of a body, other gateways have other limits. The beginning of the conversation is
+there, and its last message up to the cut. ``close`` ends a string that was cut and closes all brackets. A key or a
+number that may not be complete is left out, and returned as the rest.
 
-The text is gone through once, token by token, and no pattern can match the same text in two ways.
+A text is read once, token by token, and no pattern can match the same text in two ways.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ _TOKEN: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(")?|[][{}:,]|[^][{}:,"\s]+'
 _BEGUN: Final = re.compile(r"-?[0-9.eE+-]*|tr?u?e?|fa?l?s?e?|nu?l?l?", re.ASCII)
 _MAX_TOKENS: Final = 200_000
 _MAX_ESCAPES: Final = 2
-"""A cut may leave half an escape, and before it half a pair of surrogates."""
+"""A cut may leave an incomplete escape, and before it the escape of half a surrogate pair."""
 _CLOSING: Final = {"{": "}", "[": "]"}
+_BRACKETS: Final = frozenset("{}[]")
+_SEPARATORS: Final = frozenset(":,")
 
 
 class Closed(NamedTuple):
-    """What a text that was cut is the beginning of.
+    """A JSON text that was cut off, decoded.
 
     Attributes:
-        value: the object or array.
-        rest: the text behind what could be used.
+        value: the object or array that it is the beginning of.
+        rest: the text behind the last value that could be used.
     """
 
     value: Any
@@ -37,47 +39,56 @@ class Closed(NamedTuple):
 
 
 def close(text: str, loads: Callable[[str], Any] = orjson.loads) -> Closed | None:
-    """The JSON object or array that a text is the beginning of; None if it is whole, or the beginning of none.
+    """Decode the JSON object or array that a text is the beginning of; None if it is complete, or no such beginning.
 
     Args:
-        text: begins where the object or array does.
+        text: begins where the object or array begins.
         loads: decodes the text that was closed, or raises ``ValueError``.
     """
     brackets: list[str] = []
-    # Where the last whole value ended, and whether a string or scalar that comes now is a value, not a name.
+    # Where the last complete value ended, and whether the next string or scalar is a value (and no key).
     end, is_value = 0, False
     for count, match in enumerate(_TOKEN.finditer(text)):
         piece = match[0]
-        if piece in _CLOSING:
-            brackets.append(_CLOSING[piece])
-            is_value = piece == "["
-        elif piece in ("}", "]"):
-            if not brackets or brackets.pop() != piece or not brackets:
-                return None
-            is_value = False
-        elif piece in (":", ","):
-            is_value = piece == ":" or brackets[-1:] == ["]"]
-            continue
-        elif not is_value:
-            if piece[0] != '"':
-                return None
-            if match[1] is None:
-                break
-            continue
-        elif piece[0] == '"' and match[1] is None:
-            return _loaded(text[: match.start()], piece, brackets, loads, "")
-        elif piece[0] != '"' and match.end() == len(text):
-            return _loaded(text[:end], "", brackets, loads, text[end:]) if _BEGUN.fullmatch(piece) else None
-        else:
-            is_value = False
         if count > _MAX_TOKENS:
             return None
-        end = match.end()
+        if piece in _SEPARATORS:
+            is_value = piece == ":" or brackets[-1:] == ["]"]
+        elif piece in _BRACKETS:
+            if not _follow(brackets, piece):
+                return None
+            end, is_value = match.end(), piece == "["
+        elif match[1] is None if piece[0] == '"' else match.end() == len(text):
+            return _close_token(text, match, end, is_value, brackets, loads)
+        elif is_value:
+            end, is_value = match.end(), False
+        elif piece[0] != '"':
+            return None
     return _loaded(text[:end], "", brackets, loads, text[end:]) if brackets else None
 
 
+def _follow(brackets: list[str], piece: str) -> bool:
+    """Open or close a bracket; False if it closes the wrong one, or the whole document."""
+    if piece in _CLOSING:
+        brackets.append(_CLOSING[piece])
+        return True
+    return bool(brackets) and brackets.pop() == piece and bool(brackets)
+
+
+def _close_token(
+    text: str, match: re.Match[str], end: int, is_value: bool, brackets: list[str], loads: Callable[[str], Any]
+) -> Closed | None:
+    """Close a text at its last token, which was cut off or may have been."""
+    piece = match[0]
+    if is_value and piece[0] == '"':
+        return _loaded(text[: match.start()], piece, brackets, loads, "")
+    if piece[0] == '"' or (is_value and _BEGUN.fullmatch(piece)):
+        return _loaded(text[:end], "", brackets, loads, text[end:])
+    return None
+
+
 def _loaded(before: str, string: str, brackets: list[str], loads: Callable[[str], Any], rest: str) -> Closed | None:
-    """The whole values before the cut, and the string that was cut, if it was one."""
+    """Decode the complete values before the cut, with the string that was cut, if there is one."""
     closing = "".join(reversed(brackets))
     for _ in itertools.repeat(None, _MAX_ESCAPES + 1):
         try:

@@ -1,42 +1,43 @@
-"""The one decoder of JSON: in lines, envelopes, bodies, and strings inside of those.
+"""The one decoder of JSON: in lines, envelopes, bodies, and strings inside of these.
 
 Theory of operation
 -------------------
 
-What a log calls JSON is often a little more or less than that. A prompt must not get past a reader because of a lone
-surrogate, a colour, a prefix or a second document: what one decoder refuses would leave as the text it stood in. So
-there is one decoder, it is tolerant, and what it cannot read is an error, never "just text".
+What a log calls JSON is often not quite JSON. A lone surrogate, a terminal color, a prefix or a second document must
+not hide a prompt from the readers: what a strict decoder refuses would be passed on as an ordinary text. So there is
+one decoder, it is tolerant, and a text that looks like JSON and cannot be decoded is an error, never "just text".
 
-*The fast way* is ``orjson``. Nearly every text takes it, and it costs one look more: duplicate keys. A JSON object may
-name a key twice, and every decoder keeps one of the values. The other is gone from what is inspected, hashed and
-counted, but not from the application that wrote it. They are found by counting colons:
+*The fast way* is ``orjson``, for nearly every text, and a search for duplicate keys. A JSON object may have a key
+twice, and every decoder keeps one of the values. The other would be neither inspected nor hashed nor counted, though
+the application may have used it. Duplicate keys are found by counting colons:
 
 * In the text every pair has one colon of its own; every other colon stands inside a string (or key).
-* The decoded value is written again by ``orjson``, which escapes no colon: again one for each pair, and those inside
+* ``orjson`` encodes the decoded value again and escapes no colon: again there is one for each pair, and those inside
   strings.
-* So the counts are equal if nothing was lost. A lost pair takes at least its own colon with it, and nothing can make up
-  for that: the strings that were kept have the same colons on both sides, unless one was written as ``\\u003a``.
-  A text with that escape is not counted but read the exact way.
+* So the counts are equal if no pair was lost. A lost pair takes at least its own colon with it, and no other colon can
+  replace it: the remaining strings have the same colons in both texts, unless one was written as ``\\u003a``. A text
+  with that escape is not counted but read the exact way.
 
-Counting and writing run in C: a fraction of a microsecond for a record of ordinary size.
+Counting and encoding run in C: a fraction of a microsecond for a record of ordinary size.
 
-*The exact way* is Python's own scanner, which takes control characters, NaN, infinities and numbers of any size, tells
-where a document ends, and hands over the pairs of every object. It reads what the fast way refused or counted:
+*The exact way* is Python's own scanner, which accepts control characters, NaN, infinities and numbers of any size,
+tells where a document ends, and hands over the pairs of every object. It reads texts that ``orjson`` refused, or in
+which the counts differ:
 
-1. What stands around a text and says nothing (byte order mark, white space of any kind, colours) is removed, and half
-   surrogate pairs become U+FFFD, as everywhere in this project.
-2. Documents are read from wherever one can begin: ``{`` or ``[`` and what may follow it. A list of numbers in the
-   middle of a text (``[12:30:01]``, ``[4711]``) begins none.
-3. Where JSON cannot be read, Python's ``repr`` may be (``python_repr``), and at the end of the text the beginning of a
-   document (``cut``), if the caller can use one.
-4. The text around the documents is given back, for it may say something.
+1. Byte order marks, white space of any kind and terminal colors around the text are removed, and half surrogate pairs
+   become U+FFFD, as everywhere in this project.
+2. Documents are read wherever one can begin: at a ``{`` or ``[`` and what may follow it. A list of numbers in the
+   middle of a text (``[12:30:01]``, ``[4711]``) is no document.
+3. What is no JSON may be Python's ``repr`` (``python_repr``) or, at the end of the text, a document that was cut off
+   (``cut``), if the caller accepts one.
+4. The text around the documents is returned, for it may hold prose.
 
-*What is left over decides.* If that text looks like JSON or a piece of it (``looks_like_json``), then something was not
-read: ``MALFORMED_JSON``. If there is no document and nothing that looks like one, it is a text, and said to be one.
+*The remaining text decides.* If it looks like JSON or a piece of it (``looks_like_json``), then something could not be
+read: ``MALFORMED_JSON``. If there is no document and nothing that looks like one, the whole is an ordinary text.
 
-Every part is bounded. A failed attempt goes on behind the place where it failed, so no character is read twice by the
-scanner; the few that may fail (``MAX_FAILURES``) keep the cost of errors, which is linear each, linear. Documents are
-at most ``MAX_DOCUMENTS``, nesting at most what ``orjson`` writes (254 levels): downstream nobody meets more.
+Every step is bounded. After a failed attempt, reading goes on behind the place of the failure, so the scanner reads no
+character twice; the limit on failures (``MAX_FAILURES``) keeps their cost linear. A text has at most ``MAX_DOCUMENTS``
+documents, and a document at most the 254 levels that ``orjson`` can encode, so later stages meet no deeper ones.
 """
 
 from __future__ import annotations
@@ -50,13 +51,13 @@ import orjson
 
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.record.cut import close
-from veilog_parsers.record.python_repr import end_of, respelled
+from veilog_parsers.record.python_repr import find_end, repr_to_json
 
 MAX_DOCUMENTS: Final = 10_000
 MAX_FAILURES: Final = 16
-"""Places in a text where a document seems to begin and none does. One more and the text is malformed."""
+"""The most places in a text where a document seems to begin and cannot be read. With one more it is malformed."""
 MAX_STRINGS: Final = 4
-"""JSON strings that hold nothing but JSON again, level in level."""
+"""The most levels of JSON strings that hold nothing but JSON."""
 
 _BLANK: Final = "".join(
     chr(code)
@@ -66,7 +67,7 @@ _BLANK: Final = "".join(
         *range(0x2000, 0x2010),
     )
 )
-"""White space and controls of every kind, byte order marks, and characters that show nothing."""
+"""White space and control characters of every kind, byte order marks, and other invisible characters."""
 _SEPARATORS: Final = _BLANK + ",;"
 _COLOR: Final = re.compile(r"\x1b\[[0-9;:?]{0,32}[A-Za-z]")
 _ESCAPE: Final = re.compile(
@@ -78,9 +79,9 @@ _COLON_ESCAPE: Final = re.compile(r"\\u003[aA]")
 _COLON_ESCAPE_BYTES: Final = re.compile(rb"\\u003[aA]")
 _BEGINNING: Final = re.compile(r"\{\s*[\"'}]|\[\s*[\[{\"'\]]")
 _FIRST_OF_REPR: Final = frozenset("'TFNniub")
-"""How what Python writes and JSON does not begins: strings, their prefixes, words."""
+"""First characters of values that Python writes and JSON does not have: strings, their prefixes, words."""
 _NEAR_END: Final = 12
-"""A number, a word or an escape that a cut left incomplete begins at most so many characters before the end."""
+"""The longest number, word or escape that may be incomplete at the end of a text that was cut off."""
 
 _VALUE: Final = r"(?:[\"'{\[0-9-]|true\b|false\b|null\b|NaN\b|True\b|False\b|None\b)"
 _PIECE: Final = re.compile(
@@ -101,11 +102,12 @@ class Decoded:
     """What a text holds.
 
     Attributes:
-        documents: the JSON values in it, in order. None, if it is a text and no JSON.
-        before: the text before the first document, or all of a text that has none.
-        after: the text behind and between documents.
-        was_cut: whether the last document is the beginning of one.
-        is_lossy: whether halves of surrogate pairs were mended, or colours left out: other texts give the same.
+        documents: the JSON values in the text, in order; an empty list if the text is no JSON.
+        before: the text before the first document, or the whole text if there is none.
+        after: the text between and behind documents.
+        was_cut: whether the last document was cut off.
+        is_lossy: whether half surrogate pairs were replaced or colors removed, so that different texts give the
+            same documents.
     """
 
     documents: list[Any]
@@ -120,7 +122,7 @@ def decode(text: str | bytes, *, allow_cut: bool = False) -> Decoded:
 
     Args:
         text: bytes are UTF-8.
-        allow_cut: whether the beginning of a document, at the end of the text, counts as one.
+        allow_cut: whether a document may be cut off at the end of the text.
 
     Raises:
         RecordError: ``INVALID_UTF8``; ``MALFORMED_JSON``: it looks like JSON, or like a piece of it, and cannot be
@@ -140,10 +142,10 @@ def decode(text: str | bytes, *, allow_cut: bool = False) -> Decoded:
 
 
 def decode_one(text: str | bytes, *, allow_cut: bool = False) -> Any:
-    """The one JSON value that a text is, with nothing around it but white space.
+    """Decode a text that is one JSON value, with nothing around it but white space.
 
     Raises:
-        RecordError: as ``decode``; ``MALFORMED_JSON`` also if there are several values, or is anything else.
+        RecordError: as ``decode``; ``MALFORMED_JSON`` also if there are several values or any other text.
     """
     decoded = decode(text, allow_cut=allow_cut)
     if len(decoded.documents) != 1 or decoded.before or decoded.after:
@@ -152,17 +154,17 @@ def decode_one(text: str | bytes, *, allow_cut: bool = False) -> Any:
 
 
 def may_be_json(text: str) -> bool:
-    """Whether a text begins like JSON, behind what is blank or a colour. Cheap: most texts do not."""
+    """Whether a text begins like JSON, behind blank characters. The test is cheap, and most texts fail it."""
     return text[:1] in _FIRST or text.lstrip(_BLANK)[:1] in _FIRST
 
 
 def looks_like_json(text: str) -> bool:
-    """Whether a text is written like JSON (or like Python's ``repr``), or like a piece cut out of it."""
+    """Whether a text looks like JSON or Python's ``repr``, or like a piece of it."""
     return _OPENING.match(text.lstrip(_BLANK)) is not None or _is_tail(text) or _PIECE.search(text) is not None
 
 
 def _is_tail(text: str) -> bool:
-    """Whether a text ends like an object or a list: with closing brackets, behind a value."""
+    """Whether a text ends like an object or a list: with a value and closing brackets."""
     inside = text.rstrip(_CLOSING)
     closing = text[len(inside) :]
     if "}" in closing:
@@ -171,7 +173,7 @@ def _is_tail(text: str) -> bool:
 
 
 def keep_around(fields: dict[str, Any], decoded: Decoded) -> None:
-    """Put the text around documents into one of them, as ``text_before`` and ``text_after``: it ends as unmapped."""
+    """Add the text around documents to one of them, as ``text_before`` and ``text_after``: it ends as unmapped."""
     for key, text in (("text_before", decoded.before), ("text_after", decoded.after)):
         if text:
             number = 0
@@ -181,7 +183,7 @@ def keep_around(fields: dict[str, Any], decoded: Decoded) -> None:
 
 
 def keep_under(fields: dict[str, Any], key: str, value: Any) -> None:
-    """Keep a value whose key is another's too: as ``<key>~1``, or the next number that is free."""
+    """Add a value whose key is taken: as ``<key>~1``, or with the next number that is free."""
     number = 1
     while (name := f"{key}~{number}") in fields:
         number += 1
@@ -189,9 +191,9 @@ def keep_under(fields: dict[str, Any], key: str, value: Any) -> None:
 
 
 def keys_repeat(text: str | bytes, value: Any) -> bool:
-    """Whether an object in a text names a key twice, given what ``orjson`` made of the text. See the module.
+    """Whether an object in a text has a key twice, given the value that ``orjson`` decoded; see the module's docstring.
 
-    May be wrong in one direction: a text with a colon written as an escape is always said to repeat one.
+    A text in which a colon is escaped is always said to repeat a key.
 
     Raises:
         RecordError: ``NESTING_TOO_DEEP``.
@@ -207,7 +209,7 @@ def _written(value: Any) -> bytes:
     try:
         return orjson.dumps(value)
     except orjson.JSONEncodeError:
-        # Of what a JSON decoder gives, only nesting is more than it can write.
+        # Nesting is the only property of a decoded value that ``orjson`` may be unable to encode.
         raise RecordError(ErrorType.NESTING_TOO_DEEP, "more than 254 levels") from None
 
 
@@ -237,12 +239,12 @@ def _decode(text: str | bytes, allow_cut: bool) -> Decoded:
 
 
 def _paired(text: str) -> str:
-    """A text without halves of surrogate pairs; the same object if it has none."""
+    """A text in which half surrogate pairs are replaced; the same object if it has none."""
     whole = text
     if "\\ud" in text or "\\uD" in text:
         whole = _ESCAPE.sub(_mend, text)
     if not text.isascii():
-        # A text that was no bytes may hold halves as they are.
+        # A text that was not decoded from bytes may hold half surrogate pairs without escapes.
         whole = whole.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text if whole == text else whole
 
@@ -252,7 +254,7 @@ def _mend(match: re.Match[str]) -> str:
 
 
 class _Reader:
-    """The exact way through one text."""
+    """Reads one text the exact way."""
 
     def __init__(self, text: str, allow_cut: bool) -> None:
         self._text = text
@@ -260,12 +262,12 @@ class _Reader:
         self._decoded = Decoded([])
         self._around: list[str] = []
         self._end = 0
-        """Where the last document ended."""
+        """The position behind the last document."""
         self._rest = ""
-        """What could not be used of a document that was cut."""
+        """The end of a document that was cut off, as far as it could not be used."""
 
     def read(self) -> Decoded:
-        """Read all documents, and see what is left."""
+        """Read all documents, and check the remaining text."""
         text, decoded = self._text, self._decoded
         if text[:1] == '"' and (value := self._string()) is not None:
             return Decoded([value])
@@ -288,7 +290,7 @@ class _Reader:
         return decoded
 
     def _string(self) -> str | None:
-        """The string that the whole text is; None if it is none."""
+        """The string that the text encodes; None if it encodes none."""
         try:
             value = _SCANNER.decode(self._text)
         except json.JSONDecodeError:
@@ -296,14 +298,17 @@ class _Reader:
         return value if type(value) is str else None
 
     def _next(self, position: int) -> int:
-        """Where the next document may begin; -1 if none does."""
+        """The position where the next document may begin; -1 if there is none."""
         if position == 0 and self._text[:1] in ("{", "["):
             return 0
         found = _BEGINNING.search(self._text, position)
         return found.start() if found else -1
 
     def _read_at(self, start: int) -> int:
-        """Read the document at a place; where it ends, or, if it is none, minus where its reading failed."""
+        """Read the document at a position.
+
+        Returns where it ends, or, if it cannot be read, minus where reading failed.
+        """
         text = self._text
         try:
             value, end = _SCANNER.raw_decode(text, start)
@@ -323,12 +328,12 @@ class _Reader:
         return end
 
     def _read_otherwise(self, start: int, error: json.JSONDecodeError) -> tuple[Any, int]:
-        """What is there instead of JSON: a ``repr``, or the beginning of either. The end is -1 if it is neither."""
+        """Read a ``repr``, or JSON that was cut off. Returns the value and where it ends, -1 for none."""
         text = self._text
         if text[error.pos : error.pos + 1] in _FIRST_OF_REPR or error.msg.startswith("Invalid \\"):
-            end = end_of(text, start)
+            end = find_end(text, start)
             piece, end = (text[start:end], end) if end > 0 else (text[start:], len(text))
-            piece = respelled(piece)
+            piece = repr_to_json(piece)
             try:
                 return _SCANNER.decode(piece), end
             except json.JSONDecodeError as other:
@@ -345,19 +350,19 @@ class _Reader:
         return None, -1
 
     def _keep_text(self, end: int) -> None:
-        """Keep the text between the last document and the next."""
+        """Keep the text between the last document and a position."""
         self._around.append(self._text[self._end : end].strip(_SEPARATORS))
 
 
 def _is_telling(value: Any) -> bool:
-    """Whether a document is one wherever it stands: among words, a list of words or numbers is more of them."""
+    """Whether a value is a document even among words, where a list of words or numbers is part of the text."""
     if type(value) is list:
         return any(type(item) is dict and item for item in value)
     return bool(value)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose keys may repeat: the last value wins, others that differ stay under ``<key>~1`` and so on."""
+    """Build an object from pairs. The last value of a repeated key wins; different ones get ``<key>~1`` and so on."""
     fields = dict(pairs)
     if len(fields) == len(pairs):
         return fields
@@ -382,7 +387,7 @@ def _integer(digits: str) -> int | float | str:
 
 
 def _float(digits: str) -> float | str:
-    """A finite number, or, beyond what a float holds, its digits."""
+    """A finite number, or its digits if it is larger than a float can be."""
     number = float(digits)
     return number if number - number == 0 else digits
 
@@ -393,10 +398,10 @@ _SCANNER: Final = json.JSONDecoder(
 
 
 def _loads(text: str) -> Any:
-    """The value of a text that ``close`` put together.
+    """Decode a text that ``close`` has closed.
 
     Raises:
-        ValueError: it has none.
+        ValueError: it is no JSON.
     """
     try:
         return _SCANNER.decode(text)

@@ -1,4 +1,4 @@
-"""What an endpoint or a provider's name tells: the operation, the provider and the model of a call."""
+"""The operation, the provider and the model of a call, from its endpoint or from the name of its provider."""
 
 from __future__ import annotations
 
@@ -6,35 +6,44 @@ import re
 from typing import Any, Final
 from urllib.parse import unquote
 
-from veilog_parsers.event import Constant, Operation, SensitiveText
-from veilog_parsers.record.fields import identifier, peek, take, take_identifier
+from veilog_parsers.event import Constant, Operation, SensitiveText, Text
+from veilog_parsers.record.fields import as_identifier, peek, pop, pop_identifier
 from veilog_parsers.record.network import without_query
 from veilog_parsers.record.raw import Fields
 
-PROVIDERS: Final = {
+_PROVIDER_ALIASES: Final = {
+    "amazon": "aws.bedrock",
+    "aws": "aws.bedrock",
+    "aws-bedrock": "aws.bedrock",
+    "az.ai.inference": "azure.ai.inference",
+    "az.ai.openai": "azure.ai.openai",
     "azure": "azure.ai.openai",
+    "azure-ai": "azure.ai.inference",
     "azure-openai": "azure.ai.openai",
+    "azure_ai": "azure.ai.inference",
     "azure_openai": "azure.ai.openai",
     "bedrock": "aws.bedrock",
     "gemini": "gcp.gemini",
-    "google": "gcp.gemini",
-    "mistral": "mistral_ai",
-    "mistralai": "mistral_ai",
+    "google": "gcp.gen_ai",
     "google-ai-studio": "gcp.gemini",
     "google-vertex-ai": "gcp.vertex_ai",
-    "aws-bedrock": "aws.bedrock",
-    "azure-ai": "azure.ai.inference",
-    "azure_ai": "azure.ai.inference",
     "grok": "x_ai",
     "llama2": "meta",
+    "mistral": "mistral_ai",
+    "mistralai": "mistral_ai",
     "together-ai": "together_ai",
-    "vertex-ai": "gcp.vertex_ai",
-    "workers-ai": "cloudflare.workers_ai",
     "vertex": "gcp.vertex_ai",
+    "vertex-ai": "gcp.vertex_ai",
     "vertex_ai": "gcp.vertex_ai",
+    "vertexai": "gcp.vertex_ai",
+    "watsonx": "ibm.watsonx.ai",
+    "workers-ai": "cloudflare.workers_ai",
     "xai": "x_ai",
 }
-"""What logs call a provider, where that is not what OpenTelemetry calls it."""
+"""Providers by the names that logs have for them, in lower case, where OpenTelemetry has another name.
+
+``google`` may be the Gemini API or Vertex AI: ``gcp.gen_ai`` is OpenTelemetry's name for any of Google's.
+"""
 
 _HOSTS: Final = (
     ("openai.azure.com", "azure.ai.openai"),
@@ -85,14 +94,14 @@ _ENDPOINTS: Final[tuple[tuple[str, Operation | None], ...]] = (
     ("/converse", Operation.CHAT),
     ("/converse-stream", Operation.CHAT),
 )
-"""How the paths of model APIs end. Speech has no operation of its own, and Bedrock's invoke may be any."""
+"""How the paths of model APIs end. None where there is no operation (speech) or the path does not tell (Bedrock)."""
 _VERSIONED: Final = re.compile(r"/v[12](?:alpha|beta|/)|/openai/|/model/[^/]{1,256}/(?:invoke|converse)")
-"""What their paths have besides: many an application has ``/embeddings`` or ``/completions`` of its own."""
+"""What else their paths contain: other applications, too, have paths that end in ``/embeddings`` or the like."""
 
 _MODEL_IN_PATH: Final = re.compile(r"/(?:deployments|models|engines|model)/([^/:\s]{1,256})")
 
 
-def _ending(endpoint: Any) -> tuple[str, Operation | None] | None:
+def _known_ending(endpoint: Any) -> tuple[str, Operation | None] | None:
     if type(endpoint) is str:
         path = without_query(endpoint).rstrip("/")
         if _VERSIONED.search(path):
@@ -103,18 +112,18 @@ def _ending(endpoint: Any) -> tuple[str, Operation | None] | None:
 
 
 def is_model_api(endpoint: Any) -> bool:
-    """Whether a path or URL is a model API's, as far as its end tells."""
-    return _ending(endpoint) is not None
+    """Whether a path or URL looks like one of a model API."""
+    return _known_ending(endpoint) is not None
 
 
 def operation_at(endpoint: Any) -> Operation | None:
-    """What is called at a path or URL; None if it is no model API's, or not one operation's."""
-    found = _ending(endpoint)
+    """The operation that a path or URL of a model API stands for; None if it is of none, or of several."""
+    found = _known_ending(endpoint)
     return found[1] if found else None
 
 
 def provider_at(endpoint: str) -> Constant | None:
-    """Who answers at a URL, as far as its host tells."""
+    """The provider that a URL's host belongs to."""
     authority = endpoint.partition("://")[2].partition("/")[0].partition(":")[0]
     if not authority:
         return None
@@ -125,15 +134,22 @@ def provider_at(endpoint: str) -> Constant | None:
 
 
 def model_at(endpoint: str) -> SensitiveText | None:
-    """The model that a path names."""
+    """The model in a path."""
     found = _MODEL_IN_PATH.search(endpoint)
-    return identifier(unquote(found[1])) if found else None
+    return as_identifier(unquote(found[1])) if found else None
 
 
-def take_provider(fields: Fields, *path: str) -> SensitiveText | Constant | None:
+def provider_named(name: str) -> Constant | None:
+    """OpenTelemetry's name of a provider that a log names differently; None if the log's name is as good."""
+    provider = _PROVIDER_ALIASES.get(name.lower())
+    return None if provider is None else Constant(provider)
+
+
+def pop_provider(fields: Fields, *path: str) -> Text | None:
     """Pop a provider's name, as OpenTelemetry spells it."""
     name = peek(fields, *path)
-    if type(name) is str and name.lower() in PROVIDERS:
-        take(fields, *path)
-        return Constant(PROVIDERS[name.lower()])
-    return take_identifier(fields, *path)
+    provider = provider_named(name) if type(name) is str else None
+    if provider is None:
+        return pop_identifier(fields, *path)
+    pop(fields, *path)
+    return provider

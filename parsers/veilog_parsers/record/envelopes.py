@@ -1,18 +1,17 @@
-"""Opening the wrappers that records travel in: one raw record in, the records inside it out.
+"""Opens envelopes: the objects in which cloud services and shippers put records.
 
-Cloud services and shippers put records into arrays and into one another: CloudTrail files (``Records``), Event Hubs
-(``records``) and what their Capture makes of them (``Body``), EventBridge (``detail``), CloudWatch Logs subscriptions
-(``logEvents`` with JSON in ``message``), Pub/Sub (``data`` in base64), pages of vendors' audit APIs (``data``,
-``items``), Microsoft 365's ``AuditData``, and shippers' ``log`` or ``message``: lines of containers (Docker's files,
-CRI, Kubernetes' metadata around them) and of journald. An envelope is recognized by a top-level key, like a source,
-and only when the record is not a source's own: see ``registry``.
+Envelopes are CloudTrail files (``Records``), Event Hubs (``records``) and their Capture (``Body``), EventBridge
+(``detail``), CloudWatch Logs subscriptions (``logEvents`` with JSON in ``message``), Pub/Sub (``data`` in base64),
+pages of vendors' audit APIs (``data``, ``items``), Microsoft 365's ``AuditData``, and shippers' ``log`` or ``message``:
+lines of containers (Docker's files, CRI, with metadata of Kubernetes) and of journald. An envelope is recognized by a
+top-level key, like a source, and only if no source claims the record; see ``registry``.
 
-One kind of record is put together here: API Management spreads a call over rows of its LLM log. The rows of a call
-that come in one batch become one record; see ``join_rows``.
+Two kinds of records are joined here: lines that a container runtime has split (``join_partial_lines``), and the rows
+over which API Management's LLM log spreads a call (``join_rows``).
 
-Of what an envelope says besides its records two things are carried over: when a line was written, for records that
-have no time themselves, and where, as ``cloud.resource`` of records that name no resource: ``namespace/pod/container``
-in Kubernetes, host and unit in a journal. The rest (streams, labels, annotations) is not.
+Two facts of an envelope are passed on to its records: when a line was written, for records without a time, and where,
+for records without a ``cloud.resource``: ``namespace/pod/container`` in Kubernetes, host and unit in a journal.
+Streams, labels and annotations are not passed on.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from typing import Any, Final
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import SensitiveText, Timestamp
 from veilog_parsers.record.decoding import decode, decode_one, keep_around, keep_under, may_be_json
-from veilog_parsers.record.fields import chars_in, identifier, known, merge
+from veilog_parsers.record.fields import as_identifier, count_chars, keyset, merge
 from veilog_parsers.record.otlp import open_document, open_internal
 from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields
@@ -36,12 +35,12 @@ MAX_DEPTH: Final = 4
 MAX_EVENTS: Final = 10_000
 
 LLM_ROWS: Final = frozenset(("gatewayllmlogs", "gatewayllmlog", "apimanagementgatewayllmlog"))
-"""What the category, or the table, of API Management's LLM log is called, in lower case."""
+"""The category or table of API Management's LLM log, in lower case."""
 _TEXT_COLUMNS: Final = frozenset(("requestMessages", "responseMessages", "RequestMessages", "ResponseMessages"))
 
 
 def _objects(value: Any) -> list[Any] | None:
-    """A list that begins with an object, else None. What follows and is none is rejected alone."""
+    """A list that begins with an object, else None. Its later items need not be objects: each is checked alone."""
     return value if type(value) is list and value and type(value[0]) is dict else None
 
 
@@ -55,9 +54,9 @@ def _event_hub(fields: Fields) -> list[Any] | None:
 
 
 def _captured(fields: Fields) -> list[Any] | None:
-    """An event that Event Hubs Capture wrote, in JSON: its ``Body`` is an object, JSON, or base64 of JSON.
+    """An event of Event Hubs Capture, in JSON: its ``Body`` is an object, JSON, or base64 of JSON.
 
-    Avro's own JSON puts the bytes one level further down.
+    In the JSON encoding of Avro, the body is an object with the key ``bytes``.
     """
     body = fields.get("Body")
     if type(body) is dict and list(body) == ["bytes"]:
@@ -83,7 +82,7 @@ def _page(fields: Fields) -> list[Any] | None:
 
 
 def _decoded(body: Any) -> list[Any] | None:
-    """The records in a body that may be base64. One that is no JSON is rejected, not passed on encoded."""
+    """The records in a body that may be base64. A body that is no JSON becomes an item that is rejected later."""
     if type(body) is str and not may_be_json(body):
         try:
             body = base64.b64decode(body, validate=True).decode()
@@ -100,9 +99,9 @@ def _decoded(body: Any) -> list[Any] | None:
 
 
 def join_rows(records: list[Any]) -> list[Any]:
-    """Put together the rows of each call of API Management's LLM log: tokens, request and response come apart.
+    """Join the rows of each call in API Management's LLM log, which has tokens, request and response in separate rows.
 
-    Rows share a correlation id. A long text takes several, numbered in order. What is no such row stays as it is.
+    The rows of a call share a correlation id. A long text takes several rows, numbered in order. Other records stay.
     """
     calls: dict[str, list[Fields]] = {}
     for record in records:
@@ -134,7 +133,7 @@ def _row_of(record: Any) -> str | None:
 
 
 def _columns(row: Fields) -> tuple[str, Fields]:
-    """Where a row has its columns: under a key, as an object or JSON in a string, or, under no key, at the top."""
+    """The key under which a row has its columns (an object, or JSON in a string), and these; "" for the top level."""
     for key in ("properties", "Properties"):
         value = row.get(key)
         if type(value) is str and may_be_json(value):
@@ -155,7 +154,10 @@ def _number(columns: Fields) -> int:
 
 
 def _one_record(rows: list[Fields]) -> Fields:
-    """The first row with the columns of all. Pieces of a text are joined in order, counts are the first that count."""
+    """The first row with the columns of all rows.
+
+    Pieces of a text are joined in order; of a count, the first not 0 wins.
+    """
     opened = sorted(((row, *_columns(row)) for row in rows), key=lambda found: _number(found[2]))
     joined: Fields = {}
     pieces: dict[str, list[Any]] = {}
@@ -177,7 +179,7 @@ def _one_record(rows: list[Fields]) -> Fields:
 
 
 def _text_of(pieces: list[Any]) -> Any:
-    """Pieces of one JSON text, or whole lists of messages, as one; what mixes them is left as a list."""
+    """Join the pieces of a JSON text, or lists of messages; a mixture of both becomes a list."""
     pieces = [piece for piece in pieces if piece]
     if len(pieces) == 1:
         return pieces[0]
@@ -196,7 +198,7 @@ def _event_bridge(fields: Fields) -> list[Any] | None:
 
 
 def _cloudwatch(fields: Fields) -> list[Any] | None:
-    """A CloudWatch Logs subscription; its CONTROL_MESSAGE is a test of the connection and holds no record."""
+    """A CloudWatch Logs subscription. Its CONTROL_MESSAGE tests the connection and holds no record."""
     if fields.get("messageType") == "CONTROL_MESSAGE":
         return []
     events = _objects(fields.get("logEvents"))
@@ -221,7 +223,7 @@ CONTAINERS: Final[dict[str, Callable[[Fields], list[Any] | None]]] = {
     "resourceSpans": open_document,
     "__internal__": open_internal,
 }
-"""Envelopes that are nothing but an envelope: opened whatever is inside."""
+"""Envelopes that are always opened, whatever is inside."""
 
 _CONTENTS: Final = {
     "Records": ("Records",),
@@ -238,69 +240,69 @@ _CONTENTS: Final = {
     "resourceLogs": ("resourceLogs", "resourceSpans"),
     "resourceSpans": ("resourceLogs", "resourceSpans"),
 }
-"""Where containers have their records. Of ``__internal__`` all that it says is part of the record (see ``otlp``)."""
+"""The keys under which containers have their records. ``__internal__`` becomes part of its record (see ``otlp``)."""
 
 
-def chars_around(key: str, fields: Fields) -> int:
-    """How many characters a container says beside its records, at whatever level, in values that could hold prose.
+def count_container_chars(key: str, fields: Fields) -> int:
+    """The number of characters that a container has beside its records, at all levels, in values that could hold prose.
 
     Args:
-        key: by which of ``CONTAINERS`` it was opened.
+        key: the key of ``CONTAINERS`` by which it was opened.
         fields: the container.
     """
     contents = _CONTENTS.get(key)
     if contents is None:
         return 0
-    chars = chars_beside(fields, *contents)
+    chars = count_chars_beside(fields, *contents)
     message = fields.get("message")
     if key == "logEvents":
-        chars += sum(chars_beside(event, "message") for event in fields[key] if type(event) is dict)
+        chars += sum(count_chars_beside(event, "message") for event in fields[key] if type(event) is dict)
     elif "message" in contents and "message" in fields:
-        chars += chars_beside(message, "data") if type(message) is dict else chars_in(message)
-        # Only one of the two has the record.
-        chars += chars_in(fields["data"]) if type(message) is dict and "data" in fields else 0
+        chars += count_chars_beside(message, "data") if type(message) is dict else count_chars(message)
+        # Only one of ``message`` and ``data`` has the record.
+        chars += count_chars(fields["data"]) if type(message) is dict and "data" in fields else 0
     return chars
 
 
-_CONSUMED: Final = known("__internal__ resourceLogs resourceSpans")
-"""Envelopes that are taken apart as they are opened."""
+_CONSUMED: Final = keyset("__internal__ resourceLogs resourceSpans")
+"""Envelopes that are consumed when they are opened."""
 
 
 def is_container(key: str, fields: Fields) -> bool:
-    """Whether an object with one of the keys of ``CONTAINERS`` is that envelope. Leaves it whole."""
+    """Whether an object with one of the keys of ``CONTAINERS`` is that envelope. The object is not changed."""
     if key in _CONSUMED:
         return type(fields[key]) in (list, dict)
     return CONTAINERS[key](fields) is not None
 
 
 WRAPPERS: Final = ("log", "message", "MESSAGE", "payload", "event", "msg", "body", "AuditData", "auditData")
-"""Keys under which shippers put a record: opened only if what is inside is a source's record."""
+"""Keys under which shippers put a record. They are opened only if a source claims the record inside."""
 
 _LINES: Final = ("log", "message", "MESSAGE")
-_OF_LINES: Final = known(
+_OF_LINES: Final = keyset(
     """
     stream logtag _p kubernetes docker container_id container_name partial_message _HOSTNAME _SYSTEMD_UNIT
     __REALTIME_TIMESTAMP
     """
 )
-"""Keys that containers' runtimes, shippers and journald put beside a line."""
+"""Keys that container runtimes, shippers and journald put beside a line."""
 _CRI: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,18}(?:Z|[+-][0-9]{2}:[0-9]{2})) (?:stdout|stderr) ([FP])(?::\S{1,64})? "
 )
 _TIMES: Final = ("time", "timestamp", "@timestamp", "ts", "date", "_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP")
 _MAX_NAME: Final = 253
 _SIGN_OF_JSON: Final = re.compile(r"[{\[\]}\"'\\]")
-"""A text without any of these is no JSON and no piece of it."""
+"""A text without any of these characters is no JSON and no piece of it."""
 
 
 @dataclasses.dataclass(slots=True, frozen=True)
-class Around:
-    """What envelopes say of the records inside them.
+class EnvelopeContext:
+    """What envelopes tell about the records inside them.
 
     Attributes:
         time: when the line was written.
-        resource: where: ``namespace/pod/container``, or a host and its unit.
-        withheld_chars: how many characters it says besides that could hold prose: counted, as nobody reads them.
+        resource: where it was written: ``namespace/pod/container``, or a host and its unit.
+        withheld_chars: the number of other characters that could hold prose. They are dropped, so they are counted.
     """
 
     time: Timestamp | None = None
@@ -308,11 +310,11 @@ class Around:
     withheld_chars: int = 0
 
 
-NOTHING: Final = Around()
+NO_CONTEXT: Final = EnvelopeContext()
 
 
-def unwrap(fields: Fields, key: str, around: Around) -> tuple[list[Any], Around] | None:
-    """The objects under one of ``WRAPPERS``, or in a string there, and what is known around them; or None.
+def unwrap(fields: Fields, key: str, context: EnvelopeContext) -> tuple[list[Any], EnvelopeContext] | None:
+    """The objects under one of ``WRAPPERS``, or in a string there, and their context; None if there are none.
 
     Raises:
         RecordError: a string there looks like JSON, or like a piece of it, and cannot be read.
@@ -330,18 +332,20 @@ def unwrap(fields: Fields, key: str, around: Around) -> tuple[list[Any], Around]
     if not records:
         return None
     time = time or next((found for name in _TIMES if name in fields and (found := _time(fields[name]))), None)
-    return records, Around(
-        time or around.time, _resource(fields) or around.resource, around.withheld_chars + chars_beside(fields, key)
+    return records, EnvelopeContext(
+        time or context.time,
+        _resource(fields) or context.resource,
+        context.withheld_chars + count_chars_beside(fields, key),
     )
 
 
-def chars_beside(fields: Fields, *keys: str) -> int:
-    """How many characters an envelope has in values that could hold prose, but for those under some keys."""
-    return sum(chars_in(value) for name, value in fields.items() if name not in keys and may_hold_prose(value))
+def count_chars_beside(fields: Fields, *keys: str) -> int:
+    """The number of characters in an envelope's values that could hold prose, except under some keys."""
+    return sum(count_chars(value) for name, value in fields.items() if name not in keys and may_hold_prose(value))
 
 
 def records_in(text: str) -> list[Any]:
-    """The records in a text, with what stands around them in the first; none if it is no JSON.
+    """The records in a text, with the text around them added to the first; none if the text is no JSON.
 
     Raises:
         RecordError: it looks like JSON, or like a piece of it, and cannot be read.
@@ -362,7 +366,7 @@ def records_in(text: str) -> list[Any]:
 
 
 def _journal_text(value: list[Any]) -> str | None:
-    """What journald writes as a list of bytes, since it is not plain text."""
+    """A text that journald writes as a list of bytes, since it has other characters than printable ones."""
     try:
         return bytes(value).decode("utf-8", "replace")
     except (TypeError, ValueError):
@@ -370,12 +374,12 @@ def _journal_text(value: list[Any]) -> str | None:
 
 
 def _time(value: Any) -> Timestamp | None:
-    """journald's times are numbers in strings."""
+    """Parse a time, also one of journald's, which are numbers in strings."""
     return parse_time(int(value) if type(value) is str and len(value) < 20 and value.isdecimal() else value)
 
 
 def _resource(fields: Fields) -> SensitiveText | None:
-    """Fluent Bit and Vector name the same things differently."""
+    """Where a line was written. Fluent Bit and Vector have different keys for it."""
     pod = fields.get("kubernetes")
     if type(pod) is dict:
         choices = (
@@ -386,21 +390,22 @@ def _resource(fields: Fields) -> SensitiveText | None:
         names = [next((pod[key] for key in keys if key in pod), None) for keys in choices]
     else:
         names = [fields.get(key) for key in ("_HOSTNAME", "_SYSTEMD_UNIT")]
-    return identifier("/".join(name for name in names if type(name) is str and 0 < len(name) <= _MAX_NAME))
+    return as_identifier("/".join(name for name in names if type(name) is str and 0 < len(name) <= _MAX_NAME))
 
 
 def is_line(fields: Fields) -> bool:
-    """Whether an object is a line of a container's or a unit's output."""
+    """Whether an object is a line that a container or a unit printed."""
     if not _OF_LINES.isdisjoint(fields):
         return any(key in fields for key in _LINES)
     return any(type(text := fields.get(key)) is str and _CRI.match(text) for key in _LINES)
 
 
 def join_partial_lines(lines: list[Fields]) -> list[Fields]:
-    """Lines that a runtime cut into parts (at 16 KB) made whole again, as far as their parts are all here.
+    """Join the parts into which a container runtime has split lines (at 16 KB).
 
-    CRI marks every part but the last with ``P``; Docker's files let it be known by the missing line end, its fluentd
-    driver by ``partial_message``. Parts of several containers may be mixed. A line whose end is missing stays cut.
+    CRI marks every part except the last with ``P``; Docker's files have no line end in it, and its fluentd driver adds
+    ``partial_message``. Parts of several containers may be mixed. A line whose last part is missing is joined as far as
+    it goes.
     """
     cut_by_docker = any(type(text := line.get("log")) is str and text.endswith("\n") for line in lines)
     out: list[Fields] = []
@@ -435,14 +440,14 @@ def _without(fields: Fields, key: str) -> Fields:
 
 
 def _whose(line: Fields) -> tuple[str, ...]:
-    """Which container's output a line belongs to, as far as it says."""
+    """What tells the output of one container from that of others."""
     names = [line.get(key) for key in ("stream", "container_id", "container_name", "file")]
     resource = _resource(line)
     return (*(name if type(name) is str else "" for name in names), resource.reveal() if resource else "")
 
 
 def _part(line: Fields, key: str, cut_by_docker: bool) -> tuple[str, bool]:
-    """The text of a line, without CRI's head, and whether more of it comes."""
+    """The text of a line, without CRI's prefix, and whether another part follows."""
     text: str = line[key]
     head = _CRI.match(text)
     if head is not None:
@@ -457,7 +462,7 @@ def _part(line: Fields, key: str, cut_by_docker: bool) -> tuple[str, bool]:
 
 
 def decode_inner(value: Any) -> list[Any]:
-    """The records that an item of an envelope is: an object, or a string that holds one or more.
+    """The records in an item of an envelope: an object, or a string that holds one or more.
 
     Raises:
         RecordError: it is neither.

@@ -1,18 +1,18 @@
-"""Consuming a record: parsers move fields out, and what is left is ``unmapped``.
+"""How parsers consume a record: they pop the fields that they know, and the rest becomes ``unmapped``.
 
-Every ``take_*`` pops one value from nested dicts in place and returns it typed. A value of the wrong type is *not*
-taken: it stays where it is and so shows up as unmapped, where drift is seen and redaction still walks it. A parser
-built on these needs no error handling for hostile records.
+Every ``pop_*`` removes one value from nested objects and returns it, if it has the expected type. A value of another
+type stays in the record and ends as unmapped, where a changed log format is seen and redaction reads the value. So a
+parser needs no error handling for hostile records.
 
-Paths are given as separate keys, ``take_str(fields, "userIdentity", "arn")``, since log keys contain dots.
+A path is given as separate keys, ``pop_str(fields, "userIdentity", "arn")``, since keys of logs contain dots.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
 
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import SensitiveText
@@ -34,6 +34,9 @@ from veilog_parsers.record.prose import (
 )
 from veilog_parsers.record.raw import Fields
 
+T = TypeVar("T")
+Path = tuple[str, ...]
+
 MAX_IDENTIFIER_CHARS: Final = 512
 _IDENTIFIER = re.compile(rf"[^\s\x00-\x1f\x7f]{{1,{MAX_IDENTIFIER_CHARS}}}")
 _DECIMAL = re.compile(r"-?[0-9]{1,18}")
@@ -41,8 +44,8 @@ _INT64: Final = 2**63
 _CONTAINERS: Final = frozenset((dict, list))
 
 
-def _inside(fields: Any, path: tuple[str, ...]) -> Any:
-    """What holds the last key of a path of several. Most paths are one key, so who asks sees to that one himself."""
+def _parent(fields: Any, path: Path) -> Any:
+    """The object that has the last key of a path. Callers skip this call for paths of one key, since most are."""
     for key in path[:-1]:
         if type(fields) is not dict:
             return None
@@ -51,7 +54,7 @@ def _inside(fields: Any, path: tuple[str, ...]) -> Any:
 
 
 def peek(fields: Any, *path: str) -> Any:
-    """The value at a path, left in place; None where there is none."""
+    """The value at a path, which stays there; None if there is none."""
     for key in path:
         if type(fields) is not dict:
             return None
@@ -59,39 +62,68 @@ def peek(fields: Any, *path: str) -> Any:
     return fields
 
 
-def take(fields: Fields, *path: str) -> Any:
-    """Pop the value at a path, whatever its type; None where there is none."""
-    holder = _inside(fields, path) if len(path) > 1 else fields
+def pop(fields: Fields, *path: str) -> Any:
+    """Pop the value at a path, whatever its type; None if there is none."""
+    holder = _parent(fields, path) if len(path) > 1 else fields
     return holder.pop(path[-1], None) if type(holder) is dict else None
 
 
-def discard(fields: Fields, *paths: tuple[str, ...] | str) -> None:
-    """Drop what is known to carry nothing for an audit trail, so that it does not count as drift.
+def pop_first(
+    popper: Callable[..., T | None], fields: Fields, paths: Iterable[Path], *, drop_others: bool = False
+) -> T | None:
+    """Pop the value at the first of several paths that has one.
 
-    It is dropped for what it is: a value that could hold prose is left.
+    Args:
+        popper: pops a value and returns it, or None: one of the ``pop_*``.
+        fields: the object that the paths begin in.
+        paths: in order of preference.
+        drop_others: whether the values at later paths repeat the first one, and are dropped (see ``drop``).
+    """
+    found = None
+    for path in paths:
+        if path[0] not in fields:
+            continue
+        if found is not None:
+            drop(fields, path)
+            continue
+        found = popper(fields, *path)
+        if found is not None and not drop_others:
+            return found
+    return found
+
+
+def drop(fields: Fields, *paths: Path | str) -> None:
+    """Drop values that an audit trail does not need, so that they do not count as unmapped.
+
+    A value that could hold prose stays, whatever its key.
     """
     for path in paths:
         keys = (path,) if isinstance(path, str) else path
-        holder = _inside(fields, keys) if len(keys) > 1 else fields
+        holder = _parent(fields, keys) if len(keys) > 1 else fields
         if type(holder) is dict and keys[-1] in holder:
             _drop(holder, keys[-1], is_plain)
 
 
-def known(names: str) -> frozenset[str]:
-    """The keys in a string of names."""
+def paths(names: str) -> tuple[Path, ...]:
+    """The paths in a string, which blanks separate; slashes separate the keys of a path."""
+    return tuple(tuple(name.split("/")) for name in names.split())
+
+
+def keyset(names: str) -> frozenset[str]:
+    """The set of the keys in a string, which blanks separate."""
     return frozenset(names.split())
 
 
-Ignored = dict[str, Callable[[Any], bool]]
-"""Keys that a parser drops, each with the test of what their values have to be for that."""
+IgnoredKeys = dict[str, Callable[[Any], bool]]
+"""Keys that a parser drops, each with the test that its value has to pass to be dropped."""
 
 
 def _is_secret(value: Any) -> bool:
-    """Never asked for more than its identity: see ``_drop``."""
+    """The kind ``secret``. Only its identity counts: ``_drop`` never keeps such a value."""
     return is_plain(value)
 
 
-_KINDS: Final[Ignored] = {
+_KINDS: Final[IgnoredKeys] = {
     "word": is_word,
     "number": is_number,
     "numbers": is_numbers,
@@ -106,19 +138,19 @@ _KINDS: Final[Ignored] = {
     "vector": is_vector,
     "secret": _is_secret,
 }
-"""What a dropped value has to be. See ``prose`` for each.
+"""The kinds of values that may be dropped. ``prose`` has the test of each.
 
-``word``: a scalar that holds no sentence; the kind of a name without one. ``number``, ``numbers`` (lists of them),
-``flag``. ``list``, ``plain``: a list, anything, in which nothing holds a sentence. ``objects``, ``schema``, ``json``,
-``format``: structures that hold prose by their nature (tool definitions, quotations), in their own type alone.
-``blob``: what encodes no text. ``vector``: numbers, also in base64. ``secret``: never left as it is; what could hold a
-sentence is replaced by how many characters it has.
+``word``: a scalar that holds no sentence; the kind of a key without one. ``number``, ``numbers`` (lists of numbers),
+``flag``. ``list``, ``plain``: a list, or any value, in which nothing holds a sentence. ``objects``, ``schema``,
+``json``, ``format``: structures that hold prose by their nature (tool definitions, quotations), if they have the type
+of such a structure. ``blob``: base64 that encodes no text. ``vector``: numbers, also in base64. ``secret``: any value;
+it is never kept, and if it could hold a sentence, the number of its characters replaces it.
 """
 
 
-def ignored(declarations: str) -> Ignored:
-    """Keys to drop, each as ``name`` or ``name:kind``, for ``discard_known``. The kinds are those of ``_KINDS``."""
-    keys: Ignored = {}
+def ignored_keys(declarations: str) -> IgnoredKeys:
+    """The keys to drop with ``drop_keys``, from a string of ``name`` or ``name:kind``; for the kinds see ``_KINDS``."""
+    keys: IgnoredKeys = {}
     for declaration in declarations.split():
         name, colon, kind = declaration.rpartition(":")
         if colon and kind in _KINDS:
@@ -128,14 +160,14 @@ def ignored(declarations: str) -> Ignored:
     return keys
 
 
-def discard_known(fields: Fields, keys: Ignored) -> None:
-    """Drop those of a list of top-level keys whose values are what they are said to be; others are left."""
+def drop_keys(fields: Fields, keys: IgnoredKeys) -> None:
+    """Drop top-level keys whose values are of the declared kinds; other values of these keys stay."""
     for key in [key for key in fields if key in keys]:
         _drop(fields, key, keys[key])
 
 
 def withhold(fields: Fields, *keys: str) -> None:
-    """Take what is not to be seen by anybody out of a record: what could hold prose leaves its length behind."""
+    """Remove values that must not leave. If one could hold prose, the number of its characters replaces it."""
     for key in keys:
         if key in fields:
             _drop(fields, key, _is_secret)
@@ -146,11 +178,11 @@ def _drop(fields: Fields, key: str, may_go: Callable[[Any], bool]) -> None:
     if may_go(value):
         del fields[key]
     elif may_go is _is_secret:
-        fields[key] = chars_in(value)
+        fields[key] = count_chars(value)
 
 
 def merge(fields: Fields, others: Fields) -> None:
-    """Add fields to others. The later value of a key wins; an earlier one that could be prose is kept beside it."""
+    """Add fields to an object. A new value of a key wins; the old one is kept beside it if it could be prose."""
     for key, value in others.items():
         was = fields.get(key)
         if was and was != value and may_hold_prose(was):
@@ -158,8 +190,8 @@ def merge(fields: Fields, others: Fields) -> None:
         fields[key] = value
 
 
-def chars_in(value: Any) -> int:
-    """How many characters the strings and keys of a value have together."""
+def count_chars(value: Any) -> int:
+    """The number of characters in all strings and keys of a value."""
     chars, pending = 0, [value]
     while pending:
         item = pending.pop()
@@ -173,9 +205,9 @@ def chars_in(value: Any) -> int:
     return chars
 
 
-def take_str(fields: Fields, *path: str) -> str | None:
-    """Pop a non-empty string as a bare ``str``, for decisions inside a parser. What goes into an event is a text."""
-    holder = _inside(fields, path) if len(path) > 1 else fields
+def pop_str(fields: Fields, *path: str) -> str | None:
+    """Pop a non-empty string as ``str``, for decisions of a parser. For the fields of an event see ``pop_text``."""
+    holder = _parent(fields, path) if len(path) > 1 else fields
     value = holder.get(path[-1]) if type(holder) is dict else None
     if type(value) is not str or not value:
         return None
@@ -183,55 +215,55 @@ def take_str(fields: Fields, *path: str) -> str | None:
     return value
 
 
-def take_word(fields: Fields, *path: str) -> str | None:
-    """Pop a non-empty string that can hold no sentence, for decisions inside a parser; any other is left."""
+def pop_word(fields: Fields, *path: str) -> str | None:
+    """Pop a non-empty string that cannot hold a sentence, for decisions of a parser."""
     value = peek(fields, *path)
-    return take_str(fields, *path) if type(value) is str and is_word(value) else None
+    return pop_str(fields, *path) if type(value) is str and is_word(value) else None
 
 
-def take_same(fields: Fields, known_as: SensitiveText | None, *path: str) -> SensitiveText | None:
-    """Pop a text that may say again what is known; one that says something else is left, and what is known returned."""
-    if known_as is None:
-        return take_text(fields, *path)
-    if peek(fields, *path) == known_as.reveal():
-        take(fields, *path)
-    return known_as
+def pop_same_text(fields: Fields, known: SensitiveText | None, *path: str) -> SensitiveText | None:
+    """Pop a text that may repeat a known one. If a text is known, it is returned, and a different one stays."""
+    if known is None:
+        return pop_text(fields, *path)
+    if peek(fields, *path) == known.reveal():
+        pop(fields, *path)
+    return known
 
 
-def take_text(fields: Fields, *path: str) -> SensitiveText | None:
-    """Pop a non-empty string as free text."""
-    value = take_str(fields, *path)
+def pop_text(fields: Fields, *path: str) -> SensitiveText | None:
+    """Pop a non-empty string."""
+    value = pop_str(fields, *path)
     return None if value is None else SensitiveText(value)
 
 
-def take_identifier(fields: Fields, *path: str) -> SensitiveText | None:
-    """Pop a string (or integer) that looks like a name of a thing: no white space, at most 512 characters.
+def pop_identifier(fields: Fields, *path: str) -> SensitiveText | None:
+    """Pop a string or an integer that looks like an identifier: no white space, at most 512 characters.
 
-    Prose in a field for names is not taken, so it can only leave through the redaction of ``unmapped``.
+    Prose stays in the record, even under the key of an identifier: it is redacted like the rest of ``unmapped``.
     """
-    holder = _inside(fields, path) if len(path) > 1 else fields
+    holder = _parent(fields, path) if len(path) > 1 else fields
     value = holder.get(path[-1]) if type(holder) is dict else None
-    text = None if value is None else identifier(value)
+    text = None if value is None else as_identifier(value)
     if text is not None:
         del holder[path[-1]]
     return text
 
 
-def identifier(value: Any) -> SensitiveText | None:
-    """The value as a text if it looks like a name of a thing (see ``take_identifier``)."""
+def as_identifier(value: Any) -> SensitiveText | None:
+    """The value as a text, if it looks like an identifier (see ``pop_identifier``)."""
     if type(value) is int:
         value = str(value) if -_INT64 <= value < 2 * _INT64 else None
     if type(value) is not str:
         return None
-    # Most are plain words, which these questions tell in a third of the time of the pattern.
+    # These tests accept most identifiers in a third of the pattern's time.
     if value.isascii() and value.isprintable() and " " not in value and 0 < len(value) <= MAX_IDENTIFIER_CHARS:
         return SensitiveText(value)
     return SensitiveText(value) if _IDENTIFIER.fullmatch(value) else None
 
 
-def take_int(fields: Fields, *path: str) -> int | None:
-    """Pop a 64-bit integer; integral floats and decimal strings count, booleans do not."""
-    holder = _inside(fields, path) if len(path) > 1 else fields
+def pop_int(fields: Fields, *path: str) -> int | None:
+    """Pop a 64-bit integer, also from a float without a fraction or a decimal string; a boolean is none."""
+    holder = _parent(fields, path) if len(path) > 1 else fields
     value = holder.get(path[-1]) if type(holder) is dict else None
     if (type(value) is float and value.is_integer()) or (type(value) is str and _DECIMAL.fullmatch(value)):
         value = int(value)
@@ -241,9 +273,9 @@ def take_int(fields: Fields, *path: str) -> int | None:
     return value
 
 
-def take_count(fields: Fields, *path: str) -> int | None:
-    """Pop an integer of zero or more (tokens, statuses); a negative one is not taken."""
-    holder = _inside(fields, path) if len(path) > 1 else fields
+def pop_count(fields: Fields, *path: str) -> int | None:
+    """Pop an integer of zero or more, as ``pop_int``."""
+    holder = _parent(fields, path) if len(path) > 1 else fields
     value = holder.get(path[-1]) if type(holder) is dict else None
     if value is None:
         return None
@@ -252,18 +284,18 @@ def take_count(fields: Fields, *path: str) -> int | None:
         return value
     if (type(value) in (int, float) and value < 0) or (type(value) is str and value.startswith("-")):
         return None
-    return take_int(holder, path[-1])
+    return pop_int(holder, path[-1])
 
 
-def take_sum(fields: Fields, *keys: str) -> int | None:
-    """Pop several top-level counts and add up those that are there; None if none is."""
-    counts = [count for key in keys if (count := take_count(fields, key)) is not None]
+def pop_sum(fields: Fields, *keys: str) -> int | None:
+    """Pop the counts under some top-level keys and return their sum; None if there are none."""
+    counts = [count for key in keys if (count := pop_count(fields, key)) is not None]
     return sum(counts) if counts else None
 
 
-def take_number(fields: Fields, *path: str) -> float | None:
-    """Pop a finite number; decimal strings count, booleans do not."""
-    holder = _inside(fields, path) if len(path) > 1 else fields
+def pop_number(fields: Fields, *path: str) -> float | None:
+    """Pop a finite number, also from a decimal string; a boolean is none."""
+    holder = _parent(fields, path) if len(path) > 1 else fields
     value: Any = holder.get(path[-1]) if type(holder) is dict else None
     if type(value) is str:
         try:
@@ -276,30 +308,21 @@ def take_number(fields: Fields, *path: str) -> float | None:
     return float(value)
 
 
-def take_dict(fields: Fields, *path: str) -> Fields | None:
+def pop_dict(fields: Fields, *path: str) -> Fields | None:
     """Pop an object."""
-    holder = _inside(fields, path) if len(path) > 1 else fields
+    holder = _parent(fields, path) if len(path) > 1 else fields
     if type(holder) is not dict or type(holder.get(path[-1])) is not dict:
         return None
     value: Fields = holder.pop(path[-1])
     return value
 
 
-def take_list(fields: Fields, *path: str) -> list[Any] | None:
-    """Pop an array."""
-    holder = _inside(fields, path) if len(path) > 1 else fields
-    if type(holder) is not dict or type(holder.get(path[-1])) is not list:
-        return None
-    value: list[Any] = holder.pop(path[-1])
-    return value
-
-
 def open_json(fields: Fields, *path: str) -> Any:
-    """Decode a JSON object or array that is held in a string, in place, and return what is now at the path.
+    """Replace a string by the JSON object or array in it, and return the value that is then at the path.
 
-    A string that is no such JSON, and any other value, is left and returned as it is.
+    Any other string or value is returned unchanged.
     """
-    holder = _inside(fields, path) if len(path) > 1 else fields
+    holder = _parent(fields, path) if len(path) > 1 else fields
     value = holder.get(path[-1]) if type(holder) is dict else None
     if type(value) is str and may_be_json(value):
         try:
@@ -312,28 +335,28 @@ def open_json(fields: Fields, *path: str) -> Any:
 
 
 def dicts(value: Any) -> list[Fields]:
-    """The objects in an array, to be consumed where they stand; none if it is no array."""
+    """The objects in an array (not copies of them); none if the value is no array."""
     return [item for item in value if type(item) is dict] if type(value) is list else []
 
 
 def remainder(fields: Fields, max_depth: int = 64) -> Fields:
-    """What is left of a consumed record, with emptied containers and nulls pruned (below ``max_depth``, as it is)."""
+    """A consumed record without nulls and empty containers. Levels below ``max_depth`` are not pruned."""
     return _pruned(fields, max_depth) or {}
 
 
 def _pruned(value: Any, levels: int) -> Any:
-    """An object or array without what is empty; None if all is."""
+    """An object or array without nulls and empty containers; None if nothing is left."""
     if levels == 0:
         return value
     if type(value) is dict:
         kept = {}
         for key, item in value.items():
             if type(item) in _CONTAINERS:
-                # What a parser has emptied is most of what is left.
+                # Most containers in a consumed record are empty: they cost no call.
                 item = _pruned(item, levels - 1) if item or levels == 1 else None
             if item is not None:
                 kept[key] = item
         return kept or None
-    # An item that was consumed leaves a null, so that the others keep their places.
+    # A null replaces an item that was consumed, so that the others keep their positions.
     items = [_pruned(item, levels - 1) if type(item) in _CONTAINERS else item for item in value]
     return items if items.count(None) < len(items) else None

@@ -1,11 +1,11 @@
-"""What follows from a record's keys, worked out once for every combination of them.
+"""A cache of what depends on a record's keys alone.
 
-Logs have few shapes: millions of records have the same dozen sets of keys. So what depends on keys alone (whom to ask
-whether a record is its own, which of many usual names a log uses) is remembered for each set, and costs a record one
-set intersection and one look-up.
+Millions of records have the same dozen sets of keys. So what their keys decide (which sources may have written the
+record, which of many usual keys a log has) is computed once for each set of keys. A record then costs one set
+intersection and one look-up.
 
-Of a record's keys only those that the code names are looked at or remembered: what is kept here is bounded in number
-and size, and holds no text of any record.
+Only keys that the code names are compared and stored. So the cache is bounded in number and size, and holds no text of
+any record.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import Final, Generic, TypeVar
 from veilog_parsers.record.raw import Fields
 
 T = TypeVar("T")
-MAX_SHAPES: Final = 1024
-"""Shapes to remember: more than ten times as many as the samples of all sources have. A sender that makes up more has
-all of them forgotten, and the few that matter are worked out again."""
+MAX_KEY_SETS: Final = 1024
+"""Sets of keys to store: more than ten times as many as the samples of all sources have. When a sender makes up more,
+the cache is emptied, and the few sets that matter are computed again."""
 
 
-class Shapes(Generic[T]):
-    """What follows from keys.
+class KeySetCache(Generic[T]):
+    """Values that are computed from sets of keys, and stored.
 
     Args:
-        keys: the keys that mean something.
-        derive: works out what follows from a record's having some of them, and no others.
+        keys: the keys that matter; all others are ignored.
+        derive: computes the value for a record that has these keys and no others of ``keys``.
     """
 
     def __init__(self, keys: Iterable[str], derive: Callable[[frozenset[str]], T]) -> None:
@@ -34,14 +34,14 @@ class Shapes(Generic[T]):
         self._derive = derive
         self._known: dict[frozenset[str], T] = {}
 
-    def of(self, fields: Fields) -> T:
-        """What follows from the keys of a record."""
+    def get(self, fields: Fields) -> T:
+        """The value for the keys of a record."""
         keys = self._keys.intersection(fields)
         known = self._known.get(keys)
         return self._remember(keys) if known is None else known
 
     def _remember(self, keys: frozenset[str]) -> T:
-        if len(self._known) >= MAX_SHAPES:
+        if len(self._known) >= MAX_KEY_SETS:
             self._known.clear()
         derived = self._known[keys] = self._derive(keys)
         return derived

@@ -1,12 +1,12 @@
-"""Lines of text inside records: what servers print, and shippers put under ``log``, ``message`` or ``MESSAGE``.
+"""Lines of text in records: what servers print, and shippers put under ``log``, ``message`` or ``MESSAGE``.
 
-A source of lines has patterns whose named groups are field names of its own (``gin_status``, ``vllm_request_id``
-...). A line is matched and its groups go into the record, in the line's place; the source then takes fields as any
-other does. So a record whose line the shipper parsed already, with a copy of the same pattern
-(``conf/fluent-bit/parsers.conf``), needs no code of its own.
+The parser of such a source has patterns whose named groups are keys of its own (``gin_status``, ``vllm_request_id``).
+The groups of the pattern that matches replace the line in the record, and the parser pops them like any other fields.
+So the parser reads a record that the shipper has already split with the same pattern (``conf/fluent-bit/parsers.conf``)
+without any more code.
 
-Patterns look at a bounded prefix and have no repeats inside repeats that could match the same text in two ways: a
-hostile line costs time in proportion to its length.
+Patterns match a bounded prefix and have no nested repeats that could match the same text in two ways, so the time that
+a hostile line takes is linear in its length.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from collections.abc import Callable
 from typing import Final
 
 from veilog_parsers.event import AuditEvent
-from veilog_parsers.record.fields import discard_known, ignored, withhold
+from veilog_parsers.record.fields import drop_keys, ignored_keys, withhold
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 
 LINE_KEYS: Final = ("log", "message", "MESSAGE")
 HEAD_CHARS: Final = 512
-"""How far into a line its kind must show: behind prefixes of docker, compose, Kubernetes and terminals."""
+"""Length of the beginning of a line by which its source is recognized. Docker and others put prefixes before it."""
 
 _COLOR: Final = re.compile(r"\x1b\[[0-9;]{0,16}m")
-_SHIPPERS: Final = ignored(
+_IGNORED_SHIPPER_KEYS: Final = ignored_keys(
     """
     _p component color_message container_id container_name docker:plain filename kubernetes:plain level logger
     logtag source:blob stream
@@ -34,8 +34,8 @@ _SHIPPERS: Final = ignored(
 )
 
 
-def line_of(fields: Fields) -> tuple[str, str]:
-    """The key and the text of a record's line, without colors; two empty strings if it has none."""
+def find_line(fields: Fields) -> tuple[str, str]:
+    """The key and the text of a record's line, without terminal colors; two empty strings if there is no line."""
     for key in LINE_KEYS:
         line = fields.get(key)
         if type(line) is str:
@@ -43,32 +43,33 @@ def line_of(fields: Fields) -> tuple[str, str]:
     return "", ""
 
 
-def head_of(fields: Fields) -> str:
-    """The beginning of a record's line, in which its kind must show."""
-    return line_of(fields)[1][:HEAD_CHARS]
+def line_head(fields: Fields) -> str:
+    """The beginning of a record's line, by which its source is recognized."""
+    return find_line(fields)[1][:HEAD_CHARS]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LineTest:
-    """Whether a record's line is one of a source's.
+    """The test of a source whose records are lines.
 
     Attributes:
-        is_line: is given the beginning of the line; the registry cuts it once for all sources of lines.
+        is_line: tells from the beginning of a line whether it is one of the source; the registry gets that beginning
+            once for all sources.
     """
 
     is_line: Callable[[str], bool]
 
     def __call__(self, fields: Fields) -> bool:
-        """The test of a record, as of any marker."""
-        return self.is_line(head_of(fields))
+        """Test a record, as the test of any marker does."""
+        return self.is_line(line_head(fields))
 
 
 def markers(is_line: Callable[[str], bool], *keys: str) -> dict[str, Callable[[Fields], bool]]:
-    """Markers of a source of lines: lines that the test confirms, and the fields that a shipper made of them.
+    """The markers of a source whose records are lines, or lines that a shipper has split into fields.
 
     Args:
-        is_line: is given the beginning of the line, ``HEAD_CHARS`` long at most.
-        keys: fields that records have whose line was parsed already.
+        is_line: tells from the beginning of a line (up to ``HEAD_CHARS``) whether it is one of the source.
+        keys: fields that the record of a split line has.
     """
 
     def was_parsed(fields: Fields) -> bool:
@@ -78,8 +79,8 @@ def markers(is_line: Callable[[str], bool], *keys: str) -> dict[str, Callable[[F
 
 
 def open_line(fields: Fields, *patterns: re.Pattern[str]) -> bool:
-    """Replace the line by the groups of the first pattern that matches it; a line that none matches stays."""
-    key, line = line_of(fields)
+    """Replace the line by the groups of the first pattern that matches it; the line stays if none does."""
+    key, line = find_line(fields)
     for pattern in patterns:
         match = pattern.search(line) if key else None
         if match is not None:
@@ -89,23 +90,23 @@ def open_line(fields: Fields, *patterns: re.Pattern[str]) -> bool:
                     fields.setdefault(name, value)
             for name, rest in (("text_before", line[: match.start()]), ("text_after", line[match.end() :])):
                 if rest and name not in fields:
-                    # Nothing of what a source prints there is for an audit trail, but that it is there.
+                    # An audit trail does not need what stands there, but its length shows that something did.
                     fields[name] = rest
                     withhold(fields, name)
             return True
     return False
 
 
-def finish(fields: Fields, event: AuditEvent, *own_times: str) -> None:
-    """Take the record's time, and drop what its shipper says of the line's way.
+def read_shipper_keys(fields: Fields, event: AuditEvent, *own_times: str) -> None:
+    """Read the time of a line, and drop the keys that shippers add to lines.
 
-    The shipper's time goes first: it has a time zone.
+    The shipper's time is preferred to the line's own, since it has a time zone.
 
     Args:
         fields: the record.
-        event: is given the time.
-        own_times: fields in which the line itself has one.
+        event: gets the time.
+        own_times: the fields with the line's own time.
     """
-    times = [take_time(fields, key) for key in ("time", "timestamp", "@timestamp", "ts", "date", *own_times)]
+    times = [pop_time(fields, key) for key in ("time", "timestamp", "@timestamp", "ts", "date", *own_times)]
     event.timestamp = next(filter(None, times), None)
-    discard_known(fields, _SHIPPERS)
+    drop_keys(fields, _IGNORED_SHIPPER_KEYS)

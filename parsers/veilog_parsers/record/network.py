@@ -1,4 +1,4 @@
-"""Addresses and endpoints as logs write them, without what may hold secrets."""
+"""Addresses and endpoints as logs write them, without the parts that may hold secrets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from veilog_parsers.event import SensitiveText
-from veilog_parsers.record.fields import identifier, peek, take
+from veilog_parsers.record.fields import as_identifier, peek, pop
 from veilog_parsers.record.prose import text_may_hold_prose
 from veilog_parsers.record.raw import Fields
 
@@ -15,15 +15,15 @@ _REQUEST_LINE: Final = re.compile(r"(?:[A-Z]{3,7} )?(\S+)(?: HTTP/[0-9.]{1,3})?"
 _USER_INFO: Final = re.compile(r"(^|//)[^/\s]*@")
 _OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4: Final = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
-"""An address that ``ipaddress`` would spell the same: most are, and it takes ten times as long."""
+"""An address that ``ipaddress`` would not change. Most addresses are such, and this pattern is ten times as fast."""
 _IPV4_PORT: Final = re.compile(r"((?:[0-9]{1,3}\.){3}[0-9]{1,3}):[0-9]{1,5}")
 _MAX_ADDRESS_CHARS: Final = 128
-"""An address of 45 characters, its zone and its port. ``ipaddress`` takes ten times the memory of what it is given."""
+"""Enough for 45 characters, zone and port. ``ipaddress`` takes ten times as much memory as its input has."""
 _BRACKETED: Final = re.compile(r"\[([0-9A-Fa-f:.]{2,45})\](?::[0-9]{1,5})?")
 _CREDENTIAL: Final = re.compile(
     r"[?&](?:key|api[-_]?key|sig|code|token|access_token)=(?=[A-Za-z_-]*[0-9])[A-Za-z0-9%_.-]{16,256}", re.IGNORECASE
 )
-"""Random letters and digits, as Google's and Azure's clients put them into queries. They are cut off."""
+"""Keys and tokens in queries, as the clients of Google and Azure send them. They are removed."""
 
 _PARAMETER: Final = re.compile(
     r"(?<=[?&])(?:"
@@ -31,7 +31,7 @@ _PARAMETER: Final = re.compile(
     r"|api[-_]version=v?[0-9][0-9.-]{0,15}(?:preview|beta|alpha|latest)?[0-9]{0,2}"
     r")(?=[&#]|$)"
 )
-"""Settings that the clients of Google, Azure and Anthropic put into every query, with values that say nothing."""
+"""Settings in queries, as the clients of Google, Azure and Anthropic send them. They are removed."""
 
 
 def without_query(url: str) -> str:
@@ -39,31 +39,34 @@ def without_query(url: str) -> str:
     return url.partition("?")[0].partition("#")[0]
 
 
-def take_endpoint(fields: Fields, *path: str) -> str | None:
-    """Pop a path, URL or HTTP request line as path or URL, without its user info, and without a query of few words."""
+def pop_endpoint(fields: Fields, *path: str) -> str | None:
+    """Pop a path, a URL or the path of an HTTP request line, without user info and without a query.
+
+    A query that could hold prose is kept, so that the whole is no identifier, and stays in the record.
+    """
     value = peek(fields, *path)
     match = _REQUEST_LINE.fullmatch(value) if type(value) is str else None
     if match is None:
         return None
     endpoint = without_query(match[1])
     if text_may_hold_prose(_PARAMETER.sub("", _CREDENTIAL.sub("", match[1][len(endpoint) :]))):
-        # A sentence that runs into a query may begin before it: the whole is then judged, and is no name.
+        # A sentence in the query may have begun before it.
         endpoint = match[1]
     if "@" in endpoint:
         endpoint = _USER_INFO.sub(r"\1", endpoint)
-    if identifier(endpoint) is None:
+    if as_identifier(endpoint) is None:
         return None
-    take(fields, *path)
+    pop(fields, *path)
     return endpoint
 
 
-def take_address(fields: Fields, *path: str) -> SensitiveText | None:
-    """Pop an IP address: the first of a chain of proxies, without a port. What is none (a masked one) stays."""
+def pop_address(fields: Fields, *path: str) -> SensitiveText | None:
+    """Pop an IP address, without a port; of a list of proxies the first. A masked address is none, and stays."""
     value = peek(fields, *path)
     if type(value) is not str:
         return None
     if _IPV4.fullmatch(value):
-        take(fields, *path)
+        pop(fields, *path)
         return SensitiveText(value)
     first = value.partition(",")[0].strip()
     if len(first) > _MAX_ADDRESS_CHARS:
@@ -73,5 +76,5 @@ def take_address(fields: Fields, *path: str) -> SensitiveText | None:
         address = ipaddress.ip_address(match[1] if match else first)
     except ValueError:
         return None
-    take(fields, *path)
+    pop(fields, *path)
     return SensitiveText(str(address))

@@ -1,13 +1,13 @@
-"""OpenTelemetry's spans and log records, out of what carries them, in one plain form.
+"""Opens OTLP: turns OpenTelemetry's spans and log records into records of one plain form.
 
-They come as OTLP JSON documents (a collector's file exporter; Fluent Bit's raw traces), whose attributes are lists of
-``{key, value: {stringValue: ...}}`` and whose 64-bit integers are strings; or through Fluent Bit, which makes a log
-record's body the record and puts all else into the entry's metadata. Here both become objects with the names of OTLP
-JSON and plain attributes: a span, or the log records of one call under ``logs``.
+They arrive as OTLP JSON documents (a collector's file exporter; Fluent Bit's raw traces), whose attributes are lists of
+``{key, value: {stringValue: ...}}`` and whose 64-bit integers are strings; or through Fluent Bit, which makes the body
+of a log record the record and puts the rest into the entry's metadata. Both become objects with the keys of OTLP JSON
+and plain attributes: a span, or the log records of one call under ``logs``.
 
-A call's span and its log records name the same trace and span. Where they come in one document they become one record;
-log records about model calls that come without their span become one record per call, as far as their ids tell: those
-of one document, of one array, or of one chunk of entries (see ``Calls``). What is about no model call stays by itself.
+The span of a call and its log records have the same trace and span id. If they are in one document, they become one
+record. Log records of a model call that arrive without the span become one record per call: those of one document, of
+one array, or of one chunk of entries (see ``CallCollector``). Spans and log records about anything else stay alone.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from veilog_parsers.record.raw import Fields, RawRecord
 T = TypeVar("T")
 
 _CONVENTIONS: Final = ("gen_ai.", "llm.", "openinference.span.kind", "traceloop.entity.", "traceloop.span.kind")
-"""How attributes of model calls begin. Traceloop's other attributes are on every span of a workflow."""
+"""Prefixes of attributes of model calls. Traceloop's other attributes are on every span of a workflow."""
 _CHOICE: Final = "gen_ai.choice"
 _MAX_DEPTH: Final = 24
 _INTEGER: Final = re.compile(r"-?[0-9]{1,19}")
 _ID: Final = re.compile(r"[0-9A-Za-z+/=]{8,64}")
-"""OTLP's JSON has ids in hex; what writes protobuf's own JSON has them in base64."""
+"""An id in hexadecimal, as in OTLP JSON, or in base64, as in the JSON encoding of protobuf."""
 _PAIR: Final = frozenset(("key", "value"))
 _SCALARS: Final = ("stringValue", "boolValue", "doubleValue", "bytesValue")
 _PLACES: Final = (("resourceSpans", "scopeSpans", "spans"), ("resourceLogs", "scopeLogs", "logRecords"))
 
 
 def open_document(fields: Fields) -> list[Any] | None:
-    """The records in an OTLP JSON document, or None if it is none. What is not built as it should be comes as it is."""
+    """The records in an OTLP JSON document; None if it is none. Malformed parts of it become records as they are."""
     lists = [fields[place[0]] for place in _PLACES if place[0] in fields]
     if not lists or not all(type(value) is list for value in lists) or not any(lists):
         return None
@@ -50,8 +50,8 @@ def open_document(fields: Fields) -> list[Any] | None:
     return out
 
 
-def as_one_document(documents: list[Any]) -> Fields | None:
-    """Several OTLP JSON documents as one, so that calls are joined across them; None if some of them are none."""
+def merge_documents(documents: list[Any]) -> Fields | None:
+    """Merge OTLP JSON documents, so that calls are joined across them; None if one of them is no such document."""
     keys = [place[0] for place in _PLACES]
     for document in documents:
         if type(document) is not dict or not any(type(document.get(key)) is list for key in keys):
@@ -62,12 +62,12 @@ def as_one_document(documents: list[Any]) -> Fields | None:
 
 
 def open_fluent_bit(body: Any, metadata: Fields, group: Any = None) -> Fields | None:
-    """The log record whose body and metadata Fluent Bit parted; None if it is about no model call.
+    """Rebuild the log record that Fluent Bit split into body and metadata; None if it is about no model call.
 
     Args:
         body: the record as it arrived; a body that was no object is under ``log``.
-        metadata: the entry's, with OTLP's share of it under ``otlp``; a model call's attributes are taken out of it.
-        group: the resource and scope that the entry's group has in common, if known.
+        metadata: the entry's metadata, with OTLP's part under ``otlp``; the attributes of a model call are moved out.
+        group: the resource and scope that all entries of the group share, if known.
     """
     about = metadata.get("otlp")
     if type(about) is not dict:
@@ -84,7 +84,7 @@ def open_fluent_bit(body: Any, metadata: Fields, group: Any = None) -> Fields | 
     }
     if not is_model_log(log):
         return None
-    # They may hold prompts, so they are moved: what is left of the metadata may leave, cleaned.
+    # Attributes may hold prompts, so they are moved: metadata are passed on to the next hop, cleaned.
     if type(attributes) is dict:
         del about["attributes"]
     resource = group.get("resource") if type(group) is dict else None
@@ -93,12 +93,12 @@ def open_fluent_bit(body: Any, metadata: Fields, group: Any = None) -> Fields | 
 
 
 def _hex(value: Any) -> Any:
-    """An id in OTLP JSON's spelling: some releases of Fluent Bit have the bytes themselves."""
+    """An id as OTLP JSON has it; some releases of Fluent Bit have the bytes themselves."""
     return value.hex() if type(value) is bytes else value
 
 
 def open_internal(fields: Fields) -> list[Any] | None:
-    """The same, as Fluent Bit's JSON outputs write it: metadata and group under a key of their own."""
+    """``open_fluent_bit`` for Fluent Bit's JSON outputs, which put metadata and group under ``__internal__``."""
     internal = fields["__internal__"]
     metadata = internal.get("log_metadata") if type(internal) is dict else None
     if type(metadata) is not dict:
@@ -112,7 +112,7 @@ def open_internal(fields: Fields) -> list[Any] | None:
     besides = [date, {key: value for key, value in internal.items() if key != "group_attributes"}]
     resource = group.get("resource") if type(group) is dict else None
     if type(resource) is dict and type(resource.get("attributes")) is dict:
-        besides += [_besides(resource, "attributes"), _besides(group, "resource")]
+        besides += [_prose_beside(resource, "attributes"), _prose_beside(group, "resource")]
     else:
         besides.append(group)
     if may_hold_prose(besides):
@@ -120,8 +120,8 @@ def open_internal(fields: Fields) -> list[Any] | None:
     return [call]
 
 
-def join_internal(records: list[Any]) -> list[Any]:
-    """Records in an array: those that Fluent Bit's JSON outputs wrote of one call are put together."""
+def join_internal_records(records: list[Any]) -> list[Any]:
+    """Join those records of an array that Fluent Bit's JSON outputs wrote about the same call."""
     if not any(type(record) is dict and "__internal__" in record for record in records):
         return records
     out: list[Any] = []
@@ -129,7 +129,7 @@ def join_internal(records: list[Any]) -> list[Any]:
     for record in records:
         opened = open_internal(record) if type(record) is dict and "__internal__" in record else None
         call = opened[0] if opened else None
-        if call is None or not _append(calls, call):
+        if call is None or not _append_to_call(calls, call):
             out.append(record if call is None else call)
     return out
 
@@ -142,11 +142,11 @@ class _Pending(Generic[T]):
     size: int
 
 
-class Calls(Generic[T]):
-    """Log records that come from Fluent Bit entry by entry, put together call by call.
+class CallCollector(Generic[T]):
+    """Collects log records that arrive entry by entry from Fluent Bit, and joins those of each call.
 
     Args:
-        max_bytes: how large a call's log records may be together; more than that begin another record.
+        max_bytes: the most bytes that the log records of one call may have together; beyond it, a new record begins.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -155,11 +155,14 @@ class Calls(Generic[T]):
         self._by_ids: dict[tuple[str, str], _Pending[T]] = {}
 
     def add(self, origin: T, record: RawRecord) -> int:
-        """Keep a log record of a model call; how many its call has now, or 0: it is none, and was not kept.
+        """Keep a log record of a model call.
 
         Args:
-            origin: what to give back with the call; of its first log record that of all.
+            origin: returned with the call by ``drain``; that of the call's first log record counts.
             record: the entry.
+
+        Returns:
+            How many log records the call has now; 0 if the entry is about no model call, and was not kept.
         """
         call = open_fluent_bit(record.value, record.metadata, record.group) if "otlp" in record.metadata else None
         if call is None:
@@ -171,7 +174,7 @@ class Calls(Generic[T]):
             known.pieces.append(record.raw)
             known.size += len(record.raw)
             return len(known.pieces)
-        # Its metadata was read, and is not to be read again.
+        # The metadata were consumed, and must not be read again.
         record = dataclasses.replace(record, value=call, metadata={})
         pending = _Pending(origin, record, [record.raw], len(record.raw))
         self._pending.append(pending)
@@ -179,8 +182,8 @@ class Calls(Generic[T]):
             self._by_ids[ids] = pending
         return 1
 
-    def take(self) -> Iterator[tuple[T, RawRecord]]:
-        """Give back what was kept, in the order in which the calls began."""
+    def drain(self) -> Iterator[tuple[T, RawRecord]]:
+        """Return the calls in the order of their first log records, and forget them."""
         pending, self._pending, self._by_ids = self._pending, [], {}
         for call in pending:
             call.record.raw = b"".join(call.pieces)
@@ -188,24 +191,24 @@ class Calls(Generic[T]):
 
 
 def is_model_call(attributes: Any) -> bool:
-    """Whether attributes are those of a call to a model, an agent or a tool."""
+    """Whether attributes describe a call of a model, an agent or a tool."""
     return type(attributes) is dict and any(type(key) is str and key.startswith(_CONVENTIONS) for key in attributes)
 
 
 def is_model_log(log: Fields) -> bool:
-    """Whether a log record is about such a call."""
+    """Whether a log record is about a call of a model, an agent or a tool."""
     return event_name(log).startswith("gen_ai.") or is_model_call(log.get("attributes"))
 
 
 def event_name(log: Fields) -> str:
-    """The name of a log record's event; before it had a field of its own it was an attribute."""
+    """The name of a log record's event, from its own field or, in older releases, from an attribute."""
     attributes = log.get("attributes")
     name = log.get("eventName") or (attributes.get("event.name") if type(attributes) is dict else None)
     return name if type(name) is str else ""
 
 
-def plain_attributes(pairs: Any) -> Any:
-    """A list of OTLP's key-value pairs as an object; anything else as it is."""
+def attributes_to_json(pairs: Any) -> Any:
+    """A list of OTLP's key-value pairs as an object; any other value is returned unchanged."""
     if type(pairs) is not list:
         return pairs
     if not all(type(pair) is dict and type(pair.get("key")) is str for pair in pairs):
@@ -214,11 +217,14 @@ def plain_attributes(pairs: Any) -> Any:
 
 
 def _object(pairs: list[Fields], depth: int) -> Fields:
-    """An object of OTLP's key-value pairs; what a pair says besides, or of a key that is there, is kept beside it."""
+    """Build an object from OTLP's key-value pairs.
+
+    Repeated keys, and other keys of a pair, are kept beside the value.
+    """
     fields: Fields = {}
     for pair in pairs:
         key = pair["key"]
-        value = _plain(pair.get("value"), depth + 1)
+        value = _to_json_value(pair.get("value"), depth + 1)
         if key in fields:
             keep_under(fields, key, fields[key])
         fields[key] = value
@@ -227,11 +233,11 @@ def _object(pairs: list[Fields], depth: int) -> Fields:
     return fields
 
 
-def _plain(value: Any, depth: int) -> Any:
+def _to_json_value(value: Any, depth: int) -> Any:
     if type(value) is not dict or depth > _MAX_DEPTH:
         return value
     if len(value) > 1 and may_hold_prose({name: value[name] for name in list(value)[1:]}):
-        # One of a kind is what there is; what else stands there is no attribute's.
+        # An OTLP value has one key. This object has others, with prose: it is no OTLP value.
         return value
     for key in _SCALARS:
         if key in value:
@@ -246,59 +252,68 @@ def _plain(value: Any, depth: int) -> Any:
     if type(inside) is dict and may_hold_prose({name: inside[name] for name in inside.keys() - {"values"}}):
         return value
     if "arrayValue" in value:
-        return [_plain(item, depth + 1) for item in items]
+        return [_to_json_value(item, depth + 1) for item in items]
     if not all(type(item) is dict and type(item.get("key")) is str for item in items):
         return value
     return _object(items, depth)
 
 
-def _collect(item: Any, place: tuple[str, str, str], found: list[Any], odd: list[Any]) -> None:
-    """Append the spans or log records of a resource to ``found``, and whatever is not built like that to ``odd``."""
-    scopes = item.get(place[1]) if type(item) is dict else None
+def _collect(item: Any, keys: tuple[str, str, str], found: list[Any], malformed: list[Any]) -> None:
+    """Append the spans or log records of a resource to ``found``, and parts that OTLP does not have to ``malformed``.
+
+    What the document has beside its resource and scopes is kept in the first of their records.
+    """
+    scopes = item.get(keys[1]) if type(item) is dict else None
     if type(scopes) is not list:
-        odd.append(item)
+        malformed.append(item)
         return
-    resource = item.get("resource")
-    attributes = plain_attributes(resource.get("attributes")) if type(resource) is dict else None
-    besides = [_besides(item, "resource", place[1])]
-    if type(attributes) is dict:
-        besides.append(_besides(resource, "attributes"))
-        resource = attributes
-    else:
-        besides.append(resource)
+    resource, beside = _resource_of(item, keys[1])
     for scope in scopes:
-        records = scope.get(place[2]) if type(scope) is dict else None
+        records = scope.get(keys[2]) if type(scope) is dict else None
         if type(records) is not list:
-            odd.append(scope)
+            malformed.append(scope)
             continue
-        besides.append(_besides(scope, place[2]))
+        beside.append(_prose_beside(scope, keys[2]))
         for record in records:
             if type(record) is not dict:
-                odd.append(record)
+                malformed.append(record)
                 continue
-            for part in (record, *dicts(record.get("events"))):
-                if "attributes" in part:
-                    part["attributes"] = plain_attributes(part["attributes"])
-            if "body" in record:
-                record["body"] = _plain(record["body"], 0)
-            if type(resource) is dict and resource:
-                # Parsers consume what they are given, so each record has a copy.
-                record["resource"] = dict(resource)
-            if any(besides) and may_hold_prose(besides):
-                # What the document says of its resource and scope goes with the first of their records.
-                keep_under(record, "resource", besides)
-                besides = []
+            _open_record(record, resource)
+            if any(beside) and may_hold_prose(beside):
+                keep_under(record, "resource", beside)
+                beside = []
             found.append(record)
 
 
-def _besides(fields: Fields, *keys: str) -> Fields | None:
-    """What an object has under other keys than some; None if it could not be prose."""
+def _resource_of(item: Fields, scopes_key: str) -> tuple[Fields, list[Any]]:
+    """The attributes of a resource, and what else its part of the document has."""
+    resource = item.get("resource")
+    attributes = attributes_to_json(resource.get("attributes")) if type(resource) is dict else None
+    beside: list[Any] = [_prose_beside(item, "resource", scopes_key)]
+    if type(resource) is dict and type(attributes) is dict:
+        return attributes, [*beside, _prose_beside(resource, "attributes")]
+    return resource if type(resource) is dict else {}, [*beside, resource]
+
+
+def _open_record(record: Fields, resource: Fields) -> None:
+    """Give a span or log record plain attributes, a plain body, and a copy of its resource, which parsers consume."""
+    for part in (record, *dicts(record.get("events"))):
+        if "attributes" in part:
+            part["attributes"] = attributes_to_json(part["attributes"])
+    if "body" in record:
+        record["body"] = _to_json_value(record["body"], 0)
+    if resource:
+        record["resource"] = dict(resource)
+
+
+def _prose_beside(fields: Fields, *keys: str) -> Fields | None:
+    """What an object has under other keys than the given ones; None if it could not be prose."""
     found = {name: value for name, value in fields.items() if name not in keys}
     return found if may_hold_prose(found) else None
 
 
 def _ids(record: Fields) -> tuple[str, str] | None:
-    """The trace and span that a record names, or None: an unset id is empty or all zeros."""
+    """The trace and span id of a record; None if one is not set, which is empty or all zeros."""
     trace, span = record.get("traceId"), record.get("spanId")
     if type(trace) is not str or type(span) is not str or not _ID.fullmatch(trace) or not _ID.fullmatch(span):
         return None
@@ -306,7 +321,7 @@ def _ids(record: Fields) -> tuple[str, str] | None:
 
 
 def _join(out: list[Any], logs: list[Fields]) -> None:
-    """Put each log record of a model call to its span or to the call's other log records, and the rest to ``out``."""
+    """Add each log record of a model call to its span or to the call's other log records, and the rest to ``out``."""
     spans = {ids: span for span in dicts(out) if is_model_call(span.get("attributes")) and (ids := _ids(span))}
     calls: dict[tuple[str, str], Fields] = {}
     for log in logs:
@@ -317,7 +332,7 @@ def _join(out: list[Any], logs: list[Fields]) -> None:
         span = spans.get(ids) if ids else None
         if span is None:
             call = _call(log, log.get("resource", {}))
-            if not _append(calls, call):
+            if not _append_to_call(calls, call):
                 out.append(call)
         else:
             known = span.setdefault("logs", [])
@@ -328,8 +343,8 @@ def _join(out: list[Any], logs: list[Fields]) -> None:
                 out.append(_call(log, {}))
 
 
-def _append(calls: dict[tuple[str, str], Fields], call: Fields) -> bool:
-    """Put a call's log record to what is known of the same call, if it is not over."""
+def _append_to_call(calls: dict[tuple[str, str], Fields], call: Fields) -> bool:
+    """Add a log record to a call that has begun and not ended; else it begins a call, and the result is False."""
     ids, (log,) = _ids(call), call["logs"]
     known = calls.get(ids) if ids else None
     if known is not None and not _is_over(known, log):
@@ -343,19 +358,19 @@ def _append(calls: dict[tuple[str, str], Fields], call: Fields) -> bool:
 
 
 def _is_over(call: Fields, log: Fields) -> bool:
-    """Whether a call's log records have ended before this one: several calls may be logged from one span."""
+    """Whether a call has ended before this log record: several calls may be logged in one span."""
     return event_name(call["logs"][-1]) == _CHOICE and event_name(log) != _CHOICE
 
 
 def _call(log: Fields, resource: Fields) -> Fields:
-    """A record of one call that is known from log records alone."""
+    """The record of a call without a span."""
     call = {key: log.get(key) for key in ("traceId", "spanId")}
     _strip(log, resource)
     return call | {"logs": [log], "resource": resource}
 
 
 def _strip(log: Fields, resource: Any) -> None:
-    """Take out of a log record what its call says: its ids and, unless it says something else, its resource."""
+    """Remove from a log record what its call has too: the ids, and the resource unless it differs."""
     for key in ("traceId", "spanId"):
         log.pop(key, None)
     if "resource" in log and (log["resource"] == resource or not may_hold_prose(log["resource"])):

@@ -1,11 +1,11 @@
-"""What cannot hold prose, and so may be dropped without a look: numbers, flags, ids, words of a closed kind.
+"""Tells which values cannot hold prose, and so may be dropped unread: numbers, flags, ids, single words.
 
-Parsers drop what tells an audit trail nothing: settings, fingerprints, vectors. They drop a value for what it *is*,
-never for its name alone: under any name there may one day be a prompt. A value that could hold a sentence stays in its
-record, where it is counted, and cleaned or withheld, as unmapped.
+Parsers drop what an audit trail does not need: settings, fingerprints, vectors. They drop a value for what it *is*,
+never for its key alone, since one day there may be a prompt under any key. A value that could hold a sentence stays in
+the record and becomes part of ``unmapped``.
 
-A sentence is a sentence in any spelling: joined by underscores or capitals, with spaces that show nothing,
-percent-encoded, full-width, in base64. So the rule is positive. A string holds no prose if it is
+A sentence has many spellings: joined by underscores or capitals, with invisible spaces, percent-encoded, full-width, in
+base64. So the rule is positive. A string holds no prose if it is
 
 * at most ``MAX_WORD_CHARS`` long, and has no three words in a row, or
 * plain ASCII, at most ``MAX_ID_CHARS`` long, with at most ``MAX_WORDS`` runs of letters that read like words, none of
@@ -13,8 +13,8 @@ percent-encoded, full-width, in base64. So the rule is positive. A string holds 
 * the name of a thing in a well-known system of names (an ARN, a URL, a resource of Google's, a type): a few words in
   each segment, and not many in all.
 
-What that leaves is a few words that no blank parts: about what a name may say anyway. Three words with blanks between
-them are a phrase, and no name of a thing.
+So at most a few words without blanks are dropped, about as many as a name may have. Three words with blanks between
+them are a phrase, and never the name of a thing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MAX_WORD_CHARS: Final = 16
 MAX_ID_CHARS: Final = 128
 MAX_WORDS: Final = 4
 _DECODED_CHARS: Final = 4096
-"""How much of a long code is decoded to see what it is."""
+"""Length of the beginning of a base64 or hexadecimal string that is decoded to see whether it is a text."""
 
 MAX_RESOURCE_CHARS: Final = 256
 MAX_RESOURCE_WORDS: Final = 16
@@ -40,16 +40,16 @@ _AUTHORITIES: Final = (
     "publishers/", "text_generation_router", "type.googleapis.com/",
 )  # fmt: skip
 _CHARS_PER_WORD: Final = 12
-"""Letters that read like a word come once in so many characters at most in a code; in prose, twice as often."""
+"""In base64, at most one run of letters in so many characters reads like a word; in prose, twice as many do."""
 _SEGMENT: Final = re.compile("[/:.?&=%#]")
 _WORD: Final = re.compile(r"(?=[a-z]*[aeiouy])(?=[a-f]*[g-z])[a-z]{3,}|(?=[A-Z]*[AEIOUY])(?=[A-F]*[G-Z])[A-Z]{4,}")
-"""Letters that read like a word: some of them a vowel, and one that is no hexadecimal digit."""
+"""A run of letters that reads like a word: it has a vowel, and a letter that is no hexadecimal digit."""
 _PHRASE: Final = re.compile(r"(?<![A-Za-z])[A-Za-z']++[,;:]?\s++[A-Za-z']++[,;:]?\s++[A-Za-z']")
 """Three words in a row."""
 _TITLES: Final = frozenset(("AWS API Call via CloudTrail", "AWS Service Event via CloudTrail"))
 """Phrases that every record of a kind has: EventBridge's titles."""
 _RUN: Final = re.compile(r"[a-z]{21}|[A-Z]{21}")
-"""Letters without a break that no word is as long as."""
+"""A run of letters that is longer than any word."""
 _CODE: Final = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
 _HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2}){12,}")
 _BLOB: Final = re.compile(r"(?:data:[\w/+.;=-]{0,100},)?(?P<code>[A-Za-z0-9+/_\r\n-]*={0,2})")
@@ -57,13 +57,13 @@ _DECIMAL: Final = re.compile(r"[-+]?[0-9]{1,32}(?:\.[0-9]{1,32})?(?:[eE][-+]?[0-
 
 
 def is_number(value: Any) -> bool:
-    """A number, also in a string; or nothing."""
+    """None, or a number, also in a string."""
     kind = type(value)
     return value is None or kind is int or kind is float or (kind is str and _DECIMAL.fullmatch(value) is not None)
 
 
 def is_flag(value: Any) -> bool:
-    """A flag, also in a string or as 0 or 1; or nothing."""
+    """None, an empty string, or a flag, also in a string or as 0 or 1."""
     return value in (None, True, False, 0, 1, "true", "false", "True", "False", "")
 
 
@@ -73,24 +73,24 @@ def is_word(value: Any) -> bool:
 
 
 def is_plain(value: Any) -> bool:
-    """A value, whatever its type, in which nothing can hold a sentence: no key, no leaf, nor all of them together."""
+    """A value of any type that cannot hold a sentence, neither in a key or leaf nor word by word in many."""
     return not may_hold_prose(value)
 
 
 def is_list(value: Any) -> bool:
-    """A list in which nothing can hold a sentence; or nothing."""
+    """None, or a list that cannot hold a sentence."""
     return value is None or (type(value) is list and is_plain(value))
 
 
 def is_objects(value: Any) -> bool:
-    """An object or a list of anything but texts, whatever words that takes: tools, schemas, tokens one by one."""
+    """None, an object, or a list without strings: tool definitions, schemas, lists of tokens. They may hold prose."""
     if type(value) is list:
         return str not in set(map(type, value))
     return value is None or type(value) is dict
 
 
 def is_schema(value: Any) -> bool:
-    """``is_objects``, or a word that stands for one."""
+    """``is_objects``, or a word, which may stand for such an object."""
     return is_objects(value) or is_word(value)
 
 
@@ -106,7 +106,7 @@ def is_json(value: Any) -> bool:
 
 
 def is_format(value: Any) -> bool:
-    """What shape a text answer is to have: an object of nothing but that."""
+    """The requested format of a response: an object with nothing else in it."""
     return type(value) is dict and value.keys() <= {"format", "verbosity"}
 
 
@@ -131,12 +131,12 @@ _NUMBERS: Final = frozenset((int, float, type(None)))
 
 
 def is_vector(value: Any) -> bool:
-    """``is_numbers``, or such numbers as bytes in base64; also lists and objects (one for each type) of these."""
+    """``is_numbers``, or numbers as bytes in base64; also lists and objects of these."""
     return is_numbers(value) or is_blob(value)
 
 
 def is_blob(value: Any) -> bool:
-    """Base64 of what is no text, or a plain value; also objects and lists of such: media, signatures, ciphers."""
+    """Base64 that encodes no text, or a plain value; also objects and lists of these: media, signatures, ciphers."""
     pending = [value]
     while pending:
         item = pending.pop()
@@ -165,9 +165,9 @@ def _is_code(text: str) -> bool:
 
 
 def may_hold_prose(value: Any) -> bool:
-    """Whether a sentence could stand somewhere in a value: in a leaf, a key, or word by word in many.
+    """Whether a value could hold a sentence: in a leaf, in a key, or word by word in many of them.
 
-    Linear in the value, and gives up as soon as there is one.
+    The time is linear in the size of the value.
     """
     if type(value) is str:
         return text_may_hold_prose(value)
@@ -190,11 +190,11 @@ def may_hold_prose(value: Any) -> bool:
 
 
 MAX_LISTED: Final = 8
-"""Strings in one list: eight words in a row are a sentence."""
+"""The most strings in a list that cannot be a sentence word by word."""
 
 
 def text_may_hold_prose(text: str) -> bool:
-    """Whether a text could be a sentence, in whatever spelling."""
+    """Whether a text could be a sentence in any spelling."""
     size = len(text)
     if " " in text and _PHRASE.search(text) is not None:
         return text not in _TITLES
@@ -210,7 +210,7 @@ def text_may_hold_prose(text: str) -> bool:
 
 
 def _is_resource(text: str) -> bool:
-    """Whether a text is the name of a thing in a system of names, each segment of which says little."""
+    """Whether a text is the name of a resource whose segments have few words each."""
     segments = _SEGMENT.split(text)
     words = [len(_WORD.findall(segment)) for segment in segments]
     return (
@@ -223,7 +223,7 @@ def _is_resource(text: str) -> bool:
 
 
 def _encodes_text(text: str) -> bool:
-    """Whether a text is the base64 or hexadecimal of another text, as far as its beginning tells."""
+    """Whether the beginning of a text is another text in base64 or hexadecimal."""
     text = text[:_DECODED_CHARS]
     if _CODE.fullmatch(text) is None:
         return False

@@ -1,7 +1,7 @@
-"""What Python's ``repr`` wrote into a log: strings, and lists and objects of them.
+"""Decodes what Python's ``repr`` wrote into a log: strings, and lists and objects of them.
 
-They are decoded here by hand, never evaluated. Lists and objects are rewritten as JSON, literal by literal, and a JSON
-decoder with its bounds reads that (``decoding``).
+Nothing is evaluated. Lists and objects are rewritten as JSON, literal by literal, for the JSON decoder and its limits
+(``decoding``).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import orjson
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))", re.DOTALL)
 _PLAIN_ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t"}
 _STRING: Final = r"'[^'\\]*+(?:\\.[^'\\]*+)*+(?:'|\\?\Z)|\"[^\"\\]*+(?:\\.[^\"\\]*+)*+(?:\"|\\?\Z)"
-"""A string, which the end of the text may cut off."""
+"""A string literal, which may be cut off at the end of the text."""
 _LITERAL: Final = re.compile(rf"\b[ub](?={_STRING[0]}|\")|{_STRING}|\b(?:True|False|None|nan|inf)\b", re.DOTALL)
 _WORDS: Final = {"True": "true", "False": "false", "None": "null", "nan": "NaN", "inf": "Infinity", "u": "", "b": ""}
 _TOKEN: Final = re.compile(rf"{_STRING}|[][{{}}()]", re.DOTALL)
 
 
-def unquoted(literal: str) -> str:
+def unquote(literal: str) -> str:
     """The text that a Python string literal (its ``repr``) stands for, whole or cut off; "" for ``None``."""
     if literal[:1] not in ("'", '"'):
         return ""
@@ -28,13 +28,13 @@ def unquoted(literal: str) -> str:
     return _ESCAPE.sub(_character, text) if "\\" in text else text
 
 
-def respelled(text: str) -> str:
-    """The ``repr`` of an object or a list in the spelling of JSON. What JSON has no word for stays, and is none."""
+def repr_to_json(text: str) -> str:
+    """Rewrite the ``repr`` of an object or a list as JSON. Values that JSON does not have stay as they are."""
     return _LITERAL.sub(_as_json, text)
 
 
-def end_of(text: str, start: int) -> int:
-    """Where the brackets that begin at ``start`` are closed again; -1 if they never are."""
+def find_end(text: str, start: int) -> int:
+    """The position behind the bracket that closes the one at ``start``; -1 if there is none."""
     depth = 0
     for token in _TOKEN.finditer(text, start):
         if token[0] in "[{(":
@@ -51,10 +51,10 @@ def _character(escape: re.Match[str]) -> str:
     if code is None:
         return _PLAIN_ESCAPES.get(escape[4], escape[4])
     number = int(code, 16)
-    # Half a surrogate pair is no character, and no encoder takes it.
+    # Half a surrogate pair is no character, and encoders refuse it.
     return "\ufffd" if number > 0x10FFFF or 0xD800 <= number <= 0xDFFF else chr(number)
 
 
 def _as_json(literal: re.Match[str]) -> str:
     word = _WORDS.get(literal[0])
-    return orjson.dumps(unquoted(literal[0])).decode() if word is None else word
+    return orjson.dumps(unquote(literal[0])).decode() if word is None else word

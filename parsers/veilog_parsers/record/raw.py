@@ -1,4 +1,4 @@
-"""What a transport hands to the parsers: one decoded record and what the shipper said about it."""
+"""What a transport gives to the parsers: one decoded record, and what its shipper sent with it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 Fields = dict[str, Any]
-"""A decoded JSON object. Parsers own the one they are given and consume it in place (see ``fields``)."""
+"""A decoded JSON object. A parser owns the one that it is given, and consumes it in place (see ``fields``)."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -14,15 +14,14 @@ class RawRecord:
     """One record as it arrived.
 
     Attributes:
-        value: the decoded record; any JSON value, since what arrives need not be an object. A text is one that has
-            JSON in it: the registry opens it.
-        raw: the bytes it was decoded from. They key its ``event_id``, so that a redelivery has the same one.
+        value: the decoded record: any JSON value, since a sender may send any. In a string the registry looks for JSON.
+        raw: the bytes that it was decoded from. The ``event_id`` is made from them, so a redelivery has the same id.
         tag: the shipper's tag, or "".
-        time: the shipper's time of the entry in RFC 3339, for records that carry none themselves.
+        time: the shipper's time of the entry in RFC 3339, for records that have none themselves.
         metadata: the entry's metadata (Fluent Bit v2 entries), or an empty dict; parsers consume what they read of it.
-        group: what the entry's group has in common (OTLP through Fluent Bit: resource and scope), or an empty dict.
-        is_lossy: whether what was decoded says less than the bytes: halves of surrogate pairs, or numbers of more
-            digits than are kept. Then the bytes, too, key the ``event_id``.
+        group: what all entries of a group share (OTLP through Fluent Bit: resource and scope), or an empty dict.
+        is_lossy: whether different bytes give the same value: half surrogate pairs were replaced, or digits of numbers
+            were lost. Then the ``event_id`` is made from the bytes too.
     """
 
     value: Any

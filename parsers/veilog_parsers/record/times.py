@@ -1,10 +1,10 @@
-"""Times as logs write them, as one form: RFC 3339 in UTC, with the fraction the source gave.
+"""Reads times as logs write them, and writes them in one form: RFC 3339 in UTC, with the fraction of the source.
 
-Seen in the wild: ``...Z``, no zone at all (taken as UTC), a blank instead of ``T``, 1 to 9 fraction digits, offsets
-with and without a colon, epochs in seconds, milliseconds and nanoseconds, and the clocks of web servers
-(``24/Nov/2025:03:09:01 +0000``) and of Gin (``2025/11/24 - 03:09:01``). What is none of these is no time.
+Logs write ``...Z``, no zone at all (taken as UTC), a blank instead of ``T``, 1 to 9 fraction digits, offsets with and
+without a colon, epochs in seconds, milliseconds and nanoseconds, and the formats of web servers
+(``24/Nov/2025:03:09:01 +0000``) and of Gin (``2025/11/24 - 03:09:01``). Anything else is no time.
 
-Durations of Go and Rust (``2m38s``, ``986.5ms``) are read here too.
+Durations are read here too: numbers, and the formats of Go and Rust (``2m38s``, ``986.5ms``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from veilog_parsers.event import Timestamp
-from veilog_parsers.record.fields import peek, take
+from veilog_parsers.record.fields import peek, pop, pop_number
 from veilog_parsers.record.raw import Fields
 
 _TIME = re.compile(
@@ -31,8 +31,9 @@ _UNIT_MS = {"s": 1000.0, "ms": 1.0, "us": 1e-3, "µs": 1e-3, "μs": 1e-3, "ns": 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NS = 1_000_000_000
 _YEARS = ("1970", "2199")
-"""First and last year in which anything was logged."""
+"""The first and the last year of times that are accepted."""
 _FIRST_SECOND, _LAST_SECOND = 0, 7_258_118_399
+_MAX_ELAPSED = 1e12
 _MAX_SECONDS = 253_402_300_799  # 9999-12-31T23:59:59Z
 
 
@@ -84,7 +85,7 @@ def _from_string(value: str) -> Timestamp | None:
 
 
 def _respelled(value: str) -> str:
-    """The clocks of web servers and of Gin in the order of all others."""
+    """A time in the format of web servers or of Gin, reordered to the format of all others."""
     if (clf := _CLF.fullmatch(value)) and clf[2] in _MONTHS:
         return f"{clf[3]}-{_MONTHS.index(clf[2]) + 1:02d}-{clf[1]} {clf[4]}{clf[5]}"
     if gin := _GIN.fullmatch(value):
@@ -101,12 +102,12 @@ def _format(stem: str, fraction: str) -> Timestamp:
     return Timestamp(f"{stem}.{fraction}Z" if fraction else f"{stem}Z")
 
 
-def take_time(fields: Fields, *path: str) -> Timestamp | None:
-    """Pop a time from a record; what is not recognized as one stays."""
+def pop_time(fields: Fields, *path: str) -> Timestamp | None:
+    """Pop a time."""
     value = peek(fields, *path)
     time = None if value is None else parse_time(value)
     if time is not None:
-        take(fields, *path)
+        pop(fields, *path)
     return time
 
 
@@ -119,9 +120,20 @@ def duration_ms(value: Any) -> float | None:
     return round(whole + float(match["number"] or 0) * _UNIT_MS.get(match["unit"] or "", 0), 6)
 
 
-def take_duration(fields: Fields, *path: str) -> float | None:
-    """Pop a duration of Go or Rust, in milliseconds."""
+def pop_elapsed(fields: Fields, *path: str) -> float | None:
+    """Pop a duration as a number, in whatever unit; a negative one, of a clock that was set back, stays."""
+    number: Any = peek(fields, *path)
+    if type(number) is str:
+        number = pop_number({"": number}, "")
+    if type(number) not in (int, float) or not 0 <= number < _MAX_ELAPSED:
+        return None
+    pop(fields, *path)
+    return float(number)
+
+
+def pop_duration(fields: Fields, *path: str) -> float | None:
+    """Pop a duration in the format of Go or Rust; milliseconds."""
     duration = duration_ms(peek(fields, *path))
     if duration is not None:
-        take(fields, *path)
+        pop(fields, *path)
     return duration

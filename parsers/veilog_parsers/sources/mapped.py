@@ -1,13 +1,13 @@
-"""Any other JSON log, mapped to the schema by a few lines of configuration.
+"""Any other JSON log, which a few lines of configuration map to the schema.
 
     - name: flask_middleware
       when: {service: chat-api}
       fields: {timestamp: ts, user_id: user.email, prompt: body.question, response: answer.text, latency_ms: took_ms}
       constants: {provider: openai}
 
-``fields`` names an event field and where its value stands: a dotted path, with ``\\.`` for a dot inside a key. The
-targets ``system``, ``prompt`` and ``response`` take a text or a list of texts; ``request_body`` and ``response_body``
-take a whole provider body, which is read as if a gateway had logged it.
+``fields`` has event fields and the dotted paths of their values, with ``\\.`` for a dot inside a key. The targets
+``system``, ``prompt`` and ``response`` are for a text or a list of texts; ``request_body`` and ``response_body`` are
+for the body of any provider, which is read as if a gateway had logged it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,12 @@ from typing import Any, Final
 
 from veilog_parsers.bodies.read import open_body, read_exchange
 from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Message, Operation, Role, SensitiveText, UserType
-from veilog_parsers.record.fields import peek, take, take_count, take_identifier, take_number, take_text
-from veilog_parsers.record.network import take_address, take_endpoint
+from veilog_parsers.record.fields import Path, peek, pop, pop_count, pop_identifier, pop_number, pop_text
+from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
-
-Path = tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +32,10 @@ class MappingSpec:
     """One mapping, as the configuration gives it.
 
     Attributes:
-        name: name of the source.
-        when: dotted path to the value that must be there; ``*`` for any.
-        fields: target to the dotted path of its value.
-        constants: event field to the value it has for all records; ``provider``, ``operation`` and ``kind``.
+        name: the name of the source.
+        when: dotted paths, and the values that records must have there; ``*`` for any value.
+        fields: targets, and the dotted paths of their values.
+        constants: event fields (``provider``, ``operation``, ``kind``), and their values for all records.
     """
 
     name: str
@@ -46,36 +44,36 @@ class MappingSpec:
     constants: Mapping[str, str]
 
 
-def _take_endpoint_text(fields: Fields, *path: str) -> SensitiveText | None:
-    endpoint = take_endpoint(fields, *path)
+def _pop_endpoint_text(fields: Fields, *path: str) -> SensitiveText | None:
+    endpoint = pop_endpoint(fields, *path)
     return None if endpoint is None else SensitiveText(endpoint)
 
 
-_TAKERS: Final[dict[str, Callable[..., Any]]] = {
-    "timestamp": take_time,
-    "client_ip": take_address,
-    "endpoint": _take_endpoint_text,
-    **dict.fromkeys(("user_name", "user_agent"), take_text),
+_POPPERS: Final[dict[str, Callable[..., Any]]] = {
+    "timestamp": pop_time,
+    "client_ip": pop_address,
+    "endpoint": _pop_endpoint_text,
+    **dict.fromkeys(("user_name", "user_agent"), pop_text),
     **dict.fromkeys(
         (
             *("tenant_id", "user_id", "session_id", "conversation_id", "provider", "api_operation"),
             *("model_name", "model_version", "request_id", "error_code"),
         ),
-        take_identifier,
+        pop_identifier,
     ),
-    **dict.fromkeys(("input_tokens", "output_tokens", "token_count", "http_status"), take_count),
-    "latency_ms": take_number,
+    **dict.fromkeys(("input_tokens", "output_tokens", "token_count", "http_status"), pop_count),
+    "latency_ms": pop_number,
 }
-_CLOUD: Final = {f"cloud.{field.name}": field.name for field in dataclasses.fields(Cloud)}
-_TEXTS: Final = {"system": Role.SYSTEM, "prompt": Role.USER, "response": Role.ASSISTANT}
-_BODIES: Final = ("request_body", "response_body")
-TARGETS: Final = (*_TAKERS, *_CLOUD, *_TEXTS, *_BODIES)
+_CLOUD_TARGETS: Final = {f"cloud.{field.name}": field.name for field in dataclasses.fields(Cloud)}
+_TEXT_TARGETS: Final = {"system": Role.SYSTEM, "prompt": Role.USER, "response": Role.ASSISTANT}
+_BODY_TARGETS: Final = ("request_body", "response_body")
+TARGETS: Final = (*_POPPERS, *_CLOUD_TARGETS, *_TEXT_TARGETS, *_BODY_TARGETS)
 _CONSTANTS: Final = ("provider", "operation", "kind")
 _DOT: Final = re.compile(r"(?<!\\)\.")
 
 
 def split_path(path: str) -> Path:
-    """A dotted path as keys; ``\\.`` is a dot inside a key.
+    """The keys in a dotted path; ``\\.`` is a dot inside a key.
 
     Raises:
         ValueError: a key of it is empty.
@@ -90,7 +88,7 @@ def make_source(spec: MappingSpec) -> Source:
     """The source that a mapping describes.
 
     Raises:
-        ValueError: it names a target, path or constant that is none; the message is fit for its author.
+        ValueError: a target, path or constant is invalid; the message tells the author of the configuration which.
     """
     for target in spec.fields:
         if target not in TARGETS:
@@ -121,26 +119,26 @@ def make_source(spec: MappingSpec) -> Source:
 
 
 class _MappedParser:
-    """The mapping, its paths split once."""
+    """Parses records as a mapping says."""
 
     def __init__(self, spec: MappingSpec) -> None:
         paths = {target: split_path(path) for target, path in spec.fields.items()}
-        self._fields = [(target, _TAKERS[target], path) for target, path in paths.items() if target in _TAKERS]
-        self._cloud = [(_CLOUD[target], path) for target, path in paths.items() if target in _CLOUD]
-        self._texts = [(role, paths[target]) for target, role in _TEXTS.items() if target in paths]
-        self._request, self._response = (paths.get(target) for target in _BODIES)
+        self._fields = [(target, _POPPERS[target], path) for target, path in paths.items() if target in _POPPERS]
+        self._cloud = [(_CLOUD_TARGETS[target], path) for target, path in paths.items() if target in _CLOUD_TARGETS]
+        self._texts = [(role, paths[target]) for target, role in _TEXT_TARGETS.items() if target in paths]
+        self._request, self._response = (paths.get(target) for target in _BODY_TARGETS)
         self._kind = Kind(spec.constants.get("kind", Kind.AI_ACCESS))
         self._operation = Operation(spec.constants["operation"]) if "operation" in spec.constants else None
         self._provider = Constant(spec.constants["provider"]) if "provider" in spec.constants else None
 
     def __call__(self, fields: Fields) -> AuditEvent:
         event = AuditEvent(kind=self._kind, operation=self._operation, provider=self._provider)
-        for target, taker, path in self._fields:
-            value = taker(fields, *path)
+        for target, popper, path in self._fields:
+            value = popper(fields, *path)
             if value is not None:
                 setattr(event, target, value)
         if self._cloud:
-            event.cloud = Cloud(**{name: take_identifier(fields, *path) for name, path in self._cloud})
+            event.cloud = Cloud(**{name: pop_identifier(fields, *path) for name, path in self._cloud})
         self._read_texts(fields, event)
         request = open_body(fields, *self._request) if self._request else None
         response = open_body(fields, *self._response) if self._response else None
@@ -157,17 +155,17 @@ class _MappedParser:
 
     def _read_texts(self, fields: Fields, event: AuditEvent) -> None:
         for role, path in self._texts:
-            parts = _take_texts(fields, path)
+            parts = _pop_texts(fields, path)
             if parts:
                 messages = event.response_messages if role is Role.ASSISTANT else event.prompt_messages
                 messages.append(Message(role, parts))
 
 
-def _take_texts(fields: Fields, path: Path) -> list[SensitiveText]:
-    """Pop a text or a list of nothing but texts."""
+def _pop_texts(fields: Fields, path: Path) -> list[SensitiveText]:
+    """Pop a text or a list of texts."""
     value = peek(fields, *path)
     texts = [value] if type(value) is str else value
     if type(texts) is not list or not all(type(text) is str for text in texts):
         return []
-    take(fields, *path)
+    pop(fields, *path)
     return [SensitiveText(text) for text in texts if text]

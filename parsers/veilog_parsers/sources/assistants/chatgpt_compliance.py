@@ -1,12 +1,12 @@
 """ChatGPT Enterprise's Compliance API: conversations of a workspace, whole or message by message.
 
-What is known of it comes from collectors and their documentation, not from the vendor's reference, which needs an
-account. A conversation names its workspace and user and holds its messages, under ``messages`` as a list or a page of
-one, or, as collectors split it, a single one under ``message``. A message's author has a role; its content is a text
-in ``value``, or a list of ``parts``. A conversation without messages (deleted, or just listed) is a use all the same.
+The format is known from collectors and their documentation, since the vendor's reference needs an account. A
+conversation has its workspace, its user and its messages: under ``messages`` a list or a page of a list, or, if a
+collector split it, a single one under ``message``. The author of a message has a role; the content is a text in
+``value``, or a list of ``parts``. A conversation without messages (deleted, or only listed) is ``ai_access`` too.
 
-Titles are made of what was said, but nobody asked or answered them: they are left, as no text of a turn. Links to
-files carry signatures that open them: dropped.
+Titles are made from messages, but they are no text of a turn: they stay unmapped. Links to files have signatures that
+open the files: they are withheld.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from __future__ import annotations
 from typing import Any, Final
 
 from veilog_parsers.bodies.exchange import Exchange
-from veilog_parsers.bodies.turns import Turn, answer_turn, take_role
+from veilog_parsers.bodies.turns import Turn, add_completion_turn, pop_role
 from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome, Role, UserType
-from veilog_parsers.record.fields import dicts, discard, discard_known, ignored, peek, take_identifier, withhold
+from veilog_parsers.record.fields import dicts, drop, drop_keys, ignored_keys, peek, pop_identifier, withhold
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
 
 _OPENAI: Final = Constant("openai")
 _OBJECT: Final = "compliance.workspace.conversation"
 _CONTENT: Final = ("value", "parts", "text")
-_MESSAGE_BOOKKEEPING: Final = ignored("created_at id object")
-_CONTENT_BOOKKEEPING: Final = ignored("annotations:objects content_type type")
-_BOOKKEEPING: Final = ignored("created_at last_active_at object")
+_IGNORED_MESSAGE_KEYS: Final = ignored_keys("created_at id object")
+_IGNORED_CONTENT_KEYS: Final = ignored_keys("annotations:objects content_type type")
+_IGNORED_KEYS: Final = ignored_keys("created_at last_active_at object")
 
 
 def _is_conversation(fields: Fields) -> bool:
@@ -48,25 +48,25 @@ def _messages(fields: Fields) -> list[Fields]:
 def _read_message(message: Fields, exchange: Exchange) -> None:
     author = message.get("author")
     holder = author if type(author) is dict else message
-    role = take_role(holder) or Role.USER
+    role = pop_role(holder) or Role.USER
     turn = Turn()
     content = message.get("content")
     if type(content) is dict:
         for key in _CONTENT:
-            turn.take(content, key)
-        discard_known(content, _CONTENT_BOOKKEEPING)
+            turn.add_content(content, key)
+        drop_keys(content, _IGNORED_CONTENT_KEYS)
     else:
-        turn.take(message, "content")
+        turn.add_content(message, "content")
     for file in dicts(peek(message, "files", "data")):
         withhold(file, "download_url", "url")
-        turn.take(file, "title")
-        turn.take(file, "name")
+        turn.add_content(file, "title")
+        turn.add_content(file, "name")
     if role is Role.ASSISTANT:
-        answer_turn(turn, exchange)
+        add_completion_turn(turn, exchange)
     else:
-        exchange.ask(role, turn.said + turn.results)
-    discard(message, ("author", "object"))
-    discard_known(message, _MESSAGE_BOOKKEEPING)
+        exchange.add_prompt(role, turn.text_parts + turn.result_parts)
+    drop(message, ("author", "object"))
+    drop_keys(message, _IGNORED_MESSAGE_KEYS)
 
 
 def parse(fields: Fields) -> AuditEvent:
@@ -75,27 +75,27 @@ def parse(fields: Fields) -> AuditEvent:
         kind=Kind.AI_ACCESS,
         provider=_OPENAI,
         operation=Operation.CHAT,
-        tenant_id=take_identifier(fields, "workspace_id"),
-        user_name=take_identifier(fields, "user_email"),
-        conversation_id=take_identifier(fields, "id"),
+        tenant_id=pop_identifier(fields, "workspace_id"),
+        user_name=pop_identifier(fields, "user_email"),
+        conversation_id=pop_identifier(fields, "id"),
         outcome_status=Outcome.SUCCESS,
     )
-    event.user_id = take_identifier(fields, "user_id") or event.user_name
+    event.user_id = pop_identifier(fields, "user_id") or event.user_name
     event.user_type = UserType.USER if event.user_id is not None else None
     single: Any = fields.get("message")
     event.timestamp = (
-        (take_time(single, "created_at") if type(single) is dict else None)
-        or take_time(fields, "last_active_at")
-        or take_time(fields, "created_at")
+        (pop_time(single, "created_at") if type(single) is dict else None)
+        or pop_time(fields, "last_active_at")
+        or pop_time(fields, "created_at")
     )
     if type(single) is dict:
-        event.request_id = take_identifier(single, "id")
+        event.request_id = pop_identifier(single, "id")
     exchange = Exchange()
     for message in _messages(fields):
         _read_message(message, exchange)
     exchange.apply(event)
-    discard(fields, ("messages", "object"), ("messages", "has_more"), ("messages", "last_id"))
-    discard_known(fields, _BOOKKEEPING)
+    drop(fields, ("messages", "object"), ("messages", "has_more"), ("messages", "last_id"))
+    drop_keys(fields, _IGNORED_KEYS)
     return event
 
 

@@ -1,11 +1,11 @@
-"""Claude's Compliance API, the activity feed: what people and administrators of an organization did.
+"""Claude's Compliance API, the activity feed: actions of users and administrators of an organization.
 
-What people do with chats, artifacts, files and projects is a use of the assistant: ``ai_access``. All other
-activities (keys, members, groups, settings, sign-on, exports) are ``ai_control_plane``. What was said is in none of
-them, though titles and file names may tell: those are left. The types are many and grow, so what a type is about is
-told by how it begins, and how it ended by how it ends.
+Actions with chats, artifacts, files and projects are ``ai_access``. All others (keys, members, groups, settings,
+sign-on, exports) are ``ai_control_plane``. None has prompts or responses; titles and file names, which may hint at
+them, stay unmapped. There are many types of actions, and new ones are added. So the prefix of a type tells what it is
+about, and its suffix how it ended.
 
-There are actors of many types: people, with or without a login, keys of APIs, the vendor's own staff, directories.
+Actors are of many types: users, with or without a login, API keys, the vendor's staff, directories.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from __future__ import annotations
 from typing import Final
 
 from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Outcome, UserType
-from veilog_parsers.record.fields import discard, peek, take_identifier, take_text
-from veilog_parsers.record.network import take_address
+from veilog_parsers.record.fields import drop, peek, pop_identifier, pop_text
+from veilog_parsers.record.network import pop_address
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
 
 _ANTHROPIC: Final = Constant("anthropic")
 _USE: Final = ("claude_artifact_", "claude_chat_", "claude_file_", "claude_gen_file_", "claude_project_")
 _SETTINGS: Final = ("_settings_updated", "_sharing_updated", "_role_updated", "_config_updated")
-"""How activities end that change who may see something, or how: administration, whatever they begin with."""
+"""Suffixes of types that change access or settings. They are administration, whatever their prefix."""
 _DENIED: Final = ("_access_failed", "_login_failed", "_denied", "_blocked", "_rejected")
 
 _USER_TYPES: Final = {
@@ -53,19 +53,19 @@ def _is_activity(fields: Fields) -> bool:
 
 
 def _read_who(fields: Fields, event: AuditEvent) -> None:
-    event.tenant_id = take_identifier(fields, "organization_id")
-    event.tenant_id = event.tenant_id or take_identifier(fields, "organization_uuid")
-    discard(fields, "organization_uuid")
+    event.tenant_id = pop_identifier(fields, "organization_id")
+    event.tenant_id = event.tenant_id or pop_identifier(fields, "organization_uuid")
+    drop(fields, "organization_uuid")
     kind = peek(fields, "actor", "type")
     event.user_type = _USER_TYPES.get(str(kind), UserType.SERVICE) if kind else None
-    discard(fields, ("actor", "type"))
+    drop(fields, ("actor", "type"))
     for key in _IDS:
-        event.user_id = event.user_id or take_identifier(fields, "actor", key)
-    claimed = take_identifier(fields, "actor", "unauthenticated_email_address")
-    event.user_name = take_identifier(fields, "actor", "email_address") or claimed
+        event.user_id = event.user_id or pop_identifier(fields, "actor", key)
+    claimed = pop_identifier(fields, "actor", "unauthenticated_email_address")
+    event.user_name = pop_identifier(fields, "actor", "email_address") or claimed
     event.user_id = event.user_id or event.user_name
-    event.client_ip = take_address(fields, "actor", "ip_address")
-    event.user_agent = take_text(fields, "actor", "user_agent")
+    event.client_ip = pop_address(fields, "actor", "ip_address")
+    event.user_agent = pop_text(fields, "actor", "user_agent")
 
 
 def _kind(name: str) -> Kind:
@@ -85,17 +85,17 @@ def parse(fields: Fields) -> AuditEvent:
     name = name if type(name) is str else ""
     event = AuditEvent(
         kind=_kind(name),
-        timestamp=take_time(fields, "created_at"),
+        timestamp=pop_time(fields, "created_at"),
         provider=_ANTHROPIC,
-        api_operation=take_identifier(fields, "type"),
-        request_id=take_identifier(fields, "id"),
+        api_operation=pop_identifier(fields, "type"),
+        request_id=pop_identifier(fields, "id"),
         outcome_status=_outcome(name),
     )
     _read_who(fields, event)
-    event.conversation_id = take_identifier(fields, "claude_chat_id")
-    event.model_name = take_identifier(fields, "model")
+    event.conversation_id = pop_identifier(fields, "claude_chat_id")
+    event.model_name = pop_identifier(fields, "model")
     for key in _RESOURCES:
-        if event.cloud is None and (resource := take_identifier(fields, key)):
+        if event.cloud is None and (resource := pop_identifier(fields, key)):
             event.cloud = Cloud(provider=_ANTHROPIC, resource=resource)
     return event
 

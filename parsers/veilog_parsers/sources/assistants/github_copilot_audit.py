@@ -1,12 +1,12 @@
-"""GitHub's audit log, as far as it is about Copilot: seats and policies, agents' actions, and streamed usage records.
+"""GitHub's audit log about Copilot: seats and policies, actions of agents, and streamed usage records.
 
-Three kinds of record. Actions named ``copilot.*`` are administration: ``ai_control_plane``. Actions of any name that
-an agent took (``actor_is_agent``) are a use of AI, ``ai_access``, and the person who set the agent going, in ``user``,
-counts as who did it. Usage records, which an enterprise can have streamed, are Copilot's requests and responses with
-their bodies: ``ai_access`` too; the two of a call are two records with the same ``github_request_id``. A body is JSON
-in a string and cut off at 1 MB, when it is text and no JSON any more.
+There are three kinds of records. Actions named ``copilot.*`` are administration: ``ai_control_plane``. Actions of any
+name by an agent (``actor_is_agent``) are ``ai_access``, and the caller is the person who started the agent, in
+``user``. Usage records, which an enterprise can have streamed, are Copilot's requests and responses with their bodies:
+``ai_access`` too. The request and the response of a call are two records with the same ``github_request_id``. A body is
+JSON in a string; it is cut off at 1 MB, and is then a text.
 
-Times are epoch milliseconds, in ``@timestamp`` or ``created_at``; the audit log's API writes ISO 8601 in places.
+Times are epoch milliseconds, in ``@timestamp`` or ``created_at``; the API of the audit log has ISO 8601 in places.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Final
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.read import open_body, read_request, read_response
 from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome, SensitiveText, UserType
-from veilog_parsers.record.fields import discard, discard_known, ignored, take, take_identifier, take_text
-from veilog_parsers.record.network import take_address, take_endpoint
+from veilog_parsers.record.fields import drop, drop_keys, ignored_keys, pop, pop_identifier, pop_text
+from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
 
 _PROVIDER: Final = Constant("github.copilot")
 _ACTION: Final = "copilot."
 
-_BOOKKEEPING: Final = ignored("actor_is_bot:flag hashed_token:secret operation_type token_id version")
+_IGNORED_KEYS: Final = ignored_keys("actor_is_bot:flag hashed_token:secret operation_type token_id version")
 
 
 def _is_action(fields: Fields) -> bool:
@@ -40,47 +40,47 @@ def _is_usage(fields: Fields) -> bool:
 
 
 def _read_usage(fields: Fields, event: AuditEvent) -> None:
-    """A request or a response of Copilot's API."""
-    event.request_id = take_identifier(fields, "github_request_id") or take_identifier(fields, "event_id")
-    event.tenant_id = take_identifier(fields, "enterprise_id")
-    event.user_id = take_identifier(fields, "user_id")
+    """Read a request or a response of Copilot's API."""
+    event.request_id = pop_identifier(fields, "github_request_id") or pop_identifier(fields, "event_id")
+    event.tenant_id = pop_identifier(fields, "enterprise_id")
+    event.user_id = pop_identifier(fields, "user_id")
     event.user_type = UserType.USER if event.user_id is not None else None
-    endpoint = take_endpoint(fields, "endpoint")
+    endpoint = pop_endpoint(fields, "endpoint")
     event.endpoint = SensitiveText(endpoint) if endpoint else None
-    asked = fields.get("type") == "request"
+    is_request = fields.get("type") == "request"
     exchange = Exchange()
     body = open_body(fields, "body")
-    if asked:
+    if is_request:
         read_request(body, exchange)
     else:
         event.outcome_status = Outcome.SUCCESS
         read_response(body, exchange)
-    event.api_operation = take_identifier(fields, "type")
+    event.api_operation = pop_identifier(fields, "type")
     exchange.apply(event)
-    discard(fields, "event_id")
+    drop(fields, "event_id")
 
 
 def _read_action(fields: Fields, event: AuditEvent) -> None:
-    event.request_id = take_identifier(fields, "request_id") or take_identifier(fields, "_document_id")
-    discard(fields, "_document_id")
-    event.tenant_id = take_identifier(fields, "org") or take_identifier(fields, "business")
-    event.api_operation = take_identifier(fields, "action")
-    by_agent = take(fields, "actor_is_agent") is True
+    event.request_id = pop_identifier(fields, "request_id") or pop_identifier(fields, "_document_id")
+    drop(fields, "_document_id")
+    event.tenant_id = pop_identifier(fields, "org") or pop_identifier(fields, "business")
+    event.api_operation = pop_identifier(fields, "action")
+    by_agent = pop(fields, "actor_is_agent") is True
     who = "user" if by_agent and fields.get("user") else "actor"
-    event.user_name = take_identifier(fields, who)
-    event.user_id = take_identifier(fields, f"{who}_id") or event.user_name
+    event.user_name = pop_identifier(fields, who)
+    event.user_id = pop_identifier(fields, f"{who}_id") or event.user_name
     event.user_type = UserType.USER if event.user_id is not None else None
-    event.client_ip = take_address(fields, "actor_ip")
-    event.user_agent = take_text(fields, "user_agent")
+    event.client_ip = pop_address(fields, "actor_ip")
+    event.user_agent = pop_text(fields, "user_agent")
     event.outcome_status = Outcome.SUCCESS
     if by_agent:
         event.kind, event.operation = Kind.AI_ACCESS, Operation.INVOKE_AGENT
-        event.conversation_id = take_identifier(fields, "agent_session_id")
+        event.conversation_id = pop_identifier(fields, "agent_session_id")
 
 
 def parse(fields: Fields) -> AuditEvent:
     """Read one record."""
-    happened, created = take_time(fields, "@timestamp"), take_time(fields, "created_at")
+    happened, created = pop_time(fields, "@timestamp"), pop_time(fields, "created_at")
     event = AuditEvent(provider=_PROVIDER, timestamp=happened or created)
     if _is_usage(fields):
         event.kind = Kind.AI_ACCESS
@@ -88,7 +88,7 @@ def parse(fields: Fields) -> AuditEvent:
     else:
         event.kind = Kind.AI_CONTROL_PLANE
         _read_action(fields, event)
-    discard_known(fields, _BOOKKEEPING)
+    drop_keys(fields, _IGNORED_KEYS)
     return event
 
 

@@ -1,15 +1,15 @@
-"""Microsoft 365's audit log: people's use of Copilot and other AI apps, and what administrators set for them.
+"""Microsoft 365's audit log: the use of Copilot and other AI apps, and their administration.
 
-An interaction says who, in which app and thread, with which model, and which documents Copilot opened for the answer.
-Prompts and answers are never there, only ids and flags of messages. Interactions are ``ai_access``, since they are a
-use of a model; every other record of the Copilot workload (settings, plugins, prompt books) is ``ai_control_plane``,
-and so are those about applications that have interactions exported or are notified of them.
+An interaction has the user, the app and thread, the model, and the documents that Copilot opened for its response.
+Prompts and responses are never there, only ids and flags of messages. Interactions are ``ai_access``. All other records
+of the Copilot workload (settings, plugins, prompt books) are ``ai_control_plane``, and so are those about applications
+that export interactions or are notified of them.
 
-What one would not guess: ``CreationTime`` is UTC without saying so; ``ClientIP`` may be an IPv4 address in IPv6's
-clothes, with or without its colons (``::ffff:10.0.0.1``, ``ffff:10.0.0.1``); ``UserKey`` is the object id, or the name
-again; some exports have numbers as strings, and Copilot's data flattened into the record. Exports wrap the record as
-JSON in ``AuditData`` (see ``envelopes``). Documents' names, sensitivity labels and the flags of attempted jailbreaks
-and injections are left: no field is for them.
+Pitfalls: ``CreationTime`` is UTC without a zone; ``ClientIP`` may be an IPv4 address mapped to IPv6, with or without
+its colons (``::ffff:10.0.0.1``, ``ffff:10.0.0.1``); ``UserKey`` is the object id, or the user's name again; some
+exports have numbers as strings, and Copilot's data as fields of the record. Exports have the record as JSON in
+``AuditData`` (see ``record.envelopes``). Names of documents, sensitivity labels, and flags of attempted jailbreaks and
+injections stay unmapped, since the schema has no fields for them.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from typing import Final
 from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome, ToolCall, UserType
 from veilog_parsers.record.fields import (
     dicts,
-    discard,
-    discard_known,
-    ignored,
+    drop,
+    drop_keys,
+    ignored_keys,
     open_json,
     peek,
-    take_identifier,
-    take_int,
-    take_text,
-    take_word,
+    pop_identifier,
+    pop_int,
+    pop_text,
+    pop_word,
 )
-from veilog_parsers.record.network import take_address
+from veilog_parsers.record.network import pop_address
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
 
 _PROVIDER: Final = Constant("microsoft.copilot")
@@ -45,7 +45,7 @@ _USER_TYPES: Final = (
     UserType.SERVICE,
     UserType.SERVICE,
 )
-"""Regular, reserved, administrator, data center's; system, application, service principal."""
+"""By number: regular, reserved, administrator, data center; system, application, service principal."""
 _RESULTS: Final = {
     "failed": Outcome.FAILURE,
     "false": Outcome.FAILURE,
@@ -56,7 +56,7 @@ _RESULTS: Final = {
 }
 _MAPPED: Final = ("::ffff:", "ffff:")
 
-_BOOKKEEPING: Final = ignored("CopilotLogVersion RecordType Version Workload")
+_IGNORED_KEYS: Final = ignored_keys("CopilotLogVersion RecordType Version Workload")
 
 
 _LISTENERS: Final = frozenset(
@@ -68,13 +68,13 @@ _LISTENERS: Final = frozenset(
         "SubscribedToAIInteractions",
     )
 )
-"""What tells of applications that read interactions, in whatever workload."""
+"""Operations about applications that read interactions, in any workload."""
 _COPILOT_OPERATIONS: Final = tuple(_INTERACTIONS | _LISTENERS)
 
 
 def _is_copilot_operation(fields: Fields) -> bool:
     operation = fields["Operation"]
-    # An export says the operation again beside the record that it wraps.
+    # An export has the operation beside the record in ``AuditData`` too.
     return "UserId" in fields and "AuditData" not in fields and operation in _COPILOT_OPERATIONS
 
 
@@ -87,10 +87,10 @@ def _is_copilot_workload(fields: Fields) -> bool:
 
 
 def _read_who(fields: Fields, event: AuditEvent) -> None:
-    event.tenant_id = take_identifier(fields, "OrganizationId")
-    event.user_name = take_identifier(fields, "UserId")
-    event.user_id = take_identifier(fields, "UserKey") or event.user_name
-    number = take_int(fields, "UserType")
+    event.tenant_id = pop_identifier(fields, "OrganizationId")
+    event.user_name = pop_identifier(fields, "UserId")
+    event.user_id = pop_identifier(fields, "UserKey") or event.user_name
+    number = pop_int(fields, "UserType")
     if number is not None and 0 <= number < len(_USER_TYPES):
         event.user_type = _USER_TYPES[number]
     elif number is not None:
@@ -101,28 +101,28 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
             if address.lower().startswith(prefix):
                 fields["ClientIP"] = address[len(prefix) :]
                 break
-    event.client_ip = take_address(fields, "ClientIP")
+    event.client_ip = pop_address(fields, "ClientIP")
 
 
 def _read_copilot(data: Fields, event: AuditEvent) -> None:
-    event.conversation_id = take_identifier(data, "ThreadId")
-    event.endpoint = take_text(data, "AppHost")
+    event.conversation_id = pop_identifier(data, "ThreadId")
+    event.endpoint = pop_text(data, "AppHost")
     for details in dicts(data.get("ModelTransparencyDetails")):
-        event.model_name = event.model_name or take_identifier(details, "ModelName")
-        event.model_version = event.model_version or take_identifier(details, "ModelVersion")
+        event.model_name = event.model_name or pop_identifier(details, "ModelName")
+        event.model_version = event.model_version or pop_identifier(details, "ModelVersion")
     plugins = []
     for plugin in dicts(data.get("AISystemPlugin")):
-        name = take_identifier(plugin, "Id") or take_identifier(plugin, "ID") or take_identifier(plugin, "Name")
+        name = pop_identifier(plugin, "Id") or pop_identifier(plugin, "ID") or pop_identifier(plugin, "Name")
         if name:
             plugins.append(ToolCall(name=name))
-            discard(plugin, "Name")
+            drop(plugin, "Name")
     event.tool_calls = plugins or None
     for message in dicts(data.get("Messages")):
-        discard(message, "Id", "ID", "isPrompt", "Size")
+        drop(message, "Id", "ID", "isPrompt", "Size")
         for flag in ("JailbreakDetected", "XPIADetected"):
             if message.get(flag) is False:
                 del message[flag]
-    discard(data, "MessageIds")
+    drop(data, "MessageIds")
 
 
 def parse(fields: Fields) -> AuditEvent:
@@ -131,22 +131,22 @@ def parse(fields: Fields) -> AuditEvent:
     used = type(operation) is str and operation in _INTERACTIONS
     event = AuditEvent(
         kind=Kind.AI_ACCESS if used else Kind.AI_CONTROL_PLANE,
-        timestamp=take_time(fields, "CreationTime"),
+        timestamp=pop_time(fields, "CreationTime"),
         provider=_PROVIDER,
-        api_operation=take_identifier(fields, "Operation"),
-        request_id=take_identifier(fields, "Id"),
+        api_operation=pop_identifier(fields, "Operation"),
+        request_id=pop_identifier(fields, "Id"),
     )
     _read_who(fields, event)
     data = open_json(fields, "CopilotEventData")
     _read_copilot(data if type(data) is dict else fields, event)
-    event.conversation_id = event.conversation_id or take_identifier(fields, "Message", "ThreadId")
-    discard(fields, ("Message", "Id"), ("Message", "SizeInBytes"))
+    event.conversation_id = event.conversation_id or pop_identifier(fields, "Message", "ThreadId")
+    drop(fields, ("Message", "Id"), ("Message", "SizeInBytes"))
     if used:
         agent = peek(fields, "AgentId") or peek(data, "AgentId")
         event.operation = Operation.INVOKE_AGENT if agent else Operation.CHAT
-    result = take_word(fields, "ResultStatus")
+    result = pop_word(fields, "ResultStatus")
     event.outcome_status = Outcome.SUCCESS if result is None else _RESULTS.get(result.lower())
-    discard_known(fields, _BOOKKEEPING)
+    drop_keys(fields, _IGNORED_KEYS)
     return event
 
 

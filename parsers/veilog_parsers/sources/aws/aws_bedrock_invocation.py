@@ -1,10 +1,11 @@
-"""Amazon Bedrock's model invocation log: one record per call, with who, which model, and both bodies.
+"""Amazon Bedrock's model invocation log: one record per call, with the caller, the model and both bodies.
 
-Who and how much comes from the envelope, which Bedrock writes; only what it lacks comes from the bodies. What the
-caller put into ``requestMetadata`` can be anything, so it fills in a session or a user only where nothing better is.
+The caller and the token counts are read from the fields that Bedrock writes, and from the bodies only if these lack
+them. ``requestMetadata`` is written by the caller, so a session or a user in it counts only if there is no better one.
 
-Left unmapped, on purpose: the S3 paths of bodies too large or too binary for the record (the only trace of a text that
-was not seen), the region a call was rerouted to (``region`` is where it was made), and messages of errors.
+These fields stay unmapped on purpose: the S3 paths of bodies that are too large or binary (the only sign of a text that
+is not in the record), the region to which a call was rerouted (``region`` is where it was made), and messages of
+errors.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from typing import Final
 from veilog_parsers.bodies import bedrock
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.event import AuditEvent, Cloud, Kind, Operation
-from veilog_parsers.record.fields import discard, peek, take_count, take_identifier, take_sum
+from veilog_parsers.record.fields import drop, peek, pop_count, pop_identifier, pop_sum
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.sources.aws.common import AWS, BEDROCK, read_principal, take_error, take_model
+from veilog_parsers.sources.aws.common import AWS, BEDROCK, pop_error_code, pop_model, read_principal
 
 _SCHEMA_TYPE: Final = "ModelInvocationLog"
 
@@ -28,7 +29,7 @@ def _says_so(fields: Fields) -> bool:
 
 
 def _has_body(fields: Fields) -> bool:
-    """Shippers may drop ``schemaType``: a model id beside an input body is as telling."""
+    """Recognize a record without ``schemaType``, which shippers may drop, by its bodies."""
     sides = (fields.get("input"), fields.get("output"))
     return any(
         type(side) is dict and any(key.startswith(("inputBody", "outputBody")) for key in side) for side in sides
@@ -37,16 +38,16 @@ def _has_body(fields: Fields) -> bool:
 
 def _read_who(fields: Fields, event: AuditEvent) -> None:
     read_principal(peek(fields, "identity", "arn"), event)
-    event.user_id = take_identifier(fields, "identity", "arn")
-    event.tenant_id = take_identifier(fields, "accountId")
+    event.user_id = pop_identifier(fields, "identity", "arn")
+    event.tenant_id = pop_identifier(fields, "accountId")
     metadata = fields.get("requestMetadata")
     if type(metadata) is dict:
         for key in ("sessionId", "session_id"):
-            event.session_id = event.session_id or take_identifier(metadata, key)
+            event.session_id = event.session_id or pop_identifier(metadata, key)
         for key in ("userId", "user_id"):
-            event.user_id = event.user_id or take_identifier(metadata, key)
+            event.user_id = event.user_id or pop_identifier(metadata, key)
         for key in ("conversationId", "conversation_id"):
-            event.conversation_id = event.conversation_id or take_identifier(metadata, key)
+            event.conversation_id = event.conversation_id or pop_identifier(metadata, key)
 
 
 def _read_what(fields: Fields, event: AuditEvent) -> None:
@@ -56,11 +57,11 @@ def _read_what(fields: Fields, event: AuditEvent) -> None:
         event.operation = Operation.EMBEDDINGS
     elif type(operation) is str and operation.startswith("Converse"):
         event.operation = Operation.CHAT
-    event.api_operation = take_identifier(fields, "operation")
-    event.model_name, resource = take_model(fields, "modelId")
-    event.request_id = take_identifier(fields, "requestId")
+    event.api_operation = pop_identifier(fields, "operation")
+    event.model_name, resource = pop_model(fields, "modelId")
+    event.request_id = pop_identifier(fields, "requestId")
     event.cloud = Cloud(
-        provider=AWS, account_id=event.tenant_id, region=take_identifier(fields, "region"), resource=resource
+        provider=AWS, account_id=event.tenant_id, region=pop_identifier(fields, "region"), resource=resource
     )
 
 
@@ -68,11 +69,11 @@ def _read_counts(fields: Fields, event: AuditEvent) -> None:
     """``inputTokenCount`` excludes the cache's tokens: the three are added, as OpenTelemetry counts them."""
     sent, produced = fields.get("input"), fields.get("output")
     if type(sent) is dict:
-        event.input_tokens = take_sum(sent, "inputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount")
-        discard(sent, "inputContentType")
+        event.input_tokens = pop_sum(sent, "inputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount")
+        drop(sent, "inputContentType")
     if type(produced) is dict:
-        event.output_tokens = take_count(produced, "outputTokenCount")
-        discard(produced, "outputContentType")
+        event.output_tokens = pop_count(produced, "outputTokenCount")
+        drop(produced, "outputContentType")
 
 
 def _read_bodies(fields: Fields) -> Exchange:
@@ -84,15 +85,15 @@ def _read_bodies(fields: Fields) -> Exchange:
 
 def parse(fields: Fields) -> AuditEvent:
     """Read one record."""
-    event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=take_time(fields, "timestamp"))
+    event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=pop_time(fields, "timestamp"))
     _read_who(fields, event)
     _read_what(fields, event)
     _read_counts(fields, event)
-    take_error(fields, event)
+    pop_error_code(fields, event)
     _read_bodies(fields).apply(event)
     if event.token_count is None and event.input_tokens is not None and event.output_tokens is not None:
         event.token_count = event.input_tokens + event.output_tokens
-    discard(fields, "schemaType", "schemaVersion")
+    drop(fields, "schemaType", "schemaVersion")
     return event
 
 

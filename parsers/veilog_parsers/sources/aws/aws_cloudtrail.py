@@ -1,12 +1,11 @@
-"""AWS CloudTrail: who called which AI service, and how it ended.
+"""AWS CloudTrail: who called which AI service, and how the call ended.
 
 CloudTrail logs every AWS service. Calls that use a model, an agent or a gateway are ``ai_access``, all other calls of
-the AI services ``ai_control_plane``, and the rest of AWS ``other``: of those, who and what is read, and everything else
-is left to be passed on cleaned.
+AI services ``ai_control_plane``, and calls of other services ``other``: of these only the caller and the operation are
+read, and the rest stays unmapped.
 
-Bedrock's runtime calls come with ``bedrock.amazonaws.com`` as their source, whatever host was called, and without
-bodies. Texts there are in events of agents, Q Business and AgentCore gateways (JSON-RPC of the Model Context
-Protocol), unless AWS hid them.
+Runtime calls of Bedrock have the source ``bedrock.amazonaws.com``, whatever host was called, and no bodies. Only events
+of agents, Q Business and AgentCore gateways (JSON-RPC of the Model Context Protocol) have texts, unless AWS hid them.
 """
 
 from __future__ import annotations
@@ -16,35 +15,35 @@ from typing import Final
 
 from veilog_parsers.bodies import bedrock
 from veilog_parsers.bodies.exchange import Exchange
-from veilog_parsers.bodies.turns import Turn, answer_turn, ask_content
+from veilog_parsers.bodies.turns import Turn, add_completion_turn, add_prompt_content
 from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Role, UserType
 from veilog_parsers.record.fields import (
-    discard,
-    discard_known,
-    identifier,
-    ignored,
+    as_identifier,
+    drop,
+    drop_keys,
+    ignored_keys,
     open_json,
     peek,
-    take_count,
-    take_identifier,
-    take_str,
-    take_text,
-    take_word,
+    pop_count,
+    pop_identifier,
+    pop_str,
+    pop_text,
+    pop_word,
 )
 from veilog_parsers.record.outcomes import outcome_of_status
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.sources.aws.common import (
     AWS,
     BEDROCK,
     SAGEMAKER,
-    holder_of,
+    parent_without_placeholder,
+    pop_error_code,
+    pop_model,
     read_principal,
     read_request,
     read_response,
-    take_error,
-    take_model,
 )
 
 _HOST: Final = ".amazonaws.com"
@@ -60,7 +59,7 @@ _PROVIDERS: Final = {
     "sagemaker": SAGEMAKER,
     "sagemaker-runtime": SAGEMAKER,
 }
-"""The AI services, by what stands before ``.amazonaws.com`` in ``eventSource``."""
+"""The AI services, by the part of ``eventSource`` before ``.amazonaws.com``."""
 
 _MODEL_USE: Final[dict[str, Operation | None]] = {
     "ApplyGuardrail": Operation.MODERATION,
@@ -87,7 +86,7 @@ _MODEL_USE: Final[dict[str, Operation | None]] = {
     "RetrieveAndGenerateStream": Operation.CHAT,
     "StartAsyncInvoke": None,
 }
-"""Calls that use a model, and what they do as far as the name alone tells."""
+"""Calls that use a model, and their operations; None if the name of the call does not tell."""
 
 _CONTROL: Final = {
     "CreateAgent": Operation.CREATE_AGENT,
@@ -108,14 +107,14 @@ _USER_TYPES: Final = {
 }
 _ANONYMOUS: Final = ("anonymous", "ANONYMOUS_PRINCIPAL")
 
-_MODELS: Final = (
+_MODEL_PATHS: Final = (
     ("modelId",),
     ("modelIdentifier",),
     ("foundationModel",),
     ("endpointName",),
     ("retrieveAndGenerateConfiguration", "knowledgeBaseConfiguration", "modelArn"),
 )
-_RESOURCES: Final = (
+_RESOURCE_KEYS: Final = (
     "agentRuntimeArn",
     "agentId",
     "applicationId",
@@ -125,8 +124,8 @@ _RESOURCES: Final = (
     "guardrailIdentifier",
     "knowledgeBaseId",
 )
-_CONVERSATIONS: Final = ("sessionId", "runtimeSessionId", "conversationId")
-_ASKED: Final = (
+_CONVERSATION_KEYS: Final = ("sessionId", "runtimeSessionId", "conversationId")
+_PROMPT_PATHS: Final = (
     (Role.SYSTEM, ("instruction",)),
     (Role.USER, ("inputText",)),
     (Role.USER, ("input", "text")),
@@ -134,31 +133,31 @@ _ASKED: Final = (
     (Role.USER, ("userMessage",)),
     (Role.USER, ("content",)),
 )
-_ANSWERED: Final = (("completion",), ("output", "text"), ("outputs",), ("systemMessage",))
-_BODIES: Final = ("body", "payload")
-_ON_BEHALF: Final = ("userId", "runtimeUserId")
-"""For whom the caller says to call; no one has checked it."""
-_BOOKKEEPING: Final = ignored(
+_COMPLETION_PATHS: Final = (("completion",), ("output", "text"), ("outputs",), ("systemMessage",))
+_BODY_KEYS: Final = ("body", "payload")
+_END_USER_KEYS: Final = ("userId", "runtimeUserId")
+"""The end user, as the caller names it. Nobody has verified it."""
+_IGNORED_KEYS: Final = ignored_keys(
     """
     apiVersion eventCategory eventID eventType eventVersion managementEvent:flag readOnly:flag
     sessionCredentialFromConsole:flag sharedEventID
     """
 )
-_INNER_BOOKKEEPING: Final = {
-    "requestParameters": ignored(
+_IGNORED_INNER_KEYS: Final = {
+    "requestParameters": ignored_keys(
         """
     accept agentAliasId chatMode clientToken contentType enableTrace:flag endSession:flag parentMessageId
     """
     ),
-    "responseElements": ignored("contentType systemMessageId userMessageId"),
-    "tlsDetails": ignored("cipherSuite tlsVersion"),
-    "userIdentity": ignored("accessKeyId inScopeOf:plain onBehalfOf:plain principalId sessionContext:plain"),
+    "responseElements": ignored_keys("contentType systemMessageId userMessageId"),
+    "tlsDetails": ignored_keys("cipherSuite tlsVersion"),
+    "userIdentity": ignored_keys("accessKeyId inScopeOf:plain onBehalfOf:plain principalId sessionContext:plain"),
 }
-"""What of AI events says nothing more about who, what and how. Of other services' events all is kept."""
+"""Keys that only AI events lose. Of other services' events everything is kept."""
 
 
 def _is_call(fields: Fields) -> bool:
-    """CloudTrail's, and not S3's event notifications, whose keys are the same but whose source is ``aws:s3``."""
+    """Whether a record is CloudTrail's. S3's event notifications have the same keys, but ``aws:s3`` as their source."""
     source = fields.get("eventSource")
     if type(fields.get("eventName")) is not str:
         return False
@@ -175,44 +174,44 @@ def _kind(fields: Fields) -> Kind:
 
 
 def _read_who(fields: Fields, event: AuditEvent) -> None:
-    """Read the caller. The tenant is whose log it is; the caller's account is left if it is another one."""
+    """Read the caller. The tenant is the owner of the log; the caller's account stays in the record if it differs."""
     identity = fields.get("userIdentity")
     identity = identity if type(identity) is dict else {}
     if peek(identity, "accountId") == fields.get("recipientAccountId"):
-        discard(identity, "accountId")
-    event.tenant_id = take_identifier(fields, "recipientAccountId")
+        drop(identity, "accountId")
+    event.tenant_id = pop_identifier(fields, "recipientAccountId")
     if event.tenant_id is None and peek(identity, "accountId") not in _ANONYMOUS:
-        event.tenant_id = take_identifier(identity, "accountId")
+        event.tenant_id = pop_identifier(identity, "accountId")
     _read_identity(identity, event)
     _read_address(fields, event)
-    event.user_agent = take_text(fields, "userAgent")
-    event.endpoint = take_identifier(fields, "tlsDetails", "clientProvidedHostHeader")
+    event.user_agent = pop_text(fields, "userAgent")
+    event.endpoint = pop_identifier(fields, "tlsDetails", "clientProvidedHostHeader")
 
 
 def _read_identity(identity: Fields, event: AuditEvent) -> None:
-    """Read any variant of ``userIdentity``. They differ in what they lack, so each field has its fallbacks."""
-    kind, principal = take_word(identity, "type"), peek(identity, "principalId")
+    """Read any variant of ``userIdentity``. Each lacks some fields, so each field of the event has fallbacks."""
+    kind, principal = pop_word(identity, "type"), peek(identity, "principalId")
     read_principal(identity.get("arn"), event)
-    name = take_identifier(identity, "userName")
-    issuer = take_identifier(identity, "sessionContext", "sessionIssuer", "userName")
+    name = pop_identifier(identity, "userName")
+    issuer = pop_identifier(identity, "sessionContext", "sessionIssuer", "userName")
     event.user_name = event.user_name or name or issuer
     event.user_type = event.user_type or _USER_TYPES.get(kind or "")
     if peek(identity, "accountId") in _ANONYMOUS or principal in _ANONYMOUS:
-        discard(identity, "accountId")
+        drop(identity, "accountId")
         event.user_type = UserType.ANONYMOUS
     if event.session_id is None and kind == "AssumedRole" and type(principal) is str:
-        event.session_id = identifier(principal.partition(":")[2])
-    event.session_id = event.session_id or take_identifier(identity, "credentialId")
+        event.session_id = as_identifier(principal.partition(":")[2])
+    event.session_id = event.session_id or pop_identifier(identity, "credentialId")
     event.user_id = (
-        take_identifier(identity, "arn")
-        or take_identifier(identity, "onBehalfOf", "userId")
-        or take_identifier(identity, "principalId")
-        or take_identifier(identity, "invokedBy")
+        pop_identifier(identity, "arn")
+        or pop_identifier(identity, "onBehalfOf", "userId")
+        or pop_identifier(identity, "principalId")
+        or pop_identifier(identity, "invokedBy")
     )
 
 
 def _read_address(fields: Fields, event: AuditEvent) -> None:
-    """Not every source address is one: AWS services go by their host name, or by ``AWS Internal``. Those are left."""
+    """Read the address. AWS services have a host name or ``AWS Internal`` in its place, which stays in the record."""
     address = fields.get("sourceIPAddress")
     if type(address) is not str:
         return
@@ -222,83 +221,83 @@ def _read_address(fields: Fields, event: AuditEvent) -> None:
         if address == "AWS Internal" or address.endswith(_HOST):
             event.user_type = event.user_type or UserType.SERVICE
     else:
-        event.client_ip = take_identifier(fields, "sourceIPAddress")
+        event.client_ip = pop_identifier(fields, "sourceIPAddress")
 
 
 def _read_what(fields: Fields, event: AuditEvent) -> None:
     name = fields.get("eventName")
-    event.api_operation = take_identifier(fields, "eventName")
-    event.request_id = take_identifier(fields, "requestID")
-    event.cloud = Cloud(provider=AWS, account_id=event.tenant_id, region=take_identifier(fields, "awsRegion"))
+    event.api_operation = pop_identifier(fields, "eventName")
+    event.request_id = pop_identifier(fields, "requestID")
+    event.cloud = Cloud(provider=AWS, account_id=event.tenant_id, region=pop_identifier(fields, "awsRegion"))
     if event.kind is not Kind.OTHER:
-        service = take_str(fields, "eventSource") or ""
+        service = pop_str(fields, "eventSource") or ""
         event.provider = _PROVIDERS[service.partition(_HOST)[0]]
         event.operation = _MODEL_USE.get(name) or _CONTROL.get(name) if type(name) is str else None
-        event.request_id = event.request_id or take_identifier(fields, "eventID")
+        event.request_id = event.request_id or pop_identifier(fields, "eventID")
 
 
 def _read_resource(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
-    """Which model was called, and by which ARN or id; else which agent, knowledge base, guardrail ..."""
+    """Read the model and its ARN or id; without a model, the id of an agent, a knowledge base or a guardrail."""
     cloud = event.cloud = event.cloud or Cloud()
-    for path in _MODELS:
+    for path in _MODEL_PATHS:
         if event.model_name is None:
             model = peek(parameters, *path)
-            event.model_name, cloud.resource = take_model(parameters, *path)
+            event.model_name, cloud.resource = pop_model(parameters, *path)
             if type(model) is str and "embed" in model:
                 event.operation = event.operation or Operation.EMBEDDINGS
     resources = fields.get("resources")
     if cloud.resource is None and type(resources) is list and resources and type(resources[0]) is dict:
-        cloud.resource = take_identifier(resources[0], "ARN")
-        discard(resources[0], "accountId", "type")
-    for key in _RESOURCES:
-        cloud.resource = cloud.resource or take_identifier(parameters, key)
+        cloud.resource = pop_identifier(resources[0], "ARN")
+        drop(resources[0], "accountId", "type")
+    for key in _RESOURCE_KEYS:
+        cloud.resource = cloud.resource or pop_identifier(parameters, key)
 
 
-def _read_texts(parameters: Fields, answer: Fields, exchange: Exchange) -> None:
-    for role, path in _ASKED:
-        ask_content(holder_of(parameters, path), path[-1], role, exchange)
+def _read_texts(parameters: Fields, elements: Fields, exchange: Exchange) -> None:
+    for role, path in _PROMPT_PATHS:
+        add_prompt_content(parent_without_placeholder(parameters, path), path[-1], role, exchange)
     turn = Turn()
-    for path in _ANSWERED:
-        turn.take(holder_of(answer, path), path[-1])
-    answer_turn(turn, exchange)
-    # A guardrail's verdict quotes what it found.
-    bedrock.drop_quotes(answer.get("assessments"))
-    for key in _BODIES:
-        read_request(holder_of(parameters, (key,)), key, exchange)
-        read_response(holder_of(answer, (key,)), key, exchange)
+    for path in _COMPLETION_PATHS:
+        turn.add_content(parent_without_placeholder(elements, path), path[-1])
+    add_completion_turn(turn, exchange)
+    # The assessments of a guardrail quote what it found.
+    bedrock.withhold_quotes(elements.get("assessments"))
+    for key in _BODY_KEYS:
+        read_request(parent_without_placeholder(parameters, (key,)), key, exchange)
+        read_response(parent_without_placeholder(elements, (key,)), key, exchange)
 
 
 def _read_use(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
-    """What only calls that use a model have: an end user, a conversation, texts, an HTTP status."""
-    answer = open_json(fields, "responseElements")
-    answer = answer if type(answer) is dict else {}
+    """Read what only calls that use a model have: an end user, a conversation, texts, an HTTP status."""
+    elements = open_json(fields, "responseElements")
+    elements = elements if type(elements) is dict else {}
     _read_end_user(fields, parameters, event)
-    for key in _CONVERSATIONS:
-        asked, answered = take_identifier(parameters, key), take_identifier(answer, key)
-        event.conversation_id = event.conversation_id or asked or answered
-    event.http_status = take_count(answer, "statusCode")
+    for key in _CONVERSATION_KEYS:
+        in_request, in_response = pop_identifier(parameters, key), pop_identifier(elements, key)
+        event.conversation_id = event.conversation_id or in_request or in_response
+    event.http_status = pop_count(elements, "statusCode")
     if event.error_code is None and event.http_status is not None:
         event.outcome_status = outcome_of_status(event.http_status)
     exchange = Exchange()
-    _read_texts(parameters, answer, exchange)
+    _read_texts(parameters, elements, exchange)
     exchange.apply(event)
 
 
 def _read_end_user(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
-    """Callers of a gateway have no AWS identity, but a token whose claims the gateway checked."""
-    subject = take_identifier(fields, "additionalEventData", "jwt", "claims", "sub")
+    """Read the end user. Callers of a gateway have no AWS identity, but a token whose claims the gateway verified."""
+    subject = pop_identifier(fields, "additionalEventData", "jwt", "claims", "sub")
     if event.user_id is None and subject is not None:
         event.user_id, event.user_type = subject, None
-    for key in _ON_BEHALF:
-        event.user_id = event.user_id or take_identifier(parameters, key)
+    for key in _END_USER_KEYS:
+        event.user_id = event.user_id or pop_identifier(parameters, key)
 
 
 def parse(fields: Fields) -> AuditEvent:
     """Read one record."""
-    event = AuditEvent(kind=_kind(fields), timestamp=take_time(fields, "eventTime"))
+    event = AuditEvent(kind=_kind(fields), timestamp=pop_time(fields, "eventTime"))
     _read_who(fields, event)
     _read_what(fields, event)
-    take_error(fields, event)
+    pop_error_code(fields, event)
     if event.kind is Kind.OTHER:
         return event
     parameters = open_json(fields, "requestParameters")
@@ -306,10 +305,10 @@ def parse(fields: Fields) -> AuditEvent:
     _read_resource(fields, parameters, event)
     if event.kind is Kind.AI_ACCESS:
         _read_use(fields, parameters, event)
-    discard_known(fields, _BOOKKEEPING)
-    for key, details in _INNER_BOOKKEEPING.items():
+    drop_keys(fields, _IGNORED_KEYS)
+    for key, details in _IGNORED_INNER_KEYS.items():
         if type(fields.get(key)) is dict:
-            discard_known(fields[key], details)
+            drop_keys(fields[key], details)
     return event
 
 

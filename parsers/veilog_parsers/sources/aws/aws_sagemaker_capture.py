@@ -1,12 +1,12 @@
-"""SageMaker data capture: what an endpoint was sent and what it answered, one record per inference.
+"""SageMaker data capture: requests and responses of an endpoint, one record per inference.
 
-``captureData`` holds both sides as strings; ``encoding`` says how: ``JSON``, ``CSV``, or ``BASE64`` for every content
-type that the endpoint's configuration does not list, which may be text after all. A body is whatever the container
-behind the endpoint speaks: a model's API, or any JSON; a body in which no reader finds a text is a text as a whole.
-Base64 of what is no text (images, tensors) is dropped: no detector could read it.
+``captureData`` has both bodies as strings, and ``encoding`` tells how: ``JSON``, ``CSV``, or ``BASE64`` for all content
+types that the endpoint's configuration does not list, which may be text too. A body has the format of the container
+behind the endpoint: a model's API, or any JSON. A body in which no reader finds a text is one text. Base64 that encodes
+no text (images, tensors) is dropped, since no detector can read it.
 
-Who called, the endpoint's name and how the call ended are not in the record: the name is in the path of the S3 object
-that holds it, the caller in CloudTrail. ``customAttributes`` and ``inferenceId`` are the caller's own: they are left.
+The record has neither caller nor outcome nor the endpoint's name, which is in the path of the record's S3 object; the
+caller is in CloudTrail. ``customAttributes`` and ``inferenceId`` are written by the caller, and stay unmapped.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Final
 
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.event import AuditEvent, Cloud, Kind, Outcome, Role
-from veilog_parsers.record.fields import discard, peek, take_identifier, take_text
+from veilog_parsers.record.fields import drop, peek, pop_identifier, pop_text
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.sources.aws.common import AWS, SAGEMAKER, read_any_request, read_any_response
 
@@ -29,7 +29,7 @@ def _has_a_side(fields: Fields) -> bool:
 
 
 def _open_base64(side: Fields) -> None:
-    """Replace base64 by the text it stands for. What is no base64 is a text as it is, what is no text is dropped."""
+    """Replace base64 by the text that it encodes, or drop it if it encodes none. Other data stay as they are."""
     data = side.get("data")
     if side.get("encoding") != "BASE64" or type(data) is not str:
         return
@@ -46,20 +46,20 @@ def _side(fields: Fields, name: str) -> Fields:
     if type(side) is not dict:
         return {}
     _open_base64(side)
-    discard(side, "mode", "observedContentType")
+    drop(side, "mode", "observedContentType")
     return side
 
 
 def _read_bodies(sent: Fields, produced: Fields, exchange: Exchange) -> None:
-    """Consume both sides. Rows of CSV are texts as they are: a bracket in one opens no JSON."""
+    """Consume both bodies. Rows of CSV are texts, even if they contain brackets of JSON."""
     if sent.get("encoding") == "CSV":
-        rows = take_text(sent, "data")
-        exchange.ask(Role.USER, [rows] if rows else [])
+        rows = pop_text(sent, "data")
+        exchange.add_prompt(Role.USER, [rows] if rows else [])
     elif "data" in sent:
         read_any_request(sent, "data", exchange)
     if produced.get("encoding") == "CSV":
-        rows = take_text(produced, "data")
-        exchange.answer([rows] if rows else [])
+        rows = pop_text(produced, "data")
+        exchange.add_completion([rows] if rows else [])
     elif "data" in produced:
         read_any_response(produced, "data", exchange)
 
@@ -68,9 +68,9 @@ def parse(fields: Fields) -> AuditEvent:
     """Read one record."""
     event = AuditEvent(
         kind=Kind.AI_ACCESS,
-        timestamp=take_time(fields, "eventMetadata", "inferenceTime"),
+        timestamp=pop_time(fields, "eventMetadata", "inferenceTime"),
         provider=SAGEMAKER,
-        request_id=take_identifier(fields, "eventMetadata", "eventId"),
+        request_id=pop_identifier(fields, "eventMetadata", "eventId"),
         cloud=Cloud(provider=AWS),
     )
     sent, produced = _side(fields, "endpointInput"), _side(fields, "endpointOutput")
@@ -82,7 +82,7 @@ def parse(fields: Fields) -> AuditEvent:
     for side in (sent, produced):
         if side.get("encoding") in ("BASE64", "CSV", "JSON"):
             del side["encoding"]
-    discard(fields, "eventVersion")
+    drop(fields, "eventVersion")
     return event
 
 

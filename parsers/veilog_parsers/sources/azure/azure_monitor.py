@@ -1,15 +1,15 @@
 """Azure Monitor: diagnostic logs of Azure OpenAI and AI Foundry, API Management's gateway logs, the activity log.
 
-Three places, three characters. The resource's own RequestResponse category has, despite its name, neither prompt nor
-response nor tokens: it says who called which deployment, when, for how long. API Management has the bodies, as JSON in
-strings, up to four of them: what the client sent and got, and what the backend did. They may differ, where a policy of
-the gateway rewrites them. The client's count; what only the backend's have is added. Its newer LLM log spreads a call
-over rows that share a correlation id: tokens in row 0, the request's messages in row 1, the response's in row 2. Those
-of one batch are put together before they come here (see ``envelopes``). The activity log has the control plane.
+These logs differ much. The resource's own RequestResponse category has, despite its name, neither prompt nor response
+nor tokens: it tells who called which deployment, when, and for how long. API Management's log has up to four bodies, as
+JSON in strings: those of the client, and those of the backend, which differ if a policy of the gateway rewrites them.
+The client's count, and what only the backend's have is added. API Management's newer LLM log spreads a call over rows
+that share a correlation id: tokens in row 0, the messages of the request in row 1, those of the response in row 2. The
+rows of one batch are joined before they are parsed (see ``record.envelopes``). The activity log has the control plane.
 
-What one would not guess: ``properties`` is an object or a JSON string; ``durationMs`` can be negative, where the .NET
-ticks in ``requestTime`` and ``responseTime`` tell the truth; caller addresses may be masked; resource ids come in
-upper case; keys in camel case or, from Log Analytics, in Pascal case, and there without ``properties`` around them.
+Pitfalls: ``properties`` is an object or a JSON string; ``durationMs`` can be negative, and then the .NET ticks in
+``requestTime`` and ``responseTime`` are right; caller addresses may be masked; resource ids are in upper case; keys are
+in camelCase or, from Log Analytics, in PascalCase and not inside ``properties``.
 """
 
 from __future__ import annotations
@@ -19,34 +19,36 @@ from typing import Any, Final
 
 import orjson
 
-from veilog_parsers.bodies.exchange import Exchange
-from veilog_parsers.bodies.read import decode, open_body, read_exchange, read_request, read_response
+from veilog_parsers.bodies.exchange import TOKEN_COUNTS, Exchange
+from veilog_parsers.bodies.read import decode_body, open_body, read_exchange, read_request, read_response
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Outcome, SensitiveText, UserType
 from veilog_parsers.record.decoding import looks_like_json
 from veilog_parsers.record.envelopes import LLM_ROWS
 from veilog_parsers.record.fields import (
+    as_identifier,
     dicts,
-    discard,
-    discard_known,
-    identifier,
-    ignored,
+    drop,
+    drop_keys,
+    ignored_keys,
     open_json,
+    paths,
     peek,
-    take,
-    take_count,
-    take_identifier,
-    take_int,
-    take_number,
-    take_text,
-    take_word,
+    pop,
+    pop_count,
+    pop_first,
+    pop_identifier,
+    pop_int,
+    pop_number,
+    pop_text,
+    pop_word,
     withhold,
 )
-from veilog_parsers.record.network import take_address, take_endpoint
-from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status
+from veilog_parsers.record.network import pop_address, pop_endpoint
+from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status, pop_http_status
 from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
 
 AZURE: Final = Constant("azure")
@@ -67,7 +69,7 @@ _OPERATIONS: Final = (
     ("completions", Operation.TEXT_COMPLETION),
     ("image", Operation.IMAGE_GENERATION),
 )
-"""How Azure's operation names begin, most telling first."""
+"""Prefixes of Azure's operation names, most specific first."""
 
 _COLUMNS: Final = {
     "TimeGenerated": "time",
@@ -87,7 +89,7 @@ _COLUMNS: Final = {
     "ApimSubscriptionId": "apimSubscriptionId",
     "TotalTime": "durationMs",
 }
-"""Log Analytics' columns and what diagnostic settings call them."""
+"""Columns of Log Analytics and the keys of diagnostic settings that they stand for."""
 
 
 _IDENTIFYING: Final = frozenset(
@@ -95,19 +97,22 @@ _IDENTIFYING: Final = frozenset(
 )
 
 
-_BOOKKEEPING: Final = ignored(
+_IGNORED_KEYS: Final = ignored_keys(
     """
     DeploymentVersion Level Tenant Type category event isRequestSuccess:flag level operationVersion truncated:flag
     """
 )
-"""What of AI records says nothing more about who, what and how. Of other records all is kept."""
+"""Keys that only AI records lose. Of other records everything is kept."""
 
 _API_NAME: Final = re.compile(r"Azure [A-Za-z]{1,16} API version [0-9-]{1,16}(?:preview)?")
-"""What Azure calls the API of every call to a model."""
+"""The name of the API in records of calls to a model."""
 
 
 def _is_azure(fields: Fields) -> bool:
-    """Other clouds have categories and operation names too; Azure says of which resource, tenant or provider."""
+    """Whether a record is Azure's.
+
+    Other clouds have categories and operation names too, but not these ids or providers.
+    """
     operation = fields.get("operationName")
     return not _IDENTIFYING.isdisjoint(fields) or (
         type(operation) is str and operation.lower().startswith("microsoft.")
@@ -115,7 +120,7 @@ def _is_azure(fields: Fields) -> bool:
 
 
 def _is_gateway_table(fields: Fields) -> bool:
-    """Log Analytics names the table, and some of its tables have no category."""
+    """Recognize a table of Log Analytics by its name, since some tables have no category."""
     table = fields.get("Type")
     return type(table) is str and (table.lower() in _GATEWAY or table.lower() in LLM_ROWS)
 
@@ -133,10 +138,10 @@ def parse(fields: Fields) -> AuditEvent:
     properties = properties if type(properties) is dict else {}
     if category in _GATEWAY or category in LLM_ROWS:
         properties = _camel_cased(properties or fields)
-    event = AuditEvent(kind=_kind(category, fields, properties), timestamp=take_time(fields, "time"))
+    event = AuditEvent(kind=_kind(category, fields, properties), timestamp=pop_time(fields, "time"))
     _read_who(fields, properties, event)
     _read_what(fields, event)
-    _read_how(fields, properties, event)
+    _read_outcome(fields, properties, event)
     if event.kind is Kind.AI_ACCESS:
         event.provider = AZURE_OPENAI
         if category in _GATEWAY:
@@ -146,12 +151,12 @@ def parse(fields: Fields) -> AuditEvent:
         else:
             _read_request(properties, event)
     if event.kind is not Kind.OTHER:
-        discard_known(fields, _BOOKKEEPING)
+        drop_keys(fields, _IGNORED_KEYS)
     return event
 
 
 def _camel_cased(columns: Fields) -> Fields:
-    """The columns by their names in diagnostic logs, in place."""
+    """Rename columns in place to their keys in diagnostic logs."""
     for key in list(columns):
         folded = key[:1].lower() + key[1:]
         if folded not in columns:
@@ -172,7 +177,7 @@ def _kind(category: str, fields: Fields, properties: Fields) -> Kind:
 
 
 def _is_model_call(properties: Fields) -> bool:
-    """API Management carries any API; a model call shows in its URL or in a body with messages or choices."""
+    """Whether a call through API Management is one of a model, by its URL or by the keys of a body."""
     url = properties.get("url") or properties.get("backendUrl") or ""
     if type(url) is str and ("/openai/" in url or "/deployments/" in url or "/chat/completions" in url):
         return True
@@ -186,27 +191,31 @@ def _is_model_call(properties: Fields) -> bool:
 
 
 def _read_who(fields: Fields, properties: Fields, event: AuditEvent) -> None:
-    tenant, directory = take_identifier(fields, "tenantId"), take_identifier(fields, "tenantID")
+    tenant, directory = pop_identifier(fields, "tenantId"), pop_identifier(fields, "tenantID")
     event.tenant_id = tenant or directory
-    event.client_ip = take_address(fields, "callerIpAddress")
+    event.client_ip = pop_address(fields, "callerIpAddress")
+    _read_identity(fields, properties, event)
+    subscription = pop_identifier(properties, "apimSubscriptionId") or pop_identifier(fields, "apimSubscriptionId")
+    if event.user_id is None and subscription is not None:
+        event.user_id, event.user_type = subscription, UserType.SERVICE
+
+
+def _read_identity(fields: Fields, properties: Fields, event: AuditEvent) -> None:
+    """The caller: a person with an object id or a name, else an application, else the principal of a role."""
     claims = peek(fields, "identity", "claims")
     claims = claims if type(claims) is dict else {}
-    upn = next(
-        (take_identifier(claims, key) for key in claims.copy() if key.rpartition("/")[2] in ("upn", "name")), None
-    )
-    object_id = take_identifier(properties, "objectId") or take_identifier(claims, _OBJECT_ID_CLAIM)
-    application = take_identifier(claims, "appid")
-    event.user_name = take_text(fields, "caller") or take_text(fields, "Caller") or upn
+    name_claims = [key for key in claims if key.rpartition("/")[2] in ("upn", "name")]
+    upn = pop_identifier(claims, name_claims[0]) if name_claims else None
+    object_id = pop_identifier(properties, "objectId") or pop_identifier(claims, _OBJECT_ID_CLAIM)
+    application = pop_identifier(claims, "appid")
+    event.user_name = pop_text(fields, "caller") or pop_text(fields, "Caller") or upn
     principal = None
     if object_id is None and event.user_name is None and application is None:
-        principal = take_identifier(fields, "identity", "authorization", "evidence", "principalId")
+        principal = pop_identifier(fields, "identity", "authorization", "evidence", "principalId")
     event.user_id = object_id or event.user_name or application or principal
-    subscription = take_identifier(properties, "apimSubscriptionId") or take_identifier(fields, "apimSubscriptionId")
     if event.user_id is not None:
-        person = peek(fields, "identity", "authorization", "evidence", "principalType") == "User"
-        event.user_type = UserType.USER if event.user_name or object_id or person else UserType.SERVICE
-    elif subscription is not None:
-        event.user_id, event.user_type = subscription, UserType.SERVICE
+        is_person = peek(fields, "identity", "authorization", "evidence", "principalType") == "User"
+        event.user_type = UserType.USER if event.user_name or object_id or is_person else UserType.SERVICE
 
 
 _OBJECT_ID_CLAIM: Final = "http://schemas.microsoft.com/identity/claims/objectidentifier"
@@ -217,30 +226,30 @@ def _read_what(fields: Fields, event: AuditEvent) -> None:
     subscription = _SUBSCRIPTION.search(resource) if type(resource) is str else None
     event.cloud = Cloud(
         provider=AZURE,
-        account_id=identifier(subscription[1]) if subscription else None,
+        account_id=as_identifier(subscription[1]) if subscription else None,
         region=_region(fields),
-        resource=take_identifier(fields, "resourceId"),
+        resource=pop_identifier(fields, "resourceId"),
     )
     operation = fields.get("operationName")
-    event.api_operation = take_identifier(fields, "operationName")
+    event.api_operation = pop_identifier(fields, "operationName")
     if event.kind is Kind.AI_ACCESS and type(operation) is str:
         folded = operation.lower().replace("_", "")
         event.operation = next((ours for name, ours in _OPERATIONS if folded.startswith(name)), None)
-    event.request_id = take_identifier(fields, "correlationId")
+    event.request_id = pop_identifier(fields, "correlationId")
 
 
 def _region(fields: Fields) -> SensitiveText | None:
-    """The region by its programmatic name: some categories write ``West Europe`` for ``westeurope``."""
+    """Pop the region, by its programmatic name: some categories have ``West Europe`` for ``westeurope``."""
     location = fields.get("location")
-    region = identifier(location.replace(" ", "").lower()) if type(location) is str else None
+    region = as_identifier(location.replace(" ", "").lower()) if type(location) is str else None
     if region is not None:
-        take(fields, "location")
+        pop(fields, "location")
     return region
 
 
-def _read_how(fields: Fields, properties: Fields, event: AuditEvent) -> None:
+def _read_outcome(fields: Fields, properties: Fields, event: AuditEvent) -> None:
     event.http_status = _status(fields, properties)
-    result = take_word(fields, "resultType")
+    result = pop_word(fields, "resultType")
     event.outcome_status = outcome_of_status(event.http_status)
     if event.outcome_status is None and result is not None:
         word = result.lower()
@@ -248,9 +257,9 @@ def _read_how(fields: Fields, properties: Fields, event: AuditEvent) -> None:
             event.outcome_status = Outcome.SUCCESS
         elif word.startswith(("fail", "error", "unauthor", "forbid")):
             event.outcome_status = outcome_of_error(word)
-    # Ticks are beyond 2^53: as floats they would be off by microseconds.
-    duration, started = take_number(fields, "durationMs"), take_int(properties, "requestTime")
-    ended = take_int(properties, "responseTime")
+    # Ticks are integers beyond 2^53: floats would be off by microseconds.
+    duration, started = pop_number(fields, "durationMs"), pop_int(properties, "requestTime")
+    ended = pop_int(properties, "responseTime")
     if duration is not None and duration >= 0:
         event.latency_ms = duration
     elif started is not None and ended is not None and ended >= started:
@@ -258,41 +267,41 @@ def _read_how(fields: Fields, properties: Fields, event: AuditEvent) -> None:
 
 
 def _status(fields: Fields, properties: Fields) -> int | None:
-    for holder, key in ((properties, "responseCode"), (properties, "statusCode"), (fields, "resultSignature")):
-        value = holder.get(key)
-        if (type(value) is int and 100 <= value < 600) or (type(value) is str and re.fullmatch("[1-5][0-9]{2}", value)):
-            return take_count(holder, key)
-    return None
+    status = pop_first(pop_http_status, properties, _STATUS)
+    return pop_http_status(fields, "resultSignature") if status is None else status
 
 
 def _read_request(properties: Fields, event: AuditEvent) -> None:
-    """RequestResponse, Trace and usage rows: the deployment is what the caller asked for."""
-    deployment = take_identifier(properties, "modelDeploymentName")
-    model, version = take_identifier(properties, "modelName"), take_identifier(properties, "modelVersion")
+    """Read rows of the RequestResponse and Trace categories and of usage.
+
+    The deployment is a fallback for the model.
+    """
+    deployment = pop_identifier(properties, "modelDeploymentName")
+    model, version = pop_identifier(properties, "modelName"), pop_identifier(properties, "modelVersion")
     event.model_name = model or deployment
     event.model_version = version
-    event.input_tokens = take_count(properties, "promptTokens")
-    event.output_tokens = take_count(properties, "completionTokens") or take_count(properties, "generatedTokens")
-    event.token_count = take_count(properties, "totalTokens")
+    event.input_tokens = pop_count(properties, "promptTokens")
+    event.output_tokens = pop_count(properties, "completionTokens") or pop_count(properties, "generatedTokens")
+    event.token_count = pop_count(properties, "totalTokens")
     if type(name := properties.get("apiName")) is str and _API_NAME.fullmatch(name):
-        take(properties, "apiName")
-    discard(properties, "apiName", "requestLength", "responseLength", "streamType")
+        pop(properties, "apiName")
+    drop(properties, "apiName", "requestLength", "responseLength", "streamType")
 
 
 def _read_gateway(properties: Fields, event: AuditEvent) -> None:
-    """API Management's log of a call: the bodies as the client saw them, and what only the backend saw."""
-    endpoint = take_endpoint(properties, "url") or take_endpoint(properties, "backendUrl")
+    """Read API Management's log of a call: the client's bodies, and what only the backend's have."""
+    endpoint = pop_endpoint(properties, "url") or pop_endpoint(properties, "backendUrl")
     if endpoint is not None:
         event.endpoint = SensitiveText(endpoint)
         model = _MODEL_IN_URL.search(endpoint)
-        event.model_name = identifier(model[1]) if model else None
+        event.model_name = as_identifier(model[1]) if model else None
     bodies = {key: open_body(properties, key) for key in _BODIES}
     for own, backend, lists in _SIDES:
-        _drop_same(bodies[own], bodies[backend], lists)
+        _drop_shared(bodies[own], bodies[backend], lists)
     exchange = read_exchange(bodies["requestBody"], bodies["responseBody"])
     behind = read_exchange(bodies["backendRequestBody"], bodies["backendResponseBody"])
-    _add_behind(exchange, behind)
-    # Any model may be behind the gateway: what speaks Anthropic's, Google's or Ollama's own API is theirs.
+    _add_backend(exchange, behind)
+    # The gateway may stand in front of any model. Bodies in the format of Anthropic, Google or Ollama tell whose it is.
     event.provider = exchange.provider or behind.provider or event.provider
     exchange.apply(event)
     _read_gateway_error(properties, event)
@@ -300,22 +309,22 @@ def _read_gateway(properties: Fields, event: AuditEvent) -> None:
         headers = open_json(properties, key)
         if type(headers) is dict:
             for name in [name for name in headers if name.lower() == "user-agent"]:
-                event.user_agent = event.user_agent or take_text(headers, name)
+                event.user_agent = event.user_agent or pop_text(headers, name)
         withhold(properties, key)
     for key in _BODIES:
         if properties.get(key) == "":
             del properties[key]
-    discard_known(properties, _GATEWAY_BOOKKEEPING)
+    drop_keys(properties, _IGNORED_GATEWAY_KEYS)
 
 
 def _read_gateway_error(properties: Fields, event: AuditEvent) -> None:
-    """Why the gateway itself turned a call down; the message beside it is left."""
-    reason = take_identifier(properties, "lastErrorReason") or take_identifier(properties, "lastError", "reason")
+    """Read the reason why the gateway itself refused a call. The message beside it stays in the record."""
+    reason = pop_identifier(properties, "lastErrorReason") or pop_identifier(properties, "lastError", "reason")
     event.error_code = event.error_code or reason
 
 
-def _drop_same(own: Any, backend: Any, lists: str) -> None:
-    """Take out of the backend's body what the client's has too: all of it, or the same messages and choices."""
+def _drop_shared(own: Any, backend: Any, lists: str) -> None:
+    """Remove from the backend's body what the client's has too: the whole body, or equal messages and choices."""
     if type(own) is not dict or type(backend) is not dict:
         return
     if own == backend:
@@ -327,7 +336,7 @@ def _drop_same(own: Any, backend: Any, lists: str) -> None:
 
 
 def _text_of(item: Any) -> bytes:
-    """What makes a message the same as another: of a choice its message, whatever the filters said of it."""
+    """A message as bytes, for comparisons; of a choice only its message, without the results of filters."""
     message = item
     if type(item) is dict and "message" in item:
         besides = {key: value for key, value in item.items() if key != "message"}
@@ -338,26 +347,17 @@ def _text_of(item: Any) -> bytes:
         return b""
 
 
-def _add_behind(exchange: Exchange, behind: Exchange) -> None:
-    """Complete what the client saw by what the backend saw: the newest turn of the user stays the client's.
+def _add_backend(exchange: Exchange, backend: Exchange) -> None:
+    """Add what only the backend's bodies have; the client's newest turn of the user stays the newest.
 
-    A filter that the backend reports counts even if the client saw none.
+    A filter that the backend reports counts even if the client was told of none.
     """
-    answered = bool(exchange.response)
-    exchange.prompt[:0] = behind.prompt
-    exchange.response += behind.response
-    exchange.content_filtered |= behind.content_filtered
-    exchange.tool_calls = exchange.tool_calls or behind.tool_calls
-    for name in ("operation", "requested_model", "answered_model", "request_id", "user", "timestamp"):
-        setattr(exchange, name, getattr(exchange, name) or getattr(behind, name))
-    for name in ("input_tokens", "output_tokens", "total_tokens"):
-        if getattr(exchange, name) is None:
-            setattr(exchange, name, getattr(behind, name))
-    if not answered:
-        exchange.finish_reasons = exchange.finish_reasons or behind.finish_reasons
-        exchange.failed |= behind.failed
-        exchange.error_code = exchange.error_code or behind.error_code
-        exchange.error_outcome = exchange.error_outcome or behind.error_outcome
+    if not exchange.response:
+        exchange.fill(backend, "finish_reasons", "failed", "error_code", "error_outcome")
+    exchange.prompt[:0] = backend.prompt
+    exchange.response += backend.response
+    exchange.fill(backend, "content_filtered", "tool_calls", "operation", "requested_model", "answered_model")
+    exchange.fill(backend, "request_id", "user", "timestamp", *TOKEN_COUNTS)
 
 
 _SIDES: Final = (
@@ -365,33 +365,34 @@ _SIDES: Final = (
     ("responseBody", "backendResponseBody", "choices"),
 )
 _HEADERS: Final = ("requestHeaders", "responseHeaders", "backendRequestHeaders", "backendResponseHeaders")
-"""They carry credentials: the client's name is taken, the rest is dropped."""
+"""Headers hold credentials: only the client's user agent is read, the rest is withheld."""
 
-_GATEWAY_BOOKKEEPING: Final = ignored(
+_IGNORED_GATEWAY_KEYS: Final = ignored_keys(
     """
     apiId apiRevision backendId backendMethod backendProtocol backendResponseCode:number backendTime:number
     backendUrl cache:plain cacheTime:number clientProtocol clientTime:number clientTlsVersion isRequestSuccess:flag
     method operationId productId region requestSize:number responseSize:number sourceSystem type
     """
 )
+_STATUS: Final = paths("responseCode statusCode")
 _BODIES: Final = ("requestBody", "backendRequestBody", "responseBody", "backendResponseBody")
 
 
 def _read_llm_row(row: Fields, event: AuditEvent) -> None:
-    """The rows of a call, or one of them alone."""
-    model, deployment = take_identifier(row, "modelName"), take_identifier(row, "deploymentName")
+    """Read the joined rows of a call, or a single one of them."""
+    model, deployment = pop_identifier(row, "modelName"), pop_identifier(row, "deploymentName")
     event.model_name = model or deployment
-    event.input_tokens = take_count(row, "promptTokens")
-    event.output_tokens = take_count(row, "completionTokens")
-    event.token_count = take_count(row, "totalTokens")
-    event.request_id = event.request_id or take_identifier(row, "correlationId")
+    event.input_tokens = pop_count(row, "promptTokens")
+    event.output_tokens = pop_count(row, "completionTokens")
+    event.token_count = pop_count(row, "totalTokens")
+    event.request_id = event.request_id or pop_identifier(row, "correlationId")
     event.operation = event.operation or Operation.CHAT
     exchange = Exchange()
     for key, read in (("requestMessages", read_request), ("responseMessages", read_response)):
-        messages = decode(row.get(key))
+        messages = decode_body(row.get(key))
         if type(messages) is str and messages:
-            # The log cuts long messages, which leaves no JSON: the text is still text that went over the wire.
-            take(row, key)
+            # The log cuts off long messages, which are then no JSON but still texts of the call.
+            pop(row, key)
             read(messages, exchange)
         elif type(messages) in (list, dict):
             row[key] = messages
@@ -402,8 +403,8 @@ def _read_llm_row(row: Fields, event: AuditEvent) -> None:
                 exchange,
             )
     exchange.apply(event)
-    discard(row, "isStreamCompletion", "sequenceNumber", "apiVersion", "requestId", "promptCachedTokens")
-    discard(row, "sourceSystem", "type")
+    drop(row, "isStreamCompletion", "sequenceNumber", "apiVersion", "requestId", "promptCachedTokens")
+    drop(row, "sourceSystem", "type")
 
 
 SOURCE: Final = Source(

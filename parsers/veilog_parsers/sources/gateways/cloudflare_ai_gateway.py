@@ -1,11 +1,11 @@
 """Cloudflare AI Gateway: the Logpush dataset ``ai_gateway_events``, and entries of its logs API.
 
-Logpush encrypts ``RequestBody``, ``ResponseBody`` and ``Metadata`` with the customer's public key: each is an object of
-``key``, ``iv`` and ``data`` in base64. Such a body is no text, so it gets no hash, no length and no label; in
-``unmapped`` the word ``encrypted`` stands in its place. Bodies that are not encrypted are read as usual.
+Logpush encrypts ``RequestBody``, ``ResponseBody`` and ``Metadata`` with the customer's public key: each is an object
+with ``key``, ``iv`` and ``data`` in base64. An encrypted body is no text, so it has no hash, no length and no label; in
+``unmapped`` the word ``encrypted`` replaces it. Bodies that are not encrypted are read as usual.
 
-The API's entries are snake_case and have no bodies. Status 424 is the gateway's own: its data loss prevention blocked
-the call.
+Entries of the API have keys in snake_case and no bodies. Status 424 means that the gateway's data loss prevention
+blocked the call.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from typing import Any, Final
 
 from veilog_parsers.bodies.read import open_body, read_exchange
 from veilog_parsers.event import AuditEvent, Kind, Outcome, SensitiveText, UserType
-from veilog_parsers.record.endpoints import operation_at, take_provider
+from veilog_parsers.record.endpoints import operation_at, pop_provider
 from veilog_parsers.record.fields import (
-    discard_known,
-    ignored,
-    known,
+    drop_keys,
+    ignored_keys,
+    keyset,
     open_json,
     peek,
-    take,
-    take_count,
-    take_identifier,
-    take_number,
+    pop,
+    pop_count,
+    pop_identifier,
+    pop_number,
 )
-from veilog_parsers.record.network import take_endpoint
+from veilog_parsers.record.network import pop_endpoint
 from veilog_parsers.record.outcomes import outcome_of_status
 from veilog_parsers.record.prose import is_blob
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
 
 ENCRYPTED: Final = "encrypted"
 _BLOCKED_BY_DLP: Final = 424
-_ENVELOPE: Final = known("key iv data")
-_NOISE: Final = ignored(
+_CIPHER_KEYS: Final = keyset("key iv data")
+_IGNORED_KEYS: Final = ignored_keys(
     """
     Cached:flag Cost:number RateLimited:flag Step cached:flag cost:number custom_cost model_type
     request_content_type request_head_complete:flag request_size:number request_type response_content_type
@@ -56,28 +56,28 @@ def _is_api(fields: Fields) -> bool:
 def parse(fields: Fields) -> AuditEvent:
     """Read one entry of either kind."""
     event = AuditEvent(kind=Kind.AI_ACCESS)
-    times = [take_time(fields, key) for key in ("Datetime", "CreatedAt", "Timestamp", "created_at")]
+    times = [pop_time(fields, key) for key in ("Datetime", "CreatedAt", "Timestamp", "created_at")]
     event.timestamp = next(filter(None, times), None)
-    event.provider = take_provider(fields, "Provider") or take_provider(fields, "provider")
-    event.model_name = take_identifier(fields, "Model") or take_identifier(fields, "model")
-    event.request_id = take_identifier(fields, "ID") or take_identifier(fields, "id")
-    event.tenant_id = take_identifier(fields, "Gateway") or take_identifier(fields, "gateway_id")
-    endpoint = take_endpoint(fields, "Endpoint") or take_endpoint(fields, "path")
+    event.provider = pop_provider(fields, "Provider") or pop_provider(fields, "provider")
+    event.model_name = pop_identifier(fields, "Model") or pop_identifier(fields, "model")
+    event.request_id = pop_identifier(fields, "ID") or pop_identifier(fields, "id")
+    event.tenant_id = pop_identifier(fields, "Gateway") or pop_identifier(fields, "gateway_id")
+    endpoint = pop_endpoint(fields, "Endpoint") or pop_endpoint(fields, "path")
     if endpoint:
         event.endpoint = SensitiveText(endpoint)
         event.operation = operation_at(f"/v1/{endpoint.lstrip('/')}")
     _read_outcome(fields, event)
-    event.input_tokens = take_count(fields, "tokens_in")
-    event.output_tokens = take_count(fields, "tokens_out")
-    event.latency_ms = take_number(fields, "duration")
+    event.input_tokens = pop_count(fields, "tokens_in")
+    event.output_tokens = pop_count(fields, "tokens_out")
+    event.latency_ms = pop_number(fields, "duration")
     _read_metadata(fields, event)
     read_exchange(_body(fields, "RequestBody"), _body(fields, "ResponseBody")).apply(event)
-    discard_known(fields, _NOISE)
+    drop_keys(fields, _IGNORED_KEYS)
     return event
 
 
 def _read_outcome(fields: Fields, event: AuditEvent) -> None:
-    status, other = take_count(fields, "StatusCode"), take_count(fields, "status_code")
+    status, other = pop_count(fields, "StatusCode"), pop_count(fields, "status_code")
     event.http_status = other if status is None else status
     event.outcome_status = outcome_of_status(event.http_status)
     if event.http_status == _BLOCKED_BY_DLP:
@@ -85,29 +85,29 @@ def _read_outcome(fields: Fields, event: AuditEvent) -> None:
     if fields.get("RateLimited") is True:
         event.outcome_status = Outcome.THROTTLED
     if type(fields.get("success")) is bool:
-        success = take(fields, "success")
+        success = pop(fields, "success")
         event.outcome_status = event.outcome_status or (Outcome.SUCCESS if success else Outcome.FAILURE)
 
 
 def _read_metadata(fields: Fields, event: AuditEvent) -> None:
-    """What the application says of a call: by habit, who made it."""
+    """Read the caller from the metadata that the application has added."""
     for name in ("Metadata", "metadata"):
-        if _encrypted(open_json(fields, name)):
+        if _is_encrypted(open_json(fields, name)):
             fields[name] = ENCRYPTED
         for key in ("user_id", "userId", "user"):
-            user = take_identifier(fields, name, key)
+            user = pop_identifier(fields, name, key)
             event.user_id = event.user_id or user
     if event.user_id is not None:
         event.user_type = UserType.USER
 
 
-def _encrypted(value: Any) -> bool:
-    """Whether a value is a cipher and what opens it. What only looks like one is a body like any other."""
-    return type(value) is dict and "data" in value and len(_ENVELOPE & value.keys()) > 1 and is_blob(value)
+def _is_encrypted(value: Any) -> bool:
+    """Whether a value is encrypted: ciphertext with its key or initialization vector, and no prose."""
+    return type(value) is dict and "data" in value and len(_CIPHER_KEYS & value.keys()) > 1 and is_blob(value)
 
 
 def _body(fields: Fields, name: str) -> Any:
-    if _encrypted(open_json(fields, name)):
+    if _is_encrypted(open_json(fields, name)):
         fields[name] = ENCRYPTED
     return open_body(fields, name) if peek(fields, name) != ENCRYPTED else None
 

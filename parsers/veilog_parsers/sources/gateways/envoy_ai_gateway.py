@@ -1,37 +1,38 @@
-"""Envoy AI Gateway: Envoy's JSON access log with what the gateway counted, under flat keys with dots.
+"""Envoy AI Gateway: Envoy's JSON access log with models and token counts, under flat keys with dots.
 
 ``{"gen_ai.request.model": "...", "gen_ai.usage.input_tokens": 12, "response_code": 200, "duration": 812, ...}``. The
-names are the operator's, copied from the project's examples; older ones spell ``genai_model_name`` and
-``genai_tokens_input``. Envoy writes a value it does not have as ``-`` or null, and numbers from its metadata now as
-numbers, now as strings. There are no bodies, so no prompt and no hash of one.
+operator chooses the keys; most copy them from the project's examples, older ones of which have ``genai_model_name`` and
+``genai_tokens_input``. Envoy writes a missing value as ``-`` or null, and numbers of its metadata as numbers or
+strings. The log has no bodies, so no prompt and no hash of one.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from veilog_parsers.event import AuditEvent, Kind, Operation, SensitiveText, ToolCall
-from veilog_parsers.record.endpoints import operation_at, take_provider
+from veilog_parsers.record.endpoints import operation_at, pop_provider
 from veilog_parsers.record.fields import (
-    discard_known,
-    ignored,
-    known,
-    take_count,
-    take_identifier,
-    take_number,
-    take_text,
-    take_word,
+    drop_keys,
+    ignored_keys,
+    keyset,
+    paths,
+    pop_count,
+    pop_first,
+    pop_identifier,
+    pop_text,
+    pop_word,
 )
-from veilog_parsers.record.network import take_address, take_endpoint
+from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.outcomes import outcome_of_status
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_elapsed, pop_time
 from veilog_parsers.source import Source, Stability
 
-_ENVOYS: Final = known(
+_ENVOY_KEYS: Final = keyset(
     "response_code downstream_remote_address upstream_host upstream_cluster x-envoy-origin-path response_flags"
 )
-_NOISE: Final = ignored(
+_IGNORED_KEYS: Final = ignored_keys(
     """
     :authority authority bytes_received:number bytes_sent:number connection_termination_details
     downstream_local_address genai_model_name_override jsonrpc.request.id mcp.protocol.version method protocol
@@ -41,56 +42,62 @@ _NOISE: Final = ignored(
     gen_ai.usage.cache_creation.input_tokens:number
     """
 )
+_USER_ID: Final = paths("user.id x-user-id enduser.id")
+_CLIENT_IP: Final = paths("x-forwarded-for downstream_remote_address")
+_USER_AGENT: Final = paths("user-agent user_agent")
+_REQUEST_ID: Final = paths("x-request-id request_id")
+_INPUT_TOKENS: Final = paths("gen_ai.usage.input_tokens genai_tokens_input")
+_OUTPUT_TOKENS: Final = paths("gen_ai.usage.output_tokens genai_tokens_output")
+_TOTAL_TOKENS: Final = paths("gen_ai.usage.total_tokens genai_tokens_total")
+_PROVIDER: Final = ("gen_ai.provider.name", "gen_ai.system", "genai_backend_name")
+_MODEL: Final = paths("gen_ai.request.model genai_model_name")
+_ENDPOINT: Final = paths("x-envoy-origin-path path :path")
 _OPERATIONS: Final = {str(operation): operation for operation in Operation}
 
 
-def _is_envoys(fields: Fields) -> bool:
-    # OpenTelemetry's own logs have the gen_ai names too: what Envoy puts beside them decides.
-    return not _ENVOYS.isdisjoint(fields)
-
-
-def _first(taker: Any, fields: Fields, *keys: str) -> Any:
-    found = [value for key in keys if (value := taker(fields, key)) is not None]
-    return found[0] if found else None
+def _is_envoy(fields: Fields) -> bool:
+    # OpenTelemetry's own logs have the gen_ai keys too, but not the keys of Envoy's access log beside them.
+    return not _ENVOY_KEYS.isdisjoint(fields)
 
 
 def parse(fields: Fields) -> AuditEvent:
     """Read one access log entry."""
     for key in [key for key, value in fields.items() if value == "-"]:
         del fields[key]
-    event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=take_time(fields, "start_time"))
-    event.user_id = _first(take_identifier, fields, "user.id", "x-user-id", "enduser.id")
-    event.session_id = take_identifier(fields, "session.id")
-    event.conversation_id = take_identifier(fields, "gen_ai.conversation.id")
-    event.client_ip = _first(take_address, fields, "x-forwarded-for", "downstream_remote_address")
-    event.user_agent = _first(take_text, fields, "user-agent", "user_agent")
-    event.request_id = _first(take_identifier, fields, "x-request-id", "request_id")
-    event.tenant_id = take_identifier(fields, "x-tenant-id")
+    event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=pop_time(fields, "start_time"))
+    event.user_id = pop_first(pop_identifier, fields, _USER_ID, drop_others=True)
+    event.session_id = pop_identifier(fields, "session.id")
+    event.conversation_id = pop_identifier(fields, "gen_ai.conversation.id")
+    event.client_ip = pop_first(pop_address, fields, _CLIENT_IP, drop_others=True)
+    event.user_agent = pop_first(pop_text, fields, _USER_AGENT, drop_others=True)
+    event.request_id = pop_first(pop_identifier, fields, _REQUEST_ID, drop_others=True)
+    event.tenant_id = pop_identifier(fields, "x-tenant-id")
     _read_what(fields, event)
-    event.input_tokens = _first(take_count, fields, "gen_ai.usage.input_tokens", "genai_tokens_input")
-    event.output_tokens = _first(take_count, fields, "gen_ai.usage.output_tokens", "genai_tokens_output")
-    event.token_count = _first(take_count, fields, "gen_ai.usage.total_tokens", "genai_tokens_total")
-    duration = take_number(fields, "duration")
-    event.latency_ms = duration if duration is not None and duration >= 0 else None
-    # Zero: the client went away before there was an answer.
-    event.http_status = take_count(fields, "response_code") or None
+    event.input_tokens = pop_first(pop_count, fields, _INPUT_TOKENS, drop_others=True)
+    event.output_tokens = pop_first(pop_count, fields, _OUTPUT_TOKENS, drop_others=True)
+    event.token_count = pop_first(pop_count, fields, _TOTAL_TOKENS, drop_others=True)
+    event.latency_ms = pop_elapsed(fields, "duration")
+    # 0 means that the client went away before there was a response.
+    event.http_status = pop_count(fields, "response_code") or None
     event.outcome_status = outcome_of_status(event.http_status)
-    discard_known(fields, _NOISE)
+    drop_keys(fields, _IGNORED_KEYS)
     return event
 
 
 def _read_what(fields: Fields, event: AuditEvent) -> None:
-    event.provider = _first(take_provider, fields, "gen_ai.provider.name", "gen_ai.system", "genai_backend_name")
-    event.model_name = _first(take_identifier, fields, "gen_ai.request.model", "genai_model_name")
-    event.model_version = take_identifier(fields, "gen_ai.response.model")
-    endpoint = _first(take_endpoint, fields, "x-envoy-origin-path", "path", ":path")
+    for key in _PROVIDER:
+        provider = pop_provider(fields, key)
+        event.provider = event.provider or provider
+    event.model_name = pop_first(pop_identifier, fields, _MODEL, drop_others=True)
+    event.model_version = pop_identifier(fields, "gen_ai.response.model")
+    endpoint = pop_first(pop_endpoint, fields, _ENDPOINT, drop_others=True)
     if endpoint:
         event.endpoint = SensitiveText(endpoint)
         event.operation = operation_at(endpoint)
-    named = take_word(fields, "gen_ai.operation.name")
+    named = pop_word(fields, "gen_ai.operation.name")
     event.operation = _OPERATIONS.get(named or "") or event.operation
-    event.api_operation = take_identifier(fields, "mcp.method.name")
-    tool = take_identifier(fields, "mcp.tool.name")
+    event.api_operation = pop_identifier(fields, "mcp.method.name")
+    tool = pop_identifier(fields, "mcp.tool.name")
     if tool is not None:
         event.operation = event.operation or Operation.EXECUTE_TOOL
         event.tool_calls = [ToolCall(name=tool)]
@@ -111,7 +118,7 @@ SOURCE: Final = Source(
             "genai_model_name",
             "mcp.method.name",
         ),
-        _is_envoys,
+        _is_envoy,
     ),
     parse=parse,
 )

@@ -1,44 +1,45 @@
 """LiteLLM's StandardLoggingPayload: one object per call, posted by its callbacks one by one or as an array.
 
-Verified against payloads of a running LiteLLM (SDK and proxy). What one would not guess:
+Tested with payloads of a running LiteLLM (SDK and proxy). Pitfalls:
 
 * ``session_id`` is always empty; the client's session arrives in ``trace_id``.
-* The response is rewritten to a chat completion for most call types, and stays a Responses object for others, so the
-  shape decides how it is read, not ``call_type``.
-* The system prompt of Anthropic's and OpenAI's newer APIs is lost on the way: the log is not the whole prompt.
-* ``response_time`` is in seconds. A failed call has an empty response, and a traceback that is of no use here.
-* The older of its generic callbacks writes every value as Python does: messages and response are strings of it.
-* With LiteLLM's own redaction on, texts are the words ``redacted-by-litellm``: no text, so no hash of one.
+* For most call types the response is converted to a chat completion, for others it is a Responses object. So its keys
+  decide how it is read, not ``call_type``.
+* The system prompt of Anthropic's and OpenAI's newer APIs is missing: the log does not have the whole prompt.
+* ``response_time`` is in seconds. A failed call has an empty response and a traceback, which is withheld.
+* The older of the generic callbacks writes every value as Python's ``repr``: messages and response are such strings.
+* If LiteLLM's own redaction is on, every text is ``redacted-by-litellm``: it is no text, and has no hash.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from veilog_parsers.bodies.read import decode, open_body, read_exchange
+from veilog_parsers.bodies.read import decode_body, open_body, read_exchange
 from veilog_parsers.bodies.rest import drop_repeated
-from veilog_parsers.event import AuditEvent, Constant, Kind, Message, Operation, Outcome, SensitiveText, Text, UserType
+from veilog_parsers.event import AuditEvent, Kind, Message, Operation, Outcome, SensitiveText, Text, UserType
+from veilog_parsers.record.endpoints import provider_named
 from veilog_parsers.record.fields import (
-    discard,
-    identifier,
-    take,
-    take_count,
-    take_identifier,
-    take_number,
-    take_same,
-    take_text,
-    take_word,
+    as_identifier,
+    drop,
+    pop,
+    pop_count,
+    pop_identifier,
+    pop_number,
+    pop_same_text,
+    pop_text,
+    pop_word,
     withhold,
 )
-from veilog_parsers.record.network import take_address, take_endpoint
+from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.outcomes import outcome_of_error
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import parse_time, take_time
+from veilog_parsers.record.times import parse_time, pop_elapsed, pop_time
 from veilog_parsers.source import Source, Stability
 
 _REDACTED: Final = "redacted-by-litellm"
 _MASTER_KEY_OWNER: Final = "default_user_id"
-"""Whom the proxy names when the master key was used: nobody."""
+"""The user that the proxy names for calls with the master key. It is nobody."""
 
 _OPERATIONS: Final = {
     "completion": Operation.CHAT,
@@ -50,33 +51,21 @@ _OPERATIONS: Final = {
     "moderation": Operation.MODERATION,
     "generate_content": Operation.GENERATE_CONTENT,
 }
-"""``call_type`` without the ``a`` of its asynchronous twin."""
+"""Operations by ``call_type``. Asynchronous calls have an ``a`` before it."""
 
-_PROVIDERS: Final = {
-    "azure": "azure.ai.openai",
-    "azure_ai": "azure.ai.inference",
-    "bedrock": "aws.bedrock",
-    "gemini": "gcp.gemini",
-    "mistral": "mistral_ai",
-    "vertex_ai": "gcp.vertex_ai",
-    "watsonx": "ibm.watsonx.ai",
-    "xai": "x_ai",
-}
-"""LiteLLM's provider names where OpenTelemetry has others."""
-
-_NOISE: Final = (
+_IGNORED_KEYS: Final = (
     *("model_map_information", "hidden_params", "cost_breakdown", "response_cost", "saved_cache_cost", "cache_key"),
     *("cache_hit", "autorouter_savings", "autorouter_savings_estimate", "autorouter_baseline_observation"),
     *("endTime", "completionStartTime", "stream", "status_fields", "litellm_call_id", "model_group", "model_id"),
     *("request_model_access_groups", "model_parameters", "session_id", "guardrail_information"),
 )
 """Costs, timings and settings."""
-_METADATA_NOISE: Final = (
+_IGNORED_METADATA_KEYS: Final = (
     *("usage_object", "user_api_key_hash", "user_api_key_spend"),
     *("user_api_key_max_budget", "user_api_key_user_spend", "user_api_key_user_max_budget"),
     *("user_api_key_team_spend", "user_api_key_team_max_budget", "used_client_oauth_token"),
 )
-"""Headers of the caller's request (they may hold keys), hashes of keys, budgets, and usage in other words."""
+"""Hashes of keys, budgets, and token counts that are also elsewhere."""
 
 
 def _is_payload(fields: Fields) -> bool:
@@ -87,19 +76,19 @@ def parse(fields: Fields) -> AuditEvent:
     """Read one payload."""
     for key in ("metadata", "error_information"):
         _open(fields, key)
-    started = take_time(fields, "startTime") or parse_time(take_number(fields, "startTime"))
+    started = pop_time(fields, "startTime") or parse_time(pop_number(fields, "startTime"))
     event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=started)
     _read_who(fields, event)
     _read_what(fields, event)
-    _read_how(fields, event)
+    _read_outcome(fields, event)
     _read_texts(fields, event)
     _drop_same_error(fields)
-    discard(fields, *_NOISE)
+    drop(fields, *_IGNORED_KEYS)
     return event
 
 
 def _drop_same_error(fields: Fields) -> None:
-    """``error_str`` says again what ``error_information`` says."""
+    """Drop ``error_str`` if it only repeats ``error_information``."""
     information = fields.get("error_information")
     if type(information) is dict:
         drop_repeated(fields, (text for text in information.values() if type(text) is str), "error_str")
@@ -108,80 +97,80 @@ def _drop_same_error(fields: Fields) -> None:
 def _read_who(fields: Fields, event: AuditEvent) -> None:
     metadata = fields.get("metadata")
     metadata = metadata if type(metadata) is dict else {}
-    email = take_identifier(metadata, "user_api_key_user_email")
-    owner = take_identifier(metadata, "user_api_key_user_id") if email is None else None
-    discard(metadata, "user_api_key_user_id")
+    email = pop_identifier(metadata, "user_api_key_user_email")
+    owner = pop_identifier(metadata, "user_api_key_user_id") if email is None else None
+    drop(metadata, "user_api_key_user_id")
     if owner is not None and owner.reveal() == _MASTER_KEY_OWNER:
         owner = None
-    end_user = take_same(metadata, take_text(fields, "end_user"), "user_api_key_end_user_id")
-    # The key's owner was authenticated; the end user is what the caller says it is, and often all there is.
-    event.user_name = end_user or take_text(metadata, "user_api_key_alias")
-    discard(metadata, "user_api_key_alias")
+    end_user = pop_same_text(metadata, pop_text(fields, "end_user"), "user_api_key_end_user_id")
+    # The owner of the key was authenticated. The end user is named by the caller, and often the only one known.
+    event.user_name = end_user or pop_text(metadata, "user_api_key_alias")
+    drop(metadata, "user_api_key_alias")
     event.user_id = email or owner or end_user
     if event.user_id is not None:
         event.user_type = UserType.USER
     elif event.user_name is not None:
         event.user_type = UserType.SERVICE
-    organization = take_identifier(metadata, "user_api_key_org_id")
-    event.tenant_id = organization or take_identifier(metadata, "user_api_key_team_id")
-    event.conversation_id = take_identifier(fields, "trace_id")
-    address, forwarded = take_address(fields, "requester_ip_address"), take_address(metadata, "requester_ip_address")
+    organization = pop_identifier(metadata, "user_api_key_org_id")
+    event.tenant_id = organization or pop_identifier(metadata, "user_api_key_team_id")
+    event.conversation_id = pop_identifier(fields, "trace_id")
+    address, forwarded = pop_address(fields, "requester_ip_address"), pop_address(metadata, "requester_ip_address")
     event.client_ip = address or forwarded
-    event.user_agent = take_same(metadata, take_text(fields, "user_agent"), "user_agent")
-    route = take_endpoint(metadata, "user_api_key_request_route")
+    event.user_agent = pop_same_text(metadata, pop_text(fields, "user_agent"), "user_agent")
+    route = pop_endpoint(metadata, "user_api_key_request_route")
     event.endpoint = SensitiveText(route) if route else None
-    discard(metadata, *_METADATA_NOISE)
+    drop(metadata, *_IGNORED_METADATA_KEYS)
     withhold(metadata, "requester_metadata", "requester_custom_headers")
 
 
 def _read_what(fields: Fields, event: AuditEvent) -> None:
-    named = take_identifier(fields, "custom_llm_provider") if type(fields.get("custom_llm_provider")) is str else None
+    named = pop_identifier(fields, "custom_llm_provider") if type(fields.get("custom_llm_provider")) is str else None
     provider = named.reveal() if named else ""
-    event.provider = Constant(_PROVIDERS[provider]) if provider in _PROVIDERS else named
+    event.provider = provider_named(provider) or named
     event.model_name = _model(fields, provider)
-    event.request_id = take_identifier(fields, "id")
+    event.request_id = pop_identifier(fields, "id")
     call_type = fields.get("call_type")
-    event.api_operation = take_identifier(fields, "call_type")
+    event.api_operation = pop_identifier(fields, "call_type")
     if type(call_type) is str:
         event.operation = _OPERATIONS.get(call_type) or _OPERATIONS.get(call_type.removeprefix("a"))
-    base = take_endpoint(fields, "api_base") if event.endpoint is None else None
+    base = pop_endpoint(fields, "api_base") if event.endpoint is None else None
     if base:
         event.endpoint = SensitiveText(base)
-    discard(fields, "api_base")
+    drop(fields, "api_base")
 
 
 def _model(fields: Fields, provider: str) -> Text | None:
-    """The model as its provider calls it: the proxy puts ``provider/`` before it, the SDK does not."""
-    model = take_identifier(fields, "model")
+    """Pop the model without the prefix ``provider/``, which the proxy adds and the SDK does not."""
+    model = pop_identifier(fields, "model")
     if model is not None and provider and model.reveal().startswith(f"{provider}/"):
-        return identifier(model.reveal()[len(provider) + 1 :])
+        return as_identifier(model.reveal()[len(provider) + 1 :])
     return model
 
 
-def _read_how(fields: Fields, event: AuditEvent) -> None:
-    event.input_tokens = take_count(fields, "prompt_tokens")
-    event.output_tokens = take_count(fields, "completion_tokens")
-    event.token_count = take_count(fields, "total_tokens")
-    seconds = take_number(fields, "response_time")
-    event.latency_ms = round(seconds * 1000, 3) if seconds is not None and seconds >= 0 else None
-    status = take_word(fields, "status")
+def _read_outcome(fields: Fields, event: AuditEvent) -> None:
+    event.input_tokens = pop_count(fields, "prompt_tokens")
+    event.output_tokens = pop_count(fields, "completion_tokens")
+    event.token_count = pop_count(fields, "total_tokens")
+    seconds = pop_elapsed(fields, "response_time")
+    event.latency_ms = None if seconds is None else round(seconds * 1000, 3)
+    status = pop_word(fields, "status")
     if status == "success":
         event.outcome_status = Outcome.SUCCESS
     elif status is not None:
         event.outcome_status = Outcome.FAILURE
     information = fields.get("error_information")
     if type(information) is dict:
-        code = take_identifier(information, "error_code")
-        error_class = take_identifier(information, "error_class")
+        code = pop_identifier(information, "error_code")
+        error_class = pop_identifier(information, "error_class")
         if code is not None and code.reveal().isdigit():
             event.http_status = int(code.reveal()) if len(code) == 3 else None
         event.error_code = error_class or code
         if event.outcome_status is Outcome.FAILURE and event.error_code is not None:
             name = f"{error_class.reveal() if error_class else ''} {code.reveal() if code else ''}"
             event.outcome_status = outcome_of_error(name)
-        discard(information, "llm_provider")
+        drop(information, "llm_provider")
         withhold(information, "traceback")
-        discard(information, *[key for key, value in information.items() if value == ""])
+        drop(information, *[key for key, value in information.items() if value == ""])
 
 
 def _read_texts(fields: Fields, event: AuditEvent) -> None:
@@ -190,10 +179,10 @@ def _read_texts(fields: Fields, event: AuditEvent) -> None:
     if type(request["messages"]) is str:
         request = {"prompt": request["messages"]}
     exchange = read_exchange(request, response)
-    # The readers took what they understood; what is left of the messages stays where it was.
+    # What the readers left of the messages stays in the record.
     left = request.get("messages", request.get("prompt"))
     if left is None:
-        take(fields, "messages")
+        pop(fields, "messages")
     else:
         fields["messages"] = left
     exchange.provider = None
@@ -203,15 +192,15 @@ def _read_texts(fields: Fields, event: AuditEvent) -> None:
 
 
 def _open(fields: Fields, key: str) -> Any:
-    """Decode what is under a key in place, from JSON or from what Python prints of it."""
-    body = decode(fields.get(key))
+    """Decode a value in place, from JSON or from Python's ``repr``, and return it."""
+    body = decode_body(fields.get(key))
     if key in fields:
         fields[key] = body
     return body
 
 
 def _without_redacted(messages: list[Message]) -> list[Message]:
-    """Messages without the parts that LiteLLM redacted itself."""
+    """Messages without the parts that LiteLLM has redacted."""
     kept = []
     for message in messages:
         parts = [part for part in message.parts if part.reveal() != _REDACTED]

@@ -1,13 +1,13 @@
 """Model Context Protocol: JSON-RPC messages between agents and tool servers, as gateways and proxies log them.
 
-A log line is a message by itself, or a call with both of its messages under ``request`` and ``response``; around them
-who, when and where, under the usual names. What one would not guess: a tool's failure is a *successful* answer with
-``isError`` in it; an answer does not say what was asked, so its shape decides; ids are unique within a session at
-most, so question and answer that come on lines of their own are not joined; newer revisions put the client's name
-into ``_meta`` of every request. Other protocols are JSON-RPC too (editors', blockchains'): only MCP's methods count.
+A record is a single message, or a call with both of its messages under ``request`` and ``response``; beside them, under
+usual keys, are caller, time and place. Pitfalls: a tool's failure is a *successful* response with ``isError``; a
+response does not repeat the method, so its keys tell it; ids are unique only within a session, so requests and
+responses in separate records are not joined; newer revisions have the client's name in ``_meta`` of every request.
+Other protocols use JSON-RPC too (editors, blockchains): only messages with MCP's methods or results are MCP.
 
-The arguments of a tool are the prompt here and its result is the response: that is what crosses the boundary between
-agent and server. Lists of tools, handshakes and notifications carry no exchange: they are control plane.
+The arguments of a tool are the prompt and its result is the response, since these cross the boundary between agent and
+server. Lists of tools, handshakes and notifications have neither: they are ``ai_control_plane``.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from veilog_parsers.bodies.exchange import Exchange
-from veilog_parsers.bodies.read import decode
-from veilog_parsers.bodies.turns import Turn, ask_turns, comparable, take_dumped, take_finish
+from veilog_parsers.bodies.read import decode_body
+from veilog_parsers.bodies.turns import Turn, add_prompt_messages, comparable, pop_finish_reason, pop_serialized
 from veilog_parsers.event import (
     AuditEvent,
     Constant,
@@ -30,22 +30,22 @@ from veilog_parsers.event import (
 )
 from veilog_parsers.record.fields import (
     dicts,
-    discard,
-    discard_known,
-    ignored,
-    known,
+    drop,
+    drop_keys,
+    ignored_keys,
+    keyset,
+    paths,
     peek,
-    take,
-    take_count,
-    take_identifier,
-    take_number,
-    take_str,
-    take_text,
+    pop,
+    pop_first,
+    pop_identifier,
+    pop_str,
+    pop_text,
 )
-from veilog_parsers.record.network import take_address, take_endpoint
-from veilog_parsers.record.outcomes import outcome_of_status
+from veilog_parsers.record.network import pop_address, pop_endpoint
+from veilog_parsers.record.outcomes import outcome_of_status, pop_http_status
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_elapsed, pop_time
 from veilog_parsers.source import KeyedTest, Source, Stability, Test
 
 _VERSION: Final = "2.0"
@@ -65,10 +65,10 @@ _CALLS: Final = {
     "completion/complete": None,
     "elicitation/create": None,
 }
-"""Methods that carry an exchange."""
-_METHODS: Final = known("ping logging/setLevel roots/list server/discover subscriptions/listen") | _CALLS.keys()
-_METHODS_BEGIN: Final = ("tools/", "resources/", "prompts/", "notifications/")
-_RESULTS: Final = {
+"""Methods with a prompt and a response, and their operations."""
+_METHODS: Final = keyset("ping logging/setLevel roots/list server/discover subscriptions/listen") | _CALLS.keys()
+_METHOD_PREFIXES: Final = ("tools/", "resources/", "prompts/", "notifications/")
+_METHODS_BY_RESULT_KEY: Final = {
     "structuredContent": "tools/call",
     "contents": "resources/read",
     "stopReason": "sampling/createMessage",
@@ -79,52 +79,56 @@ _RESULTS: Final = {
     "content": "tools/call",
     "isError": "tools/call",
 }
-"""What an answer's keys tell of its question, most telling first."""
-_LISTS: Final = ignored(
+"""Methods by the keys of their results, most specific first."""
+_IGNORED_LIST_KEYS: Final = ignored_keys(
     """
     prompts:objects resources:objects resourceTemplates:objects roots:objects tools:objects capabilities:plain
     instructions
     """
 )
-_ANSWERS: Final = _LISTS | _RESULTS.keys() | known("protocolVersion resultType supportedVersions")
+_RESULT_KEYS: Final = (
+    _IGNORED_LIST_KEYS | _METHODS_BY_RESULT_KEY.keys() | keyset("protocolVersion resultType supportedVersions")
+)
 
-_BOOKKEEPING: Final = ignored(
+_IGNORED_KEYS: Final = ignored_keys(
     """
     _meta:plain cacheScope hasMore:flag nextCursor progressToken protocolVersion resultType supportedVersions:list
     total:number ttlMs:number
     """
 )
-_SAMPLING: Final = ignored(
+_IGNORED_SAMPLING_KEYS: Final = ignored_keys(
     """
     includeContext maxTokens:number metadata:plain modelPreferences:plain stopSequences:list temperature:number
     toolChoice:objects tools:objects
     """
 )
-_ELICITATION: Final = ignored("mode requestedSchema:objects")
-_BLOCKS: Final = ignored("annotations:objects blob:blob data:blob icons:blob mimeType name size title")
-_ENVELOPE: Final = ignored("direction headers:secret level logger request_headers:secret response_headers:secret")
+_IGNORED_ELICITATION_KEYS: Final = ignored_keys("mode requestedSchema:objects")
+_IGNORED_BLOCK_KEYS: Final = ignored_keys("annotations:objects blob:blob data:blob icons:blob mimeType name size title")
+_IGNORED_ENVELOPE_KEYS: Final = ignored_keys(
+    "direction headers:secret level logger request_headers:secret response_headers:secret"
+)
 
-_TIME: Final = ("time", "timestamp", "ts", "@timestamp")
-_SESSION: Final = ("session_id", "sessionId", "session", "mcp_session_id", "mcp-session-id")
-_USER: Final = ("user_id", "userId", "user", "sub")
-_USER_NAME: Final = ("user_name", "userName", "username", "user_email", "email")
-_TENANT: Final = ("tenant_id", "tenantId", "tenant", "organization_id", "org_id")
-_ADDRESS: Final = ("client_ip", "clientIp", "remote_addr", "remote_ip", "source_ip")
-_SERVER: Final = ("server_url", "url", "endpoint", "server_name", "mcp_server", "server")
-_STATUS: Final = ("status_code", "http_status", "status")
-_MILLISECONDS: Final = ("duration_ms", "durationMs", "latency_ms", "latencyMs")
+_TIME: Final = paths("time timestamp ts @timestamp")
+_SESSION: Final = paths("session_id sessionId session mcp_session_id mcp-session-id")
+_USER: Final = paths("user_id userId user sub")
+_USER_NAME: Final = paths("user_name userName username user_email email")
+_TENANT: Final = paths("tenant_id tenantId tenant organization_id org_id")
+_ADDRESS: Final = paths("client_ip clientIp remote_addr remote_ip source_ip")
+_SERVER: Final = paths("server_url url endpoint server_name mcp_server server")
+_STATUS: Final = paths("status_code http_status status")
+_MILLISECONDS: Final = paths("duration_ms durationMs latency_ms latencyMs")
 
 
 def _is_message(body: Any) -> bool:
-    """Whether a JSON-RPC message is one of MCP's; of an error nobody can tell, and so it counts."""
+    """Whether a JSON-RPC message is one of MCP. An error has no method, so any error counts."""
     if type(body) is not dict or body.get("jsonrpc") != _VERSION:
         return False
     method, result = body.get("method"), body.get("result")
     if method == "initialize":
         return peek(body, "params", "protocolVersion") is not None
     if type(method) is str:
-        return method in _METHODS or method.startswith(_METHODS_BEGIN)
-    return "error" in body or (type(result) is dict and (not result or not _ANSWERS.isdisjoint(result)))
+        return method in _METHODS or method.startswith(_METHOD_PREFIXES)
+    return "error" in body or (type(result) is dict and (not result or not _RESULT_KEYS.isdisjoint(result)))
 
 
 def _test_of_calls(keys: frozenset[str]) -> Test:
@@ -134,10 +138,10 @@ def _test_of_calls(keys: frozenset[str]) -> Test:
         for key in present:
             body = fields[key]
             if type(body) is dict:
-                # Most bodies under these names are other APIs': they are not worth a call.
+                # Most bodies under these keys are of other APIs: they cost no call.
                 if "jsonrpc" in body and _is_message(body):
                     return True
-            elif type(body) is str and '"jsonrpc"' in body[:4096] and _is_message(decode(body)):
+            elif type(body) is str and '"jsonrpc"' in body[:4096] and _is_message(decode_body(body)):
                 return True
         return False
 
@@ -151,7 +155,7 @@ def parse(fields: Fields) -> AuditEvent:
     messages = (
         [fields]
         if "jsonrpc" in fields
-        else [body for key in (*_REQUESTS, *_RESPONSES) if (body := _opened(fields, key))]
+        else [body for key in (*_REQUESTS, *_RESPONSES) if (body := _open_object(fields, key))]
     )
     method = ""
     for message in messages:
@@ -160,61 +164,47 @@ def parse(fields: Fields) -> AuditEvent:
     return event
 
 
-def _opened(fields: Fields, key: str) -> Fields | None:
-    body = decode(fields.get(key))
+def _open_object(fields: Fields, key: str) -> Fields | None:
+    body = decode_body(fields.get(key))
     if type(body) is not dict:
         return None
     fields[key] = body
     return body
 
 
-def _first(taker: Any, fields: Fields, names: tuple[str, ...]) -> Any:
-    """The value under the first of several usual names that has one."""
-    return next((value for name in names if name in fields and (value := taker(fields, name)) is not None), None)
-
-
 def _read_envelope(fields: Fields, event: AuditEvent) -> None:
-    event.timestamp = _first(take_time, fields, _TIME)
-    event.tenant_id = _first(take_identifier, fields, _TENANT)
-    event.user_id, event.user_name = _first(take_identifier, fields, _USER), _first(take_text, fields, _USER_NAME)
+    event.timestamp = pop_first(pop_time, fields, _TIME)
+    event.tenant_id = pop_first(pop_identifier, fields, _TENANT)
+    event.user_id = pop_first(pop_identifier, fields, _USER)
+    event.user_name = pop_first(pop_text, fields, _USER_NAME)
     if event.user_id is None and event.user_name is None and type(fields.get("user")) is dict:
-        event.user_id = take_identifier(fields, "user", "id") or take_identifier(fields, "user", "email")
+        event.user_id = pop_identifier(fields, "user", "id") or pop_identifier(fields, "user", "email")
     if event.user_id is not None or event.user_name is not None:
         event.user_type = UserType.USER
-    event.session_id = _first(take_identifier, fields, _SESSION)
-    event.client_ip = _first(take_address, fields, _ADDRESS)
-    event.user_agent = take_text(fields, "user_agent")
-    server = _first(take_endpoint, fields, _SERVER)
+    event.session_id = pop_first(pop_identifier, fields, _SESSION)
+    event.client_ip = pop_first(pop_address, fields, _ADDRESS)
+    event.user_agent = pop_text(fields, "user_agent")
+    server = pop_first(pop_endpoint, fields, _SERVER)
     event.endpoint = SensitiveText(server) if server else None
-    event.http_status = _first(_take_status, fields, _STATUS)
+    event.http_status = pop_first(pop_http_status, fields, _STATUS)
     event.outcome_status = outcome_of_status(event.http_status)
-    event.latency_ms = _first(_take_duration, fields, _MILLISECONDS)
-    # Headers hold credentials.
-    discard_known(fields, _ENVELOPE)
-
-
-def _take_status(fields: Fields, key: str) -> int | None:
-    value = fields[key]
-    return take_count(fields, key) if type(value) is int and 100 <= value < 600 else None
-
-
-def _take_duration(fields: Fields, key: str) -> float | None:
-    value = fields[key]
-    return take_number(fields, key) if type(value) in (int, float) and value >= 0 else None
+    event.latency_ms = pop_first(pop_elapsed, fields, _MILLISECONDS)
+    # Headers hold credentials: they are withheld.
+    drop_keys(fields, _IGNORED_ENVELOPE_KEYS)
 
 
 def _read_message(message: Fields, method: str, event: AuditEvent, exchange: Exchange) -> str:
-    """Consume one message and return the method of the call, which an answer has from its question or its shape."""
-    discard(message, "jsonrpc")
-    request_id = take_identifier(message, "id")
+    """Consume one message. Returns the method of the call, which a response has from its request or its keys."""
+    drop(message, "jsonrpc")
+    request_id = pop_identifier(message, "id")
     event.request_id = event.request_id or request_id
     result = message.get("result")
-    asked = take_str(message, "method")
-    if asked is not None:
-        method = asked
-        event.api_operation = SensitiveText(asked)
+    requested = pop_str(message, "method")
+    if requested is not None:
+        method = requested
+        event.api_operation = SensitiveText(requested)
     elif not method and type(result) is dict:
-        method = next((_RESULTS[key] for key in _RESULTS if key in result), "")
+        method = next((_METHODS_BY_RESULT_KEY[key] for key in _METHODS_BY_RESULT_KEY if key in result), "")
     if method in _CALLS or "error" in message:
         event.kind = Kind.AI_ACCESS
         exchange.operation = _CALLS.get(method)
@@ -231,112 +221,112 @@ def _read_message(message: Fields, method: str, event: AuditEvent, exchange: Exc
 
 def _read_error(message: Fields, event: AuditEvent, exchange: Exchange) -> None:
     exchange.failed = True
-    event.error_code = take_identifier(message, "error", "code")
+    event.error_code = pop_identifier(message, "error", "code")
 
 
 def _read_params(params: Fields, method: str, event: AuditEvent, exchange: Exchange) -> None:
     client = peek(params, "_meta", _CLIENT) or params.get("clientInfo")
     if type(client) is dict and event.user_agent is None:
-        name, version = take_str(client, "name"), take_str(client, "version")
+        name, version = pop_str(client, "name"), pop_str(client, "version")
         event.user_agent = SensitiveText("/".join(filter(None, (name, version)))) if name else None
     if method == "tools/call":
         _read_tool_call(params, event, exchange)
     elif method == "sampling/createMessage":
         _read_sampling(params, exchange)
     elif method == "resources/read":
-        uri = take_endpoint(params, "uri")
+        uri = pop_endpoint(params, "uri")
         event.endpoint = SensitiveText(uri) if uri else event.endpoint
     elif method == "prompts/get":
-        _ask(params, "arguments", exchange)
+        _add_prompt(params, "arguments", exchange)
     elif method == "completion/complete":
         argument = params.get("argument")
         if type(argument) is dict:
-            _ask(argument, "value", exchange)
-            discard(argument, "name")
-        discard(params, "ref", "context")
+            _add_prompt(argument, "value", exchange)
+            drop(argument, "name")
+        drop(params, "ref", "context")
     elif method == "elicitation/create":
-        _ask(params, "message", exchange)
-        discard_known(params, _ELICITATION)
+        _add_prompt(params, "message", exchange)
+        drop_keys(params, _IGNORED_ELICITATION_KEYS)
     elif method == "initialize":
-        discard(params, "capabilities", "clientInfo")
-    discard_known(params, _BOOKKEEPING)
+        drop(params, "capabilities", "clientInfo")
+    drop_keys(params, _IGNORED_KEYS)
 
 
-def _ask(fields: Fields, key: str, exchange: Exchange) -> None:
-    text = take_dumped(fields, key)
-    exchange.ask(Role.USER, [text] if text else [])
+def _add_prompt(fields: Fields, key: str, exchange: Exchange) -> None:
+    text = pop_serialized(fields, key)
+    exchange.add_prompt(Role.USER, [text] if text else [])
 
 
 def _read_tool_call(params: Fields, event: AuditEvent, exchange: Exchange) -> None:
-    name, arguments = take_identifier(params, "name"), take_dumped(params, "arguments")
-    exchange.ask(Role.USER, [arguments] if arguments else [])
-    # Answers to what the server asked back.
-    _ask(params, "inputResponses", exchange)
-    discard(params, "requestState")
+    name, arguments = pop_identifier(params, "name"), pop_serialized(params, "arguments")
+    exchange.add_prompt(Role.USER, [arguments] if arguments else [])
+    # The user's answers to questions of the server.
+    _add_prompt(params, "inputResponses", exchange)
+    drop(params, "requestState")
     if name or arguments:
         event.tool_calls = [ToolCall(name=name, arguments=arguments)]
 
 
 def _read_sampling(params: Fields, exchange: Exchange) -> None:
-    system = take_text(params, "systemPrompt")
-    exchange.ask(Role.SYSTEM, [system] if system else [])
-    ask_turns(params.get("messages"), exchange)
-    discard_known(params, _SAMPLING)
+    system = pop_text(params, "systemPrompt")
+    exchange.add_prompt(Role.SYSTEM, [system] if system else [])
+    add_prompt_messages(params.get("messages"), exchange)
+    drop_keys(params, _IGNORED_SAMPLING_KEYS)
 
 
 def _read_result(result: Fields, method: str, event: AuditEvent, exchange: Exchange) -> None:
-    if type(result.get("isError")) is bool and take(result, "isError"):
+    if type(result.get("isError")) is bool and pop(result, "isError"):
         exchange.failed = True
         event.error_code = _TOOL_ERROR
     turn = Turn()
     if method == "elicitation/create":
-        # The fields of a form, whatever they are called.
+        # The fields of a form, under any keys.
         _add_other(result, "content", turn)
-    exchange.answered_model = take_identifier(result, "model")
-    take_finish(result, exchange, "stopReason")
+    exchange.answered_model = pop_identifier(result, "model")
+    pop_finish_reason(result, exchange, "stopReason")
     if method in _CALLS:
         for block in (*dicts(result.get("content")), *dicts(result.get("contents")), *dicts(result.get("messages"))):
             _read_block(block, turn)
-        turn.take(result, "content")
-        turn.take(result, "contents")
-        turn.take(result, "description")
+        turn.add_content(result, "content")
+        turn.add_content(result, "contents")
+        turn.add_content(result, "description")
         completion = result.get("completion")
         if type(completion) is dict:
-            turn.take(completion, "values")
-            discard_known(completion, _BOOKKEEPING)
-        discard(result, "role", "action")
-        # What content no reader knows is what the other side said, too.
+            turn.add_content(completion, "values")
+            drop_keys(completion, _IGNORED_KEYS)
+        drop(result, "role", "action")
+        # Content that no reader knows is a text of the server too.
         for key in ("content", "structuredContent", "inputRequests"):
             _add_other(result, key, turn)
     else:
-        discard_known(result, _LISTS)
-        discard(result, "serverInfo", "instructions")
-    discard_known(result, _BOOKKEEPING)
-    exchange.answer(turn.said + turn.results)
+        drop_keys(result, _IGNORED_LIST_KEYS)
+        drop(result, "serverInfo", "instructions")
+    drop_keys(result, _IGNORED_KEYS)
+    exchange.add_completion(turn.text_parts + turn.result_parts)
 
 
 def _add_other(result: Fields, key: str, turn: Turn) -> None:
-    """Add a value as a text, unless a block says the same: structured content is repeated in one as JSON."""
-    text = take_dumped(result, key)
-    if text and comparable(text) not in map(comparable, turn.said):
-        turn.said.append(text)
+    """Add a value as a text, unless a block repeats it: structured content comes again as JSON in a text block."""
+    text = pop_serialized(result, key)
+    if text and comparable(text) not in map(comparable, turn.text_parts):
+        turn.text_parts.append(text)
 
 
 def _read_block(block: Fields, turn: Turn) -> None:
     """Consume a block of content, a resource or a prompt's message."""
-    discard(block, "role")
+    drop(block, "role")
     content, resource = block.get("content"), block.get("resource")
     for inner in (*dicts(content), *dicts([content]), *dicts([resource])):
         _read_block(inner, turn)
     if resource == {}:
-        discard(block, "resource")
+        drop(block, "resource")
     if content in ({}, []):
-        discard(block, "content")
+        drop(block, "content")
     if "uri" in block:
-        # Where a resource is from may be told by a path that names somebody.
-        turn.take(block, "uri")
-    discard_known(block, _BLOCKS)
-    turn.read(block)
+        # The path of a resource may contain the name of a person.
+        turn.add_content(block, "uri")
+    drop_keys(block, _IGNORED_BLOCK_KEYS)
+    turn.add_block(block)
 
 
 SOURCE: Final = Source(

@@ -1,14 +1,14 @@
-"""Portkey's open-source gateway: what it broadcasts for each call, and its request options one by one.
+"""Portkey's open-source gateway: its log of each call, or of a single attempt.
 
 A call is ``{time, method, endpoint, status, duration, requestOptions}``. Each of ``requestOptions`` is one attempt,
 since the gateway retries and falls back: ``providerOptions`` (provider and URL), ``finalUntransformedRequest.body``
-(what the client sent), ``transformedRequest.body`` (the same in the provider's shape), ``originalResponse.body`` (what
-the provider said) or ``response``, ``createdAt``, ``executionTime``. What one would not guess:
+(the client's request), ``transformedRequest.body`` (the same in the provider's format), ``originalResponse.body`` (the
+provider's response) or ``response``, ``createdAt``, ``executionTime``. Pitfalls:
 
-* The last attempt is the one that answered. Bodies of those before it are the same request again: dropped.
-* ``providerOptions`` hold the provider's API key, and headers too: dropped.
-* ``time`` is in the words of the server's locale, and so no time; ``createdAt`` is one.
-* A log over 100,000 characters loses its bodies.
+* The last attempt is the one that was answered. The bodies of earlier ones repeat the request and are dropped.
+* ``providerOptions`` holds the provider's API key and headers, and is withheld.
+* ``time`` is in the format of the server's locale and cannot be parsed; ``createdAt`` can.
+* A log over 100,000 characters has no bodies.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from typing import Any, Final
 from veilog_parsers.bodies.read import open_body, read_exchange
 from veilog_parsers.bodies.rest import drop_repeated, texts_of
 from veilog_parsers.event import AuditEvent, Kind, Outcome, SensitiveText, UserType
-from veilog_parsers.record.endpoints import operation_at, take_provider
+from veilog_parsers.record.endpoints import operation_at, pop_provider
 from veilog_parsers.record.fields import (
     dicts,
-    discard,
-    discard_known,
-    ignored,
+    drop,
+    drop_keys,
+    ignored_keys,
     peek,
-    take,
-    take_count,
-    take_identifier,
-    take_number,
+    pop,
+    pop_count,
+    pop_identifier,
+    pop_number,
     withhold,
 )
-from veilog_parsers.record.network import take_endpoint
+from veilog_parsers.record.network import pop_endpoint
 from veilog_parsers.record.outcomes import outcome_of_status
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
 
 _REQUESTS: Final = (
@@ -43,7 +43,7 @@ _REQUESTS: Final = (
     ("transformedRequest", "body"),
 )
 _RESPONSES: Final = (("originalResponse", "body"), ("response", "body"), ("response",))
-_ATTEMPT_NOISE: Final = ignored(
+_IGNORED_ATTEMPT_KEYS: Final = ignored_keys(
     """
     cacheKey cacheMaxAge:number cacheMode cacheStatus hookSpanId lastUsedOptionIndex:number lastUsedOptionJsonPath
     """
@@ -65,47 +65,47 @@ def _is_call(fields: Fields) -> bool:
 def parse(fields: Fields) -> AuditEvent:
     """Read one call, or one attempt that was logged alone."""
     event = AuditEvent(kind=Kind.AI_ACCESS)
-    event.timestamp = take_time(fields, "time")
-    status = take_count(fields, "status")
-    endpoint = take_endpoint(fields, "endpoint")
+    event.timestamp = pop_time(fields, "time")
+    status = pop_count(fields, "status")
+    endpoint = pop_endpoint(fields, "endpoint")
     event.endpoint = SensitiveText(endpoint) if endpoint else None
     event.operation = operation_at(endpoint)
-    event.latency_ms = take_number(fields, "duration")
+    event.latency_ms = pop_number(fields, "duration")
     attempts = dicts(fields.get("requestOptions")) or [fields]
     texts = _read_attempt(attempts[-1], event, status)
     for attempt in attempts[:-1]:
         _drop_copies(attempt, texts)
-        discard(attempt, "createdAt", "executionTime")
-    discard(fields, "method", "time")
+        drop(attempt, "createdAt", "executionTime")
+    drop(fields, "method", "time")
     return event
 
 
 def _read_attempt(attempt: Fields, event: AuditEvent, status: int | None) -> list[str]:
-    """Read the attempt that answered, and return what was said in it."""
-    event.timestamp = event.timestamp or take_time(attempt, "createdAt")
-    event.provider = take_provider(attempt, "providerOptions", "provider")
-    url = take_endpoint(attempt, "providerOptions", "requestURL") or take_endpoint(
+    """Read the attempt that was answered, and return its texts."""
+    event.timestamp = event.timestamp or pop_time(attempt, "createdAt")
+    event.provider = pop_provider(attempt, "providerOptions", "provider")
+    url = pop_endpoint(attempt, "providerOptions", "requestURL") or pop_endpoint(
         attempt, "providerOptions", "rubeusURL"
     )
     if url:
         event.endpoint = event.endpoint or SensitiveText(url)
         event.operation = event.operation or operation_at(url)
-    event.request_id = take_identifier(attempt, "traceId") or take_identifier(attempt, "id")
+    event.request_id = pop_identifier(attempt, "traceId") or pop_identifier(attempt, "id")
     for key in ("_user", "user"):
-        event.user_id = event.user_id or take_identifier(attempt, "metadata", key)
-    took = take_number(attempt, "executionTime")
+        event.user_id = event.user_id or pop_identifier(attempt, "metadata", key)
+    took = pop_number(attempt, "executionTime")
     event.latency_ms = took if event.latency_ms is None else event.latency_ms
-    answered = take_count(attempt, "originalResponse", "status")
-    own = take_count(attempt, "response", "status")
-    event.http_status = next((found for found in (status, own, answered) if found is not None), None)
+    provider_status = pop_count(attempt, "originalResponse", "status")
+    gateway_status = pop_count(attempt, "response", "status")
+    event.http_status = next((found for found in (status, gateway_status, provider_status) if found is not None), None)
     event.outcome_status = outcome_of_status(event.http_status)
     exchange = read_exchange(_first_body(attempt, _REQUESTS), _first_body(attempt, _RESPONSES))
     exchange.apply(event)
     texts = [*texts_of(exchange.prompt), *texts_of(exchange.response)]
     if event.outcome_status is None and exchange.finish_reasons:
-        # An attempt logged alone has no status: that it was answered to its end tells.
+        # A single attempt has no status, but its response ended properly.
         event.outcome_status = Outcome.SUCCESS
-    _leave_what_is_left(attempt, texts)
+    _keep_unread_bodies(attempt, texts)
     if event.user_id is not None:
         event.user_type = UserType.USER
     return texts
@@ -120,9 +120,9 @@ def _first_body(attempt: Fields, paths: tuple[tuple[str, ...], ...]) -> Any:
     return None
 
 
-def _leave_what_is_left(attempt: Fields, texts: list[str]) -> None:
-    """Drop the copies of the request and all settings, but not what the readers left of the bodies they were given."""
-    request, response = take(attempt, *_REQUESTS[0]), take(attempt, *_RESPONSES[0])
+def _keep_unread_bodies(attempt: Fields, texts: list[str]) -> None:
+    """Drop copies of the request, and all settings. Keep what the readers left of the bodies."""
+    request, response = pop(attempt, *_REQUESTS[0]), pop(attempt, *_RESPONSES[0])
     _drop_copies(attempt, texts)
     for key, body in (("finalUntransformedRequest", request), ("originalResponse", response)):
         if body:
@@ -131,8 +131,8 @@ def _leave_what_is_left(attempt: Fields, texts: list[str]) -> None:
 
 
 def _drop_copies(attempt: Fields, texts: list[str]) -> None:
-    """Drop what an attempt says again, and withhold what else is there: keys, headers, another prompt."""
-    discard_known(attempt, _ATTEMPT_NOISE)
+    """Drop repetitions in an attempt, and withhold its other parts: keys, headers, another prompt."""
+    drop_keys(attempt, _IGNORED_ATTEMPT_KEYS)
     parts = [key for key in _PARTS if type(attempt.get(key)) is dict]
     drop_repeated(attempt, texts, *parts)
     withhold(attempt, *parts)

@@ -1,14 +1,13 @@
-"""Google Cloud Audit Logs: who called which Google service, and how it ended.
+"""Google Cloud Audit Logs: who called which Google service, and how the call ended.
 
-Cloud Logging logs every service's calls alike, in ``protoPayload``. Calls of Vertex AI and the Gemini API that use a
-model are ``ai_access`` (they are in the data access log, which is off unless somebody turned it on), their other calls
-``ai_control_plane``, and the rest of Google Cloud ``other``: of those, who and what is read, and everything else is
-left to be passed on cleaned.
+Cloud Logging has the calls of all services in ``protoPayload``. Calls of Vertex AI and the Gemini API that use a model
+are ``ai_access`` (they are in the data access log, which is off by default), their other calls ``ai_control_plane``,
+and calls of other services ``other``: of these only the caller and the operation are read, and the rest stays unmapped.
 
-What one would not guess: ``status`` has gRPC's number and is missing or empty for success; the caller's address may
-be ``private`` or a word for Google's own network, and its key ``callerIp`` or ``callerIP``; a live session logs two
-entries, first and last, with the same ``operation``; the model is the end of the resource's name. Requests come
-without their contents; where somebody's export has them, they are read as texts.
+Pitfalls: ``status`` has the gRPC code, and is missing or empty for success; the caller's address may be ``private`` or
+a word for Google's own network, and its key is ``callerIp`` or ``callerIP``; a live session logs its first and its last
+entry with the same ``operation``; the model is at the end of the resource's name. Requests usually have no contents; if
+an export has them, they are read as texts.
 """
 
 from __future__ import annotations
@@ -19,23 +18,23 @@ from typing import Final
 from veilog_parsers.bodies import gemini
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.read import open_body
-from veilog_parsers.bodies.rest import answer_rest, ask_rest
+from veilog_parsers.bodies.rest import add_unread_completion, add_unread_prompt
 from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Outcome, UserType
 from veilog_parsers.record.fields import (
-    discard,
-    discard_known,
-    identifier,
-    ignored,
+    as_identifier,
+    drop,
+    drop_keys,
+    ignored_keys,
     peek,
-    take,
-    take_identifier,
-    take_int,
-    take_str,
-    take_text,
+    pop,
+    pop_identifier,
+    pop_int,
+    pop_str,
+    pop_text,
 )
-from veilog_parsers.record.network import take_address
+from veilog_parsers.record.network import pop_address
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
 
 GCP: Final = Constant("gcp")
@@ -75,7 +74,7 @@ _MODEL_USE: Final[dict[str, Operation | None]] = {
     "StreamingPredict": None,
     "StreamingRawPredict": None,
 }
-"""Methods that use a model, and what they do as far as the name alone tells."""
+"""Methods that use a model, and their operations; None if the name does not tell."""
 
 _CONTROL: Final = {"CreateReasoningEngine": Operation.CREATE_AGENT}
 
@@ -111,15 +110,15 @@ _LOCATION: Final = re.compile(r"/locations/([^/\s]{1,64})")
 _MODEL: Final = re.compile(r"(?:^|/)(?:models|tunedModels|endpoints)/([^/:\s]{1,256})")
 _ANONYMOUS: Final = frozenset(("allUsers", "anonymous", "system:anonymous"))
 
-_BOOKKEEPING: Final = ignored("insertid logName receiveTimestamp receivetimestamp severity")
-_PAYLOAD_BOOKKEEPING: Final = ignored(
+_IGNORED_KEYS: Final = ignored_keys("insertid logName receiveTimestamp receivetimestamp severity")
+_IGNORED_PAYLOAD_KEYS: Final = ignored_keys(
     """
     @type at_sign_type authorizationInfo:plain numResponseItems:number resourceLocation:plain serviceName
     """
 )
-_METADATA_BOOKKEEPING: Final = ignored("destinationAttributes:plain requestAttributes:plain")
-_BODY_BOOKKEEPING: Final = ignored("@type endpoint model name parent")
-"""What of AI entries says nothing more about who, what and how. Of other services' entries all is kept."""
+_IGNORED_METADATA_KEYS: Final = ignored_keys("destinationAttributes:plain requestAttributes:plain")
+_IGNORED_BODY_KEYS: Final = ignored_keys("@type endpoint model name parent")
+"""Keys that only AI entries lose. Of other services' entries everything is kept."""
 
 
 def _is_audit(fields: Fields) -> bool:
@@ -130,17 +129,17 @@ def _is_audit(fields: Fields) -> bool:
 
 
 def read_resource(name: object, event: AuditEvent, cloud: Cloud) -> None:
-    """Fill in project, region and model, as far as they are unknown, from a resource's name."""
+    """Read project, region and model from a resource's name, where they are unknown."""
     if type(name) is not str:
         return
     project, location, model = _PROJECT.search(name), _LOCATION.search(name), _MODEL.search(name)
     if project and event.tenant_id is None:
-        event.tenant_id = identifier(project[1])
+        event.tenant_id = as_identifier(project[1])
     cloud.account_id = cloud.account_id or event.tenant_id
     if location and cloud.region is None:
-        cloud.region = identifier(location[1])
+        cloud.region = as_identifier(location[1])
     if model and event.model_name is None:
-        event.model_name = identifier(model[1])
+        event.model_name = as_identifier(model[1])
 
 
 def _kind(payload: Fields) -> Kind:
@@ -154,17 +153,17 @@ def _kind(payload: Fields) -> Kind:
 def _read_who(payload: Fields, event: AuditEvent) -> None:
     email = peek(payload, "authenticationInfo", "principalEmail")
     subject = peek(payload, "authenticationInfo", "principalSubject")
-    event.user_id = take_identifier(payload, "authenticationInfo", "principalEmail")
+    event.user_id = pop_identifier(payload, "authenticationInfo", "principalEmail")
     if event.user_id is None:
-        event.user_id = take_identifier(payload, "authenticationInfo", "principalSubject")
+        event.user_id = pop_identifier(payload, "authenticationInfo", "principalSubject")
     elif type(subject) is str and subject.partition(":")[2] == email:
-        take(payload, "authenticationInfo", "principalSubject")
+        pop(payload, "authenticationInfo", "principalSubject")
     if event.user_id is not None:
         event.user_type = _user_type(str(email or ""), str(subject or ""))
-    event.client_ip = take_address(payload, "requestMetadata", "callerIp") or take_address(
+    event.client_ip = pop_address(payload, "requestMetadata", "callerIp") or pop_address(
         payload, "requestMetadata", "callerIP"
     )
-    event.user_agent = take_text(payload, "requestMetadata", "callerSuppliedUserAgent")
+    event.user_agent = pop_text(payload, "requestMetadata", "callerSuppliedUserAgent")
 
 
 def _user_type(email: str, subject: str) -> UserType:
@@ -177,17 +176,17 @@ def _user_type(email: str, subject: str) -> UserType:
 
 def _read_what(fields: Fields, payload: Fields, event: AuditEvent) -> None:
     service, method = payload.get("serviceName"), payload.get("methodName")
-    event.api_operation = take_identifier(payload, "methodName")
-    event.request_id = take_identifier(fields, "insertId") or take_identifier(fields, "insertid")
-    event.tenant_id = take_identifier(fields, "resource", "labels", "project_id")
+    event.api_operation = pop_identifier(payload, "methodName")
+    event.request_id = pop_identifier(fields, "insertId") or pop_identifier(fields, "insertid")
+    event.tenant_id = pop_identifier(fields, "resource", "labels", "project_id")
     cloud = event.cloud = Cloud(
-        provider=GCP, account_id=event.tenant_id, region=take_identifier(fields, "resource", "labels", "location")
+        provider=GCP, account_id=event.tenant_id, region=pop_identifier(fields, "resource", "labels", "location")
     )
     name = payload.get("resourceName")
     if event.kind is Kind.OTHER:
         project = _PROJECT.match(name) if type(name) is str else None
         if project and event.tenant_id is None:
-            event.tenant_id = cloud.account_id = identifier(project[1])
+            event.tenant_id = cloud.account_id = as_identifier(project[1])
     else:
         event.provider = _PROVIDERS[str(service)]
         short = str(method).rpartition(".")[2]
@@ -200,36 +199,36 @@ def _read_what(fields: Fields, payload: Fields, event: AuditEvent) -> None:
             fields.get("logName"),
         ):
             read_resource(found, event, cloud)
-    cloud.resource = take_identifier(payload, "resourceName")
+    cloud.resource = pop_identifier(payload, "resourceName")
 
 
 def _read_outcome(payload: Fields, event: AuditEvent) -> None:
-    """A code beyond gRPC's is left, and its entry a failure."""
+    """Read the gRPC code. An unknown code stays in the record and counts as a failure."""
     code = peek(payload, "status", "code")
     if type(code) is int and 0 <= code < len(_CODES):
-        take_int(payload, "status", "code")
+        pop_int(payload, "status", "code")
         name = _CODES[code]
         event.error_code = Constant(name) if code else None
         event.outcome_status = _OUTCOMES.get(name, Outcome.FAILURE)
     else:
         event.outcome_status = Outcome.SUCCESS if code is None else Outcome.FAILURE
     if peek(payload, "status", "message") == "OK":
-        take_str(payload, "status", "message")
+        pop_str(payload, "status", "message")
 
 
 def _read_bodies(payload: Fields, event: AuditEvent) -> None:
     exchange = Exchange()
-    asked, answered = (open_body(payload, key) for key in ("request", "response"))
-    for body, read in ((asked, gemini.read_request), (answered, gemini.read_response)):
+    request, response = (open_body(payload, key) for key in ("request", "response"))
+    for body, read in ((request, gemini.read_request), (response, gemini.read_response)):
         if type(body) is dict:
-            discard(body, ("setup", "model"))
-            # The same keys hold, in calls that create or change something, the whole of it.
-            discard_known(body, _BODY_BOOKKEEPING)
+            drop(body, ("setup", "model"))
+            # In calls that create or change a resource, these keys hold the whole resource.
+            drop_keys(body, _IGNORED_BODY_KEYS)
             if event.kind is Kind.AI_ACCESS and body:
                 read(body, exchange)
     if event.kind is Kind.AI_ACCESS:
-        ask_rest(asked, exchange, 0)
-        answer_rest(answered, exchange, 0)
+        add_unread_prompt(request, exchange, 0)
+        add_unread_completion(response, exchange, 0)
     exchange.operation = event.operation
     exchange.apply(event)
 
@@ -239,7 +238,7 @@ def parse(fields: Fields) -> AuditEvent:
     payload = fields.get("protoPayload")
     payload = payload if type(payload) is dict else {}
     event = AuditEvent(kind=_kind(payload))
-    event.timestamp = take_time(fields, "timestamp") or take_time(fields, "receiveTimestamp")
+    event.timestamp = pop_time(fields, "timestamp") or pop_time(fields, "receiveTimestamp")
     _read_who(payload, event)
     _read_what(fields, payload, event)
     _read_outcome(payload, event)
@@ -247,13 +246,13 @@ def parse(fields: Fields) -> AuditEvent:
         return event
     _read_bodies(payload, event)
     if event.kind is Kind.AI_ACCESS:
-        event.conversation_id = take_identifier(fields, "operation", "id")
-        discard(fields, ("operation", "producer"))
-    discard_known(payload, _PAYLOAD_BOOKKEEPING)
+        event.conversation_id = pop_identifier(fields, "operation", "id")
+        drop(fields, ("operation", "producer"))
+    drop_keys(payload, _IGNORED_PAYLOAD_KEYS)
     if type(payload.get("requestMetadata")) is dict:
-        discard_known(payload["requestMetadata"], _METADATA_BOOKKEEPING)
-    discard(fields, ("resource", "type"), ("resource", "labels", "method"), ("resource", "labels", "service"))
-    discard_known(fields, _BOOKKEEPING)
+        drop_keys(payload["requestMetadata"], _IGNORED_METADATA_KEYS)
+    drop(fields, ("resource", "type"), ("resource", "labels", "method"), ("resource", "labels", "service"))
+    drop_keys(fields, _IGNORED_KEYS)
     return event
 
 

@@ -1,13 +1,12 @@
 """Vertex AI's request-response log: rows of a BigQuery table, one per call, with both bodies.
 
-The row of a model with an API of its own (Gemini, Claude, OpenAI's shape) has the bodies in ``full_request`` and
-``full_response``, and each of them is an object or, depending on who exported the table, JSON in a string. Gemini's
-are in snake case here; a stream is a list of its chunks. The row of an endpoint that somebody deployed has
-``request_payload`` and ``response_payload`` instead: lists of JSON strings with ``instances`` and ``predictions``.
+The row of a model with its own API (Gemini, Claude, OpenAI's format) has the bodies in ``full_request`` and
+``full_response``: objects or, in some exports of the table, JSON in strings. Gemini's keys are in snake_case here, and
+a stream is a list of its chunks. The row of a deployed endpoint has ``request_payload`` and ``response_payload``
+instead: lists of JSON strings with ``instances`` and ``predictions``.
 
-Where both are there, the payloads say the same once more, as does ``otel_log``: what only does so is dropped.
-``request_id`` is a number beyond 2^53. Nothing says who called (the audit log does); ``model_version`` is mostly
-``default``.
+If a row has both, the payloads repeat the bodies, as does ``otel_log``: repetitions are dropped. ``request_id`` is a
+number beyond 2^53. The caller is only in the audit log. ``model_version`` is mostly ``default``.
 """
 
 from __future__ import annotations
@@ -17,31 +16,31 @@ from itertools import chain
 from typing import Final
 
 from veilog_parsers.bodies.exchange import Exchange
-from veilog_parsers.bodies.read import decode, open_body, read_request, read_response
-from veilog_parsers.bodies.rest import UNREAD, drop_repeated, texts_of
-from veilog_parsers.bodies.turns import Turn, answer_turn, ask_content, take_dumped
+from veilog_parsers.bodies.read import decode_body, open_body, read_request, read_response
+from veilog_parsers.bodies.rest import UNREAD_KEY, drop_repeated, texts_of
+from veilog_parsers.bodies.turns import Turn, add_completion_turn, add_prompt_content, pop_serialized
 from veilog_parsers.event import AuditEvent, Cloud, Kind, Outcome, Role
 from veilog_parsers.record.fields import (
     dicts,
-    discard,
-    discard_known,
-    ignored,
+    drop,
+    drop_keys,
+    ignored_keys,
     open_json,
     peek,
+    pop_identifier,
+    pop_number,
     remainder,
-    take_identifier,
-    take_number,
 )
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.sources.google.gcp_audit import GCP, VERTEX, read_resource
 
-_ASKED: Final = ((Role.SYSTEM, "context"), (Role.USER, "prompt"), (Role.USER, "content"), (Role.USER, "text"))
-_ANSWERED: Final = ("content", "candidates", "text")
-_NAMES: Final = ignored("model deployed_model_id")
-_VERSION: Final = ignored("model_version")
-_NO_TEXT: Final = ignored(
+_PROMPT_KEYS: Final = ((Role.SYSTEM, "context"), (Role.USER, "prompt"), (Role.USER, "content"), (Role.USER, "text"))
+_COMPLETION_KEYS: Final = ("content", "candidates", "text")
+_IGNORED_NAME_KEYS: Final = ignored_keys("model deployed_model_id")
+_IGNORED_VERSION_KEYS: Final = ignored_keys("model_version")
+_IGNORED_PREDICTION_KEYS: Final = ignored_keys(
     "embeddings:plain bytesBase64Encoded:blob safetyAttributes:plain citationMetadata:objects image:blob"
 )
 
@@ -50,29 +49,29 @@ def _is_row(fields: Fields) -> bool:
     return "logging_time" in fields or "deployed_model_id" in fields or "api_method" in fields
 
 
-def _read_where(fields: Fields, event: AuditEvent) -> None:
-    """The row names the model by its publisher; the request, the endpoint by its project and region too."""
+def _read_resource_names(fields: Fields, event: AuditEvent) -> None:
+    """Read model, project and region: the row has the model's publisher, the request the project and region too."""
     cloud = event.cloud = Cloud(provider=GCP)
     request = fields.get("full_request")
     names = (peek(request, "model"), peek(request, "endpoint"), fields.get("model"), fields.get("endpoint"))
     for name in names:
         read_resource(name, event, cloud)
-    endpoint = take_identifier(fields, "endpoint") or take_identifier(fields, "model")
-    cloud.resource = take_identifier(request, "model") if type(request) is dict else None
+    endpoint = pop_identifier(fields, "endpoint") or pop_identifier(fields, "model")
+    cloud.resource = pop_identifier(request, "model") if type(request) is dict else None
     cloud.resource = cloud.resource or endpoint
     if type(request) is dict:
-        discard(request, "endpoint")
+        drop(request, "endpoint")
     if event.model_name is None:
-        event.model_name = take_identifier(fields, "deployed_model_id")
-    discard_known(fields, _NAMES)
+        event.model_name = pop_identifier(fields, "deployed_model_id")
+    drop_keys(fields, _IGNORED_NAME_KEYS)
 
 
 def _read_payload(fields: Fields, key: str, exchange: Exchange, read: Callable[[Fields, Exchange], None]) -> None:
-    """A list of bodies in strings, or one; each holds many instances or predictions."""
+    """Read a list of bodies in strings, or a single body; each has many instances or predictions."""
     payload = open_json(fields, key)
     bodies = payload if type(payload) is list else [payload]
     for position, body in enumerate(bodies):
-        body = decode(body)
+        body = decode_body(body)
         if type(body) is dict:
             bodies[position] = body
             read(body, exchange)
@@ -85,41 +84,41 @@ def _read_payload(fields: Fields, key: str, exchange: Exchange, read: Callable[[
 def _read_instances(body: Fields, exchange: Exchange) -> None:
     instances = body.get("instances")
     for instance in dicts(instances) if instances else [body]:
-        asked = len(exchange.prompt)
-        for role, key in _ASKED:
-            ask_content(instance, key, role, exchange)
-        if len(exchange.prompt) == asked:
+        turns_before = len(exchange.prompt)
+        for role, key in _PROMPT_KEYS:
+            add_prompt_content(instance, key, role, exchange)
+        if len(exchange.prompt) == turns_before:
             read_request(instance, exchange)
     if type(instances) is list and remainder({"instances": instances}):
-        # Rows of features, or words of the model's own: a text as a whole.
-        text = take_dumped(body, "instances")
-        exchange.ask(Role.USER, [text] if text else [])
+        # Rows of features, or keys that no reader knows: the rest is one text.
+        text = pop_serialized(body, "instances")
+        exchange.add_prompt(Role.USER, [text] if text else [])
 
 
 def _read_predictions(body: Fields, exchange: Exchange) -> None:
     predictions = body.get("predictions")
     for prediction in dicts(predictions) if predictions else [body]:
-        discard_known(prediction, _NO_TEXT)
+        drop_keys(prediction, _IGNORED_PREDICTION_KEYS)
         turn = Turn()
-        for key in _ANSWERED:
-            turn.take(prediction, key)
-        answer_turn(turn, exchange)
+        for key in _COMPLETION_KEYS:
+            turn.add_content(prediction, key)
+        add_completion_turn(turn, exchange)
     if type(predictions) is list and remainder({"predictions": predictions}):
-        text = take_dumped(body, "predictions")
-        exchange.answer([text] if text else [])
+        text = pop_serialized(body, "predictions")
+        exchange.add_completion([text] if text else [])
     if not predictions:
         read_response(body, exchange)
 
 
 def _read_bodies(fields: Fields, exchange: Exchange) -> None:
-    """Read the full bodies, and the payloads where these are no JSON."""
+    """Read the full bodies, and the payloads if the full bodies are no JSON."""
     request, response = fields.get("full_request"), open_body(fields, "full_response")
     repeated = ["otel_log"]
     for full, key, read in (
         (request, "request_payload", _read_instances),
         (response, "response_payload", _read_predictions),
     ):
-        if type(full) is dict and full and UNREAD not in full:
+        if type(full) is dict and full and UNREAD_KEY not in full:
             repeated.append(key)
         elif key in fields:
             _read_payload(fields, key, exchange, read)
@@ -130,16 +129,16 @@ def _read_bodies(fields: Fields, exchange: Exchange) -> None:
 
 def parse(fields: Fields) -> AuditEvent:
     """Read one record."""
-    event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=take_time(fields, "logging_time"), provider=VERTEX)
-    event.request_id = take_identifier(fields, "request_id")
-    event.api_operation = take_identifier(fields, "api_method")
+    event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=pop_time(fields, "logging_time"), provider=VERTEX)
+    event.request_id = pop_identifier(fields, "request_id")
+    event.api_operation = pop_identifier(fields, "api_method")
     open_json(fields, "metadata")
-    event.latency_ms = take_number(fields, "metadata", "request_latency")
+    event.latency_ms = pop_number(fields, "metadata", "request_latency")
     open_body(fields, "full_request")
-    _read_where(fields, event)
+    _read_resource_names(fields, event)
     if fields.get("model_version") != "default":
-        event.model_version = take_identifier(fields, "model_version")
-    discard_known(fields, _VERSION)
+        event.model_version = pop_identifier(fields, "model_version")
+    drop_keys(fields, _IGNORED_VERSION_KEYS)
     exchange = Exchange()
     _read_bodies(fields, exchange)
     if exchange.response or exchange.finish_reasons:

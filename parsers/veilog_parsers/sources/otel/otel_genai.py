@@ -1,17 +1,17 @@
 """OpenTelemetry's GenAI conventions: spans and log records of calls to models, agents and tools.
 
-Read in every dialect that instrumentations write today: the current conventions (messages as one attribute), those
-before (an event per message), Traceloop's older numbered attributes, and OpenInference. They mix, even within one
-release of one library, so nothing is decided by dialect: each field has its names in all of them, and
-``otel_messages`` finds the texts. ``otlp`` gives the records their plain form and joins what belongs together.
+All conventions that instrumentations use today are read: the current ones (messages as one attribute), the ones before
+(an event per message), Traceloop's older numbered attributes, and OpenInference. They are mixed, even within one
+release of one library, so no record is read by one convention: each field has its names in all of them, and
+``otel_messages`` finds the texts. ``record.otlp`` has turned the records into their plain form, and joined those of a
+call.
 
-What one would not guess: a span that ended well has no status at all; errors have a general type (``ClientError``)
-and the telling name in the message; spans name a user only where the application put one there, so else the service
-is who called; a log record has a time of its own, or just the one when it was observed; ``gen_ai.response.id`` may
-be a number.
+Pitfalls: a span that ended well has no status at all; errors have a general type (``ClientError``), and their specific
+name in the message; a span has a user only if the application has added one, so otherwise the service is the caller; a
+log record has its own time, or only the time when it was observed; ``gen_ai.response.id`` may be a number.
 
-A call is known by its trace: ``conversation_id`` is the trace where no conversation is named, and ``request_id`` the
-span where no response has an id, so that a span and log records that came apart can be put together.
+A trace identifies a call: ``conversation_id`` is the trace if there is no conversation, and ``request_id`` is the span
+if the response has no id. So a span and log records that arrived separately can be joined later.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from typing import Any, Final, TypeVar
 from veilog_parsers.event import (
     AuditEvent,
     Cloud,
-    Constant,
     Kind,
     Operation,
     Outcome,
@@ -32,27 +31,37 @@ from veilog_parsers.event import (
     ToolCall,
     UserType,
 )
+from veilog_parsers.record.endpoints import provider_named
 from veilog_parsers.record.fields import (
+    Path,
+    as_identifier,
     dicts,
-    discard,
-    discard_known,
-    identifier,
-    ignored,
+    drop,
+    drop_keys,
+    ignored_keys,
     open_json,
+    paths,
     peek,
-    take_count,
-    take_identifier,
-    take_text,
-    take_word,
+    pop_count,
+    pop_first,
+    pop_identifier,
+    pop_text,
+    pop_word,
     withhold,
 )
-from veilog_parsers.record.network import take_address, take_endpoint
+from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.otlp import is_model_call, is_model_log
 from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_time
+from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.sources.otel.otel_messages import Texts, read_bodies, read_events, read_messages, read_numbered
+from veilog_parsers.sources.otel.otel_messages import (
+    ExchangeMerger,
+    read_bodies,
+    read_events,
+    read_messages,
+    read_numbered,
+)
 
 T = TypeVar("T")
 
@@ -62,25 +71,10 @@ _FAILED: Final = (2, "2", "STATUS_CODE_ERROR", "ERROR", "Error")
 _NAMES_IN_ERRORS: Final = re.compile(
     r"\(([A-Z][A-Za-z]{3,64})\)|'(?:code|type)': '([A-Za-z_.]{3,64})'|Error code: ([0-9]{3})", re.ASCII
 )
-"""What libraries put into messages: ``(ThrottlingException)``, ``'code': 'content_filter'``, ``Error code: 429``."""
+"""Errors in messages of libraries: ``(ThrottlingException)``, ``'code': 'content_filter'``, ``Error code: 429``."""
 
-_PROVIDERS: Final = {
-    "amazon": "aws.bedrock",
-    "aws": "aws.bedrock",
-    "az.ai.inference": "azure.ai.inference",
-    "az.ai.openai": "azure.ai.openai",
-    "azure": "azure.ai.openai",
-    "bedrock": "aws.bedrock",
-    "gemini": "gcp.gemini",
-    "google": "gcp.gen_ai",
-    "langchain": "",
-    "mistralai": "mistral_ai",
-    "vertexai": "gcp.vertex_ai",
-    "vertex_ai": "gcp.vertex_ai",
-    "watsonx": "ibm.watsonx.ai",
-    "xai": "x_ai",
-}
-"""Names of providers in lower case, where the current conventions have others; a framework is none."""
+_FRAMEWORKS: Final = frozenset(("langchain",))
+"""What some instrumentations name as the provider, though it is the library that calls one."""
 _OPERATIONS: Final = {
     "agent": Operation.INVOKE_AGENT,
     "completion": Operation.TEXT_COMPLETION,
@@ -92,24 +86,24 @@ _OPERATIONS: Final = {
     "tool": Operation.EXECUTE_TOOL,
     **{operation.value: operation for operation in Operation},
 }
-"""What ``gen_ai.operation.name``, ``llm.request.type`` and the kinds of Traceloop's and OpenInference's spans say."""
+"""Operations by ``gen_ai.operation.name``, ``llm.request.type`` and the span kinds of Traceloop and OpenInference."""
 _CHUNKS: Final = ("gen_ai.content.completion.chunk", "First Token Stream Event")
 _STEPS: Final = frozenset((Operation.EXECUTE_TOOL, Operation.INVOKE_AGENT, Operation.RETRIEVAL))
 
-_SPAN_BOOKKEEPING: Final = ignored(
+_IGNORED_SPAN_KEYS: Final = ignored_keys(
     """
     droppedAttributesCount:number droppedEventsCount:number droppedLinksCount:number endTimeUnixNano flags:number
     kind links:plain name observedTimeUnixNano parentSpanId resource:plain schemaUrl scope:plain startTimeUnixNano
     timeUnixNano traceState
     """
 )
-_LOG_BOOKKEEPING: Final = ignored(
+_IGNORED_LOG_KEYS: Final = ignored_keys(
     """
     droppedAttributesCount:number eventName flags:number observedTimeUnixNano severityNumber:number severityText
     timeUnixNano
     """
 )
-_SETTINGS: Final = ignored(
+_IGNORED_ATTRIBUTES: Final = ignored_keys(
     """
     aws.bedrock.guardrail.id error.type event.name gen_ai.completion gen_ai.headers:secret gen_ai.is_streaming:flag
     gen_ai.openai.api_version gen_ai.openai.response.system_fingerprint gen_ai.openai.system_fingerprint
@@ -121,8 +115,8 @@ _SETTINGS: Final = ignored(
     traceloop.entity.path traceloop.span.kind
     """
 )
-"""Settings of calls, the model's tools (see ``bodies.openai``), and headers, which may hold credentials."""
-_SETTINGS_BEGIN: Final = (
+"""Settings, definitions of tools (see ``bodies.openai``), and headers, which may hold credentials."""
+_IGNORED_ATTRIBUTE_PREFIXES: Final = (
     "gen_ai.request.",
     "gen_ai.usage.cache_",
     "gen_ai.usage.details.",
@@ -135,43 +129,40 @@ _SETTINGS_BEGIN: Final = (
 )
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-_PROVIDER: Final = _names("gen_ai.provider.name gen_ai.system llm.provider llm.system llm.vendor")
-_MODEL: Final = _names("gen_ai.request.model llm.request.model llm.model_name embedding.model_name reranker.model_name")
-_ANSWERED: Final = _names("gen_ai.response.model llm.response.model")
-_REQUEST_ID: Final = _names("gen_ai.response.id gen_ai.tool.call.id")
-_OPERATION: Final = _names("gen_ai.operation.name llm.request.type traceloop.span.kind openinference.span.kind")
-_TOOL: Final = _names("gen_ai.tool.name tool.name")
-_ENDPOINT: Final = _names("url.full http.url gen_ai.openai.api_base server.address gen_ai.request.base_url")
-_CONVERSATION: Final = _names(
+_PROVIDER: Final = paths("gen_ai.provider.name gen_ai.system llm.provider llm.system llm.vendor")
+_MODEL: Final = paths("gen_ai.request.model llm.request.model llm.model_name embedding.model_name reranker.model_name")
+_ANSWERED_MODEL: Final = paths("gen_ai.response.model llm.response.model")
+_REQUEST_ID: Final = paths("gen_ai.response.id gen_ai.tool.call.id")
+_OPERATION: Final = paths("gen_ai.operation.name llm.request.type traceloop.span.kind openinference.span.kind")
+_TOOL: Final = paths("gen_ai.tool.name tool.name traceloop.entity.name")
+_FINISH_REASON: Final = paths("llm.finish_reason gen_ai.response.finish_reason")
+_ENDPOINT: Final = paths("url.full http.url gen_ai.openai.api_base server.address gen_ai.request.base_url")
+_CONVERSATION: Final = paths(
     "gen_ai.conversation.id gen_ai.openai.thread.id traceloop.association.properties.conversation_id "
     "traceloop.association.properties.thread_id"
 )
 _CACHED: Final = (
-    _names("gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_read_input_tokens"),
-    _names(
+    paths("gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_read_input_tokens"),
+    paths(
         "gen_ai.usage.cache_write.input_tokens gen_ai.usage.cache_creation.input_tokens "
         "gen_ai.usage.cache_creation_input_tokens"
     ),
 )
 _HTTP_STATUS: Final = ("http.status_code", "http.response.status_code")
 _GUARDRAILS: Final = ("gen_ai.bedrock.guardrail.input_filter", "gen_ai.bedrock.guardrail.output_filter")
-_SESSION: Final = _names("session.id traceloop.association.properties.session_id")
-_USER: Final = _names(
+_SESSION: Final = paths("session.id traceloop.association.properties.session_id")
+_USER: Final = paths(
     "user.id enduser.id user.email llm.user gen_ai.user gen_ai.openai.request.user "
     "traceloop.association.properties.user_id"
 )
-_USER_NAME: Final = _names("user.name user.full_name")
-_INPUT: Final = _names(
+_USER_NAME: Final = paths("user.name user.full_name")
+_INPUT: Final = paths(
     "gen_ai.usage.input_tokens gen_ai.usage.prompt_tokens llm.usage.prompt_tokens llm.token_count.prompt"
 )
-_OUTPUT: Final = _names(
+_OUTPUT: Final = paths(
     "gen_ai.usage.output_tokens gen_ai.usage.completion_tokens llm.usage.completion_tokens llm.token_count.completion"
 )
-_TOTAL: Final = _names("gen_ai.usage.total_tokens llm.usage.total_tokens llm.token_count.total")
+_TOTAL: Final = paths("gen_ai.usage.total_tokens llm.usage.total_tokens llm.token_count.total")
 
 
 def parse(fields: Fields) -> AuditEvent:
@@ -189,30 +180,22 @@ def parse(fields: Fields) -> AuditEvent:
     if event.outcome_status is None and logs and (event.response_messages or event.finish_reasons):
         event.outcome_status = Outcome.SUCCESS
     if event.operation is None and logs:
-        # What is logged message by message is a chat.
+        # Log records of single messages are those of a chat.
         event.operation = Operation.CHAT
     _read_ids(fields, event)
     _read_resource(fields, event)
     for attributes in holders:
-        discard_known(attributes, _SETTINGS)
-        discard(attributes, *[key for key in attributes if key.startswith(_SETTINGS_BEGIN)])
+        drop_keys(attributes, _IGNORED_ATTRIBUTES)
+        drop(attributes, *[key for key in attributes if key.startswith(_IGNORED_ATTRIBUTE_PREFIXES)])
     for log in logs:
-        discard_known(log, _LOG_BOOKKEEPING)
-    discard_known(fields, _SPAN_BOOKKEEPING)
+        drop_keys(log, _IGNORED_LOG_KEYS)
+    drop_keys(fields, _IGNORED_SPAN_KEYS)
     return event
 
 
-def _first(taker: Callable[..., T | None], attributes: Fields, names: tuple[str, ...]) -> T | None:
-    """The value under the first of several names that has one; the others go if they say no more than words."""
-    found = None
-    for name in names:
-        if name not in attributes:
-            continue
-        if found is None:
-            found = taker(attributes, name)
-        else:
-            discard(attributes, name)
-    return found
+def _pop_first(popper: Callable[..., T | None], attributes: Fields, names: tuple[Path, ...]) -> T | None:
+    """The value of the first attribute that has one; the others repeat it."""
+    return pop_first(popper, attributes, names, drop_others=True)
 
 
 def _nanoseconds(fields: Fields, key: str) -> int | None:
@@ -231,68 +214,66 @@ def _read_times(fields: Fields, logs: list[Fields], event: AuditEvent) -> None:
         *((log, key) for log in logs for key in ("timeUnixNano", "observedTimeUnixNano")),
     ):
         if event.timestamp is None and _nanoseconds(holder, key) is not None:
-            event.timestamp = take_time(holder, key)
+            event.timestamp = pop_time(holder, key)
 
 
 def _read_who(attributes: Fields, event: AuditEvent) -> None:
-    # Each is taken first, so that what several attributes say again is no drift.
-    user, name = _first(take_identifier, attributes, _USER), _first(take_text, attributes, _USER_NAME)
+    # Values are popped even if the event has one, so that repetitions do not end as unmapped.
+    user, name = _pop_first(pop_identifier, attributes, _USER), _pop_first(pop_text, attributes, _USER_NAME)
     event.user_id, event.user_name = event.user_id or user, event.user_name or name
     if event.user_id is not None or event.user_name is not None:
         event.user_type = UserType.USER
-    session, conversation = (_first(take_identifier, attributes, names) for names in (_SESSION, _CONVERSATION))
+    session, conversation = (_pop_first(pop_identifier, attributes, names) for names in (_SESSION, _CONVERSATION))
     event.session_id, event.conversation_id = event.session_id or session, event.conversation_id or conversation
-    address, agent = take_address(attributes, "client.address"), take_text(attributes, "user_agent.original")
+    address, agent = pop_address(attributes, "client.address"), pop_text(attributes, "user_agent.original")
     event.client_ip, event.user_agent = event.client_ip or address, event.user_agent or agent
 
 
 def _read_what(attributes: Fields, event: AuditEvent) -> None:
     provider, requested, answered, request = (
-        _first(take_identifier, attributes, names) for names in (_PROVIDER, _MODEL, _ANSWERED, _REQUEST_ID)
+        _pop_first(pop_identifier, attributes, names) for names in (_PROVIDER, _MODEL, _ANSWERED_MODEL, _REQUEST_ID)
     )
     event.provider = event.provider or _provider(provider)
     event.model_version = event.model_version or answered
     event.model_name = event.model_name or requested or answered
     event.request_id = event.request_id or request
-    endpoint = _first(take_endpoint, attributes, _ENDPOINT)
+    endpoint = _pop_first(pop_endpoint, attributes, _ENDPOINT)
     if event.endpoint is None and endpoint:
         event.endpoint = SensitiveText(endpoint)
-    for name in _OPERATION:
-        said = attributes.get(name)
-        if event.operation is None and type(said) is str:
-            event.operation = _OPERATIONS.get(said.lower())
-    operation = _first(take_identifier, attributes, _OPERATION)
+    for (name,) in _OPERATION:
+        name_of_kind = attributes.get(name)
+        if event.operation is None and type(name_of_kind) is str:
+            event.operation = _OPERATIONS.get(name_of_kind.lower())
+    operation = _pop_first(pop_identifier, attributes, _OPERATION)
     event.api_operation = event.api_operation or operation
     if event.operation is Operation.EXECUTE_TOOL and event.tool_calls is None:
-        tool = _first(take_identifier, attributes, (*_TOOL, "traceloop.entity.name"))
+        tool = _pop_first(pop_identifier, attributes, _TOOL)
         event.tool_calls = [ToolCall(name=tool)] if tool else None
 
 
 def _provider(name: SensitiveText | None) -> Text | None:
-    if name is None:
+    folded = name.reveal().lower() if name else ""
+    if not folded or folded in _FRAMEWORKS:
         return None
-    known_as = name.reveal().lower()
-    if known_as in _PROVIDERS:
-        return Constant(_PROVIDERS[known_as]) if _PROVIDERS[known_as] else None
-    return identifier(known_as)
+    return provider_named(folded) or as_identifier(folded)
 
 
 def _read_usage(attributes: Fields, event: AuditEvent) -> None:
     for field, names in (("input_tokens", _INPUT), ("output_tokens", _OUTPUT), ("token_count", _TOTAL)):
-        count = _first(take_count, attributes, names)
+        count = _pop_first(pop_count, attributes, names)
         if getattr(event, field) is None:
             setattr(event, field, count)
     _add_cached(attributes, event)
     reasons = peek(attributes, "gen_ai.response.finish_reasons")
-    named: list[Text] = [name for item in (reasons if type(reasons) is list else ()) if (name := identifier(item))]
-    discard(attributes, "gen_ai.response.finish_reasons")
-    reason = _first(take_identifier, attributes, ("llm.finish_reason", "gen_ai.response.finish_reason"))
+    named: list[Text] = [name for item in (reasons if type(reasons) is list else ()) if (name := as_identifier(item))]
+    drop(attributes, "gen_ai.response.finish_reasons")
+    reason = _pop_first(pop_identifier, attributes, _FINISH_REASON)
     event.finish_reasons = event.finish_reasons or named or ([reason] if reason else None)
 
 
 def _add_cached(attributes: Fields, event: AuditEvent) -> None:
-    """The conventions count cached tokens as input. What is less than its own part was counted without them."""
-    cached = sum(_first(take_count, attributes, names) or 0 for names in _CACHED)
+    """Add cached tokens to the input, which includes them by the conventions. If it is less than them, it did not."""
+    cached = sum(_pop_first(pop_count, attributes, names) or 0 for names in _CACHED)
     if event.input_tokens is not None and cached > event.input_tokens:
         event.input_tokens += cached
         if event.output_tokens is not None:
@@ -300,7 +281,7 @@ def _add_cached(attributes: Fields, event: AuditEvent) -> None:
 
 
 def _has_guardrail_found(attributes: Fields) -> bool:
-    """Whether Bedrock's guardrail intervened. Traceloop tells what it found, and quotes words, which are dropped."""
+    """Whether Bedrock's guardrail found something. Traceloop quotes the words that it found: they are withheld."""
     found = False
     for name in _GUARDRAILS:
         verdict = open_json(attributes, name) if name in attributes else None
@@ -313,61 +294,75 @@ def _has_guardrail_found(attributes: Fields) -> bool:
 
 
 def _read_outcome(fields: Fields, holders: list[Fields], event: AuditEvent) -> None:
-    """A span's status says whether it failed, and error types and messages how."""
-    errors = [error for attributes in holders if (error := take_identifier(attributes, "error.type"))]
-    message = peek(fields, "status", "message")
-    for happened in dicts(fields.get("events")):
-        if happened.get("name") == "exception" and type(happened.get("attributes")) is dict:
-            attributes = happened["attributes"]
-            error = take_identifier(attributes, "exception.type")
-            errors += [error] if error else []
-            withhold(attributes, "exception.stacktrace")
-            discard(attributes, "exception.escaped")
-            if type(message) is str and type(text := attributes.get("exception.message")) is str and text in message:
-                del attributes["exception.message"]
-            discard(happened, "name", "timeUnixNano")
-    code = peek(fields, "status", "code")
-    discard(fields, ("status", "code"))
-    ended = "endTimeUnixNano" in fields and "status" not in fields
+    """How the call ended: the status of the span tells whether it failed, error types and messages tell how."""
+    errors = [error for attributes in holders if (error := pop_identifier(attributes, "error.type"))]
+    errors += _pop_exceptions(fields)
+    message, code = peek(fields, "status", "message"), peek(fields, "status", "code")
+    drop(fields, ("status", "code"))
     for name in _HTTP_STATUS:
-        status = [take_count(attributes, name) for attributes in holders if name in attributes]
+        status = [pop_count(attributes, name) for attributes in holders if name in attributes]
         event.http_status = next((number for number in status if number and 100 <= number < 600), event.http_status)
-    if code not in _FAILED and (ended or type(fields.get("status")) is dict):
+    # A span that ended well has no status at all.
+    has_ended = "endTimeUnixNano" in fields and "status" not in fields
+    if code not in _FAILED and (has_ended or type(fields.get("status")) is dict):
         event.outcome_status = Outcome.SUCCESS
     elif code in _FAILED or errors:
-        told = list(_error_names(message))
-        named = [name for name in told if not name.isdigit()]
-        # OpenAI's come as type and code: the one that says what kind of failure it was, else the code.
-        named.sort(key=lambda name: outcome_of_error(name) is not Outcome.FAILURE)
-        event.error_code = SensitiveText(named[-1]) if named else next(iter(errors), None)
-        event.outcome_status = outcome_of_error(" ".join((*told, *(error.reveal() for error in errors))))
-        if told and told[0].isdigit():
-            event.http_status = int(told[0])
-        by_status = outcome_of_status(event.http_status)
-        if event.outcome_status is Outcome.FAILURE and by_status not in (None, Outcome.SUCCESS):
-            event.outcome_status = by_status
+        _read_failure(message, errors, event)
     filtered = [_has_guardrail_found(attributes) for attributes in holders]
     reasons = [reason.reveal() for reason in event.finish_reasons or [] if not isinstance(reason, str)]
     if any(filtered) or "content_filter" in reasons:
         event.outcome_status = Outcome.CONTENT_FILTERED
 
 
-def _error_names(message: Any) -> Iterator[str]:
+def _pop_exceptions(fields: Fields) -> Iterator[SensitiveText]:
+    """Pop the types of a span's exception events. A message that the span's status repeats is dropped."""
+    status_message = peek(fields, "status", "message")
+    for span_event in dicts(fields.get("events")):
+        attributes = span_event.get("attributes")
+        if span_event.get("name") != "exception" or type(attributes) is not dict:
+            continue
+        error = pop_identifier(attributes, "exception.type")
+        if error is not None:
+            yield error
+        withhold(attributes, "exception.stacktrace")
+        drop(attributes, "exception.escaped")
+        message = attributes.get("exception.message")
+        if type(status_message) is str and type(message) is str and message in status_message:
+            del attributes["exception.message"]
+        drop(span_event, "name", "timeUnixNano")
+
+
+def _read_failure(message: Any, errors: list[SensitiveText], event: AuditEvent) -> None:
+    """The error code, the outcome and the HTTP status of a failed call, from its message and types of errors."""
+    in_message = list(_errorpaths(message))
+    names = [name for name in in_message if not name.isdigit()]
+    # OpenAI's messages have a type and a code: the last one that stands for a known outcome counts, else the code.
+    names.sort(key=lambda name: outcome_of_error(name) is not Outcome.FAILURE)
+    event.error_code = SensitiveText(names[-1]) if names else next(iter(errors), None)
+    event.outcome_status = outcome_of_error(" ".join((*in_message, *(error.reveal() for error in errors))))
+    if in_message and in_message[0].isdigit():
+        event.http_status = int(in_message[0])
+    by_status = outcome_of_status(event.http_status)
+    if event.outcome_status is Outcome.FAILURE and by_status not in (None, Outcome.SUCCESS):
+        event.outcome_status = by_status
+
+
+def _errorpaths(message: Any) -> Iterator[str]:
     if type(message) is str:
         for match in _NAMES_IN_ERRORS.finditer(message[:_MAX_MESSAGE_CHARS]):
             yield match[match.lastindex or 0]
 
 
 def _read_texts(fields: Fields, logs: list[Fields], holders: list[Fields], event: AuditEvent) -> None:
-    texts = Texts()
+    texts = ExchangeMerger()
     bodies = [body for log in logs if type(body := log.get("body")) is dict and is_model_call(body)]
     for attributes in (*holders, *bodies):
         texts.add(read_messages(attributes))
     events = dicts(fields.get("events"))
     for happened in events:
-        # One for each token of a stream, or for the first, without its text.
+        # An event per token of a stream, or for the first one, without its text.
         if happened.get("name") in _CHUNKS:
-            discard(happened, "name", "timeUnixNano")
+            drop(happened, "name", "timeUnixNano")
     texts.add(read_events(events, "attributes"))
     texts.add(read_events(logs, "body"))
     for attributes in holders:
@@ -381,26 +376,26 @@ def _read_texts(fields: Fields, logs: list[Fields], holders: list[Fields], event
 
 
 def _read_ids(fields: Fields, event: AuditEvent) -> None:
-    event.conversation_id = event.conversation_id or take_identifier(fields, "traceId")
-    event.request_id = event.request_id or take_identifier(fields, "spanId")
-    discard(fields, "traceId", "spanId")
+    event.conversation_id = event.conversation_id or pop_identifier(fields, "traceId")
+    event.request_id = event.request_id or pop_identifier(fields, "spanId")
+    drop(fields, "traceId", "spanId")
 
 
 def _read_resource(fields: Fields, event: AuditEvent) -> None:
-    """Who runs the code and where: the resource that the records were made by."""
+    """Read the resource: the service that made the records, and where it runs."""
     resource = fields.get("resource")
     if type(resource) is not dict:
         return
     service = resource.get("service.name")
     if event.user_type is None and type(service) is str and service and not service.startswith("unknown_service"):
-        event.user_type, event.user_name = UserType.SERVICE, take_text(resource, "service.name")
-    discard(resource, "service.name")
-    pod = [take_word(resource, f"k8s.{part}.name") for part in ("namespace", "pod", "container")]
+        event.user_type, event.user_name = UserType.SERVICE, pop_text(resource, "service.name")
+    drop(resource, "service.name")
+    pod = [pop_word(resource, f"k8s.{part}.name") for part in ("namespace", "pod", "container")]
     cloud = Cloud(
-        provider=take_identifier(resource, "cloud.provider"),
-        account_id=take_identifier(resource, "cloud.account.id"),
-        region=take_identifier(resource, "cloud.region"),
-        resource=take_identifier(resource, "cloud.resource_id") or identifier("/".join(filter(None, pod))),
+        provider=pop_identifier(resource, "cloud.provider"),
+        account_id=pop_identifier(resource, "cloud.account.id"),
+        region=pop_identifier(resource, "cloud.region"),
+        resource=pop_identifier(resource, "cloud.resource_id") or as_identifier("/".join(filter(None, pod))),
     )
     if any((cloud.provider, cloud.account_id, cloud.region, cloud.resource)):
         event.cloud = cloud

@@ -1,12 +1,12 @@
-"""The messages in OpenTelemetry's spans and log records, in every convention that is in use.
+"""Reads the messages in OpenTelemetry's spans and log records, in every convention that is in use.
 
-In the order in which they are believed: messages as one attribute (``gen_ai.input.messages``), one event per message
+The conventions in order of preference: messages as one attribute (``gen_ai.input.messages``), one event per message
 (``gen_ai.user.message``, ``gen_ai.choice``), numbered attributes (Traceloop's ``gen_ai.prompt.0.content``,
-OpenInference's ``llm.input_messages.0.message.content``), and whole bodies (``input.value``, ``output.value``). One
-call often has the same text in two of them: each text counts once, from where it is found first.
+OpenInference's ``llm.input_messages.0.message.content``), and whole bodies (``input.value``, ``output.value``). A call
+often has the same text in two of them: each text counts once, where it is found first.
 
-What one would not guess: the same attribute is a JSON string on a span and structured on a log record; an SDK's length
-limit may have cut such a string, which is read as far as it goes; parts keep their text under ``content``.
+Pitfalls: an attribute is a JSON string on a span, and structured on a log record; the length limit of an SDK may have
+cut off such a string, which is read up to the cut; parts have their text under ``content``.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Final
 
-from veilog_parsers.bodies.exchange import Exchange
-from veilog_parsers.bodies.read import decode, read_request, read_response
+from veilog_parsers.bodies.exchange import TOKEN_COUNTS, Exchange
+from veilog_parsers.bodies.read import decode_body, read_request, read_response
 from veilog_parsers.bodies.rest import drop_repeated, texts_of
 from veilog_parsers.bodies.turns import (
     Turn,
-    answer_turn,
-    ask_content,
+    add_completion_turn,
+    add_prompt_content,
     comparable,
-    take_dumped,
-    take_finish,
-    take_role,
+    pop_finish_reason,
+    pop_role,
+    pop_serialized,
 )
 from veilog_parsers.event import Message, Role, SensitiveText
-from veilog_parsers.record.fields import dicts, discard, discard_known, ignored, known, open_json, take, withhold
+from veilog_parsers.record.fields import dicts, drop, drop_keys, ignored_keys, keyset, open_json, pop, withhold
 from veilog_parsers.record.otlp import event_name
 from veilog_parsers.record.raw import Fields
 
-_OF_MESSAGES: Final = known("content finish_reason gen_ai.event.content message parts role text tool_calls")
-"""One of these keys makes JSON in a string a message; other JSON is what somebody said."""
+_MESSAGE_KEYS: Final = keyset("content finish_reason gen_ai.event.content message parts role text tool_calls")
+"""JSON in a string is a message if it has one of these keys; other JSON is a text."""
 _MAX_SEGMENTS: Final = 16
 _EVENT_ROLES: Final = {
     "gen_ai.system.message": Role.SYSTEM,
@@ -40,48 +40,40 @@ _EVENT_ROLES: Final = {
     "gen_ai.assistant.message": Role.ASSISTANT,
     "gen_ai.tool.message": Role.TOOL,
 }
-_SPOKEN: Final = {"user": Role.USER, "system": Role.SYSTEM, "assistant": Role.ASSISTANT}
-"""Traceloop's older attributes name a role where others have ``content``."""
-_BLOB: Final = ignored("content:blob data:blob")
-_PART_BOOKKEEPING: Final = ignored("id modality mime_type uri:blob file_id content_filter_results:plain")
-_EVENT_BOOKKEEPING: Final = ignored("gen_ai.provider.name gen_ai.system id index:number")
+_ROLE_KEYS: Final = {"user": Role.USER, "system": Role.SYSTEM, "assistant": Role.ASSISTANT}
+"""Traceloop's older attributes have the role as the key of the text, instead of ``content``."""
+_IGNORED_BLOB_KEYS: Final = ignored_keys("content:blob data:blob")
+_IGNORED_PART_KEYS: Final = ignored_keys("id modality mime_type uri:blob file_id content_filter_results:plain")
+_IGNORED_EVENT_KEYS: Final = ignored_keys("gen_ai.provider.name gen_ai.system id index:number")
 _BODIES: Final = (
     ("input.value", "output.value"),
     ("traceloop.entity.input", "traceloop.entity.output"),
     ("gen_ai.tool.call.arguments", "gen_ai.tool.call.result"),
     ("gen_ai.task.input", "gen_ai.task.output"),
 )
-_DOCUMENTS: Final = ("retrieval.documents", "reranker.output_documents")
 
 
 @dataclasses.dataclass(slots=True)
-class Texts:
-    """The exchange that a record amounts to, and which texts it has already."""
+class ExchangeMerger:
+    """Merges what several conventions have of one call; each text counts once."""
 
     exchange: Exchange = dataclasses.field(default_factory=Exchange)
-    _asked: set[str] = dataclasses.field(default_factory=set)
-    _answered: set[str] = dataclasses.field(default_factory=set)
+    _prompt_texts: set[str] = dataclasses.field(default_factory=set)
+    _response_texts: set[str] = dataclasses.field(default_factory=set)
 
     def add(self, found: Exchange) -> None:
-        """Add what another convention told, without the texts that an earlier one had told."""
-        ours = self.exchange
-        ours.prompt += _unseen(found.prompt, self._asked)
-        ours.response += _unseen(found.response, self._answered)
-        ours.tool_calls = ours.tool_calls or found.tool_calls
-        ours.finish_reasons = ours.finish_reasons or found.finish_reasons
-        ours.content_filtered = ours.content_filtered or found.content_filtered
-        ours.answered_model = ours.answered_model or found.answered_model
-        for name in ("input_tokens", "output_tokens", "total_tokens"):
-            if getattr(ours, name) is None:
-                setattr(ours, name, getattr(found, name))
+        """Add what another convention has of the call, without the texts that an earlier one had."""
+        self.exchange.prompt += _unseen(found.prompt, self._prompt_texts)
+        self.exchange.response += _unseen(found.response, self._response_texts)
+        self.exchange.fill(found, "tool_calls", "finish_reasons", "content_filtered", "answered_model", *TOKEN_COUNTS)
 
 
 def read_messages(attributes: Fields) -> Exchange:
-    """Consume the messages that are one attribute a side."""
+    """Consume messages in the attributes for all of the input and all of the output."""
     exchange = Exchange()
-    _ask(attributes, "gen_ai.system_instructions", Role.SYSTEM, exchange)
-    _ask(attributes, "gen_ai.input.messages", Role.USER, exchange)
-    _answer(attributes, "gen_ai.output.messages", exchange)
+    _add_prompt_attribute(attributes, "gen_ai.system_instructions", Role.SYSTEM, exchange)
+    _add_prompt_attribute(attributes, "gen_ai.input.messages", Role.USER, exchange)
+    _add_completion_attribute(attributes, "gen_ai.output.messages", exchange)
     return exchange
 
 
@@ -97,73 +89,89 @@ def read_events(events: list[Fields], content_of: str) -> Exchange:
         name = event_name(event) or event.get("name")
         content = _open_message(event, content_of)
         if type(name) is str and type(content) is dict and _read_event(name, content, exchange):
-            discard_known(content, _EVENT_BOOKKEEPING)
-            discard(event, "name", "eventName", "timeUnixNano", ("attributes", "event.name"))
+            drop_keys(content, _IGNORED_EVENT_KEYS)
+            drop(event, "name", "eventName", "timeUnixNano", ("attributes", "event.name"))
     return exchange
 
 
 def read_numbered(attributes: Fields) -> Exchange:
     """Consume messages that are spread over attributes with numbers in their names."""
     exchange = Exchange()
-    _ask(attributes, "gen_ai.prompt", Role.USER, exchange)
-    _answer(attributes, "gen_ai.completion", exchange)
-    _ask(attributes, "llm.prompts", Role.USER, exchange)
-    _answer(attributes, "llm.output_messages", exchange)
-    for message in _numbered(attributes, "gen_ai.prompt."):
-        _read_spoken(message, exchange)
-        _ask_message(message, Role.USER, exchange)
-    for message in _numbered(attributes, "gen_ai.completion."):
-        _answer_message(message, exchange)
-    for item in _numbered(attributes, "llm.input_messages."):
-        _ask_message(_open_inference(item), Role.USER, exchange)
-    for item in _numbered(attributes, "llm.output_messages."):
-        _answer_message(_open_inference(item), exchange)
-    for item in _numbered(attributes, "llm.prompts."):
-        ask_content(item, "prompt", Role.USER, exchange)
-    for item in _numbered(attributes, "llm.choices."):
-        if type(item.get("completion")) is dict:
-            _answer_message(item["completion"], exchange)
-    for item in _numbered(attributes, "embedding.embeddings."):
-        discard(item, ("embedding", "embedding.vector"), ("embedding", "vector"))
-        ask_content(item, "embedding", Role.USER, exchange)
-    for prefix in _DOCUMENTS:
-        for item in _numbered(attributes, f"{prefix}."):
-            document = item.get("document")
-            if type(document) is dict:
-                discard(document, "score", "id")
-                _answer_message(document, exchange)
+    _add_prompt_attribute(attributes, "gen_ai.prompt", Role.USER, exchange)
+    _add_completion_attribute(attributes, "gen_ai.completion", exchange)
+    _add_prompt_attribute(attributes, "llm.prompts", Role.USER, exchange)
+    _add_completion_attribute(attributes, "llm.output_messages", exchange)
+    for prefix, read in _NUMBERED:
+        for item in _numbered(attributes, prefix):
+            read(item, exchange)
     return exchange
 
 
-def read_bodies(attributes: Fields, told: Exchange, *, of_a_model: bool) -> Exchange:
-    """Consume what went in and came out as a whole: the bodies of an API's call, or a step's arguments and result.
+def _read_traceloop_prompt(message: Fields, exchange: Exchange) -> None:
+    for key, role in _ROLE_KEYS.items():
+        add_prompt_content(message, key, role, exchange)
+    _add_prompt_message(message, Role.USER, exchange)
+
+
+def _read_openinference_prompt(item: Fields, exchange: Exchange) -> None:
+    _add_prompt_message(_open_inference(item), Role.USER, exchange)
+
+
+def _read_openinference_completion(item: Fields, exchange: Exchange) -> None:
+    _add_completion_message(_open_inference(item), exchange)
+
+
+def _read_text_prompt(item: Fields, exchange: Exchange) -> None:
+    add_prompt_content(item, "prompt", Role.USER, exchange)
+
+
+def _read_text_completion(item: Fields, exchange: Exchange) -> None:
+    if type(item.get("completion")) is dict:
+        _add_completion_message(item["completion"], exchange)
+
+
+def _read_embedding(item: Fields, exchange: Exchange) -> None:
+    drop(item, ("embedding", "embedding.vector"), ("embedding", "vector"))
+    add_prompt_content(item, "embedding", Role.USER, exchange)
+
+
+def _read_document(item: Fields, exchange: Exchange) -> None:
+    document = item.get("document")
+    if type(document) is dict:
+        drop(document, "score", "id")
+        _add_completion_message(document, exchange)
+
+
+def read_bodies(attributes: Fields, known: Exchange, *, of_a_model: bool) -> Exchange:
+    """Consume the whole input and output: the bodies of an API call, or the arguments and the result of a step.
 
     Args:
-        attributes: the span's or log record's.
-        told: what else the record told; a whole that no reader knows counts as one text, if it told nothing.
-        of_a_model: whether the bodies can be those of a model's API.
+        attributes: those of the span or log record.
+        known: what was found elsewhere in the record. If that has no texts, an input or output that no reader knows is
+            one text.
+        of_a_model: whether these can be bodies of a model's API.
     """
     exchange = Exchange()
-    for asked, answered in _BODIES:
-        body = decode(attributes.get(asked)) if of_a_model else None
+    for input_key, output_key in _BODIES:
+        body = decode_body(attributes.get(input_key)) if of_a_model else None
         if type(body) is dict:
             read_request(body, exchange)
-        if not exchange.prompt and not told.prompt:
-            text = take_dumped(attributes, asked)
-            exchange.ask(Role.USER, [text] if text else [])
-        body = decode(attributes.get(answered)) if of_a_model else None
+        if not exchange.prompt and not known.prompt:
+            text = pop_serialized(attributes, input_key)
+            exchange.add_prompt(Role.USER, [text] if text else [])
+        body = decode_body(attributes.get(output_key)) if of_a_model else None
         if type(body) is dict:
             read_response(body, exchange)
-        if not exchange.response and not told.response:
-            text = take_dumped(attributes, answered)
-            exchange.answer([text] if text else [])
+        if not exchange.response and not known.response:
+            text = pop_serialized(attributes, output_key)
+            exchange.add_completion([text] if text else [])
     keys = [key for sides in _BODIES for key in sides if key in attributes]
     if keys:
         known_texts = [
-            text for one in (told, exchange) for side in (one.prompt, one.response) for text in texts_of(side)
+            text for one in (known, exchange) for side in (one.prompt, one.response) for text in texts_of(side)
         ]
         drop_repeated(attributes, known_texts, *keys)
-        # What a whole says besides (settings, callbacks, another program's state) is counted, and seen by nobody.
+        # Other parts of them (settings, callbacks, the state of a program) are withheld.
         withhold(attributes, *keys)
     return exchange
 
@@ -175,18 +183,18 @@ def _unseen(messages: list[Message], seen: set[str]) -> list[Message]:
     return [message for message in kept if message.parts]
 
 
-def _ask(attributes: Fields, key: str, role: Role, exchange: Exchange) -> None:
+def _add_prompt_attribute(attributes: Fields, key: str, role: Role, exchange: Exchange) -> None:
     for message in _messages(attributes, key):
-        _ask_message(message, role, exchange)
+        _add_prompt_message(message, role, exchange)
 
 
-def _answer(attributes: Fields, key: str, exchange: Exchange) -> None:
+def _add_completion_attribute(attributes: Fields, key: str, exchange: Exchange) -> None:
     for message in _messages(attributes, key):
-        _answer_message(message, exchange)
+        _add_completion_message(message, exchange)
 
 
 def _messages(attributes: Fields, key: str) -> list[Fields]:
-    """The messages under a key, to be consumed where they stand; a text, also in a list, becomes one."""
+    """The messages under a key (not copies of them); texts, also in a list, become messages."""
     if key not in attributes:
         return []
     value = _open_message(attributes, key)
@@ -198,75 +206,75 @@ def _messages(attributes: Fields, key: str) -> list[Fields]:
 
 
 def _open_message(fields: Fields, key: str) -> Any:
-    """Decode one or more messages that are held in a string, in place. Any other text, also JSON, becomes a message."""
+    """Replace a string by the messages in it, and return them. Any other text, also JSON, becomes one message."""
     value = fields.get(key)
     if type(value) is not str or not value:
         return value
-    decoded = decode(value)
+    decoded = decode_body(value)
     items = decoded if type(decoded) is list else [decoded]
-    if not items or not all(type(item) is dict and not item.keys().isdisjoint(_OF_MESSAGES) for item in items):
+    if not items or not all(type(item) is dict and not item.keys().isdisjoint(_MESSAGE_KEYS) for item in items):
         decoded = {"content": value}
     fields[key] = decoded
     return decoded
 
 
-def _ask_message(message: Fields, role: Role, exchange: Exchange) -> None:
-    role = take_role(message) or role
+def _add_prompt_message(message: Fields, role: Role, exchange: Exchange) -> None:
+    role = pop_role(message) or role
     turn = _read_turn(message)
-    exchange.ask(Role.TOOL, turn.results)
-    exchange.ask(role, turn.said)
+    exchange.add_prompt(Role.TOOL, turn.result_parts)
+    exchange.add_prompt(role, turn.text_parts)
 
 
-def _answer_message(message: Fields, exchange: Exchange) -> None:
-    take_role(message)
-    take_finish(message, exchange, "finish_reason")
+def _add_completion_message(message: Fields, exchange: Exchange) -> None:
+    pop_role(message)
+    pop_finish_reason(message, exchange, "finish_reason")
     if message.get("finish_reason") == "":
         del message["finish_reason"]
-    answer_turn(_read_turn(message), exchange)
+    add_completion_turn(_read_turn(message), exchange)
 
 
 def _read_turn(message: Fields) -> Turn:
     turn = Turn()
     content = message.get("content")
     if type(content) is str and content.startswith('[{"type"'):
-        # Traceloop's numbered attributes have a content of several parts as JSON.
+        # In Traceloop's numbered attributes, a content of several parts is JSON.
         open_json(message, "content")
     parts = message.get("parts")
     if type(parts) is list:
         parts[:] = [{"type": "text", "content": part} if type(part) is str else part for part in parts]
     for part in dicts(parts):
         _read_part(part, turn)
-    turn.read(message)
+    turn.add_block(message)
     if "content" in message:
-        _take_rest(message, turn)
-    discard_known(message, _PART_BOOKKEEPING)
+        _add_unread_content(message, turn)
+    drop_keys(message, _IGNORED_PART_KEYS)
     return turn
 
 
-def _take_rest(message: Fields, turn: Turn) -> None:
-    """What stands in a message's content and no reader knows counts as said, but for vectors of numbers."""
+def _add_unread_content(message: Fields, turn: Turn) -> None:
+    """Add content that no reader knows as a text, except vectors of numbers."""
     content = message["content"]
     if type(content) is list and all(type(item) in (int, float) for item in content):
         del message["content"]
         return
-    text = take_dumped(message, "content")
+    text = pop_serialized(message, "content")
     if text:
-        turn.said.append(text)
+        turn.text_parts.append(text)
 
 
 def _read_part(part: Fields, turn: Turn) -> None:
     kind = part.get("type")
     if kind == "blob":
-        discard_known(part, _BLOB)
+        drop_keys(part, _IGNORED_BLOB_KEYS)
     elif kind == "tool_call_response":
-        turn.result(part, "response")
-        turn.result(part, "result")
+        turn.add_tool_result(part, "response")
+        turn.add_tool_result(part, "result")
     elif kind == "server_tool_call_response":
-        turn.result(part, "server_tool_call_response")
+        turn.add_tool_result(part, "server_tool_call_response")
     elif kind == "server_tool_call" and "server_tool_call" in part:
         part["arguments"] = part.pop("server_tool_call")
-    discard_known(part, _PART_BOOKKEEPING)
-    turn.read(part)
+    drop_keys(part, _IGNORED_PART_KEYS)
+    turn.add_block(part)
 
 
 def _read_event(name: str, content: Fields, exchange: Exchange) -> bool:
@@ -274,36 +282,31 @@ def _read_event(name: str, content: Fields, exchange: Exchange) -> bool:
     for key in ("gen_ai.event.content", "message"):
         inner = open_json(content, key)
         if type(inner) is dict and key == "gen_ai.event.content":
-            # Azure's SDKs put the whole body into one attribute of a span event.
-            content.update(take(content, key))
+            # Azure's SDKs put the whole content of a message into one attribute of a span event.
+            content.update(pop(content, key))
     role = _EVENT_ROLES.get(name)
     if role is not None:
-        take_role(content)
-        _ask_message(content, role, exchange)
+        pop_role(content)
+        _add_prompt_message(content, role, exchange)
     elif name == "gen_ai.choice":
-        take_finish(content, exchange, "finish_reason")
+        pop_finish_reason(content, exchange, "finish_reason")
         message = content.get("message")
         if type(message) is dict:
-            _answer_message(message, exchange)
+            _add_completion_message(message, exchange)
         elif type(message) is str:
-            exchange.answer([SensitiveText(take(content, "message"))])
-        _answer_message(content, exchange)
+            exchange.add_completion([SensitiveText(pop(content, "message"))])
+        _add_completion_message(content, exchange)
     elif name == "gen_ai.content.prompt":
-        _ask(content, "gen_ai.prompt", Role.USER, exchange)
+        _add_prompt_attribute(content, "gen_ai.prompt", Role.USER, exchange)
     elif name == "gen_ai.content.completion":
-        _answer(content, "gen_ai.completion", exchange)
+        _add_completion_attribute(content, "gen_ai.completion", exchange)
     else:
         return False
     return True
 
 
-def _read_spoken(message: Fields, exchange: Exchange) -> None:
-    for key, role in _SPOKEN.items():
-        ask_content(message, key, role, exchange)
-
-
 def _open_inference(item: Fields) -> Fields:
-    """An OpenInference message in the form that others have: its parts and calls are wrapped once more."""
+    """Convert a message of OpenInference, whose parts and tool calls are inside another object each."""
     message = item.get("message")
     if type(message) is not dict:
         return item
@@ -312,9 +315,9 @@ def _open_inference(item: Fields) -> Fields:
         part["message_content"] for part in _listed(message, "contents") if type(part.get("message_content")) is dict
     ]
     if calls:
-        # Parts may repeat the calls.
+        # Parts may repeat the tool calls.
         for part in _listed(message, "contents"):
-            discard(part, "tool_call")
+            drop(part, "tool_call")
         message["tool_calls"] = calls
     elif "contents" in message:
         calls = [part["tool_call"] for part in _listed(message, "contents") if type(part.get("tool_call")) is dict]
@@ -325,7 +328,7 @@ def _open_inference(item: Fields) -> Fields:
     elif "contents" in message and not any(_listed(message, "contents")):
         del message["contents"]
     if "function_call_name" in message:
-        name, arguments = take(message, "function_call_name"), take(message, "function_call_arguments_json")
+        name, arguments = pop(message, "function_call_name"), pop(message, "function_call_arguments_json")
         if name or arguments:
             message["function_call"] = {"name": name, "arguments": arguments}
     return message
@@ -336,9 +339,9 @@ def _listed(fields: Fields, key: str) -> list[Fields]:
 
 
 def _numbered(attributes: Fields, prefix: str) -> list[Fields]:
-    """Pop the attributes ``<prefix>N.<name>`` and build what their names spell: one object per N, in order.
+    """Pop the attributes ``<prefix>N.<name>``, and build one object per N from their names, in order.
 
-    Names that contradict each other (a text at a place that also has something below it) are left.
+    Attributes that contradict another one stay (a value at a path that is a prefix of another path).
     """
     tree: Fields = {}
     for key in [key for key in attributes if key.startswith(prefix)]:
@@ -354,15 +357,29 @@ def _numbered(attributes: Fields, prefix: str) -> list[Fields]:
             place[path[-1]] = attributes.pop(key)
     messages = dicts(_as_lists(tree))
     if messages:
-        # What their readers leave of them is to be seen.
+        # What their readers leave must end as unmapped.
         attributes.setdefault(prefix.removesuffix("."), messages)
     return messages
 
 
 def _as_lists(tree: Any) -> Any:
-    """Objects whose keys are all numbers as arrays in the order of the numbers."""
+    """Convert objects whose keys are all numbers to arrays, in the order of the numbers."""
     if type(tree) is not dict:
         return tree
     if tree and all(key.isdecimal() and len(key) < 10 for key in tree):
         return [_as_lists(tree[key]) for key in sorted(tree, key=int)]
     return {key: _as_lists(value) for key, value in tree.items()}
+
+
+_NUMBERED: Final = (
+    ("gen_ai.prompt.", _read_traceloop_prompt),
+    ("gen_ai.completion.", _add_completion_message),
+    ("llm.input_messages.", _read_openinference_prompt),
+    ("llm.output_messages.", _read_openinference_completion),
+    ("llm.prompts.", _read_text_prompt),
+    ("llm.choices.", _read_text_completion),
+    ("embedding.embeddings.", _read_embedding),
+    ("retrieval.documents.", _read_document),
+    ("reranker.output_documents.", _read_document),
+)
+"""How the names of numbered attributes begin, and what reads one message of each."""

@@ -1,10 +1,10 @@
 """Access logs of ordinary web servers, where the path is a model API's: nginx, Envoy, uvicorn, as text or as JSON.
 
 Common and combined format, uvicorn's ``203.0.113.7:35940 - "POST /v1/chat/completions HTTP/1.1" 200 OK`` (vLLM,
-LiteLLM and most Python servers), Envoy's default line; and JSON with nginx' and Envoy's usual names. Such a line
-says who, when, what, how it ended and how long it took, and nothing of what was said. A line about any other path is
-not an AI log: it stays unrecognized. So do paths that many an application has (``/api/chat``); an Ollama's own log
-is read by ``ollama``.
+LiteLLM and most Python servers), Envoy's default line; and JSON with the usual keys of nginx and Envoy. Such a line has
+the caller, the time, the path, the status and the duration, but no prompt and no response. A line about any other path
+is no AI log: it stays unrecognized. So does a path that other applications have too (``/api/chat``); the log of an
+Ollama server is read by ``ollama``.
 
 uvicorn prints no time and no duration. nginx counts seconds, Envoy milliseconds.
 """
@@ -12,23 +12,24 @@ uvicorn prints no time and no duration. nginx counts seconds, Envoy milliseconds
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any, Final
 
 from veilog_parsers.event import AuditEvent, Kind, SensitiveText, UserType
 from veilog_parsers.record.endpoints import is_model_api, model_at, operation_at, provider_at
 from veilog_parsers.record.fields import (
-    discard,
-    discard_known,
-    ignored,
-    known,
-    take_count,
-    take_identifier,
-    take_number,
-    take_text,
+    drop,
+    drop_keys,
+    ignored_keys,
+    keyset,
+    paths,
+    pop_count,
+    pop_first,
+    pop_identifier,
+    pop_number,
+    pop_text,
 )
-from veilog_parsers.record.lines import finish, line_of, markers, open_line
-from veilog_parsers.record.network import take_address, take_endpoint
+from veilog_parsers.record.lines import find_line, markers, open_line, read_shipper_keys
+from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.outcomes import outcome_of_status
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.source import Source, Stability
@@ -52,13 +53,24 @@ UVICORN: Final = re.compile(
 )
 _REQUEST: Final = re.compile(r'"[A-Z]{3,7} ([^\s"]{1,400})[^"]{0,20}" \d{1,3}')
 
-_JSON_PATHS: Final = ("request", "request_uri", "uri", "path", "x-envoy-original-path", "http_path")
+_JSON_ENDPOINT: Final = paths("request request_uri uri path x-envoy-original-path http_path")
+_ENDPOINT: Final = (("access_path",), *_JSON_ENDPOINT)
+_USER_ID: Final = paths("access_user remote_user")
+_CLIENT_IP: Final = paths(
+    """
+    http_x_forwarded_for x_forwarded_for x-forwarded-for access_client_ip remote_addr downstream_remote_address
+    """
+)
+_STATUS: Final = paths("access_status status response_code")
+_MILLISECONDS: Final = paths("access_milliseconds duration")
+_USER_AGENT: Final = paths("access_user_agent http_user_agent user_agent user-agent")
+_REQUEST_ID: Final = paths("access_request_id request_id x-request-id")
 _WEB_SERVERS: Final = (
     *("remote_addr", "request_time", "body_bytes_sent", "http_user_agent", "upstream_response_time"),
     *("downstream_remote_address", "response_flags", "upstream_host"),
 )
-_BODIES: Final = known("request_body requestBody response_body responseBody response resp res output input body")
-_NOISE: Final = ignored(
+_BODIES: Final = keyset("request_body requestBody response_body responseBody response resp res output input body")
+_IGNORED_KEYS: Final = ignored_keys(
     """
     :authority access_flags access_method access_referer access_size:number authority body_bytes_sent:number
     bytes_received:number bytes_sent:number connection:number connection_requests:number downstream_local_address
@@ -78,34 +90,27 @@ def _is_access_line(head: str) -> bool:
 
 
 def _path_in(request: Any) -> Any:
-    """The path of a request line; a path is one already."""
+    """The path of a request line; anything else is returned unchanged."""
     words = request.split(" ", 2) if type(request) is str and len(request) < 4096 else []
     return words[1] if len(words) > 1 else request
 
 
 def _is_access_record(fields: Fields) -> bool:
-    # Bodies are worth more than an access record: who logs them is a gateway.
+    # A record with bodies is a gateway's, and its parser reads the bodies too.
     request = fields.get("request")
     if not _BODIES.isdisjoint(fields) or (request is not None and (type(request) is not str or request[:1] in "{[")):
         return False
-    return any(is_model_api(_path_in(fields.get(key))) for key in _JSON_PATHS)
-
-
-def _first(taker: Callable[..., Any], fields: Fields, *keys: str) -> Any:
-    for key in keys:
-        if (value := taker(fields, key)) is not None:
-            return value
-    return None
+    return any(is_model_api(_path_in(fields.get(key))) for (key,) in _JSON_ENDPOINT)
 
 
 def parse(fields: Fields) -> AuditEvent:
     """Read one line, or one record of a web server that logs JSON."""
     event = AuditEvent(kind=Kind.OTHER)
-    if line_of(fields)[0]:
+    if find_line(fields)[0]:
         open_line(fields, COMBINED, ENVOY, UVICORN)
     for key in [key for key, value in fields.items() if value in ("-", "")]:
         del fields[key]
-    endpoint = _first(take_endpoint, fields, "access_path", *_JSON_PATHS)
+    endpoint = pop_first(pop_endpoint, fields, _ENDPOINT)
     if endpoint is not None:
         event.kind = Kind.AI_ACCESS if is_model_api(endpoint) else Kind.OTHER
         event.endpoint = SensitiveText(endpoint)
@@ -113,30 +118,25 @@ def parse(fields: Fields) -> AuditEvent:
         event.model_name = model_at(endpoint)
         event.provider = provider_at(endpoint)
     if endpoint is not None:
-        discard(fields, *_JSON_PATHS)
-    event.user_id = _first(take_identifier, fields, "access_user", "remote_user")
+        drop(fields, *_JSON_ENDPOINT)
+    event.user_id = pop_first(pop_identifier, fields, _USER_ID)
     if event.user_id is not None:
         event.user_type = UserType.USER
-    event.client_ip = _first(
-        take_address,
-        fields,
-        *("http_x_forwarded_for", "x_forwarded_for", "x-forwarded-for", "access_client_ip", "remote_addr"),
-        "downstream_remote_address",
-    )
-    event.user_agent = _first(take_text, fields, "access_user_agent", "http_user_agent", "user_agent", "user-agent")
-    event.request_id = _first(take_identifier, fields, "access_request_id", "request_id", "x-request-id")
+    event.client_ip = pop_first(pop_address, fields, _CLIENT_IP)
+    event.user_agent = pop_first(pop_text, fields, _USER_AGENT)
+    event.request_id = pop_first(pop_identifier, fields, _REQUEST_ID)
     _read_outcome(fields, event)
-    finish(fields, event, "access_time", "time_iso8601", "time_local", "start_time")
-    discard_known(fields, _NOISE)
+    read_shipper_keys(fields, event, "access_time", "time_iso8601", "time_local", "start_time")
+    drop_keys(fields, _IGNORED_KEYS)
     return event
 
 
 def _read_outcome(fields: Fields, event: AuditEvent) -> None:
-    # Zero: the client went away before there was an answer.
-    event.http_status = _first(take_count, fields, "access_status", "status", "response_code") or None
+    # 0 means that the client went away before there was a response.
+    event.http_status = pop_first(pop_count, fields, _STATUS) or None
     event.outcome_status = outcome_of_status(event.http_status)
-    milliseconds = _first(take_number, fields, "access_milliseconds", "duration")
-    seconds = take_number(fields, "request_time")
+    milliseconds = pop_first(pop_number, fields, _MILLISECONDS)
+    seconds = pop_number(fields, "request_time")
     if milliseconds is None and seconds is not None:
         milliseconds = round(seconds * 1000, 3)
     event.latency_ms = milliseconds if milliseconds is not None and milliseconds >= 0 else None

@@ -1,10 +1,10 @@
 """Ollama's access lines, which its web framework Gin prints.
 
-``[GIN] 2026/02/21 - 12:10:32 | 200 | 16.29070111s | 127.0.0.1 | POST "/api/chat"``: who, when, what and how long,
-but neither model nor prompt. The time is the server's local one without a zone: the shipper's is believed before it.
-Durations are Go's. Other servers are built on Gin too, so only paths that Ollama has make a line Ollama's.
+``[GIN] 2026/02/21 - 12:10:32 | 200 | 16.29070111s | 127.0.0.1 | POST "/api/chat"``: address, time, path, status and
+duration, but neither model nor prompt. The time is local and without a zone, so the shipper's time is preferred.
+Durations are in Go's format. Other servers use Gin too, so a line is Ollama's only if its path is one of Ollama's.
 
-Bodies of Ollama's API, where a gateway logs them, are read by ``openai_gateway``.
+If a gateway logs bodies of Ollama's API, ``openai_gateway`` reads them.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Final
 
 from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, SensitiveText
 from veilog_parsers.record.endpoints import is_model_api, operation_at
-from veilog_parsers.record.fields import discard, take_count
-from veilog_parsers.record.lines import finish, markers, open_line
-from veilog_parsers.record.network import take_address, take_endpoint
+from veilog_parsers.record.fields import drop, pop_count
+from veilog_parsers.record.lines import markers, open_line, read_shipper_keys
+from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.outcomes import outcome_of_status
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_duration
+from veilog_parsers.record.times import pop_duration
 from veilog_parsers.source import Source, Stability
 
 LINE: Final = re.compile(
@@ -39,7 +39,7 @@ _MANAGEMENT: Final = frozenset(
 _PATH: Final = re.compile(r'"([^"?]{0,400})')
 
 
-def _is_ollamas(head: str) -> bool:
+def _is_ollama_line(head: str) -> bool:
     if "[GIN]" not in head:
         return False
     path = _PATH.search(head)
@@ -50,18 +50,18 @@ def parse(fields: Fields) -> AuditEvent:
     """Read one line."""
     open_line(fields, LINE)
     event = AuditEvent(kind=Kind.OTHER)
-    endpoint = take_endpoint(fields, "gin_path")
+    endpoint = pop_endpoint(fields, "gin_path")
     if endpoint is not None:
         event.endpoint = SensitiveText(endpoint)
         event.operation = _CALLS.get(endpoint) or operation_at(endpoint)
         event.provider = Constant("ollama")
         event.kind = Kind.AI_CONTROL_PLANE if endpoint in _MANAGEMENT else Kind.AI_ACCESS
-    event.client_ip = take_address(fields, "gin_client_ip")
-    event.http_status = take_count(fields, "gin_status")
+    event.client_ip = pop_address(fields, "gin_client_ip")
+    event.http_status = pop_count(fields, "gin_status")
     event.outcome_status = outcome_of_status(event.http_status)
-    event.latency_ms = take_duration(fields, "gin_latency")
-    finish(fields, event, "gin_time")
-    discard(fields, "gin_method")
+    event.latency_ms = pop_duration(fields, "gin_latency")
+    read_shipper_keys(fields, event, "gin_time")
+    drop(fields, "gin_method")
     return event
 
 
@@ -71,6 +71,6 @@ SOURCE: Final = Source(
     stability=Stability.STABLE,
     never_carries="Prompts, responses, models, tokens and users: Ollama does not print them.",
     references=("https://github.com/ollama/ollama/blob/main/docs/troubleshooting.md",),
-    markers=markers(_is_ollamas, "gin_path"),
+    markers=markers(_is_ollama_line, "gin_path"),
     parse=parse,
 )

@@ -1,16 +1,16 @@
-"""Text Generation Inference: its router's lines about generations, as text and as JSON.
+"""Text Generation Inference: the log lines of its router about generations, as text and as JSON.
 
 ``<time> INFO HTTP request{http.target=/generate ...}:generate{parameters=GenerateParameters {...}
 total_time="986.5ms" ...}: text_generation_router::server: ...: Success``, and the same with ``--json-output`` in
-``span`` and ``spans``. What one would not guess:
+``span`` and ``spans``. Pitfalls:
 
-* Prompts and answers are never in it, nor the model: a router serves one. Its parameters may hold texts (stop words,
-  a grammar): dropped.
-* The part about HTTP is there only with tracing on, and its ``trace_id`` is the only id.
-* Durations are Rust's, in s, ms and µs side by side.
-* What is no ``Success`` is the error's text, which may quote the request: it stays in ``unmapped``.
+* A line never has the prompt, the response or the model, since a router serves one model. The parameters may hold texts
+  (stop words, a grammar) and are withheld.
+* Only with tracing there is the part about HTTP, and in it ``trace_id``, the only id.
+* Durations are in Rust's format, with s, ms and µs.
+* Instead of ``Success`` a line may have the message of an error, which may quote the request: it stays in ``unmapped``.
 
-Bodies of TGI's API, where a gateway logs them, are read by ``openai_gateway``.
+If a gateway logs bodies of TGI's API, ``openai_gateway`` reads them.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from typing import Final
 
 from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome, SensitiveText
 from veilog_parsers.record.endpoints import operation_at
-from veilog_parsers.record.fields import dicts, discard, discard_known, ignored, peek, take_identifier, take_text
-from veilog_parsers.record.lines import finish, line_of, markers, open_line
-from veilog_parsers.record.network import take_address, take_endpoint
+from veilog_parsers.record.fields import dicts, drop, drop_keys, ignored_keys, peek, pop_identifier, pop_text
+from veilog_parsers.record.lines import find_line, markers, open_line, read_shipper_keys
+from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import take_duration
+from veilog_parsers.record.times import pop_duration
 from veilog_parsers.source import Source, Stability
 
 LINE: Final = re.compile(
@@ -51,7 +51,7 @@ _OPERATIONS: Final = {
 }
 _API_OPERATIONS: Final = {name: Constant(name) for name in _OPERATIONS}
 _SPAN: Final = re.compile(r"(?:^|[ :])(?:compat_generate|generate|generate_stream|chat_completions|completions)\{")
-_NOISE: Final = ignored(
+_IGNORED_KEYS: Final = ignored_keys(
     """
     fields:plain filename line_number:number span:plain spans:plain target threadId tgi_level tgi_parameters:secret
     tgi_target tgi_http:secret
@@ -59,7 +59,7 @@ _NOISE: Final = ignored(
 )
 
 
-def _is_tgis(head: str) -> bool:
+def _is_tgi_line(head: str) -> bool:
     return ("GenerateParameters" in head or "text_generation_router" in head) and _SPAN.search(head) is not None
 
 
@@ -98,16 +98,16 @@ def parse(fields: Fields) -> AuditEvent:
         event.api_operation = _API_OPERATIONS[span]
         event.operation = _OPERATIONS[span]
     _read_http(fields, event)
-    event.latency_ms = take_duration(fields, "tgi_total_time")
+    event.latency_ms = pop_duration(fields, "tgi_total_time")
     _read_outcome(fields, event)
-    finish(fields, event, "tgi_time")
-    discard_known(fields, _NOISE)
+    read_shipper_keys(fields, event, "tgi_time")
+    drop_keys(fields, _IGNORED_KEYS)
     return event
 
 
 def _open_json(fields: Fields) -> None:
-    """Give the record of ``--json-output`` the names of the line's groups."""
-    key, message = line_of(fields)
+    """Rename the fields of a record of ``--json-output`` to the groups of a line's pattern."""
+    key, message = find_line(fields)
     if key:
         fields["tgi_message"] = message
         del fields[key]
@@ -123,13 +123,13 @@ def _open_json(fields: Fields) -> None:
 
 
 def _read_http(fields: Fields, event: AuditEvent) -> None:
-    endpoint = take_endpoint(fields, "tgi_path")
+    endpoint = pop_endpoint(fields, "tgi_path")
     if endpoint is not None:
         event.endpoint = SensitiveText(endpoint)
         event.operation = operation_at(endpoint) or event.operation
-    event.client_ip = take_address(fields, "tgi_client_ip")
-    event.user_agent = take_text(fields, "tgi_user_agent")
-    event.request_id = take_identifier(fields, "tgi_trace_id")
+    event.client_ip = pop_address(fields, "tgi_client_ip")
+    event.user_agent = pop_text(fields, "tgi_user_agent")
+    event.request_id = pop_identifier(fields, "tgi_trace_id")
 
 
 def _read_outcome(fields: Fields, event: AuditEvent) -> None:
@@ -139,7 +139,7 @@ def _read_outcome(fields: Fields, event: AuditEvent) -> None:
         del fields["tgi_message"]
     elif fields.get("tgi_level") == "ERROR":
         event.outcome_status = Outcome.FAILURE
-    discard(fields, "tgi_total_time")
+    drop(fields, "tgi_total_time")
 
 
 SOURCE: Final = Source(
@@ -148,6 +148,6 @@ SOURCE: Final = Source(
     stability=Stability.BETA,
     never_carries="Prompts, responses, models, tokens and users: TGI does not print them.",
     references=("https://huggingface.co/docs/text-generation-inference/reference/launcher",),
-    markers=markers(_is_tgis, "tgi_span") | {"target": _is_json},
+    markers=markers(_is_tgi_line, "tgi_span") | {"target": _is_json},
     parse=parse,
 )

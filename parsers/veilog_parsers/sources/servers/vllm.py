@@ -1,18 +1,18 @@
-"""vLLM's request log: which prompt went in, and what came out, as lines of text.
+"""vLLM's request log: lines with the prompt of a request, and lines with the text of a response.
 
 ``INFO 04-20 17:17:47 [logger.py:39] Received request chatcmpl-2f95: prompt: '...', params: SamplingParams(...),
 ...``, and with ``--enable-log-outputs`` ``Generated response chatcmpl-2f95 (streaming complete): output: '...',
-output_token_ids: ..., finish_reason: stop``. What one would not guess:
+output_token_ids: ..., finish_reason: stop``. Pitfalls:
 
-* Texts are Python's ``repr``: in single or in double quotes, with escapes (see ``python_repr``). A text that was cut
-  off in the middle ends where it ends.
-* The prompt is the chat in the model's template, all roles in one: it counts as one turn of the user.
-* Newer releases print the prompt in a line of its own (``Request ... details:``), at level DEBUG.
+* Texts are Python's ``repr``: in single or double quotes, with escapes (see ``record.python_repr``). A text may be cut
+  off.
+* The prompt is the whole chat in the model's template, with all roles: it counts as one turn of the user.
+* Newer releases print the prompt in a separate line (``Request ... details:``), at level DEBUG.
 * Lines have no year, no zone, no model and no user. ``request_id`` joins a request with its response.
-* Token ids and embeddings are the prompt in other words, and sampling parameters may hold texts: dropped.
+* Token ids and embeddings repeat the prompt, and sampling parameters may hold texts: they are withheld.
 
-Lines about requests were verified on real ones, those about responses are built from vLLM's source. The access lines of
-its web server are ``access_log``'s.
+Lines about requests are tested with real ones, lines about responses were built from vLLM's source. The access lines of
+its web server are read by ``access_log``.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from typing import Final
 
 from veilog_parsers.bodies import Exchange
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, Role, SensitiveText
-from veilog_parsers.record.fields import discard, identifier, take_identifier, take_str, take_word
-from veilog_parsers.record.lines import finish, line_of, markers, open_line
+from veilog_parsers.record.fields import as_identifier, drop, pop_identifier, pop_str, pop_word
+from veilog_parsers.record.lines import find_line, markers, open_line, read_shipper_keys
 from veilog_parsers.record.prose import may_hold_prose
-from veilog_parsers.record.python_repr import unquoted
+from veilog_parsers.record.python_repr import unquote
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.source import Source, Stability
 
@@ -41,58 +41,58 @@ _QUOTES: Final = ("'", '"')
 _ADAPTER: Final = re.compile(r"lora_name='([^'\s]{1,256})'")
 
 
-def _is_vllms(head: str) -> bool:
+def _is_vllm_line(head: str) -> bool:
     return "Received request " in head or "Generated response " in head or " details: prompt: " in head
 
 
 def parse(fields: Fields) -> AuditEvent:
     """Read one line."""
-    text = line_of(fields)[1]
+    text = find_line(fields)[1]
     adapter = _ADAPTER.search(text[-4096:])
     event = AuditEvent(kind=Kind.OTHER)
     open_line(fields, LINE)
-    line = take_word(fields, "vllm_line")
-    event.request_id = take_identifier(fields, "vllm_request_id")
+    line = pop_word(fields, "vllm_line")
+    event.request_id = pop_identifier(fields, "vllm_request_id")
     if line is not None or event.request_id is not None:
         event.kind = Kind.AI_ACCESS
         _read_texts(fields, event, line or "")
         if line is not None and line != "Generated response" and not event.prompt_messages:
-            _read_behind(text, event)
-    event.model_name = identifier(adapter[1]) if adapter and event.kind is Kind.AI_ACCESS else None
-    finish(fields, event)
-    discard(fields, "vllm_streaming")
+            _read_prompt_behind(text, event)
+    event.model_name = as_identifier(adapter[1]) if adapter and event.kind is Kind.AI_ACCESS else None
+    read_shipper_keys(fields, event)
+    drop(fields, "vllm_streaming")
     return event
 
 
 def _read_texts(fields: Fields, event: AuditEvent, line: str) -> None:
     request_id = event.request_id.reveal() if isinstance(event.request_id, SensitiveText) else ""
     exchange = Exchange(operation=_operation(request_id))
-    literal = take_str(fields, "vllm_text") or ""
-    text = unquoted(literal) if literal[:1] in _QUOTES or literal == "None" else literal
+    literal = pop_str(fields, "vllm_text") or ""
+    text = unquote(literal) if literal[:1] in _QUOTES or literal == "None" else literal
     parts = [SensitiveText(text)] if text else []
     if line == "Generated response":
-        exchange.answer(parts)
-        reason = take_identifier(fields, "vllm_finish_reason")
+        exchange.add_completion(parts)
+        reason = pop_identifier(fields, "vllm_finish_reason")
         if reason is not None and reason.reveal() != "None":
             exchange.finish_reasons.append(reason)
             event.outcome_status = Outcome.FAILURE if reason.reveal() in ("abort", "error") else Outcome.SUCCESS
     else:
-        exchange.ask(Role.USER, parts)
+        exchange.add_prompt(Role.USER, parts)
     exchange.apply(event)
 
 
-def _read_behind(line: str, event: AuditEvent) -> None:
-    """Where a request has no prompt and its parameters are none, they are taken for what was asked."""
+def _read_prompt_behind(line: str, event: AuditEvent) -> None:
+    """Read the prompt from the rest of a line, if it has none in its place and the rest has no known parameters."""
     match = LINE.search(line)
     rest = line[match.end() :].lstrip(", ").removeprefix("params:").strip() if match else ""
     if not rest.startswith(_PARAMETERS) and may_hold_prose(rest):
         exchange = Exchange(operation=event.operation)
-        exchange.ask(Role.USER, [SensitiveText(rest)])
+        exchange.add_prompt(Role.USER, [SensitiveText(rest)])
         exchange.apply(event)
 
 
 def _operation(request_id: str) -> Operation | None:
-    """The prefix of the request's id tells which API was called."""
+    """The operation, by the prefix of the request's id."""
     for prefix, operation in (
         ("chatcmpl-", Operation.CHAT),
         ("resp_", Operation.CHAT),
@@ -110,6 +110,6 @@ SOURCE: Final = Source(
     stability=Stability.STABLE,
     never_carries="Users, models (but for adapters), token counts; texts, unless request logging is on.",
     references=("https://docs.vllm.ai/en/latest/cli/serve.html",),
-    markers=markers(_is_vllms, "vllm_request_id"),
+    markers=markers(_is_vllm_line, "vllm_request_id"),
     parse=parse,
 )
