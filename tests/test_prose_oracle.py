@@ -2,12 +2,12 @@
 
 Under ``content: drop`` nothing that somebody wrote leaves, wherever it stood and whatever the record looked like. So
 sentences of eight words and more are planted in every leaf and key of every kind of record, in many spellings
-(``spellings``), the records are changed, broken and wrapped (``prose``), and everything that comes out, events, tags,
+(``spellings``), the records are changed, broken and wrapped (``prose``, both in ``veilog_filters.prove``), and everything that comes out, events, tags,
 metadata, logs, errors and metrics, is read as a person with a decoder would read it. Not one may be found.
 
 Where ``test_canary`` asks whether kept text was inspected, this asks whether text was kept at all. A failure names the
-recipe of each record; ``prose.make(seed, number)`` makes it again, and ``python tests/prose.py`` prints what leaves by
-shape, spelling and field. ``VEILOG_ORACLE_SEED`` has other records made.
+recipe of each record; ``prose.make(seed, number)`` makes it again, and
+``python tests/oracle_report.py`` prints what leaves by shape, spelling and field. ``VEILOG_ORACLE_SEED`` has other records made.
 """
 
 from __future__ import annotations
@@ -32,7 +32,14 @@ import test_failure_table
 from conftest import Run
 from forward_peers import Collector, Sidecar, in_loop, until
 from no_network import sitecustomize
-from prose import (
+from oracle_report import pipeline_of
+from samples import SAMPLES, config_with
+from veilog_filters.detect.finding import DetectorTimeout, Finding
+from veilog_filters.explain import explain_record
+from veilog_filters.forward.events import GROUP_END_SECONDS, GROUP_START_SECONDS
+from veilog_filters.framing import JsonLines, write_json
+from veilog_filters.pipeline import Pipeline
+from veilog_filters.prove.prose import (
     MAX_PLANTS,
     Planted,
     Record,
@@ -42,15 +49,8 @@ from prose import (
     leaks_of,
     make,
     nothing_found,
-    pipeline_of,
 )
-from samples import SAMPLES, config_with
-from spellings import SPELLINGS, VOCABULARIES, sentence
-from veilog_filters.detect.finding import DetectorTimeout, Finding
-from veilog_filters.explain import explain_record
-from veilog_filters.forward.events import GROUP_END_SECONDS, GROUP_START_SECONDS
-from veilog_filters.framing import JsonLines, write_json
-from veilog_filters.pipeline import Pipeline
+from veilog_filters.prove.spellings import SPELLINGS, VOCABULARIES, sentence
 from veilog_parsers.mapped import TARGETS
 from veilog_parsers.registry import SOURCES
 
