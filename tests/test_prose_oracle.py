@@ -28,7 +28,6 @@ import orjson
 import pytest
 import yaml
 
-import test_failure_table
 from conftest import Run
 from forward_peers import Collector, Sidecar, in_loop, until
 from no_network import sitecustomize
@@ -39,6 +38,7 @@ from veilog_filters.explain import explain_record
 from veilog_filters.forward.events import GROUP_END_SECONDS, GROUP_START_SECONDS
 from veilog_filters.framing import JsonLines, write_json
 from veilog_filters.pipeline import Pipeline
+from veilog_filters.prove.faults import BrittleDetector, broken
 from veilog_filters.prove.prose import (
     MAX_PLANTS,
     Planted,
@@ -51,6 +51,8 @@ from veilog_filters.prove.prose import (
     nothing_found,
 )
 from veilog_filters.prove.spellings import SPELLINGS, VOCABULARIES, sentence
+from veilog_parsers import registry as registry_module
+from veilog_parsers.errors import ErrorType
 from veilog_parsers.mapped import TARGETS
 from veilog_parsers.registry import SOURCES
 
@@ -60,6 +62,7 @@ RECORDS = 200_000 if SOAK else 2_000
 """Of which each policy below takes its part."""
 PIPED = 3_000 if SOAK else 150
 """Records for each of the ways that are a process of their own."""
+RECORD_SECS = 0.5
 SHIPPED = 3_000 if SOAK else 240
 
 _TARGETS = [target for target in TARGETS if target not in ("timestamp", "provider")]
@@ -273,27 +276,26 @@ def talkative(words: Callable[[], str]) -> Callable[..., Any]:
     return fail
 
 
-@pytest.mark.parametrize("error_type", sorted(test_failure_table.CASES))
+@pytest.mark.parametrize("error_type", sorted(ErrorType))
 def test_no_sentence_leaves_with_a_failure(
-    error_type: str,
+    error_type: ErrorType,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The failures of the failure table, forced on other records, and with the record in the exception's message."""
-    _, _, patch_up = test_failure_table.CASES[error_type]
     now: list[Record] = []
     said = lambda: now[0].line.decode("utf-8", "replace")  # noqa: E731
-    monkeypatch.setattr(test_failure_table, "failing", talkative(said))
-    pipeline = pipeline_of(limits={"max_record_bytes": 65_536})
-    patch_up(pipeline, monkeypatch)
+    detector = BrittleDetector()
+    pipeline = Pipeline(config_with(limits={"max_record_bytes": 65_536, "record_secs": RECORD_SECS}), detector=detector)
+    if error_type == ErrorType.TOO_MANY_EVENTS:
+        monkeypatch.setattr(registry_module, "MAX_EVENTS", 2)
     count = 600 if SOAK else 40
     # A budget is exhausted by waiting.
-    for record in lines_of(error_type, count // 10 if error_type == "over_budget" else count):
+    for record in lines_of(error_type, count // 10 if error_type == ErrorType.OVER_BUDGET else count):
         now[:] = [record]
-        text = " ".join(" ".join(each.sentence.words) for each in record.planted)
-        monkeypatch.setattr(test_failure_table, "MARKER", text)
-        check(leaks_of(pipeline, record))
+        with broken(pipeline, detector, error_type, talkative(said), RECORD_SECS):
+            check(leaks_of(pipeline, record))
         printed = capfd.readouterr()
         check(found_in((printed.out + printed.err + caplog.text).encode(), [record]))
         caplog.clear()
