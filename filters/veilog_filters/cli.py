@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import click
@@ -19,14 +21,14 @@ from veilog_filters.detect.cachefile import can_write
 from veilog_filters.detect.prefilter import cache_dir
 from veilog_filters.encode import ENCODERS, native
 from veilog_filters.errors import ConfigError, Defect
-from veilog_filters.fingerprint import Fingerprinter, new_key
+from veilog_filters.fingerprint import Fingerprinter, load_key, new_key
 from veilog_filters.framing import FRAMERS, WRITERS, Framer
 from veilog_filters.pipeline import Damaged, Pipeline, classifier_for
 from veilog_filters.progress import Progress, complain
 from veilog_filters.sieve import Sieve
 from veilog_filters.transports import stdio
 from veilog_filters.transports.inputs import STDIN, Files, InputError, Output, OutputError, files_of, standard_input
-from veilog_filters.yaml_file import dotted, line_of
+from veilog_filters.yaml_file import dotted, line_of, reason_of
 from veilog_parsers.record import RawRecord
 
 EXIT_FAILED: Final = 1
@@ -318,6 +320,67 @@ def _fail_if(errors: list[str]) -> None:
         complain(f"{error}.")
     if errors:
         sys.exit(EXIT_FAILED)
+
+
+@app.command()
+@_CONFIG
+@click.option("--records", type=click.IntRange(1, 1_000_000), default=5000, show_default=True, help="Records to make.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed has other records made.")
+@click.option("--html", "html_path", metavar="FILE", help="Write the summary as an HTML page too.")
+@click.option("--verify", "verify_path", metavar="FILE", help="Check the signature of a summary instead.")
+def prove(config_path: str | None, records: int, seed: int, html_path: str | None, verify_path: str | None) -> None:
+    """Prove what a configuration promises: a signed summary for a privacy officer or an auditor.
+
+    Plants sentences in thousands of records and looks for them in what leaves, provokes every failure, and denies the
+    network meanwhile. Exits with 1 unless everything holds.
+    """
+    config = _start(config_path)
+    if verify_path is not None:
+        _verify(config, config_path, verify_path)
+        return
+    from veilog_filters.prove import proof, summary
+
+    date = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    found = proof.prove(
+        config, config_path, date, records=records, seed=seed, say=lambda what: complain(f"prove: {what} ...")
+    )
+    signer = _signers(config, config_path)[0]
+    if html_path is not None:
+        _write_file(html_path, summary.as_html(found, signer))
+    Output().write(summary.as_text(found, signer).encode())
+    if not found.holds:
+        sys.exit(EXIT_FAILED)
+
+
+def _verify(config: Config, config_path: str | None, page_path: str) -> None:
+    from veilog_filters.prove import summary
+
+    try:
+        page = Path(page_path).read_bytes()
+    except OSError as error:
+        complain(f"cannot read {page_path}: {reason_of(error)}. Name a summary that veilog prove wrote.")
+        sys.exit(EXIT_USAGE)
+    try:
+        key_id = summary.verify(page, _signers(config, config_path))
+    except summary.SignatureError as error:
+        complain(f"{page_path}: not to be trusted: {error}.")
+        sys.exit(EXIT_FAILED)
+    _print(f"{page_path}: as veilog wrote it, signed with key {key_id}")
+
+
+def _signers(config: Config, config_path: str | None) -> list[Fingerprinter]:
+    """The configured key, and the previous one while a rotation lasts."""
+    file = config_path or "configuration"
+    keys = [(config.hash_key, "hash_key"), (config.previous_hash_key, "previous_hash_key")]
+    return [Fingerprinter(*load_key(option, where, file)) for option, where in keys if option is not None]
+
+
+def _write_file(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        complain(f"cannot write {path}: {reason_of(error)}. Name a file that can be written.")
+        sys.exit(EXIT_USAGE)
 
 
 @app.command()

@@ -616,6 +616,11 @@ def all_places(seed: int, every: int = 1) -> Iterator[Record]:
     bases = [(f"sample {name}", line) for name, line in _sample_values()]
     bases += [(f"request {name}", orjson.dumps({"request": body, "response": {}})) for name, body in REQUESTS.items()]
     bases += [(f"response {name}", orjson.dumps({"request": {}, "response": body})) for name, body in RESPONSES.items()]
+    return places_of(bases, seed, every)
+
+
+def places_of(bases: list[tuple[str, bytes]], seed: int, every: int = 1) -> Iterator[Record]:
+    """Every leaf and key of some records (name and line), or every so many-th, one at a time."""
     number = 0
     for name, line in bases:
         value = orjson.loads(line)
