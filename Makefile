@@ -18,8 +18,8 @@ $(READY): pyproject.toml requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-demo: $(READY) ## Show, side by side, what comes in and what leaves
-	@$(BIN)/python scripts/demo.py
+demo: $(READY) ## Show on one screen what comes in, what leaves and why; write demo.html
+	@$(BIN)/veilog demo --html demo.html
 
 test: lint generate-check ## Run all checks and tests
 	$(PYTEST)

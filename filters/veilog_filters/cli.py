@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn
 import click
 
 from veilog_filters import __version__, startup
-from veilog_filters.config import DEFAULT_POLICY_FILE, Config, defect_of, load_config, load_policy
+from veilog_filters.config import DEFAULT_POLICY_FILE, Config, HashKey, defect_of, load_config, load_policy
 from veilog_filters.detect.cachefile import can_write
 from veilog_filters.detect.prefilter import cache_dir
 from veilog_filters.encode import ENCODERS, native
@@ -319,6 +319,24 @@ def _fail_if(errors: list[str]) -> None:
     for error in errors:
         complain(f"{error}.")
     if errors:
+        sys.exit(EXIT_FAILED)
+
+
+@app.command()
+@click.option("--html", "html_path", metavar="FILE", help="Write a page with a record of every source too.")
+def demo(html_path: str | None) -> None:
+    """Show the main job on one screen: what came in, what leaves, and why. Needs no file and no key."""
+    from rich.console import Console
+
+    from veilog_filters.demo import show
+
+    demonstration = show.Demo(Config(hash_key=HashKey(ephemeral=True)))
+    page_is_clean = True
+    if html_path is not None:
+        page, page_is_clean = demonstration.page()
+        _write_file(html_path, page)
+    screen_is_clean = demonstration.screen(Console(width=show.WIDTH, highlight=False, soft_wrap=True), html_path)
+    if not (page_is_clean and screen_is_clean):
         sys.exit(EXIT_FAILED)
 
 
