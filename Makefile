@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench soak golden generate generate-check lock clean
+.PHONY: help demo test lint coverage bench bench-plot soak golden generate generate-check build check-release hooks lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,8 +18,8 @@ $(READY): pyproject.toml requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-demo: $(READY) ## Show, side by side, what comes in and what leaves
-	@$(BIN)/python scripts/demo.py
+demo: $(READY) ## Show on one screen what comes in, what leaves and why; write demo.html
+	@$(BIN)/veilog demo --html demo.html
 
 test: lint generate-check ## Run all checks and tests
 	$(PYTEST) -n auto --dist loadfile
@@ -47,6 +47,16 @@ generate: $(READY) ## Rewrite what is made from code: tables, Fluent Bit parsers
 
 generate-check: $(READY) ## Fail if anything made from code is not current
 	@$(BIN)/python scripts/generate.py --check
+
+build: $(READY) ## Build wheel and sdist in dist/
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+
+check-release: build ## Install the wheel in an empty environment and run its commands in an empty folder
+	$(BIN)/python scripts/check_release.py dist
+
+hooks: $(READY) ## Install the hooks that check a commit
+	$(BIN)/pre-commit install
 
 lock: $(READY) ## Rewrite requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --group dev --no-header --no-emit-index-url \

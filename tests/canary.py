@@ -14,22 +14,10 @@ import orjson
 
 from samples import Sample
 from veilog_filters.detect.api import Finding
+from veilog_filters.prove.samples import DECIDING, opened
 
 MARKER: Final = re.compile(r"zq[0-9a-f]{6}zq")
 Path_ = tuple[str | int, ...]
-
-DECIDING: Final = (
-    "schemaType",
-    "eventSource",
-    "eventName",
-    "category",
-    "operationName",
-    "call_type",
-    "type",
-    "role",
-    "object",
-)
-"""Keys whose values decide which parser reads a record, and how."""
 
 
 def marker(number: int) -> str:
@@ -56,16 +44,6 @@ def places(value: Any, path: Path_ = ()) -> Iterator[Path_]:
         if inner is not None:
             for place in places(inner):
                 yield (*path, "#json", *place)
-
-
-def opened(text: str) -> Any:
-    """The JSON container in a string, or None."""
-    if text[:1] not in ("{", "["):
-        return None
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
 
 
 def planted(value: Any, path: Path_, mark: str) -> Any:

@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from spellings import SPELLINGS, VOCABULARIES, Sentence, sentence
+from veilog_filters.prove.spellings import SPELLINGS, VOCABULARIES, Sentence, sentence
 
 
 class Misfit(NamedTuple):

@@ -16,6 +16,7 @@ import yaml
 
 from veilog_filters.config import Config
 from veilog_filters.pipeline import Pipeline
+from veilog_filters.prove.samples import sample_lines
 from veilog_parsers.record.raw import RawRecord
 
 ROOT = Path(__file__).parents[1]
@@ -44,9 +45,9 @@ class Sample(NamedTuple):
 
 def samples() -> Iterator[Sample]:
     """Every sample, in order."""
-    for path in sorted(SAMPLES.glob("*/*.in.json")):
-        line = orjson.dumps(orjson.loads(path.read_bytes()))
-        yield Sample(path.parent.name, path.name.removesuffix(".in.json"), line)
+    for name, line in sample_lines():
+        source, _, case = name.partition("/")
+        yield Sample(source, case, line)
 
 
 def config_with(**sections: Any) -> Config:

@@ -5,41 +5,27 @@ The text in play carries a marker in every case, and whatever raises puts the ma
 
 from __future__ import annotations
 
-import dataclasses
 import re
-import time
-from collections.abc import Callable
 from typing import Any
 
-import msgpack
 import orjson
 import pytest
 
 from samples import ROOT, config_with
-from veilog_filters import pipeline as pipeline_module
-from veilog_filters.classify import Evidence, Verdict
-from veilog_filters.detect.api import DetectorTimeout, Finding
-from veilog_filters.forward import BadEntry, Limits
-from veilog_filters.forward.codec import read_entry
-from veilog_filters.framing import FRAMERS, RAW, write_json
-from veilog_filters.pipeline import DecodeFailure, Pipeline
+from veilog_filters.detect.api import Detector, DetectorTimeout, Finding
+from veilog_filters.framing import write_json
+from veilog_filters.pipeline import Pipeline
+from veilog_filters.prove.faults import Bounds, BrittleDetector, broken, input_for, leaving, line_of, record_of
 from veilog_parsers import registry as registry_module
 from veilog_parsers.errors import ErrorType
-from veilog_parsers.event import AuditEvent, SensitiveText
-from veilog_parsers.registry import Registry
-from veilog_parsers.sources.aws import aws_bedrock_invocation
 
 MARKER = "zq5a5a5a5azq"
 RECORD_SECS = 0.2
 SOURCES = ("aws_bedrock_invocation", "other")
-RECORD: dict[str, Any] = {
-    "schemaType": "ModelInvocationLog",
-    "modelId": "amazon.titan-text-express-v1",
-    "operation": "InvokeModel",
-    "input": {"inputBodyJson": {"inputText": MARKER}},
-    "unknown": MARKER,
-}
-Patch = Callable[[Pipeline, pytest.MonkeyPatch], None]
+RECORD = record_of(MARKER)
+LINE = line_of(MARKER)
+MAX_RECORD_BYTES = 4096
+BOUNDS = Bounds(max_record_bytes=MAX_RECORD_BYTES, max_events=2)
 
 
 def table() -> list[str]:
@@ -53,124 +39,42 @@ def failing(*arguments: Any, **options: Any) -> Any:
     raise ValueError(f"cannot process {MARKER!r}")
 
 
-def no_patch(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The input alone makes it fail."""
-
-
-def patch(name: str) -> Patch:
-    return lambda pipeline, monkeypatch: monkeypatch.setattr(pipeline, name, failing)
-
-
-def broken_parser(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = dataclasses.replace(aws_bedrock_invocation.SOURCE, parse=failing)
-    monkeypatch.setattr(pipeline, "registry", Registry([broken]))
-
-
-def broken_detector(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline.inspect, "_detect", failing)
-
-
-def broken_hash(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline_module, "fingerprint", failing)
-
-
-def forgetful_redaction(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    def forget(event: AuditEvent, *arguments: Any) -> None:
-        event.user_name = SensitiveText(MARKER)
-
-    monkeypatch.setattr(pipeline, "_redact", forget)
-
-
-def slow_label(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    classify = pipeline._classify
-
-    def work(evidence: Evidence) -> Verdict:
-        end = time.thread_time() + 2 * RECORD_SECS
-        while time.thread_time() < end:
-            pass
-        return classify(evidence)
-
-    monkeypatch.setattr(pipeline, "_classify", work)
-
-
-def few_events(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry_module, "MAX_EVENTS", 2)
-
-
-def nested(depth: int) -> bytes:
-    return b'{"a":' * depth + orjson.dumps(MARKER) + b"}" * depth
-
-
-LINE = orjson.dumps(RECORD)
-CASES: dict[str, tuple[str, bytes, Patch]] = {
-    "malformed_json": ("jsonl", LINE[:-1], no_patch),
-    "malformed_msgpack": ("msgpack", b"\xc1" + msgpack.packb(RECORD), no_patch),
-    "invalid_utf8": ("jsonl", b'{"a":"' + MARKER.encode() + b'\xff"}', no_patch),
-    "not_an_object": ("jsonl", orjson.dumps([MARKER]), no_patch),
-    "record_too_large": ("jsonl", orjson.dumps({"a": MARKER * 500}), no_patch),
-    "nesting_too_deep": ("jsonl", nested(100), no_patch),
-    "too_many_events": ("jsonl", orjson.dumps({"Records": [RECORD] * 3}), few_events),
-    "bad_entry": ("forward", msgpack.packb(["not a time", RECORD]), no_patch),
-    "over_budget": ("jsonl", LINE, slow_label),
-    "unrecognized": ("jsonl", orjson.dumps({"a": MARKER}), no_patch),
-    "parser_failed": ("jsonl", LINE, broken_parser),
-    "detector_failed": ("jsonl", LINE, broken_detector),
-    "classifier_failed": ("jsonl", LINE, patch("_classify")),
-    "fingerprint_failed": ("jsonl", LINE, broken_hash),
-    "redaction_failed": ("jsonl", LINE, patch("_redact")),
-    "encoding_failed": ("jsonl", LINE, forgetful_redaction),
-}
-
-
 def no_findings(text: str) -> list[Finding]:
     return []
 
 
-def make_pipeline(**policy: str) -> Pipeline:
+def make_pipeline(detector: Detector = no_findings, **policy: str) -> Pipeline:
     config = config_with(
         policy={"content": "redacted", "unmapped": "redact"} | policy,
-        limits={"max_record_bytes": 4096, "record_secs": RECORD_SECS},
+        limits={"max_record_bytes": MAX_RECORD_BYTES, "record_secs": RECORD_SECS},
     )
-    return Pipeline(config, detector=no_findings)
-
-
-def bad_entry(pipeline: Pipeline, data: bytes) -> DecodeFailure:
-    """What the sidecar makes of an entry that is none."""
-    bad = read_entry(data, Limits())
-    assert isinstance(bad, BadEntry)
-    return DecodeFailure(bad.error_type, len(bad.raw), pipeline.fingerprinter.digest(RAW, "", bad.raw))
+    return Pipeline(config, detector=detector)
 
 
 def process(pipeline: Pipeline, input_format: str, data: bytes, tag: str = "") -> list[dict[str, Any]]:
-    if input_format == "forward":
-        return pipeline(bad_entry(pipeline, data))
-    framer = FRAMERS[input_format](pipeline.fingerprinter, "", 4096)
-    records = [*framer.feed(data + b"\n" if input_format == "jsonl" else data), *framer.finish()]
-    for record in records:
-        record.tag = tag
-    return [event for record in records for event in pipeline(record)]
+    return leaving(pipeline, input_format, data, MAX_RECORD_BYTES, tag)
 
 
 def test_the_table_has_every_error_type() -> None:
     assert table() == list(ErrorType)
-    assert set(CASES) == set(ErrorType)
 
 
 @pytest.mark.parametrize(
     "tag", ["", "kube.var.log.containers.gateway", "tag." * 40], ids=["no tag", "a tag", "long tag"]
 )
-@pytest.mark.parametrize("error_type", table())
+@pytest.mark.parametrize("error_type", [ErrorType(name) for name in table()])
 def test_row(
-    error_type: str,
+    error_type: ErrorType,
     tag: str,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    input_format, data, patch_up = CASES[error_type]
-    pipeline = make_pipeline(unrecognized="quarantine" if error_type == "unrecognized" else "redact")
-    with monkeypatch.context() as context:
-        patch_up(pipeline, context)
+    input_format, data = input_for(error_type, MARKER, BOUNDS)
+    detector = BrittleDetector()
+    pipeline = make_pipeline(detector, unrecognized="quarantine" if error_type == "unrecognized" else "redact")
+    monkeypatch.setattr(registry_module, "MAX_EVENTS", BOUNDS.max_events)
+    with broken(pipeline, detector, error_type, failing, RECORD_SECS):
         events = process(pipeline, input_format, data, tag)
     (event,) = events
     assert event["kind"] == "quarantine"

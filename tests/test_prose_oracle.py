@@ -2,12 +2,12 @@
 
 Under ``content: drop`` nothing that somebody wrote leaves, wherever it stood and whatever the record looked like. So
 sentences of eight words and more are planted in every leaf and key of every kind of record, in many spellings
-(``spellings``), the records are changed, broken and wrapped (``prose``), and everything that comes out, events, tags,
+(``spellings``), the records are changed, broken and wrapped (``prose``, both in ``veilog_filters.prove``), and everything that comes out, events, tags,
 metadata, logs, errors and metrics, is read as a person with a decoder would read it. Not one may be found.
 
 Where ``test_canary`` asks whether kept text was inspected, this asks whether text was kept at all. A failure names the
-recipe of each record; ``prose.make(seed, number)`` makes it again, and ``python tests/prose.py`` prints what leaves by
-shape, spelling and field. ``VEILOG_ORACLE_SEED`` has other records made.
+recipe of each record; ``prose.make(seed, number)`` makes it again, and
+``python tests/oracle_report.py`` prints what leaves by shape, spelling and field. ``VEILOG_ORACLE_SEED`` has other records made.
 """
 
 from __future__ import annotations
@@ -28,11 +28,18 @@ import orjson
 import pytest
 import yaml
 
-import test_failure_table
 from conftest import Run
 from forward_peers import Collector, Sidecar, in_loop, until
 from no_network import sitecustomize
-from prose import (
+from oracle_report import pipeline_of
+from samples import SAMPLES, config_with
+from veilog_filters.detect.api import DetectorTimeout, Finding
+from veilog_filters.explain import explain_record
+from veilog_filters.forward.events import GROUP_END_SECONDS, GROUP_START_SECONDS
+from veilog_filters.framing import JsonLines, write_json
+from veilog_filters.pipeline import Pipeline
+from veilog_filters.prove.faults import BrittleDetector, broken
+from veilog_filters.prove.prose import (
     MAX_PLANTS,
     Planted,
     Record,
@@ -42,15 +49,10 @@ from prose import (
     leaks_of,
     make,
     nothing_found,
-    pipeline_of,
 )
-from samples import SAMPLES, config_with
-from spellings import SPELLINGS, VOCABULARIES, sentence
-from veilog_filters.detect.api import DetectorTimeout, Finding
-from veilog_filters.explain import explain_record
-from veilog_filters.forward.events import GROUP_END_SECONDS, GROUP_START_SECONDS
-from veilog_filters.framing import JsonLines, write_json
-from veilog_filters.pipeline import Pipeline
+from veilog_filters.prove.spellings import SPELLINGS, VOCABULARIES, sentence
+from veilog_parsers import registry as registry_module
+from veilog_parsers.errors import ErrorType
 from veilog_parsers.registry import SOURCES
 from veilog_parsers.sources.mapped import TARGETS
 
@@ -60,6 +62,7 @@ RECORDS = 200_000 if SOAK else 2_000
 """Of which each policy below takes its part."""
 PIPED = 3_000 if SOAK else 150
 """Records for each of the ways that are a process of their own."""
+RECORD_SECS = 0.5
 SHIPPED = 3_000 if SOAK else 240
 
 _TARGETS = [target for target in TARGETS if target not in ("timestamp", "provider")]
@@ -273,27 +276,26 @@ def talkative(words: Callable[[], str]) -> Callable[..., Any]:
     return fail
 
 
-@pytest.mark.parametrize("error_type", sorted(test_failure_table.CASES))
+@pytest.mark.parametrize("error_type", sorted(ErrorType))
 def test_no_sentence_leaves_with_a_failure(
-    error_type: str,
+    error_type: ErrorType,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The failures of the failure table, forced on other records, and with the record in the exception's message."""
-    _, _, patch_up = test_failure_table.CASES[error_type]
     now: list[Record] = []
     said = lambda: now[0].line.decode("utf-8", "replace")  # noqa: E731
-    monkeypatch.setattr(test_failure_table, "failing", talkative(said))
-    pipeline = pipeline_of(limits={"max_record_bytes": 65_536})
-    patch_up(pipeline, monkeypatch)
+    detector = BrittleDetector()
+    pipeline = Pipeline(config_with(limits={"max_record_bytes": 65_536, "record_secs": RECORD_SECS}), detector=detector)
+    if error_type == ErrorType.TOO_MANY_EVENTS:
+        monkeypatch.setattr(registry_module, "MAX_EVENTS", 2)
     count = 600 if SOAK else 40
     # A budget is exhausted by waiting.
-    for record in lines_of(error_type, count // 10 if error_type == "over_budget" else count):
+    for record in lines_of(error_type, count // 10 if error_type == ErrorType.OVER_BUDGET else count):
         now[:] = [record]
-        text = " ".join(" ".join(each.sentence.words) for each in record.planted)
-        monkeypatch.setattr(test_failure_table, "MARKER", text)
-        check(leaks_of(pipeline, record))
+        with broken(pipeline, detector, error_type, talkative(said), RECORD_SECS):
+            check(leaks_of(pipeline, record))
         printed = capfd.readouterr()
         check(found_in((printed.out + printed.err + caplog.text).encode(), [record]))
         caplog.clear()

@@ -9,7 +9,7 @@ import pytest
 
 from names_that_do_not_fit import misfits
 from names_that_fit import NAMES_THAT_FIT
-from spellings import MIN_WORDS, SPELLINGS, VOCABULARIES, Finder, sentence
+from veilog_filters.prove.spellings import MIN_WORDS, SPELLINGS, VOCABULARIES, Finder, sentence
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)

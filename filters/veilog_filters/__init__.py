@@ -3,4 +3,4 @@
 Follow a record: ``transports`` -> ``pipeline`` (parse, inspect, classify, fingerprint, redact) -> ``encode``.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -8,25 +8,27 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import click
 
 from veilog_filters import __version__, startup
-from veilog_filters.config import DEFAULT_POLICY_FILE, Config, defect_of, load_config, load_policy
+from veilog_filters.config import DEFAULT_POLICY_FILE, Config, HashKey, defect_of, load_config, load_policy
 from veilog_filters.detect.prefilter.cachefile import can_write
 from veilog_filters.detect.prefilter.policy import PolicyPrefilter
 from veilog_filters.detect.prefilter.store import cache_dir
 from veilog_filters.encode import ENCODERS, native
 from veilog_filters.errors import ConfigError, Defect
-from veilog_filters.fingerprint import Fingerprinter, new_key
+from veilog_filters.fingerprint import Fingerprinter, load_key, new_key
 from veilog_filters.framing import FRAMERS, WRITERS, Framer
 from veilog_filters.pipeline import DecodeFailure, Pipeline, classifier_for
 from veilog_filters.progress import Progress, print_stderr
 from veilog_filters.transports import stdio
 from veilog_filters.transports.inputs import STDIN, Files, InputError, Output, OutputError, files_of, standard_input
-from veilog_filters.yaml_file import dotted, line_of
+from veilog_filters.yaml_file import dotted, line_of, reason_of
 from veilog_parsers.record.raw import RawRecord
 
 EXIT_FAILED: Final = 1
@@ -319,6 +321,85 @@ def _fail_if(errors: list[str]) -> None:
         print_stderr(f"{error}.")
     if errors:
         sys.exit(EXIT_FAILED)
+
+
+@app.command()
+@click.option("--html", "html_path", metavar="FILE", help="Write a page with a record of every source too.")
+def demo(html_path: str | None) -> None:
+    """Show the main job on one screen: what came in, what leaves, and why. Needs no file and no key."""
+    from rich.console import Console
+
+    from veilog_filters.demo import show
+
+    demonstration = show.Demo(Config(hash_key=HashKey(ephemeral=True)))
+    page_is_clean = True
+    if html_path is not None:
+        page, page_is_clean = demonstration.page()
+        _write_file(html_path, page)
+    screen_is_clean = demonstration.screen(Console(width=show.WIDTH, highlight=False, soft_wrap=True), html_path)
+    if not (page_is_clean and screen_is_clean):
+        sys.exit(EXIT_FAILED)
+
+
+@app.command()
+@_CONFIG
+@click.option("--records", type=click.IntRange(1, 1_000_000), default=5000, show_default=True, help="Records to make.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed has other records made.")
+@click.option("--html", "html_path", metavar="FILE", help="Write the summary as an HTML page too.")
+@click.option("--verify", "verify_path", metavar="FILE", help="Check the signature of a summary instead.")
+def prove(config_path: str | None, records: int, seed: int, html_path: str | None, verify_path: str | None) -> None:
+    """Prove what a configuration promises: a signed summary for a privacy officer or an auditor.
+
+    Plants sentences in thousands of records and looks for them in what leaves, provokes every failure, and denies the
+    network meanwhile. Exits with 1 unless everything holds.
+    """
+    config = _start(config_path)
+    if verify_path is not None:
+        _verify(config, config_path, verify_path)
+        return
+    from veilog_filters.prove import proof, summary
+
+    date = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    found = proof.prove(
+        config, config_path, date, records=records, seed=seed, say=lambda what: print_stderr(f"prove: {what} ...")
+    )
+    signer = _signers(config, config_path)[0]
+    if html_path is not None:
+        _write_file(html_path, summary.as_html(found, signer))
+    Output().write(summary.as_text(found, signer).encode())
+    if not found.holds:
+        sys.exit(EXIT_FAILED)
+
+
+def _verify(config: Config, config_path: str | None, page_path: str) -> None:
+    from veilog_filters.prove import summary
+
+    try:
+        page = Path(page_path).read_bytes()
+    except OSError as error:
+        print_stderr(f"cannot read {page_path}: {reason_of(error)}. Name a summary that veilog prove wrote.")
+        sys.exit(EXIT_USAGE)
+    try:
+        key_id = summary.verify(page, _signers(config, config_path))
+    except summary.SignatureError as error:
+        print_stderr(f"{page_path}: not to be trusted: {error}.")
+        sys.exit(EXIT_FAILED)
+    _print(f"{page_path}: as veilog wrote it, signed with key {key_id}")
+
+
+def _signers(config: Config, config_path: str | None) -> list[Fingerprinter]:
+    """The configured key, and the previous one while a rotation lasts."""
+    file = config_path or "configuration"
+    keys = [(config.hash_key, "hash_key"), (config.previous_hash_key, "previous_hash_key")]
+    return [Fingerprinter(*load_key(option, where, file)) for option, where in keys if option is not None]
+
+
+def _write_file(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        print_stderr(f"cannot write {path}: {reason_of(error)}. Name a file that can be written.")
+        sys.exit(EXIT_USAGE)
 
 
 @app.command()

@@ -189,6 +189,8 @@ class Pipeline:
 
     Attributes:
         batch_records: how many records a batch may have to be taken as one.
+        stages: the stages after parse: name in metrics, ``error_type`` of an event that fails there, work. Exchanged
+            by ``veilog prove`` alone, which has one fail at a time.
 
     Raises:
         ConfigError: a key, a file, a model or an entity that the configuration names is not there.
@@ -241,7 +243,7 @@ class Pipeline:
         # What a model may do, and has done, is counted event by event.
         self.batch_records = BATCH_RECORDS if self.ner is None else 1
         # What the stages after parse are called in metrics, what is said of an event that fails there, and the work.
-        self._stages: tuple[tuple[str, ErrorType, Callable[[_Job], None]], ...] = (
+        self.stages: tuple[tuple[str, ErrorType, Callable[[_Job], None]], ...] = (
             ("fingerprint", ErrorType.FINGERPRINT_FAILED, self._identify),
             ("inspect", ErrorType.DETECTOR_FAILED, self._look),
             ("inspect", ErrorType.DETECTOR_FAILED, self._verify),
@@ -368,7 +370,7 @@ class Pipeline:
         budget.begin_batch()
         over_at = clock.secs() + (STEP_SECS if self.ner is None else float("inf"))
         entered: dict[str, int] = {}
-        for stage, failure, work in self._stages:
+        for stage, failure, work in self.stages:
             # A stage may have two steps; an event enters it once.
             entered.setdefault(stage, len(jobs))
             began, secs = clock.secs(), 0.0

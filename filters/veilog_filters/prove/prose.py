@@ -2,33 +2,28 @@
 
 A record is made from a number and a seed, step by step: a base (a sample, a provider's body, random JSON), sentences in
 its leaves and keys, changes of names and types, damage, a wrapping. Its recipe says which steps; seed and number make
-the same record again. Run this file for a report of what leaves, by shape, spelling and the field it left in:
-
-    python tests/prose.py --count 4000 --seed 1
+the same record again.
 """
 
 from __future__ import annotations
 
-import argparse
 import base64
 import functools
 import json
 import random
 import re
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 import orjson
 
-from canary import DECIDING, opened
-from provider_bodies import REQUESTS, RESPONSES
-from samples import config_with, samples
-from spellings import SCRAMBLED, SPELLINGS, VOCABULARIES, Finder, Sentence, sentence
 from veilog_filters.detect.api import Finding
 from veilog_filters.framing import JsonLines, write_json
 from veilog_filters.pipeline import Pipeline
+from veilog_filters.prove.bodies import REQUESTS, RESPONSES
+from veilog_filters.prove.samples import DECIDING, opened, sample_lines
+from veilog_filters.prove.spellings import SCRAMBLED, SPELLINGS, VOCABULARIES, Finder, Sentence, sentence
 
 Steps = tuple[str | int, ...]
 MAX_PLANTS: Final = 24
@@ -119,7 +114,7 @@ def _tree(chance: random.Random, depth: int = 0) -> Any:
 
 @functools.cache
 def _sample_values() -> list[tuple[str, bytes]]:
-    return [(str(sample), sample.line) for sample in samples() if len(sample.line) < 20_000]
+    return [(name, line) for name, line in sample_lines() if len(line) < 20_000]
 
 
 def _sample(chance: random.Random, number: int) -> tuple[str, Any]:
@@ -621,6 +616,11 @@ def all_places(seed: int, every: int = 1) -> Iterator[Record]:
     bases = [(f"sample {name}", line) for name, line in _sample_values()]
     bases += [(f"request {name}", orjson.dumps({"request": body, "response": {}})) for name, body in REQUESTS.items()]
     bases += [(f"response {name}", orjson.dumps({"request": {}, "response": body})) for name, body in RESPONSES.items()]
+    return places_of(bases, seed, every)
+
+
+def places_of(bases: list[tuple[str, bytes]], seed: int, every: int = 1) -> Iterator[Record]:
+    """Every leaf and key of some records (name and line), or every so many-th, one at a time."""
     number = 0
     for name, line in bases:
         value = orjson.loads(line)
@@ -697,77 +697,17 @@ def nothing_found(text: str) -> list[Finding]:
     return []
 
 
-def pipeline_of(**sections: Any) -> Pipeline:
-    """A pipeline as users have it, with the given sections of the configuration, that finds nothing."""
-    return Pipeline(config_with(**sections), detector=nothing_found)
-
-
 def leaks_of(pipeline: Pipeline, record: Record, tag: str = "") -> list[Leak]:
     """What leaves of a record that comes as a line of JSON Lines."""
+    return leaks_in(record, events_of(pipeline, record, tag))
+
+
+def events_of(pipeline: Pipeline, record: Record, tag: str = "") -> list[dict[str, Any]]:
+    """The events of a record that comes as a line of JSON Lines, from a shipper with that tag."""
     framer = JsonLines(pipeline.fingerprinter, "", 16_777_216)
     events: list[dict[str, Any]] = []
     for raw in (*framer.feed(record.line), *framer.finish()):
         if tag:
             raw.tag = tag
         events += pipeline(raw)
-    return leaks_in(record, events)
-
-
-# The report.
-
-
-def _rates(title: str, seen: Counter[str], leaked: Counter[str], most: int) -> Iterator[str]:
-    yield f"{title}: {sum(1 for name in seen if leaked[name])} of {len(seen)} leak"
-    for name, _ in sorted(seen.items(), key=lambda item: -leaked[item[0]] / item[1])[:most]:
-        if leaked[name]:
-            yield f"  {leaked[name]:6} of {seen[name]:6}  {name}"
-
-
-def report(count: int, seed: int, most: int, **sections: Any) -> int:
-    """Print what leaves; the number of records with a leak."""
-    pipeline = pipeline_of(**sections)
-    titles = ("bases", "changes", "damage", "wrappings", "spellings", "vocabularies", "shapes")
-    seen: dict[str, Counter[str]] = {title: Counter() for title in titles}
-    leaked: dict[str, Counter[str]] = {title: Counter() for title in titles}
-    fields: Counter[str] = Counter()
-    examples: dict[str, str] = {}
-    records = 0
-    for number in range(count):
-        record = make(seed, number)
-        leaks = leaks_of(pipeline, record)
-        base = record.base.partition("/")[0].partition(":")[0]
-        names = dict(zip(titles[:4], (base, *record.shape), strict=True)) | {"shapes": f"{base}, {record.shape[2]}"}
-        for title, name in names.items():
-            seen[title][name] += 1
-            leaked[title][name] += bool(leaks)
-        for each in record.planted:
-            seen["spellings"][each.spelling] += 1
-            seen["vocabularies"][each.sentence.vocabulary] += 1
-        for leak in leaks:
-            leaked["spellings"][leak.planted.spelling] += 1
-            leaked["vocabularies"][leak.planted.sentence.vocabulary] += 1
-            fields[leak.field] += 1
-            examples.setdefault(leak.field, str(leak))
-        records += bool(leaks)
-    print(f"{records} of {count} records leak (seed {seed})")
-    for title in titles:
-        print("\n".join(_rates(title, seen[title], leaked[title], most)))
-    print("fields that leak")
-    for field, number in fields.most_common(most):
-        print(f"  {number:6}  {field}\n          {examples[field]}")
-    return records
-
-
-def main() -> int:
-    """Parse the command line and report."""
-    parser = argparse.ArgumentParser(description="Report which planted sentences leave, by shape, spelling and field.")
-    parser.add_argument("--count", type=int, default=4000, help="records")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--most", type=int, default=100, help="lines per table")
-    parser.add_argument("--sections", type=json.loads, default={}, help="sections of the configuration, as JSON")
-    arguments = parser.parse_args()
-    return bool(report(arguments.count, arguments.seed, arguments.most, **arguments.sections))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return events

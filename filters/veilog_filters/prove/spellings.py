@@ -1,4 +1,4 @@
-"""Sentences that no other text has, the ways to write them so that they do not look like sentences, and how to read them.
+"""Sentences that no other text has, ways to write them so that they do not look like sentences, and how to read them.
 
 A sentence is a list of words. Every run of three of its words is looked for, in every reading of an output that a
 person with a decoder could come to: entities, percent signs and escapes resolved, base64, base32, hexadecimal and gzip
