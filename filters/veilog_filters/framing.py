@@ -1,11 +1,12 @@
 """Bytes to records: JSON Lines and msgpack streams, sans-IO.
 
 A framer is fed chunks of bytes as they come and gives the records that are complete; at the end it gives what is left.
-A record that cannot be decoded becomes ``Damaged``: its length, its keyed hash and a reason from the closed list. A
-line over the limit is never held in memory: it is hashed as it passes, up to its newline, and the next line is read.
+A record that cannot be decoded becomes a ``DecodeFailure``: its length, its keyed hash and a reason from the closed
+list. A line over the limit is never held in memory: it is hashed as it passes, up to its newline, and the next line is
+read.
 
 A msgpack stream has no such place to start again: after bytes that are no msgpack the rest is unreadable, so it is
-reported as one ``Damaged`` record and ``broken`` is set.
+reported as one ``DecodeFailure`` record and ``broken`` is set.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ import msgpack
 import orjson
 
 from veilog_filters.fingerprint import Fingerprinter
-from veilog_filters.pipeline import Damaged
 from veilog_filters.plain import plain
+from veilog_filters.quarantine import DecodeFailure
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import Digest
 from veilog_parsers.record.decoding import decode
@@ -34,11 +35,11 @@ class Framer(Protocol):
 
     broken: bool
 
-    def feed(self, data: bytes) -> Iterator[RawRecord | Damaged]:
+    def feed(self, data: bytes) -> Iterator[RawRecord | DecodeFailure]:
         """The records that ``data`` completes."""
         ...
 
-    def finish(self) -> Iterator[RawRecord | Damaged]:
+    def finish(self) -> Iterator[RawRecord | DecodeFailure]:
         """The record that the end of input completes, if one was begun."""
         ...
 
@@ -62,7 +63,7 @@ class JsonLines:
         self._length = 0
         self._oversized: hmac.HMAC | None = None
 
-    def feed(self, data: bytes) -> Iterator[RawRecord | Damaged]:
+    def feed(self, data: bytes) -> Iterator[RawRecord | DecodeFailure]:
         """See ``Framer``."""
         start = 0
         while (end := data.find(b"\n", start)) >= 0:
@@ -76,7 +77,7 @@ class JsonLines:
         if start < len(data):
             self._extend(data[start:])
 
-    def finish(self) -> Iterator[RawRecord | Damaged]:
+    def finish(self) -> Iterator[RawRecord | DecodeFailure]:
         """See ``Framer``."""
         yield from self._complete()
 
@@ -91,22 +92,22 @@ class JsonLines:
             self._pieces.clear()
         self._oversized.update(piece)
 
-    def _complete(self) -> Iterator[RawRecord | Damaged]:
+    def _complete(self) -> Iterator[RawRecord | DecodeFailure]:
         length, self._length = self._length, 0
         if self._oversized is not None:
             digest, self._oversized = Digest(self._oversized.hexdigest()), None
-            yield Damaged(ErrorType.RECORD_TOO_LARGE, length, digest)
+            yield DecodeFailure(ErrorType.RECORD_TOO_LARGE, length, digest)
             return
         line = b"".join(self._pieces)
         self._pieces.clear()
         if line and not line.isspace():
             yield self._decode(line)
 
-    def _decode(self, line: bytes) -> RawRecord | Damaged:
+    def _decode(self, line: bytes) -> RawRecord | DecodeFailure:
         try:
             value, is_lossy = _decode_line(line)
         except RecordError as error:
-            return Damaged(error.error_type, len(line), self._fingerprinter.digest(RAW, self._tenant, line))
+            return DecodeFailure(error.error_type, len(line), self._fingerprinter.digest(RAW, self._tenant, line))
         return RawRecord(value, line, is_lossy=is_lossy)
 
 
@@ -211,7 +212,7 @@ class MsgpackStream:
         self._rest_bytes = 0
         self._reason = ErrorType.MALFORMED_MSGPACK
 
-    def feed(self, data: bytes) -> Iterator[RawRecord | Damaged]:
+    def feed(self, data: bytes) -> Iterator[RawRecord | DecodeFailure]:
         """See ``Framer``."""
         if self.broken:
             self._skip(data)
@@ -224,12 +225,12 @@ class MsgpackStream:
         if self._objects.broken is not None:
             self._break(self._objects.broken)
 
-    def _record(self, value: Any, raw: bytes) -> RawRecord | Damaged:
+    def _record(self, value: Any, raw: bytes) -> RawRecord | DecodeFailure:
         try:
             return RawRecord(plain(value), raw)
         except RecursionError:
             digest = self._fingerprinter.digest(RAW, self._tenant, raw)
-            return Damaged(ErrorType.NESTING_TOO_DEEP, len(raw), digest)
+            return DecodeFailure(ErrorType.NESTING_TOO_DEEP, len(raw), digest)
 
     def _break(self, reason: ErrorType) -> None:
         self.broken = True
@@ -243,12 +244,12 @@ class MsgpackStream:
         self._rest.update(data)
         self._rest_bytes += len(data)
 
-    def finish(self) -> Iterator[RawRecord | Damaged]:
+    def finish(self) -> Iterator[RawRecord | DecodeFailure]:
         """See ``Framer``."""
         if self._pending:
             self._break(ErrorType.MALFORMED_MSGPACK)
         if self._rest is not None:
-            yield Damaged(self._reason, self._rest_bytes, Digest(self._rest.hexdigest()))
+            yield DecodeFailure(self._reason, self._rest_bytes, Digest(self._rest.hexdigest()))
             self._rest = None
 
 

@@ -21,7 +21,7 @@ import yaml
 from veilog_filters.config import Config
 from veilog_filters.errors import ConfigError
 from veilog_filters.fingerprint import Fingerprinter, load_key
-from veilog_filters.pipeline import Damaged
+from veilog_filters.quarantine import DecodeFailure
 from veilog_filters.record_shape import ITEM, MAX_KEY_CHARS, Path, key_paths, leaves, shape_hash, spelled
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import AuditEvent, SensitiveTree
@@ -148,10 +148,10 @@ class Suggestions:
         self._further = 0
         self._unreadable: Counter[str] = Counter()
 
-    def add(self, record: RawRecord | Damaged) -> None:
+    def add(self, record: RawRecord | DecodeFailure) -> None:
         """Look at a record."""
         self._records += 1
-        if isinstance(record, Damaged):
+        if isinstance(record, DecodeFailure):
             self._unreadable[str(record.error_type)] += 1
             return
         try:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import dataclasses
 import random
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 import pytest
 
 from samples import config_with, golden_pipeline, samples
-from veilog_filters.detect.api import Detector, DetectorTimeout, Finding
+from veilog_filters.detect.api import Detector, DetectorTimeout, Finding, Found, PerText, Scan, TextItem
 from veilog_filters.metrics import Counts
-from veilog_filters.pipeline import BATCH_BYTES, BATCH_RECORDS, Damaged, Pipeline, batches, size_of
+from veilog_filters.pipeline import BATCH_BYTES, BATCH_RECORDS, Pipeline, batches, size_of
+from veilog_filters.quarantine import DecodeFailure
 from veilog_parsers.errors import ErrorType
-from veilog_parsers.event import AuditEvent, Digest
+from veilog_parsers.event import Digest
 from veilog_parsers.record.raw import RawRecord
 
 TIMES_OUT, FAILS, LONG = "this one hangs", "this one fails", "long " * 1000
@@ -35,23 +37,23 @@ def detector(text: str) -> list[Finding]:
     return [Finding(start, start + 3, "PERSON", 1.0) for start in range(len(text)) if text.startswith("Ann", start)]
 
 
-@dataclasses.dataclass
+PER_TEXT = PerText(detector)
+
+
 class InTwoSteps:
-    """The same detector, which looks first and finds later."""
+    """The same detector, which scans first and finds later."""
 
-    text: str = ""
+    def scan(self, items: Sequence[TextItem]) -> Scan:
+        return Scan(items, [item.text == "nobody" for item in items])
 
-    def __call__(self, text: str) -> list[Finding]:
-        return detector(text)
-
-    def look(self, text: str) -> list[Finding] | InTwoSteps:
-        return [] if text == "nobody" else InTwoSteps(text)
-
-    def verify(self, candidate: InTwoSteps) -> list[Finding]:
-        return detector(candidate.text)
+    def verify(self, scan: Scan) -> list[Found]:
+        found: list[Found] = []
+        for item, nothing in zip(scan.items, scan.seen, strict=True):
+            found += [[]] if nothing else PER_TEXT.verify(PER_TEXT.scan([item]))
+        return found
 
 
-def pipeline(detect: Detector = detector) -> Pipeline:
+def pipeline(detect: Detector = PER_TEXT) -> Pipeline:
     sections: dict[str, Any] = {
         "policy": {"content": "redacted", "unmapped": "redact", "unrecognized": "redact"},
         "detect": {"max_text_bytes": 1000},
@@ -59,7 +61,7 @@ def pipeline(detect: Detector = detector) -> Pipeline:
     return Pipeline(config_with(**sections), detector=detect)
 
 
-def mixture() -> list[RawRecord | Damaged]:
+def mixture() -> list[RawRecord | DecodeFailure]:
     """Records of all kinds of fates."""
     container = {"Records": [{"eventVersion": "1.08", "eventName": f"E{n}", "note": "Ann"} for n in range(40)]}
     deep: Any = "Ann"
@@ -70,7 +72,7 @@ def mixture() -> list[RawRecord | Damaged]:
         record(TIMES_OUT),
         record("nobody"),
         record(LONG),
-        Damaged(ErrorType.MALFORMED_JSON, 7, Digest("0" * 64)),
+        DecodeFailure(ErrorType.MALFORMED_JSON, 7, Digest("0" * 64)),
         record(FAILS),
         RawRecord(container, orjson.dumps(container)),
         record("hi", note=TIMES_OUT),
@@ -88,7 +90,7 @@ def timeless(counts: Counts) -> dict[str, Any]:
     return fields
 
 
-@pytest.mark.parametrize("detect", [detector, InTwoSteps()], ids=["at_once", "in_two_steps"])
+@pytest.mark.parametrize("detect", [PER_TEXT, InTwoSteps()], ids=["at_once", "in_two_steps"])
 @pytest.mark.parametrize("seed", range(5))
 def test_each_record_gives_what_it_gives_alone(seed: int, detect: Detector) -> None:
     order = random.Random(seed).sample(range(len(mixture())), len(mixture()))
@@ -125,18 +127,6 @@ def test_a_record_that_ends_badly_leaves_one_event_whatever_was_read_of_it() -> 
     assert (event["kind"], event["error_type"]) == ("quarantine", "parser_failed")
 
 
-def test_an_inspection_that_was_not_completed_is_no_inspection() -> None:
-    inspect = pipeline(InTwoSteps()).inspect
-    event = next(iter(pipeline().registry.parse(record("Ann"))))
-    assert isinstance(event, AuditEvent)
-    inspection = inspect.look(event)
-    for use in (lambda: inspection.side(inspection.prompt), lambda: inspect.resume(inspection)):
-        with pytest.raises(RuntimeError):
-            use()
-    inspect.verify(inspection)
-    assert [text.findings for text in inspection.side(inspection.prompt)] == [[Finding(0, 3, "PERSON", 1.0)]]
-
-
 def test_a_text_that_comes_twice_in_a_batch_is_verified_once() -> None:
     ours = Pipeline(config_with())
     for text in ("mail ann@nordwind-ag.com", "mail ann@nordwind-ag.com, " * 200):
@@ -152,6 +142,6 @@ def test_batches_are_bounded_in_records_and_bytes() -> None:
     small, large = record("Ann"), RawRecord({}, bytes(BATCH_BYTES // 2))
     assert [len(batch) for batch in batches([small] * 40, size_of)] == [BATCH_RECORDS, BATCH_RECORDS, 8]
     assert [len(batch) for batch in batches([large] * 5, size_of)] == [2, 2, 1]
-    damaged = Damaged(ErrorType.RECORD_TOO_LARGE, 10**9, Digest(""))
+    damaged = DecodeFailure(ErrorType.RECORD_TOO_LARGE, 10**9, Digest(""))
     assert [len(batch) for batch in batches([damaged] * 5, size_of)] == [5]
     assert not list(batches([], size_of))

@@ -14,11 +14,11 @@ import trustme
 import yaml
 
 from veilog_filters import startup
-from veilog_filters.classify import ClassificationPolicy
 from veilog_filters.config import Config, Detect, defect_of, load_policy
 from veilog_filters.detect.presidio.engine import PresidioDetector
 from veilog_filters.errors import ConfigError
 from veilog_filters.fingerprint import new_key
+from veilog_filters.policy import ClassificationPolicy
 from veilog_filters.yaml_file import load, parse
 
 FULL: dict[str, Any] = yaml.safe_load(r"""

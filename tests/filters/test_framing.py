@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.framing import Framer, JsonLines, MsgpackStream, decode_json
-from veilog_filters.pipeline import Damaged
 from veilog_filters.plain import plain
+from veilog_filters.quarantine import DecodeFailure
 from veilog_parsers.errors import ErrorType
 from veilog_parsers.record.raw import RawRecord
 
@@ -57,7 +57,7 @@ def test_a_line_over_the_limit_is_hashed_not_held() -> None:
     framer = json_lines(10)
     line = b"x" * 25
     damaged = [*framer.feed(line[:8]), *framer.feed(line[8:] + b"\n7\n")]
-    assert isinstance(damaged[0], Damaged)
+    assert isinstance(damaged[0], DecodeFailure)
     assert damaged[0].error_type is ErrorType.RECORD_TOO_LARGE
     assert damaged[0].raw_bytes == 25
     assert damaged[0].raw_hash == FINGERPRINTER.digest("raw", "", line)
@@ -128,7 +128,7 @@ def test_a_broken_msgpack_stream_is_one_damaged_record(data: bytes, error_type: 
     records = [*framer.feed(good + data), *framer.feed(good), *framer.finish()]
     assert isinstance(records[0], RawRecord)
     (damaged,) = records[1:]
-    assert isinstance(damaged, Damaged)
+    assert isinstance(damaged, DecodeFailure)
     assert damaged.error_type is error_type
     assert damaged.raw_bytes == len(data + good)
     assert damaged.raw_hash == FINGERPRINTER.digest("raw", "", data + good)

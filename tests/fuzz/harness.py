@@ -36,7 +36,8 @@ with atheris.instrument_imports(include=["veilog_filters", "veilog_parsers"]):
         ServerConnection,
     )
     from veilog_filters.forward.limits import Limits
-    from veilog_filters.pipeline import Damaged, Pipeline
+    from veilog_filters.pipeline import Pipeline
+    from veilog_filters.quarantine import DecodeFailure
     from veilog_filters.transports.stdio import Filter
     from veilog_parsers.errors import ErrorType, RecordError
     from veilog_parsers.event import Kind
@@ -192,7 +193,7 @@ def entries() -> Target:
 
     def run(data: bytes) -> None:
         framer = framing.FRAMERS["msgpack"](pipeline.fingerprinter, "", 65_536)
-        records: list[RawRecord | Damaged] = [*framer.feed(data), *framer.finish()]
+        records: list[RawRecord | DecodeFailure] = [*framer.feed(data), *framer.finish()]
         for events in pipeline.batch(records):
             for event in events:
                 framing.write_msgpack(event)

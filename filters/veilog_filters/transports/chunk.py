@@ -19,7 +19,8 @@ from veilog_filters.forward import BadEntry, Chunk, Entry, EventTime
 from veilog_filters.forward.codec import Packed
 from veilog_filters.forward.events import GROUP_END_SECONDS, Time
 from veilog_filters.framing import RAW
-from veilog_filters.pipeline import BATCH_BYTES, Damaged, Pipeline, size_of
+from veilog_filters.pipeline import BATCH_BYTES, Pipeline, size_of
+from veilog_filters.quarantine import DecodeFailure
 from veilog_filters.transports.scheduling import ByteBudget, CpuAccount, Scheduler, TimeSlice
 from veilog_filters.transports.sender import Sender
 from veilog_parsers.errors import ErrorType
@@ -39,7 +40,7 @@ _GROUP_END: Final = Entry(EventTime(GROUP_END_SECONDS, 0), {}, {})
 _SCHEMA: Final = "otlp"
 _GROUP_IDS: Final = ("resource_id", "scope_id")
 
-Item = tuple[Entry, RawRecord | Damaged | None]
+Item = tuple[Entry, RawRecord | DecodeFailure | None]
 """An entry and its record; None for the marker of a group."""
 
 
@@ -159,7 +160,7 @@ class ChunkFilter:
             if self._part_bytes >= PART_BYTES:
                 await self._deliver()
 
-    async def _events(self, records: list[RawRecord | Damaged]) -> list[list[dict[str, Any]]]:
+    async def _events(self, records: list[RawRecord | DecodeFailure]) -> list[list[dict[str, Any]]]:
         """What leaves for each record; others go on between two steps of the pipeline."""
         clock = self._slice.clock
         slowest = 0.0
@@ -194,7 +195,7 @@ class ChunkFilter:
         self._group = packed if entry.is_group_start else None
         self._add(packed)
 
-    def _add_events(self, entry: Entry, record: RawRecord | Damaged, events: list[dict[str, Any]]) -> None:
+    def _add_events(self, entry: Entry, record: RawRecord | DecodeFailure, events: list[dict[str, Any]]) -> None:
         """Put into the part what is handed on for the events of a record."""
         # Only now: what a parser reads of the metadata (attributes with prompts) it takes out of it. Of a record in
         # quarantine nobody knows whether it did.
@@ -275,7 +276,7 @@ class ChunkFilter:
             yield item
         yield from calls.take()
 
-    def _join(self, calls: Calls[Entry], entry: Entry, record: RawRecord) -> bool | Damaged:
+    def _join(self, calls: Calls[Entry], entry: Entry, record: RawRecord) -> bool | DecodeFailure:
         """Keep a log record of a model call, to be given back with the others of its call; False if it is none."""
         try:
             count = calls.add(entry, record)
@@ -295,14 +296,14 @@ class ChunkFilter:
         time = _rfc3339(entry.time) if entry.has_time else None
         return RawRecord(entry.record, entry.raw, self._tag, time, entry.metadata or {}, group)
 
-    def _bad(self, bad: BadEntry) -> tuple[Entry, Damaged]:
+    def _bad(self, bad: BadEntry) -> tuple[Entry, DecodeFailure]:
         entry = Entry(_NO_TIME if bad.time is None else bad.time, None, None, bad.raw)
         time = _rfc3339(bad.time) if bad.time is not None and entry.has_time else None
         return entry, self._damaged(bad.error_type, bad.raw, self._tag, time)
 
-    def _damaged(self, error_type: ErrorType, raw: bytes, tag: str, time: str | None) -> Damaged:
+    def _damaged(self, error_type: ErrorType, raw: bytes, tag: str, time: str | None) -> DecodeFailure:
         digest = self._pipeline.fingerprinter.digest(RAW, self._settings.tenant, raw)
-        return Damaged(error_type, len(raw), digest, tag, time)
+        return DecodeFailure(error_type, len(raw), digest, tag, time)
 
 
 def _rfc3339(time: Time) -> str | None:

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 from veilog_filters.framing import Framer
-from veilog_filters.pipeline import Damaged, Pipeline, batches, size_of
+from veilog_filters.pipeline import Pipeline, batches, size_of
+from veilog_filters.quarantine import DecodeFailure
 from veilog_filters.transports.inputs import Sink, Source
 from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.record.times import parse_time
@@ -97,7 +98,7 @@ class Filter:
         """What is to be written for what is left at the end of input."""
         return b"".join(map(self._filtered, batches(self._framer.finish(), size_of)))
 
-    def _filtered(self, records: list[RawRecord | Damaged]) -> bytes:
+    def _filtered(self, records: list[RawRecord | DecodeFailure]) -> bytes:
         injected = self._injected
         shippers = [
             injected.pop_injected(record) if injected is not None and isinstance(record, RawRecord) else {}
