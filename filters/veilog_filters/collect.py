@@ -116,18 +116,17 @@ class Collector:
         return None
 
 
-def side_of(messages: list[list[Inspected]]) -> list[Inspected]:
-    """All texts of one side of an exchange, their other forms too."""
-    texts: list[Inspected] = []
+def parts_of(messages: list[list[Inspected]]) -> list[Inspected]:
+    """All parts of the messages of one side of an exchange."""
+    return [part for parts in messages for part in parts]
+
+
+def readings_of(messages: list[list[Inspected]]) -> list[str]:
+    """The texts of one side, their other forms too: what words can be sought in."""
+    texts: list[str] = []
     for parts in messages:
         for part in parts:
+            texts.append(part.text)
             if part.forms:
-                texts += part.readings()
-            else:
-                texts.append(part)
+                texts += part.forms
     return texts
-
-
-def words_of(messages: list[list[Inspected]]) -> list[str]:
-    """What can be read in the texts of one side, before anything was found in them."""
-    return [text.text for text in side_of(messages)]

@@ -24,14 +24,14 @@ from typing import Any, Final, TypeVar
 
 from veilog_filters import clock
 from veilog_filters.classify import Evidence, Verdict
-from veilog_filters.collect import Collected, side_of, words_of
+from veilog_filters.collect import Collected, parts_of, readings_of
 from veilog_filters.config import Config
 from veilog_filters.detect.api import Detector, Scan
 from veilog_filters.fingerprint import fingerprint
 from veilog_filters.policy import Side
 from veilog_filters.quarantine import DecodeFailure
 from veilog_filters.texts import Inspected, TextLimits, Texts, counts
-from veilog_filters.wiring import parts_of, prepare
+from veilog_filters.wiring import build_parts, prepare
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import (
     AuditEvent,
@@ -152,7 +152,7 @@ class Pipeline:
         detector: Detector | None = None,
         config_path: str | None = None,
     ) -> None:
-        parts = parts_of(config, schema, detector, config_path)
+        parts = build_parts(config, schema, detector, config_path)
         self._config_path = config_path
         self._built = parts.built
         self._budget = parts.budget
@@ -375,8 +375,8 @@ class Pipeline:
         if self._policy_prefilter is not None and event.kind is Kind.AI_ACCESS:
             possible = self._policy_prefilter.scan
             job.possible = {
-                "prompt": possible(words_of(collected.prompt)),
-                "response": possible(words_of(collected.response)),
+                "prompt": possible(readings_of(collected.prompt)),
+                "response": possible(readings_of(collected.response)),
             }
 
     def _verify(self, job: _Job) -> None:
@@ -392,21 +392,21 @@ class Pipeline:
         findings, rules = Findings(), ClassificationRules()
         categories: set[Constant] = set()
         if collected.prompt:
-            findings.prompt, verdict = self._judge("prompt", job, side_of(collected.prompt))
+            findings.prompt, verdict = self._judge("prompt", job, collected.prompt)
             rules.prompt, event.prompt_classification = list(verdict.rules), verdict.level
             categories.update(verdict.categories)
         if collected.response:
-            findings.response, verdict = self._judge("response", job, side_of(collected.response))
+            findings.response, verdict = self._judge("response", job, collected.response)
             rules.response, event.response_classification = list(verdict.rules), verdict.level
             categories.update(verdict.categories)
         event.findings, event.classification_rules, event.data_categories = findings, rules, sorted(categories)
 
-    def _judge(self, side: Side, job: _Job, texts: list[Inspected]) -> tuple[dict[str, int], Verdict]:
+    def _judge(self, side: Side, job: _Job, messages: list[list[Inspected]]) -> tuple[dict[str, int], Verdict]:
         """What was found in the texts of one side, and its label."""
-        event, found, possible = job.event, counts(texts), job.possible.get(side)
+        event, found, possible = job.event, counts(parts_of(messages)), job.possible.get(side)
         self.counts.findings.update(found)
         evidence = Evidence(
-            [text.text for text in texts] if possible is None else (),
+            readings_of(messages) if possible is None else (),
             possible,
             found,
             side,

@@ -84,12 +84,6 @@ class Inspected:
     forms: Sequence[str] = ()
     item: int = -1
 
-    def readings(self) -> Iterator[Inspected]:
-        """This text, and its other forms as texts in which nothing more was found."""
-        yield self
-        for form in self.forms:
-            yield Inspected(form, [])
-
 
 class InspectedNumber(NamedTuple):
     """A number of a tree, and its digits as a text. It stays a number if nothing is found in them."""

@@ -73,7 +73,7 @@ class Parts:
     registry: Registry
 
 
-def parts_of(config: Config, schema: str, detector: Detector | None, config_path: str | None) -> Parts:
+def build_parts(config: Config, schema: str, detector: Detector | None, config_path: str | None) -> Parts:
     """The parts of a pipeline.
 
     Args:

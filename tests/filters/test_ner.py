@@ -23,7 +23,7 @@ from conftest import Run
 from reading import Reader
 from samples import config_with
 from texts import VALUES, generated, sample_texts
-from veilog_filters.collect import side_of
+from veilog_filters.collect import parts_of
 from veilog_filters.config import Detect, Ner, load_config
 from veilog_filters.detect.api import (
     ANY,
@@ -434,8 +434,8 @@ def test_texts_of_a_record_are_read_together_and_by_field() -> None:
     json_text = '{"who": ["Keller", 4111111111111111, "ab"]}'
     lines = "who:\n\n;\nwho:\nKeller\n;\nwho:\n4111111111111111\n;\nwho:\nab\n;\n"
     assert names.batches == [["You are Jonas", json_text, lines]]
-    assert counts(side_of(prompt)) == {"PERSON": 2}
-    assert counts(side_of(response)) == {}
+    assert counts(parts_of(prompt)) == {"PERSON": 2}
+    assert counts(parts_of(response)) == {}
     assert scan.model is not None
     assert (scan.model.read_texts, scan.model.left_out_texts) == (3, 1)
     reader = Reader(detector, 1000, 8)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reading import Reader
-from veilog_filters.collect import side_of
+from veilog_filters.collect import parts_of, readings_of
 from veilog_filters.config import Detect
 from veilog_filters.detect.api import DetectorTimeout, Finding, PerText, TextItem, united
 from veilog_filters.detect.build import detector_for
@@ -49,8 +49,8 @@ def test_each_text_is_inspected_once(recorder: Recorder) -> None:
     response = texts.messages([Message(Role.ASSISTANT, [SensitiveText("r"), SensitiveText("X")])], "response")
     reader(recorder).assemble(texts)
     assert recorder.texts == ["s", "aXX", "r", "X", "rX", "r X"], "the parts of a message together too"
-    assert counts(side_of(prompt)) == {"X": 2}
-    assert counts(side_of(response)) == {"X": 1}
+    assert counts(parts_of(prompt)) == {"X": 2}
+    assert counts(parts_of(response)) == {"X": 1}
 
 
 def test_json_is_inspected_as_it_is_and_as_lines_of_keys_and_values(recorder: Recorder) -> None:
@@ -58,8 +58,8 @@ def test_json_is_inspected_as_it_is_and_as_lines_of_keys_and_values(recorder: Re
     inspected = reader(recorder).text(text)
     assert recorder.texts == [text, "kX:\n\n;\nkX:\nX\n;\nkX a:\n1\n;\nb:\nX\n;\n"]
     assert [text[f.start : f.end] for f in inspected.findings] == ["\\u0058", "\\u0058", "X"]
-    assert [reading.text for reading in inspected.readings()] == recorder.texts
-    assert counts(list(inspected.readings())) == {"X": 3}
+    assert [inspected.text, *inspected.forms] == readings_of([[inspected]]) == recorder.texts
+    assert counts([inspected]) == {"X": 3}
 
 
 def test_what_only_looks_like_json_is_a_text(recorder: Recorder) -> None:
@@ -234,7 +234,7 @@ def secrets(text: str) -> list[Finding]:
 def test_a_value_split_over_parts_is_found_once_and_redacted_in_all(parts: tuple[str, ...], filler: str) -> None:
     parts = (filler + " " + parts[0], *parts[1:-1], parts[-1] + " " + filler)
     prompt = Reader(secrets, 1_000_000, 8).messages(message(*parts))
-    assert counts(side_of(prompt))["S"] == 1
+    assert counts(parts_of(prompt))["S"] == 1
     left = []
     for part in prompt[0]:
         covered = {at for f in (*part.findings, *part.continued) if f.entity == "S" for at in range(f.start, f.end)}
@@ -252,7 +252,7 @@ def test_a_value_split_over_parts_is_found_once_and_redacted_in_all(parts: tuple
     ],
 )
 def test_two_sentences_are_no_address(parts: tuple[str, str], found: dict[str, int]) -> None:
-    assert counts(side_of(Reader(secrets, 1000, 8).messages(message(*parts)))) == found
+    assert counts(parts_of(Reader(secrets, 1000, 8).messages(message(*parts)))) == found
 
 
 def test_thousands_of_parts_are_put_together_piece_by_piece(recorder: Recorder) -> None:
