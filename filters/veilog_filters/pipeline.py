@@ -28,6 +28,7 @@ from veilog_filters.collect import Collected, parts_of, readings_of
 from veilog_filters.config import Config
 from veilog_filters.detect.api import Detector, Scan
 from veilog_filters.fingerprint import fingerprint
+from veilog_filters.joining import Joiner
 from veilog_filters.policy import Side
 from veilog_filters.quarantine import DecodeFailure
 from veilog_filters.texts import Inspected, TextLimits, Texts, counts
@@ -170,6 +171,7 @@ class Pipeline:
         self._policy_name = parts.policy_name
         self._unrecognized = config.policy.unrecognized
         self._tenant_id = config.tenant_id
+        self._max_record_bytes = config.limits.max_record_bytes
         self.counts = parts.counts
         self.detector = parts.detector
         self.fingerprinter = parts.fingerprinter
@@ -195,6 +197,16 @@ class Pipeline:
             ConfigError: as when it is built.
         """
         prepare(self._built, self._config_path)
+
+    def joiner(self) -> Joiner[Any]:
+        """Joins the records of one chunk that come entry by entry."""
+        return Joiner(self._max_record_bytes, self._quarantine, self.counts)
+
+    def decode_failure(
+        self, error_type: ErrorType, raw: bytes, tag: str = "", time: str | None = None
+    ) -> DecodeFailure:
+        """What stands for bytes that are no record, see ``Quarantine.failure``."""
+        return self._quarantine.failure(error_type, raw, tag, time)
 
     def tag(self, tag: str) -> str:
         """A shipper's tag as it may leave: a name, or the keyed hash of what is none. Never raises."""

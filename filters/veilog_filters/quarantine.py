@@ -67,6 +67,17 @@ class Quarantine:
         self._encode = encode
         self._counts = counts
 
+    def failure(self, error_type: ErrorType, raw: bytes, tag: str = "", time: str | None = None) -> DecodeFailure:
+        """What stands for bytes that are no record.
+
+        Args:
+            error_type: why.
+            raw: the bytes.
+            tag: the shipper's tag, or "".
+            time: the shipper's time in RFC 3339, or None.
+        """
+        return DecodeFailure(error_type, len(raw), self._ids.raw_hash(raw), tag, time)
+
     def __call__(
         self,
         record: RawRecord | DecodeFailure,

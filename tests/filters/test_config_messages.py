@@ -406,7 +406,7 @@ def test_what_is_said_of_yaml_is_a_whole_sentence(text: str, home: Path) -> None
 
 def test_all_entity_types_of_the_installed_presidio_are_known() -> None:
     from veilog_filters.detect import entities
-    from veilog_filters.detect.presidio.engine import all_entities
+    from veilog_filters.detect.presidio.catalogue import all_entities
 
     assert all_entities() == entities.PRESIDIO
 
