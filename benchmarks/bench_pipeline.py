@@ -15,7 +15,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from corpora import KINDS, Corpus
 from veilog_filters.config import Config, Detect, HashKey
-from veilog_filters.detect.api import Finding
+from veilog_filters.detect.api import Finding, PerText
 from veilog_filters.detect.presidio.engine import PresidioDetector
 from veilog_filters.framing import write_json
 from veilog_filters.pipeline import Pipeline, batches, size_of
@@ -72,7 +72,7 @@ def test_parse(benchmark: BenchmarkFixture) -> None:
 
 def test_everything_but_detection(benchmark: BenchmarkFixture) -> None:
     data = line(CLEAN)
-    pipeline = Pipeline(Config(hash_key=HashKey(ephemeral=True)), detector=no_findings)
+    pipeline = Pipeline(Config(hash_key=HashKey(ephemeral=True)), detector=PerText(no_findings))
 
     def process() -> list[bytes]:
         return [write_json(event) for event in pipeline(RawRecord(orjson.loads(data), data))]

@@ -31,11 +31,12 @@ Detect = Callable[[str], Findings]
 def veilog_detector(cache: bool) -> Detect:
     """veilog's detector."""
     from veilog_filters.config import Detect as Options
+    from veilog_filters.detect.api import detect
     from veilog_filters.detect.prefiltered import PrefilteredDetector
 
     detector = PrefilteredDetector(Options() if cache else Options(cache_entries=0))
     detector.prepare()
-    return lambda text: [(f.start, f.end, f.entity) for f in detector(text)]
+    return lambda text: [(f.start, f.end, f.entity) for f in detect(detector, text)]
 
 
 def presidio_detector() -> Detect:
@@ -124,7 +125,7 @@ def run_detector(name: str, lines: list[bytes]) -> dict[str, Any]:
 def veilog_filter(plain: bool) -> Callable[[bytes], bytes]:
     """What ``veilog filter`` does with bytes, with its own detector or with plain Presidio's."""
     from veilog_filters.config import Config
-    from veilog_filters.detect.api import Finding
+    from veilog_filters.detect.api import Finding, PerText
     from veilog_filters.framing import JsonLines, write_json
     from veilog_filters.pipeline import Pipeline
     from veilog_filters.transports.stdio import Filter
@@ -133,7 +134,7 @@ def veilog_filter(plain: bool) -> Callable[[bytes], bytes]:
     config = Config.model_validate(options)
     if plain:
         detect = presidio_detector()
-        pipeline = Pipeline(config, detector=lambda text: [Finding(*span, 1.0) for span in detect(text)])
+        pipeline = Pipeline(config, detector=PerText(lambda text: [Finding(*span, 1.0) for span in detect(text)]))
     else:
         pipeline = Pipeline(config)
         pipeline.prepare()

@@ -16,7 +16,6 @@ import pytest
 from no_network import sitecustomize
 from samples import KEY_FILE, golden_pipeline
 from veilog_filters.config import Detect
-from veilog_filters.detect.api import Detector
 from veilog_filters.detect.presidio.engine import PresidioDetector
 from veilog_filters.pipeline import Pipeline
 
@@ -38,7 +37,7 @@ def _key_in_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def presidio() -> Detector:
+def presidio() -> PresidioDetector:
     """Presidio with the default options."""
     return PresidioDetector(Detect())
 

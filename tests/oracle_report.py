@@ -15,13 +15,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from samples import config_with
+from veilog_filters.detect.api import PerText
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.prove.prose import leaks_of, make, nothing_found
 
 
 def pipeline_of(**sections: Any) -> Pipeline:
     """A pipeline as users have it, with the given sections of the configuration, that finds nothing."""
-    return Pipeline(config_with(**sections), detector=nothing_found)
+    return Pipeline(config_with(**sections), detector=PerText(nothing_found))
 
 
 def _rates(title: str, seen: Counter[str], leaked: Counter[str], most: int) -> Iterator[str]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from conftest import Run
 from samples import config_with, samples
-from veilog_filters.detect.api import Finding
+from veilog_filters.detect.api import Finding, PerText
 from veilog_filters.framing import JsonLines, MsgpackStream
 from veilog_filters.pipeline import Pipeline
 from veilog_parsers.errors import ErrorType
@@ -109,7 +109,7 @@ def no_findings(text: str) -> list[Finding]:
 def keeping_all() -> Pipeline:
     return Pipeline(
         config_with(policy={"content": "redacted", "unmapped": "redact", "unrecognized": "redact"}),
-        detector=no_findings,
+        detector=PerText(no_findings),
     )
 
 

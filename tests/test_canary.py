@@ -22,6 +22,7 @@ import yaml
 from canary import MARKER, canaries, marker, places, planted, planted_everywhere
 from conftest import Run
 from samples import SAMPLES, config_with, samples
+from veilog_filters.detect.api import PerText
 from veilog_filters.framing import write_json
 from veilog_filters.pipeline import Pipeline
 from veilog_parsers.event import AuditEvent
@@ -109,7 +110,7 @@ def test_no_marker_leaves_by_another_way(command: str, veilog: Run, tmp_path: Pa
 @pytest.mark.parametrize("mode", ["defaults", "redacted"])
 def test_no_marker_leaves_from_any_single_place(mode: str) -> None:
     sections = {name: value for name, value in MODES[mode].items() if name == "policy"}
-    pipeline = Pipeline(config_with(**sections), detector=canaries)
+    pipeline = Pipeline(config_with(**sections), detector=PerText(canaries))
     lines = list(one_by_one())
     assert len(lines) > 2000
     for line in lines:
@@ -120,7 +121,7 @@ def test_no_marker_leaves_from_any_single_place(mode: str) -> None:
 
 def test_texts_leave_in_no_form_under_the_default_policy() -> None:
     """No recognizer knows the markers here: prompts and responses leave because nothing keeps them, or not at all."""
-    pipeline = Pipeline(config_with(), detector=lambda text: [])
+    pipeline = Pipeline(config_with(), detector=PerText(lambda text: []))
     seen = 0
     for sample in ALL:
         record = planted_everywhere(sample)

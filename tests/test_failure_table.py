@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from samples import ROOT, config_with
-from veilog_filters.detect.api import Detector, DetectorTimeout, Finding
+from veilog_filters.detect.api import Detector, DetectorTimeout, Finding, PerText
 from veilog_filters.framing import write_json
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.prove.faults import Bounds, BrittleDetector, broken, input_for, leaving, line_of, record_of
@@ -43,7 +43,10 @@ def no_findings(text: str) -> list[Finding]:
     return []
 
 
-def make_pipeline(detector: Detector = no_findings, **policy: str) -> Pipeline:
+NO_FINDINGS = PerText(no_findings)
+
+
+def make_pipeline(detector: Detector = NO_FINDINGS, **policy: str) -> Pipeline:
     config = config_with(
         policy={"content": "redacted", "unmapped": "redact"} | policy,
         limits={"max_record_bytes": MAX_RECORD_BYTES, "record_secs": RECORD_SECS},
@@ -97,7 +100,7 @@ def test_a_text_that_takes_too_long_counts_as_found() -> None:
             raise DetectorTimeout
         return []
 
-    pipeline = Pipeline(config_with(policy={"content": "redacted", "unmapped": "redact"}), detector=slow)
+    pipeline = Pipeline(config_with(policy={"content": "redacted", "unmapped": "redact"}), detector=PerText(slow))
     (event,) = process(pipeline, "jsonl", LINE)
     assert event["content"]["prompt"] == event["unmapped"]["unknown"] == "<TIMED_OUT>"
     assert event["findings"]["prompt"] == {"TIMED_OUT": 1}

@@ -15,7 +15,7 @@ import pytest
 
 from hostile import MAX_TEXT_BYTES, TEXTS
 from veilog_filters.config import Config, Detect, HashKey
-from veilog_filters.detect.api import DetectorTimeout
+from veilog_filters.detect.api import DetectorTimeout, PerText, detect
 from veilog_filters.detect.prefilter import hyperscan
 from veilog_filters.detect.prefiltered import PrefilteredDetector
 from veilog_filters.pipeline import Pipeline
@@ -59,9 +59,9 @@ def calls(work: Callable[[], object]) -> int:
 @pytest.mark.parametrize("family", TEXTS)
 def test_calls_grow_as_the_text_does(family: str, detector: PrefilteredDetector) -> None:
     small, large = TEXTS[family](SIZE), TEXTS[family](TIMES * SIZE)
-    detector(small[: SIZE // 2])  # what is made once is made now
-    fewer = calls(lambda: detector(small))
-    assert calls(lambda: detector(large)) <= 1.4 * TIMES * fewer + 2_000
+    detect(detector, small[: SIZE // 2])  # what is made once is made now
+    fewer = calls(lambda: detect(detector, small))
+    assert calls(lambda: detect(detector, large)) <= 1.4 * TIMES * fewer + 2_000
 
 
 @pytest.mark.parametrize("family", ["token heads", "IBANs in one word", "hexadecimal", "URLs", "sk-"])
@@ -80,13 +80,13 @@ def test_no_number_of_candidates_brings_the_matcher_in(
     """Where the library's matcher would give up, it went through the text once for each region."""
     searches: list[int] = []
     monkeypatch.setattr(matcher.PhoneNumberMatcher, "_find", lambda self, index: searches.append(index))
-    detector(TEXTS[family](MAX_TEXT_BYTES // 2))
+    detect(detector, TEXTS[family](MAX_TEXT_BYTES // 2))
     assert not searches
 
 
 def test_a_record_of_many_events_is_hashed_as_often_as_one_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each event in quarantine says the hash of the whole record it came in."""
-    pipeline = Pipeline(Config(hash_key=HashKey(ephemeral=True)), detector=lambda _: [])
+    pipeline = Pipeline(Config(hash_key=HashKey(ephemeral=True)), detector=PerText(lambda _: []))
     hashed: list[int] = []
     digest = pipeline.fingerprinter.digest
 

@@ -33,7 +33,7 @@ from forward_peers import Collector, Sidecar, in_loop, until
 from no_network import sitecustomize
 from oracle_report import pipeline_of
 from samples import SAMPLES, config_with
-from veilog_filters.detect.api import DetectorTimeout, Finding
+from veilog_filters.detect.api import DetectorTimeout, Finding, PerText
 from veilog_filters.explain import explain_record
 from veilog_filters.forward.events import GROUP_END_SECONDS, GROUP_START_SECONDS
 from veilog_filters.framing import JsonLines, write_json
@@ -312,7 +312,7 @@ def test_no_sentence_leaves_with_a_detector_that_fails(
             raise error() if error is DetectorTimeout else error(f"cannot read {text}")
         return []
 
-    pipeline = Pipeline(config_with(), detector=fail)
+    pipeline = Pipeline(config_with(), detector=PerText(fail))
     for record in lines_of(error.__name__, 600 if SOAK else 30):
         check(leaks_of(pipeline, record))
         printed = capfd.readouterr()

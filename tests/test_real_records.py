@@ -17,7 +17,7 @@ import orjson
 import pytest
 
 from samples import config_with
-from veilog_filters.detect.api import Finding
+from veilog_filters.detect.api import Finding, PerText
 from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.framing import JsonLines
 from veilog_filters.pipeline import Pipeline
@@ -61,7 +61,7 @@ def events(path: Path, pipeline: Pipeline) -> Iterator[list[dict[str, Any]]]:
 
 @pytest.fixture(scope="module")
 def pipeline() -> Pipeline:
-    return Pipeline(config_with(), detector=no_findings)
+    return Pipeline(config_with(), detector=PerText(no_findings))
 
 
 def files() -> list[Path]:

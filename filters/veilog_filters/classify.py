@@ -4,101 +4,38 @@ A rule's conditions look at what detectors found, at words and patterns in the t
 All conditions of a rule must hold; within a list, any entry may. The level is the highest of the matching rules, or
 the policy's default; the categories are their union; the ids of all matching rules are named.
 
-Everything is resolved when the classifier is built. Where Hyperscan is there, one pass over a text tells which words
-and patterns could be in it, and only those are sought (see ``detect.prefilter.policy``). A pattern that runs out of
-its time counts as a match: an author who makes a pattern hang must not get a lower label for it.
+Everything is resolved when the classifier is built. Where Hyperscan is there, the pass over the texts that detection
+makes tells which words and patterns could be in them (see ``detect.prefilter.policy``), and only those are sought. A
+pattern that runs out of its time counts as a match: whoever makes a pattern hang must not get a lower label for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, NamedTuple, Self
+from typing import Final, NamedTuple
 
 import regex
-from pydantic import Field, field_validator, model_validator
 
-from veilog_filters.detect.prefilter import hyperscan
-from veilog_filters.detect.prefilter.policy import PolicyPrefilter
-from veilog_filters.yaml_file import InvalidError, Strict, check_pattern, shown
+from veilog_filters.policy import ClassificationPolicy, Rule, Side
 from veilog_parsers.event import Constant, Level
-
-Side = Literal["prompt", "response"]
-LevelName = Literal["public", "internal", "confidential", "restricted"]
-
-
-class Conditions(Strict):
-    """When a rule matches: all conditions that are given must hold, within a list any entry may."""
-
-    entities: dict[str, int] = {}
-    """Entity types, each with the least count that matters, for example {CREDIT_CARD: 1}; any of them may hold."""
-    keywords: list[str] = []
-    """Whole words or phrases, matched in any case and over any white space."""
-    min_keywords: int = Field(default=1, ge=1, le=100)
-    """How many different keywords must be there, 1 to 100."""
-    patterns: list[str] = []
-    """Regular expressions in the syntax of Python's regex module."""
-    sources: list[str] = []
-    """Names of log sources."""
-    user_departments: list[str] = []
-    """Departments of users, from the lookup."""
-    model_departments: list[str] = []
-    """Departments of models, from the lookup."""
-    sides: list[Side] = []
-    """prompt, response, or both; both if not given."""
-
-    @field_validator("patterns")
-    @classmethod
-    def _compile(cls, patterns: list[str]) -> list[str]:
-        for pattern in patterns:
-            check_pattern(pattern)
-        return patterns
-
-    @model_validator(mode="after")
-    def _say_something(self) -> Self:
-        if not (self.model_fields_set - {"min_keywords", "sides"}):
-            raise InvalidError("a rule needs a condition", "add entities, keywords, patterns, sources or departments")
-        return self
-
-
-class Rule(Strict):
-    """One rule of a policy."""
-
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
-    """Name of the rule in events, in snake_case."""
-    level: LevelName
-    """public, internal, confidential or restricted."""
-    categories: list[str] = []
-    """Kinds of data, for example pii, phi, pci, credentials, source_code."""
-    when: Conditions
-    """Conditions that must all hold."""
-
-
-class ClassificationPolicy(Strict):
-    """A classification policy file."""
-
-    name: str = Field(default="default", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
-    """Name of the policy in events."""
-    version: str = Field(default="1", pattern=r"^[A-Za-z0-9_.-]{1,32}$")
-    """Version of the policy in events, in quotes."""
-    default_level: LevelName = "internal"
-    """Label of what no rule matches."""
-    rules: list[Rule]
-    """The rules."""
-
-    @field_validator("rules")
-    @classmethod
-    def _unique_ids(cls, rules: list[Rule]) -> list[Rule]:
-        ids = [rule.id for rule in rules]
-        twice = sorted({name for name in ids if ids.count(name) > 1})
-        if twice:
-            raise InvalidError(f"two rules have the id {shown(twice[0])}", "rename one of them")
-        return rules
 
 
 class Evidence(NamedTuple):
-    """What the rules may look at, for one side of an exchange."""
+    """What the rules may look at, for one side of an exchange.
+
+    Attributes:
+        texts: its texts, if nobody has looked where something could be.
+        possible: the texts in which each pattern and the keywords could be (``Classifier.patterns`` are numbered, the
+            keywords come behind them); None if nobody has looked.
+        entities: how many findings of each entity type there are.
+        side: which side it is.
+        source: name of the log source.
+        user_department: from the lookup.
+        model_department: from the lookup.
+    """
 
     texts: Sequence[str]
+    possible: Mapping[int, Sequence[str]] | None
     entities: Mapping[str, int]
     side: Side
     source: str
@@ -123,13 +60,13 @@ class Classifier:
     Args:
         policy: the rules.
         timeout_secs: time one pattern may take on one text, in seconds.
-        cache_dir: configured directory for compiled patterns; None to seek everything in every text.
 
     Attributes:
-        prefilter: tells what could be in a text; None where everything is sought.
+        patterns: the policy's patterns.
+        keywords: patterns of its keywords, without their boundaries: compared without case, as whole words.
     """
 
-    def __init__(self, policy: ClassificationPolicy, timeout_secs: float = 0.5, cache_dir: str | None = None) -> None:
+    def __init__(self, policy: ClassificationPolicy, timeout_secs: float = 0.5) -> None:
         self._default = _level(policy.default_level)
         self._timeout_secs = timeout_secs
         words = {_folded(word) for rule in policy.rules for word in rule.when.keywords}
@@ -139,26 +76,26 @@ class Classifier:
         self._phrases = [
             (frozenset(_WORD.findall(phrase)), phrase, _pattern_of(phrase)) for phrase in sorted(words - self._single)
         ]
-        patterns = [pattern for rule in policy.rules for pattern in rule.when.patterns]
-        numbers = iter(range(len(patterns)))
+        self.patterns = [pattern for rule in policy.rules for pattern in rule.when.patterns]
+        self.keywords = [_spelled(word) for word in words]
+        numbers = iter(range(len(self.patterns)))
         self._rules = [_CompiledRule(rule, [next(numbers) for _ in rule.when.patterns]) for rule in policy.rules]
         self._rules_for_nothing = [rule for rule in self._rules if not rule.needs_something]
         # What is said where nothing was found, by what is left to look at: names of sources, departments and sides.
         self._of_nothing: dict[tuple[str, ...], Verdict] = {}
-        self._keywords = len(patterns)
-        self._everything = range(len(patterns) + 1)
-        self.prefilter: PolicyPrefilter | None = None
-        if cache_dir is not None and hyperscan.available():
-            self.prefilter = PolicyPrefilter(patterns, [_spelled(word) for word in words], cache_dir)
+        self._keywords = len(self.patterns)
+        self._everything = range(len(self.patterns) + 1)
 
     def __call__(self, evidence: Evidence) -> Verdict:
         """The label of one side."""
-        texts = self._texts(evidence.texts)
+        texts = evidence.possible
+        if texts is None:
+            texts = dict.fromkeys(self._everything, evidence.texts)
         if texts or evidence.entities:
             return self._judge(self._rules, evidence, texts)
-        known = self._of_nothing.get(evidence[2:])
+        known = self._of_nothing.get(evidence[3:])
         if known is None:
-            known = self._of_nothing[evidence[2:]] = self._judge(self._rules_for_nothing, evidence, texts)
+            known = self._of_nothing[evidence[3:]] = self._judge(self._rules_for_nothing, evidence, texts)
         return known
 
     def _judge(self, rules: Sequence[_CompiledRule], evidence: Evidence, texts: Mapping[int, Sequence[str]]) -> Verdict:
@@ -172,16 +109,6 @@ class Classifier:
                 categories.update(rule.categories)
                 level = rule.level if len(matched) == 1 else max(level, rule.level)
         return Verdict(level, tuple(sorted(categories)), tuple(matched))
-
-    def _texts(self, texts: Sequence[str]) -> Mapping[int, Sequence[str]]:
-        """In which texts each pattern and the keywords are to be sought."""
-        if self.prefilter is None:
-            return dict.fromkeys(self._everything, texts)
-        found: dict[int, list[str]] = {}
-        for text in texts:
-            for number in self.prefilter(text):
-                found.setdefault(number, []).append(text)
-        return found
 
     def _words(self, texts: Sequence[str]) -> tuple[set[str], bool]:
         """The keywords in the texts, and whether the search ran out of time."""

@@ -24,8 +24,9 @@ from veilog_filters.encode import ENCODERS, native
 from veilog_filters.errors import ConfigError, Defect
 from veilog_filters.fingerprint import Fingerprinter, load_key, new_key
 from veilog_filters.framing import FRAMERS, WRITERS, Framer
-from veilog_filters.pipeline import DecodeFailure, Pipeline, classifier_for
+from veilog_filters.pipeline import Pipeline
 from veilog_filters.progress import Progress, print_stderr
+from veilog_filters.quarantine import DecodeFailure
 from veilog_filters.transports import stdio
 from veilog_filters.transports.inputs import STDIN, Files, InputError, Output, OutputError, files_of, standard_input
 from veilog_filters.yaml_file import dotted, line_of, reason_of
@@ -252,14 +253,16 @@ _CACHE_FIX: Final = (
 
 def _compiled(config: Config, config_path: str | None) -> list[bool]:
     """Whether what is compiled for a configuration is in the cache directory, for detection and for the policy."""
+    from veilog_filters.classify import Classifier
     from veilog_filters.detect.build import detector_for
     from veilog_filters.detect.prefiltered import PrefilteredDetector
+    from veilog_filters.wiring import policy_prefilter_for
 
     try:
         detector = detector_for(config.detect)
     except ValueError as error:
         raise defect_of(config_path, "detect", error) from None
-    of_policy = classifier_for(config, load_policy(config)).prefilter
+    of_policy = policy_prefilter_for(config, Classifier(load_policy(config)))
     return [made.stored for made in (detector, of_policy) if isinstance(made, PrefilteredDetector | PolicyPrefilter)]
 
 

@@ -18,8 +18,8 @@ from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
-from veilog_filters.classify import ClassificationPolicy
 from veilog_filters.errors import ConfigError, Defect
+from veilog_filters.policy import ClassificationPolicy
 from veilog_filters.yaml_file import (
     InvalidError,
     Key,

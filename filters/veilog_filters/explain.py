@@ -7,10 +7,13 @@ from typing import Any, Final
 
 import orjson
 
-from veilog_filters.inspect import Inspected
-from veilog_filters.pipeline import DecodeFailure, Pipeline
+from veilog_filters.detect.api import Scan
+from veilog_filters.detect.ner import KNOWN, READ
+from veilog_filters.pipeline import Pipeline
+from veilog_filters.quarantine import DecodeFailure
+from veilog_filters.texts import Inspected
 from veilog_parsers.errors import ErrorType, RecordError
-from veilog_parsers.event import AuditEvent, Role
+from veilog_parsers.event import AuditEvent
 from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import OTHER, ParseFailure
 
@@ -66,16 +69,16 @@ def _parsed(pipeline: Pipeline, record: RawRecord) -> Iterator[AuditEvent | Pars
 
 
 def _findings(pipeline: Pipeline, event: AuditEvent) -> dict[str, Any]:
-    inspection = pipeline.inspect(event)
+    collected, scan = pipeline.read(event)
     return {
         f"{side}_texts": [
-            _text(role, part) | _ner(pipeline, "system" if role is Role.SYSTEM and side == "prompt" else side, part)
+            _text(role, part) | _ner(scan, part)
             for role, parts in zip((message.role for message in messages), inspected, strict=True)
             for part in parts
         ]
         for side, messages, inspected in (
-            ("prompt", event.prompt_messages, inspection.prompt),
-            ("response", event.response_messages, inspection.response),
+            ("prompt", event.prompt_messages, collected.prompt),
+            ("response", event.response_messages, collected.response),
         )
     }
 
@@ -91,9 +94,12 @@ def _text(role: str, text: Inspected) -> dict[str, Any]:
     }
 
 
-def _ner(pipeline: Pipeline, field: str, text: Inspected) -> dict[str, str]:
+def _ner(scan: Scan, text: Inspected) -> dict[str, str]:
     """What a model did with the text, if there is a model."""
-    return {} if pipeline.ner is None or not text.text else {"ner": pipeline.ner.verdict(text.text, field)}
+    if scan.model is None or text.item < 0:
+        return {}
+    result = scan.model.results[text.item]
+    return {"ner": READ if result == KNOWN else result}
 
 
 def _document(value: dict[str, Any]) -> str:

@@ -20,8 +20,8 @@ import msgpack
 import orjson
 
 from veilog_filters.fingerprint import Fingerprinter
-from veilog_filters.pipeline import DecodeFailure
 from veilog_filters.plain import plain
+from veilog_filters.quarantine import DecodeFailure
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import Digest
 from veilog_parsers.record.decoding import decode

@@ -14,46 +14,34 @@ leftmost, then the first entity type in the alphabet, so the choice never depend
 ``mask`` may leave the last characters of a span readable, but only where the cluster is that span alone: in a merged
 one those characters may belong to something else.
 
-Message texts and unmapped trees are inspected against everything; names go their own way, see ``names``.
+The stage is pure: it looks for nothing, it is told what was found where. What leaves for names is for ``names``.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import operator
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
+from veilog_filters.collect import Collected
 from veilog_filters.config import Policy, Redact
 from veilog_filters.detect.api import Finding
 from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.forms.unfold import Span, covering, json_spans
-from veilog_filters.inspect import TIMED_OUT, Inspected, InspectedObject, Inspection, Inspector
-from veilog_filters.names import Names
+from veilog_filters.names import Named, Names, PendingName
+from veilog_filters.texts import TIMED_OUT, Inspected, InspectedNumber, InspectedObject
 from veilog_parsers.event import (
     AuditEvent,
     CleanText,
-    Cloud,
+    Constant,
     Content,
-    Handling,
+    Digest,
     Message,
+    Name,
     Role,
-    SensitiveText,
     SensitiveTree,
     ToolCall,
 )
-from veilog_parsers.registry import OTHER
-
-_NAME_FIELDS: Final = tuple(
-    (field.name, field.metadata["handling"])
-    for field in dataclasses.fields(AuditEvent)
-    if field.metadata["handling"] in (Handling.IDENTITY, Handling.IDENTIFIER)
-)
-_IDENTITY_FIELDS: Final = tuple(name for name, handling in _NAME_FIELDS if handling is Handling.IDENTITY)
-_names_of: Final = operator.attrgetter(*(name for name, _ in _NAME_FIELDS))
-_identity_of: Final = operator.attrgetter(*_IDENTITY_FIELDS)
-_CLOUD_FIELDS: Final = tuple((field.name, f"cloud.{field.name}") for field in dataclasses.fields(Cloud))
 
 Operator = Callable[[str, str, str], str]
 """(text of the cluster, entity type, tenant) to what stands there instead."""
@@ -91,15 +79,26 @@ class Redactor:
     Args:
         redact: which operator for which entity type.
         policy: what is kept at all.
-        inspector: inspects the texts that no earlier stage has seen (names, unmapped trees).
         fingerprinter: makes the keyed hashes of the hash operator and of pseudonyms.
+        names: what leaves for names.
+        check: is called for every value of a tree, and may raise: a time budget.
+
+    Attributes:
+        entities: how many spans were replaced, by entity type and operator.
     """
 
-    def __init__(self, redact: Redact, policy: Policy, inspector: Inspector, fingerprinter: Fingerprinter) -> None:
-        self._inspect = inspector
+    def __init__(
+        self,
+        redact: Redact,
+        policy: Policy,
+        fingerprinter: Fingerprinter,
+        names: Names,
+        check: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._check = check
         self._fingerprinter = fingerprinter
         self._keep_last = redact.mask_keep_last_chars
-        self._names: Mapping[str, str] = redact.operators
+        self._operator_of: Mapping[str, str] = redact.operators
         self._default = redact.operators.get("default", "replace")
         self._operators: dict[str, Operator] = {
             "replace": lambda _text, entity, _tenant: f"<{entity}>",
@@ -108,8 +107,7 @@ class Redactor:
             "remove": lambda _text, _entity, _tenant: "",
         }
         self._keep_content = policy.content == "redacted"
-        self._keep_unmapped = policy.unmapped == "redact"
-        self.names = Names(policy, inspector, fingerprinter, self.text)
+        self._names = names
         self.entities: Counter[tuple[str, str]] = Counter()
 
     def _hash(self, text: str, entity: str, tenant: str) -> str:
@@ -117,46 +115,56 @@ class Redactor:
             f"<{entity}:{self._fingerprinter.digest(f'entity:{entity}', tenant, text.encode('utf-8', 'replace'))[:16]}>"
         )
 
-    def __call__(self, event: AuditEvent, inspection: Inspection, tenant: str) -> None:
-        """Clean an event in place: afterwards every text in it may leave, and what is not kept is gone."""
-        self._clean_names(event, tenant)
+    def __call__(self, event: AuditEvent, collected: Collected, tenant: str) -> dict[str, int]:
+        """Clean an event in place: afterwards every text in it may leave, and what is not kept is gone.
+
+        Args:
+            event: the event.
+            collected: its texts, with what was found in them.
+            tenant: by which hashes are separated.
+
+        Returns:
+            How many values left as keyed hashes since they are no names, by field.
+
+        Raises:
+            RuntimeError: its texts were not read to the end.
+            RecordError: it has no time left.
+        """
+        collected.texts.check_complete()
+        hashed: dict[str, int] = {}
+        for field, name in collected.names:
+            if type(name) is list:
+                setattr(event, field, [self.name(one, tenant, hashed) for one in name])
+            else:
+                setattr(event, field, self.name(name, tenant, hashed) if type(name) is PendingName else name)
+        for field, name in collected.cloud:
+            setattr(event.cloud, field, self.name(name, tenant, hashed))
         if self._keep_content:
-            event.content = self._content(event, inspection, tenant)
+            event.content = self._content(event, collected, tenant)
         event.prompt_messages, event.response_messages = [], []
         if event.tool_calls:
-            event.tool_calls = self._tool_calls(event.tool_calls, tenant)
+            event.tool_calls = [
+                ToolCall(
+                    name=None if name is None else self.name(name, tenant, hashed),
+                    arguments=None if arguments is None else self.text(arguments, tenant),
+                )
+                for name, arguments in zip(collected.tool_names, collected.tool_arguments, strict=True)
+            ]
         if isinstance(event.unmapped, SensitiveTree):
-            # Of unrecognized records, policy lets only those come here whose text it keeps.
-            keep = self._keep_unmapped or event.source == OTHER
-            event.unmapped = self.tree(event.unmapped.reveal(), tenant) if keep else None
+            event.unmapped = None if collected.unmapped is None else self.tree(collected.unmapped, tenant)
+        return hashed
 
-    def _clean_names(self, event: AuditEvent, tenant: str) -> None:
-        names = self.names
-        names.begin(tuple(zip(_IDENTITY_FIELDS, _identity_of(event), strict=True)), tenant)
-        for (field, handling), value in zip(_NAME_FIELDS, _names_of(event), strict=True):
-            if value is None:
-                continue
-            if field == "finish_reasons":
-                event.finish_reasons = names.each(value, field, handling, tenant)
-            else:
-                setattr(event, field, names(value, field, handling, tenant))
-        if event.cloud is not None:
-            for name, field in _CLOUD_FIELDS:
-                value = getattr(event.cloud, name)
-                if value is not None:
-                    setattr(event.cloud, name, names(value, field, Handling.IDENTIFIER, tenant))
+    def name(self, name: Named, tenant: str, hashed: dict[str, int]) -> Name | Digest | Constant:
+        """What leaves for a value of a field for names.
 
-    def _tool_calls(self, calls: list[ToolCall], tenant: str) -> list[ToolCall]:
-        given = [call.name for call in calls if call.name is not None]
-        names = iter(self.names.each(given, "tool_calls.name", Handling.IDENTIFIER, tenant))
-        cleaned = [ToolCall(name=None if call.name is None else next(names)) for call in calls]
-        if self._keep_content:
-            for call, clean in zip(calls, cleaned, strict=True):
-                if isinstance(call.arguments, SensitiveText):
-                    clean.arguments = self.text(self._inspect.text(call.arguments.reveal(), "tool_calls"), tenant)
-        return cleaned
+        Args:
+            name: that, or what is needed to tell it.
+            tenant: by which hashes are separated.
+            hashed: counts values that leave as keyed hashes, by field.
+        """
+        return self._names.leave(name, tenant, self.text, hashed) if type(name) is PendingName else name
 
-    def _content(self, event: AuditEvent, inspection: Inspection, tenant: str) -> Content | None:
+    def _content(self, event: AuditEvent, collected: Collected, tenant: str) -> Content | None:
         def joined(messages: list[Message], inspected: list[list[Inspected]], system: bool) -> CleanText | None:
             texts = [
                 self.text(part, tenant)
@@ -167,9 +175,9 @@ class Redactor:
             return CleanText("\n".join(texts)) if texts else None
 
         content = Content(
-            system=joined(event.prompt_messages, inspection.prompt, system=True),
-            prompt=joined(event.prompt_messages, inspection.prompt, system=False),
-            response=joined(event.response_messages, inspection.response, system=False),
+            system=joined(event.prompt_messages, collected.prompt, system=True),
+            prompt=joined(event.prompt_messages, collected.prompt, system=False),
+            response=joined(event.response_messages, collected.response, system=False),
         )
         return content if content.system or content.prompt or content.response else None
 
@@ -183,7 +191,7 @@ class Redactor:
         out: list[str] = []
         position = 0
         for cluster, alone in merge([*inspected.findings, *inspected.continued]):
-            self.entities[cluster.entity, self._names.get(cluster.entity, self._default)] += 1
+            self.entities[cluster.entity, self._operator_of.get(cluster.entity, self._default)] += 1
             # In JSON, what stands in strings and numbers is replaced, and the structure stays.
             whole = Span(cluster.start, cluster.end, bare=False)
             for span in [whole] if spans is None else covering(text, spans, cluster.start, cluster.end):
@@ -197,7 +205,7 @@ class Redactor:
         return CleanText("".join(out))
 
     def _replacement(self, span: str, entity: str, alone: bool, tenant: str) -> str:
-        name = self._names.get(entity, self._default)
+        name = self._operator_of.get(entity, self._default)
         if entity == TIMED_OUT:
             return f"<{TIMED_OUT}>"
         replaced = self._operators[name](span, entity, tenant)
@@ -207,22 +215,25 @@ class Redactor:
             return replaced[:hidden] + span[hidden:]
         return replaced
 
-    def tree(self, value: dict[str, Any], tenant: str, field: str = "unmapped") -> dict[str, Any]:
-        """A JSON object with every key, string and card number cleaned.
+    def tree(self, tree: InspectedObject, tenant: str) -> dict[str, Any]:
+        """A JSON object with every key, string and number cleaned.
 
         Raises:
-            RecordError: it is nested too deeply.
+            RecordError: it has no time left.
         """
-        cleaned: dict[str, Any] = self._rebuild(self._inspect.tree(value, field), tenant)
+        cleaned: dict[str, Any] = self._rebuild(tree, tenant)
         return cleaned
 
     def _rebuild(self, tree: Any, tenant: str) -> Any:
-        self._inspect.check()
-        if type(tree) is Inspected:
+        self._check()
+        kind = type(tree)
+        if kind is Inspected:
             return self.text(tree, tenant)
-        if type(tree) is list:
+        if kind is InspectedNumber:
+            return self.text(tree.digits, tenant) if tree.digits.findings else tree.value
+        if kind is list:
             return [self._rebuild(item, tenant) for item in tree]
-        if type(tree) is InspectedObject:
+        if kind is InspectedObject:
             return self._rebuild_object(tree, tenant)
         return tree
 

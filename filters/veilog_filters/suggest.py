@@ -21,7 +21,7 @@ import yaml
 from veilog_filters.config import Config
 from veilog_filters.errors import ConfigError
 from veilog_filters.fingerprint import Fingerprinter, load_key
-from veilog_filters.pipeline import DecodeFailure
+from veilog_filters.quarantine import DecodeFailure
 from veilog_filters.record_shape import ITEM, MAX_KEY_CHARS, Path, key_paths, leaves, shape_hash, spelled
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import AuditEvent, SensitiveTree

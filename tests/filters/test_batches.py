@@ -5,17 +5,19 @@ from __future__ import annotations
 import dataclasses
 import random
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 import pytest
 
 from samples import config_with, golden_pipeline, samples
-from veilog_filters.detect.api import Detector, DetectorTimeout, Finding
+from veilog_filters.detect.api import Detector, DetectorTimeout, Finding, Found, PerText, Scan, TextItem
 from veilog_filters.metrics import Counts
-from veilog_filters.pipeline import BATCH_BYTES, BATCH_RECORDS, DecodeFailure, Pipeline, batches, size_of
+from veilog_filters.pipeline import BATCH_BYTES, BATCH_RECORDS, Pipeline, batches, size_of
+from veilog_filters.quarantine import DecodeFailure
 from veilog_parsers.errors import ErrorType
-from veilog_parsers.event import AuditEvent, Digest
+from veilog_parsers.event import Digest
 from veilog_parsers.record.raw import RawRecord
 
 TIMES_OUT, FAILS, LONG = "this one hangs", "this one fails", "long " * 1000
@@ -35,23 +37,23 @@ def detector(text: str) -> list[Finding]:
     return [Finding(start, start + 3, "PERSON", 1.0) for start in range(len(text)) if text.startswith("Ann", start)]
 
 
-@dataclasses.dataclass
+PER_TEXT = PerText(detector)
+
+
 class InTwoSteps:
-    """The same detector, which looks first and finds later."""
+    """The same detector, which scans first and finds later."""
 
-    text: str = ""
+    def scan(self, items: Sequence[TextItem]) -> Scan:
+        return Scan(items, [item.text == "nobody" for item in items])
 
-    def __call__(self, text: str) -> list[Finding]:
-        return detector(text)
-
-    def look(self, text: str) -> list[Finding] | InTwoSteps:
-        return [] if text == "nobody" else InTwoSteps(text)
-
-    def verify(self, candidate: InTwoSteps) -> list[Finding]:
-        return detector(candidate.text)
+    def verify(self, scan: Scan) -> list[Found]:
+        found: list[Found] = []
+        for item, nothing in zip(scan.items, scan.seen, strict=True):
+            found += [[]] if nothing else PER_TEXT.verify(PER_TEXT.scan([item]))
+        return found
 
 
-def pipeline(detect: Detector = detector) -> Pipeline:
+def pipeline(detect: Detector = PER_TEXT) -> Pipeline:
     sections: dict[str, Any] = {
         "policy": {"content": "redacted", "unmapped": "redact", "unrecognized": "redact"},
         "detect": {"max_text_bytes": 1000},
@@ -88,7 +90,7 @@ def timeless(counts: Counts) -> dict[str, Any]:
     return fields
 
 
-@pytest.mark.parametrize("detect", [detector, InTwoSteps()], ids=["at_once", "in_two_steps"])
+@pytest.mark.parametrize("detect", [PER_TEXT, InTwoSteps()], ids=["at_once", "in_two_steps"])
 @pytest.mark.parametrize("seed", range(5))
 def test_each_record_gives_what_it_gives_alone(seed: int, detect: Detector) -> None:
     order = random.Random(seed).sample(range(len(mixture())), len(mixture()))
@@ -123,18 +125,6 @@ def test_a_record_that_ends_badly_leaves_one_event_whatever_was_read_of_it() -> 
     assert good == again
     assert good[0]["kind"] == "ai_access"
     assert (event["kind"], event["error_type"]) == ("quarantine", "parser_failed")
-
-
-def test_an_inspection_that_was_not_completed_is_no_inspection() -> None:
-    inspect = pipeline(InTwoSteps()).inspect
-    event = next(iter(pipeline().registry.parse(record("Ann"))))
-    assert isinstance(event, AuditEvent)
-    inspection = inspect.look(event)
-    for use in (lambda: inspection.side(inspection.prompt), lambda: inspect.resume(inspection)):
-        with pytest.raises(RuntimeError):
-            use()
-    inspect.verify(inspection)
-    assert [text.findings for text in inspection.side(inspection.prompt)] == [[Finding(0, 3, "PERSON", 1.0)]]
 
 
 def test_a_text_that_comes_twice_in_a_batch_is_verified_once() -> None:

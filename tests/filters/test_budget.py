@@ -9,7 +9,7 @@ import pytest
 from samples import config_with
 from veilog_filters import clock
 from veilog_filters.budget import Budget
-from veilog_filters.detect.api import Finding
+from veilog_filters.detect.api import Finding, PerText
 from veilog_filters.pipeline import Pipeline
 from veilog_parsers.errors import RecordError
 from veilog_parsers.record.raw import RawRecord
@@ -35,7 +35,7 @@ def record(*texts: str) -> RawRecord:
 
 
 def test_a_record_over_its_budget_is_quarantined_and_its_neighbours_are_not() -> None:
-    pipeline = Pipeline(config_with(limits={"record_secs": SECS}), detector=detect)
+    pipeline = Pipeline(config_with(limits={"record_secs": SECS}), detector=PerText(detect))
     began = time.thread_time()
     events = pipeline.batch([record("quick"), record(*["slow"] * 400), record("slow"), record("quick")])
     spent = time.thread_time() - began
@@ -57,7 +57,7 @@ def test_time_in_which_the_processor_did_something_else_is_not_spent() -> None:
 
 
 def test_others_may_go_on_between_events_that_are_slow() -> None:
-    pipeline = Pipeline(config_with(), detector=detect)
+    pipeline = Pipeline(config_with(), detector=PerText(detect))
     steps = pipeline.steps([record("slow") for _ in range(8)])
     between = pipeline.steps([record("quick")])
     count = 0

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from veilog_filters.classify import ClassificationPolicy, Classifier, Evidence, Verdict
+from veilog_filters.classify import Classifier, Evidence, Verdict
 from veilog_filters.config import Config, load_policy
 from veilog_filters.errors import ConfigError
+from veilog_filters.policy import ClassificationPolicy
 from veilog_filters.yaml_file import parse
 from veilog_parsers.event import Constant, Level
 
@@ -22,7 +23,14 @@ def rule(rule_id: str, level: str, when: dict[str, Any], *categories: str) -> di
 
 
 def evidence(*texts: str, **fields: Any) -> Evidence:
-    given = {"entities": {}, "side": "prompt", "source": "litellm", "user_department": "", "model_department": ""}
+    given: dict[str, Any] = {
+        "possible": None,
+        "entities": {},
+        "side": "prompt",
+        "source": "litellm",
+        "user_department": "",
+        "model_department": "",
+    }
     return Evidence(texts=texts, **{**given, **fields})
 
 

@@ -14,11 +14,11 @@ import trustme
 import yaml
 
 from veilog_filters import startup
-from veilog_filters.classify import ClassificationPolicy
 from veilog_filters.config import Config, Detect, defect_of, load_policy
 from veilog_filters.detect.presidio.engine import PresidioDetector
 from veilog_filters.errors import ConfigError
 from veilog_filters.fingerprint import new_key
+from veilog_filters.policy import ClassificationPolicy
 from veilog_filters.yaml_file import load, parse
 
 FULL: dict[str, Any] = yaml.safe_load(r"""
@@ -406,7 +406,7 @@ def test_what_is_said_of_yaml_is_a_whole_sentence(text: str, home: Path) -> None
 
 def test_all_entity_types_of_the_installed_presidio_are_known() -> None:
     from veilog_filters.detect import entities
-    from veilog_filters.detect.presidio.engine import all_entities
+    from veilog_filters.detect.presidio.catalogue import all_entities
 
     assert all_entities() == entities.PRESIDIO
 

@@ -16,11 +16,12 @@ import pytest
 
 from disguises import PLANTED, SPELLINGS, secret_of, squeezed, survives
 from disguises import readings as readings_of
+from reading import Reader
 from samples import config_with
 from veilog_filters.config import Detect
 from veilog_filters.detect.build import detector_for
 from veilog_filters.fingerprint import Fingerprinter
-from veilog_filters.inspect import Inspector
+from veilog_filters.names import Names
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.redact import Redactor
 from veilog_parsers.record.raw import RawRecord
@@ -34,15 +35,18 @@ def pipeline() -> Pipeline:
 
 
 @cache
-def redactor(max_text_bytes: int = 262_144) -> Redactor:
-    config = config_with(**KEPT)
-    inspector = Inspector(detector_for(Detect(timeout_secs=30)), max_text_bytes, 16)
-    return Redactor(config.redact, config.policy, inspector, Fingerprinter(b"k" * 32, "k1"))
+def redactor() -> Redactor:
+    config, fingerprinter = config_with(**KEPT), Fingerprinter(b"k" * 32, "k1")
+    return Redactor(config.redact, config.policy, fingerprinter, Names(config.policy, fingerprinter))
+
+
+@cache
+def reader(max_text_bytes: int = 262_144) -> Reader:
+    return Reader(detector_for(Detect(timeout_secs=30)), max_text_bytes)
 
 
 def redacted(text: str, max_text_bytes: int = 262_144) -> str:
-    ours = redactor(max_text_bytes)
-    return ours.text(ours._inspect.text(text), "")
+    return redactor().text(reader(max_text_bytes).text(text), "")
 
 
 def strings(value: Any) -> Iterator[str]:
@@ -142,7 +146,6 @@ def test_what_lies_across_the_scan_limit_is_cut_out_with_its_beginning(spelling:
 
 
 def test_one_value_in_several_readings_is_one_finding() -> None:
-    inspect = redactor()._inspect
     for text in (
         "mail anna.berg@nordwind-ag.com \u2026",
         '{"mail": "anna.berg@nordwind-ag.com"}',
@@ -151,13 +154,13 @@ def test_one_value_in_several_readings_is_one_finding() -> None:
         "anna.be\u200brg@nordwind-ag.com",
         json.dumps({"a": json.dumps({"mail": "anna.berg@nordwind-ag.com"})}),
     ):
-        found = [f for f in inspect.text(text).findings if f.entity == "EMAIL_ADDRESS"]
+        found = [f for f in reader().text(text).findings if f.entity == "EMAIL_ADDRESS"]
         assert len(found) == 1, text
 
 
 def test_each_value_in_one_base64_is_counted() -> None:
     spelled = SPELLINGS["base64"]("a@corp.com b@corp.com c@corp.com")
-    found = [f for f in redactor()._inspect.text(f"see {spelled}.").findings if f.entity == "EMAIL_ADDRESS"]
+    found = [f for f in reader().text(f"see {spelled}.").findings if f.entity == "EMAIL_ADDRESS"]
     assert len(found) == 3
     assert {(f.start, f.end) for f in found} == {(4, 4 + len(spelled))}
 

@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from samples import config_with, samples
+from veilog_filters.detect.api import PerText
 from veilog_filters.framing import FRAMERS
 from veilog_filters.pipeline import Pipeline
 from veilog_parsers.record.raw import RawRecord
@@ -28,7 +29,7 @@ RECORD: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def pipeline() -> Pipeline:
-    return Pipeline(config_with(), detector=lambda _: [])
+    return Pipeline(config_with(), detector=PerText(lambda _: []))
 
 
 def ids(pipeline: Pipeline, record: RawRecord) -> list[str]:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.framing import Framer, JsonLines, MsgpackStream, decode_json
-from veilog_filters.pipeline import DecodeFailure
 from veilog_filters.plain import plain
+from veilog_filters.quarantine import DecodeFailure
 from veilog_parsers.errors import ErrorType
 from veilog_parsers.record.raw import RawRecord
 

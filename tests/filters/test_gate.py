@@ -13,6 +13,7 @@ import pytest
 from names_that_do_not_fit import misfits
 from names_that_fit import NAMES_THAT_FIT
 from samples import config_with
+from veilog_filters.detect.api import PerText
 from veilog_filters.disguise import is_disguised_text
 from veilog_filters.gate import GRAMMARS
 from veilog_filters.pipeline import Pipeline
@@ -109,7 +110,9 @@ def test_ids_of_one_digit_are_no_text_but_a_uuid_that_spells_something_is() -> N
 
 
 def run(record: dict[str, Any], **sections: Any) -> dict[str, Any]:
-    (event,) = Pipeline(config_with(**sections), detector=lambda _: [])(RawRecord(record, orjson.dumps(record)))
+    (event,) = Pipeline(config_with(**sections), detector=PerText(lambda _: []))(
+        RawRecord(record, orjson.dumps(record))
+    )
     return event
 
 
@@ -166,7 +169,7 @@ def test_a_sentence_does_not_leave_word_by_word_in_a_list() -> None:
 
 
 def test_a_tag_is_a_name() -> None:
-    ours = Pipeline(config_with(), detector=lambda _: [])
+    ours = Pipeline(config_with(), detector=PerText(lambda _: []))
     assert ours.tag("kube.var.log.containers.gateway") == "kube.var.log.containers.gateway"
     assert ours.tag("the patient in room four has the flu again").startswith("hmac:")
     (event,) = ours(RawRecord([], b"[]", tag="the.patient.in.room.four.has.the.flu.again"))
@@ -174,7 +177,7 @@ def test_a_tag_is_a_name() -> None:
 
 
 def test_of_a_group_only_listed_attributes_leave_as_names() -> None:
-    ours = Pipeline(config_with(), detector=lambda _: [])
+    ours = Pipeline(config_with(), detector=PerText(lambda _: []))
     prose = "the patient in room four has the flu again"
     body = {
         "resource": {

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reading import Reader
 from samples import config_with, samples
 from texts import CONTEXT, VALUES
 from veilog_filters.config import Detect
@@ -19,17 +20,18 @@ from veilog_filters.detect.api import Finding
 from veilog_filters.detect.build import detector_for
 from veilog_filters.detect.presidio.engine import PresidioDetector
 from veilog_filters.fingerprint import Fingerprinter
-from veilog_filters.inspect import Inspected, InspectedObject, Inspector
+from veilog_filters.names import Names
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.redact import Redactor
+from veilog_filters.texts import Inspected, InspectedObject
 from veilog_parsers.record.raw import RawRecord
 
 OPTIONS = Detect(cache_entries=0, timeout_secs=30)
 
 
 @cache
-def ours() -> Inspector:
-    return Inspector(detector_for(OPTIONS), 262_144, 64)
+def ours() -> Reader:
+    return Reader(detector_for(OPTIONS), 262_144, 64)
 
 
 @cache
@@ -199,7 +201,9 @@ def test_what_is_called_like_a_secret_is_none(value: dict[str, Any]) -> None:
 
 def out_of(text: str) -> str:
     config = config_with()
-    return Redactor(config.redact, config.policy, ours(), Fingerprinter(b"k" * 32, "k")).text(ours().text(text), "")
+    fingerprinter = Fingerprinter(b"k" * 32, "k")
+    redactor = Redactor(config.redact, config.policy, fingerprinter, Names(config.policy, fingerprinter))
+    return redactor.text(ours().text(text), "")
 
 
 def test_a_key_is_context_for_what_it_stands_above_and_no_more() -> None:

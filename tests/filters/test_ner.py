@@ -20,19 +20,31 @@ from presidio_analyzer import AnalyzerEngine
 from presidio_analyzer.nlp_engine import NlpEngineProvider
 
 from conftest import Run
+from reading import Reader
 from samples import config_with
 from texts import VALUES, generated, sample_texts
+from veilog_filters.collect import parts_of
 from veilog_filters.config import Detect, Ner, load_config
-from veilog_filters.detect.api import ANY, NAME, Detector, DetectorTimeout, Finding
+from veilog_filters.detect.api import (
+    ANY,
+    NAME,
+    TIMED_OUT,
+    Detector,
+    Finding,
+    Found,
+    Scan,
+    TextItem,
+    detect,
+)
 from veilog_filters.detect.build import detector_for
 from veilog_filters.detect.cache import FindingsCache
 from veilog_filters.detect.ner import MAX_BATCH_TEXTS, NerDetector, NoPatterns, chunks, stitched
 from veilog_filters.detect.presidio.engine import MAX_WORD_CHARS, PresidioDetector, break_long_words
 from veilog_filters.errors import ConfigError
-from veilog_filters.inspect import Inspector, counts
 from veilog_filters.metrics import Counts
 from veilog_filters.pipeline import Pipeline
-from veilog_parsers.event import AuditEvent, Message, Role, SensitiveText
+from veilog_filters.texts import TextLimits, Texts, counts
+from veilog_parsers.event import Message, Role, SensitiveText
 from veilog_parsers.record.raw import RawRecord
 
 SOAK = os.environ.get("VEILOG_SOAK") == "1"
@@ -91,6 +103,12 @@ def gated(names: Names, cache_entries: int = 100, **ner: Any) -> NerDetector:
     return NerDetector(section, names, NoPatterns(FindingsCache(cache_entries, 1_000_000)), clock=lambda: names.now)
 
 
+def read(detector: NerDetector, *texts: tuple[str, str]) -> tuple[list[Found], Scan]:
+    """What is found in the texts of one record, each in a field."""
+    scan = detector.scan([TextItem(text, field) for text, field in texts])
+    return detector.verify(scan), scan
+
+
 def tally(detector: NerDetector) -> dict[str, int]:
     counts = Counts()
     detector.count_into(counts)
@@ -106,7 +124,7 @@ def test_findings_are_those_of_an_engine_that_presidio_sets_up(reader: PresidioD
     reference = AnalyzerEngine(nlp_engine=NlpEngineProvider(nlp_configuration=configuration).create_engine())
     entities = sorted(set(reference.get_supported_entities("en")) & set(reader.entities))
     assert {"PERSON", "LOCATION", "DATE_TIME", "NRP", "ORGANIZATION", "CREDIT_CARD"} <= set(entities)
-    detect = detector_for(
+    detector = detector_for(
         Detect.model_validate({"secrets": False, "entities": entities, "ner": {"models": MODELS, "budget_secs": 600}})
     )
     seen = 0
@@ -115,7 +133,9 @@ def test_findings_are_those_of_an_engine_that_presidio_sets_up(reader: PresidioD
             results = reference.analyze(text, language="en", entities=entities, score_threshold=0.35)
             expected = sorted(Finding(r.start, r.end, r.entity_type, r.score) for r in results)
             # Our own recognizer of addresses in URLs finds more of this type.
-            assert [f for f in detect(text) if f.entity != "EMAIL_ADDRESS" or f in expected] == expected, ascii(text)
+            assert [f for f in detect(detector, text) if f.entity != "EMAIL_ADDRESS" or f in expected] == expected, (
+                ascii(text)
+            )
             seen += len(expected)
     assert seen > 100
 
@@ -128,35 +148,40 @@ def test_an_admitted_text_has_the_engine_s_findings_alone_and_in_a_batch(reader:
         text for text in dict.fromkeys(texts) if 3 <= len(text) <= 10_000 and not re.search("[\ud800-\udfff]", text)
     ]
     expected = {text: reader(text) for text in texts}
-    detector.begin()
-    detector.read_ahead((text, "prompt") for text in texts)
-    assert {text: detector.in_field(text, "prompt") for text in texts} == expected
+    found, _ = read(detector, *((text, "prompt") for text in texts))
+    assert dict(zip(texts, found, strict=True)) == expected
     assert tally(detector) == {"read": len(texts)}
     again = detector_for(options())
-    assert {text: again(text) for text in texts[:40]} == {text: expected[text] for text in texts[:40]}
+    assert {text: detect(again, text) for text in texts[:40]} == {text: expected[text] for text in texts[:40]}
 
 
 def test_a_text_that_is_not_admitted_has_the_findings_of_the_patterns(patterns: Detector) -> None:
     detector = detector_for(options(fields=["response"], min_chars=40, max_chars=200))
     assert isinstance(detector, NerDetector)
     long = PROSE * 3
-    for text, field in ((PROSE, "prompt"), (PROSE, NAME), (PROSE[:39], "response"), (long, "response")):
-        assert detector.in_field(text, field) == patterns(text)
-        assert "PERSON" not in {finding.entity for finding in detector.in_field(text, field)}
-    for field in ("response", ANY):
-        assert "PERSON" in {finding.entity for finding in detector.in_field(PROSE, field)}
-    assert tally(detector) == {"left_out_field": 2, "left_out_length": 4, "read": 1, "known": 1}
-    assert (detector.read_texts, detector.left_out_texts) == (2, 6)
+    out = [(PROSE, "prompt"), (PROSE, NAME), (PROSE[:39], "response"), (long, "response")]
+    found, scan = read(detector, *out, (PROSE, "response"), (PROSE, ANY))
+    for (text, _), findings in zip(out, found, strict=False):
+        assert isinstance(findings, list)
+        assert findings == detect(patterns, text)
+        assert "PERSON" not in {finding.entity for finding in findings}
+    for findings in found[len(out) :]:
+        assert isinstance(findings, list)
+        assert "PERSON" in {finding.entity for finding in findings}
+    assert tally(detector) == {"left_out_field": 1, "left_out_length": 2, "read": 1, "known": 1}
+    assert scan.model is not None
+    assert scan.model.results == ["left_out_field", "", "left_out_length", "left_out_length", "read", "known"]
+    assert (scan.model.read_texts, scan.model.left_out_texts) == (2, 3)
 
 
 def test_entities_that_only_the_model_finds_leave_no_patterns() -> None:
     detector = detector_for(Detect.model_validate({"entities": ["PERSON"], "ner": {"models": MODELS}}))
-    assert {finding.entity for finding in detector(PROSE)} == {"PERSON"}
+    assert {finding.entity for finding in detect(detector, PROSE)} == {"PERSON"}
     mixed = detector_for(Detect.model_validate({"entities": ["PERSON", "PHONE_NUMBER"], "ner": {"models": MODELS}}))
     assert isinstance(mixed, NerDetector)
-    assert {finding.entity for finding in mixed(PROSE)} == {"PERSON", "PHONE_NUMBER"}
-    assert {finding.entity for finding in mixed.in_field(PROSE, NAME)} == {"PHONE_NUMBER"}
-    assert mixed.other_than("call (212) 555-0182", frozenset(("PHONE_NUMBER",))) == []
+    assert {finding.entity for finding in detect(mixed, PROSE)} == {"PERSON", "PHONE_NUMBER"}
+    assert {finding.entity for finding in detect(mixed, PROSE, NAME)} == {"PHONE_NUMBER"}
+    assert detect(mixed, "call (212) 555-0182", NAME, frozenset(("PHONE_NUMBER",))) == []
 
 
 # The cache
@@ -167,20 +192,18 @@ def test_the_same_text_in_a_field_that_is_not_read_is_another_text(first: str) -
     detector = gated(Names(), fields=["prompt"])
     second = {"prompt": "response", "response": "prompt"}[first]
     for _ in range(2):
-        detector.begin()
-        found = {field: detector.in_field("Jonas Keller", field) for field in (first, second)}
-        assert [finding.entity for finding in found["prompt"]] == ["PERSON"]
-        assert found["response"] == []
+        found, _ = read(detector, ("Jonas Keller", first), ("Jonas Keller", second))
+        by_field = dict(zip((first, second), found, strict=True))
+        assert by_field == {"prompt": [Finding(0, 12, "PERSON", 0.85)], "response": []}
 
 
 def test_what_was_read_is_known_in_later_records_and_free() -> None:
     names = Names()
     detector = gated(names, budget_secs=1)
-    detector.in_field("Jonas Keller", "prompt")
+    read(detector, ("Jonas Keller", "prompt"))
     for _ in range(2):
-        detector.begin()
-        detector.in_field("uses up the budget", "prompt")
-        assert len(detector.in_field("Jonas Keller", "prompt")) == 1
+        found, _ = read(detector, ("uses up the budget", "prompt"), ("Jonas Keller", "prompt"))
+        assert found == [[], [Finding(0, 12, "PERSON", 0.85)]]
     assert names.batches == [["Jonas Keller"], ["uses up the budget"]]
     assert tally(detector) == {"read": 2, "known": 3}
     assert (detector.cache.hits, detector.cache.misses) == (3, 2)
@@ -189,10 +212,9 @@ def test_what_was_read_is_known_in_later_records_and_free() -> None:
 def test_a_text_that_comes_twice_in_a_record_is_read_once_without_a_cache() -> None:
     names = Names()
     detector = gated(names, cache_entries=0)
-    detector.read_ahead([("Jonas", "prompt"), ("Jonas", "response")])
-    found = detector.in_field("Jonas", "prompt")
-    found.clear()
-    assert len(detector.in_field("Jonas", "response")) == 1
+    (first, second), _ = read(detector, ("Jonas", "prompt"), ("Jonas", "response"))
+    assert first == second == [Finding(0, 5, "PERSON", 0.85)]
+    assert first is not second
     assert names.batches == [["Jonas"]]
 
 
@@ -203,26 +225,22 @@ def test_what_is_not_read_when_the_budget_is_used_up_counts_as_found_and_is_not_
     names = Names()
     detector = gated(names, budget_secs=2, chunk_chars=200, overlap_chars=20)
     texts = [f"text {number} ".ljust(150, ".") for number in range(4)]
-    detector.read_ahead((text, "prompt") for text in texts)
+    record = [(text, "prompt") for text in texts]
+    found, scan = read(detector, *record)
     assert len(names.batches) == 2
-    for text in texts[:2]:
-        assert detector.in_field(text, "prompt") == []
-    for text in texts[2:]:
-        with pytest.raises(DetectorTimeout):
-            detector.in_field(text, "prompt")
-        assert detector.verdict(text, "prompt") == "over_budget"
+    assert found == [[], [], TIMED_OUT, TIMED_OUT]
+    assert scan.model is not None
+    assert scan.model.results == ["read", "read", "over_budget", "over_budget"]
     assert tally(detector) == {"read": 2, "over_budget": 2}
-    assert detector.read_texts == 2
-    detector.begin()
-    assert [detector.in_field(text, "prompt") for text in texts] == [[], [], [], []]
+    assert scan.model.read_texts == 2
+    assert read(detector, *record)[0] == [[], [], [], []]
     assert len(names.batches) == 4, "the first two were known, the next two have a new budget"
 
 
 def test_a_text_read_in_part_counts_as_found_and_one_call_is_all_that_goes_over() -> None:
     names = Names()
     detector = gated(names, budget_secs=2.5, chunk_chars=200, overlap_chars=20)
-    with pytest.raises(DetectorTimeout):
-        detector.in_field("word " * 1000, "prompt")
+    assert read(detector, ("word " * 1000, "prompt"))[0] == [TIMED_OUT]
     assert names.now == 3
     assert all(len(chunk) <= 200 for chunk in names.chunks)
     counts = Counts()
@@ -234,7 +252,7 @@ def test_batches_are_no_longer_than_a_chunk() -> None:
     names = Names()
     detector = gated(names, chunk_chars=1000)
     texts = [f"{number} ".ljust(3 + number % 400, "x") for number in range(600)]
-    detector.read_ahead((text, "unmapped") for text in texts)
+    read(detector, *((text, "unmapped") for text in texts))
     assert sorted(text for batch in names.batches for text in batch) == sorted(texts)
     assert all(sum(map(len, batch)) <= 1000 for batch in names.batches)
     assert all(len(batch) <= MAX_BATCH_TEXTS for batch in names.batches)
@@ -243,10 +261,8 @@ def test_batches_are_no_longer_than_a_chunk() -> None:
 
 def test_a_pattern_that_times_out_takes_its_own_text_alone() -> None:
     detector = gated(Names())
-    detector.read_ahead([("a slow one", "prompt"), ("Jonas", "prompt")])
-    with pytest.raises(DetectorTimeout):
-        detector.in_field("a slow one", "prompt")
-    assert len(detector.in_field("Jonas", "prompt")) == 1
+    found, _ = read(detector, ("a slow one", "prompt"), ("Jonas", "prompt"))
+    assert found == [TIMED_OUT, [Finding(0, 5, "PERSON", 0.85)]]
     assert tally(detector) == {"timed_out": 1, "read": 1}
 
 
@@ -259,11 +275,11 @@ def test_a_pattern_that_times_out_in_presidio_s_engine_takes_its_own_text_alone(
     assert found[1]
 
 
-def test_a_call_of_its_own_is_a_record_of_its_own() -> None:
+def test_a_scan_of_its_own_is_a_record_of_its_own() -> None:
     names = Names()
     detector = gated(names, budget_secs=1)
     for number in range(5):
-        assert detector(f"text {number}") == []
+        assert detect(detector, f"text {number}") == []
 
 
 # Long texts
@@ -291,7 +307,7 @@ def test_chunks_cover_a_text_and_overlap(words: list[int], chunk_chars: int, ove
 def test_each_name_is_found_once_and_whole_wherever_the_edges_are(shift: int) -> None:
     text = "x " * (shift // 2) + "".join(f"{'a b ' * (number % 9)}Jonas Keller and " for number in range(60))
     names = Names()
-    found = gated(names, chunk_chars=200, overlap_chars=40)(text)
+    found = detect(gated(names, chunk_chars=200, overlap_chars=40), text)
     assert len(names.chunks) > 5
     assert [text[f.start : f.end] for f in found] == ["Jonas Keller"] * 60
 
@@ -315,8 +331,8 @@ def test_a_long_text_has_the_model_s_names_and_the_patterns_findings(patterns: D
     card = "Pay with card 4111 1111 1111 1111 please. "
     text = text[:2000].rpartition(". ")[0] + ". " + card + text
     detector = detector_for(options(chunk_chars=600, overlap_chars=100))
-    found = detector(text)
-    assert set(patterns(text)) <= set(found)
+    found = detect(detector, text)
+    assert set(detect(patterns, text)) <= set(found)
     people = [(f.start, f.end) for f in found if f.entity == "PERSON"]
     for name in ("Jonas Keller", "Maria Gonzalez"):
         for match in re.finditer(name, text):
@@ -398,41 +414,45 @@ def test_memory_is_bounded_over_many_texts() -> None:
     assert resident_mb() < before + 100
 
 
-# What the inspect stage tells the detector
+# A record's texts
 
 
 def test_texts_of_a_record_are_read_together_and_by_field() -> None:
     names = Names()
     detector = gated(names, fields=["system", "prompt", "unmapped"])
-    event = AuditEvent(
-        prompt_messages=[
+    texts = Texts(TextLimits(1000, 8))
+    prompt = texts.messages(
+        [
             Message(Role.SYSTEM, [SensitiveText("You are Jonas")]),
             Message(Role.USER, [SensitiveText('{"who": ["Keller", 4111111111111111, "ab"]}')]),
         ],
-        response_messages=[Message(Role.ASSISTANT, [SensitiveText("Hello Jonas Keller")])],
+        "prompt",
     )
-    inspector = Inspector(detector, 1000, 8)
-    inspection = inspector(event)
+    response = texts.messages([Message(Role.ASSISTANT, [SensitiveText("Hello Jonas Keller")])], "response")
+    scan = detector.scan(texts.items)
+    texts.assemble(detector.verify(scan))
     json_text = '{"who": ["Keller", 4111111111111111, "ab"]}'
     lines = "who:\n\n;\nwho:\nKeller\n;\nwho:\n4111111111111111\n;\nwho:\nab\n;\n"
     assert names.batches == [["You are Jonas", json_text, lines]]
-    assert counts(inspection.side(inspection.prompt)) == {"PERSON": 2}
-    assert counts(inspection.side(inspection.response)) == {}
-    assert (detector.read_texts, detector.left_out_texts) == (3, 1)
-    assert inspector.name("Jonas Keller", frozenset()).findings == []
-    assert inspector.name("Jonas Keller " * 10, frozenset()).findings == []
-    assert inspector.text('["Jonas"]', "tool_calls").findings == []
-    inspector.tree({"a long key": {"Jonas": "Jonas Keller"}}, "unmapped")
+    assert counts(parts_of(prompt)) == {"PERSON": 2}
+    assert counts(parts_of(response)) == {}
+    assert scan.model is not None
+    assert (scan.model.read_texts, scan.model.left_out_texts) == (3, 1)
+    reader = Reader(detector, 1000, 8)
+    assert reader.name("Jonas Keller", frozenset()).findings == []
+    assert reader.name("Jonas Keller " * 10, frozenset()).findings == []
+    assert reader.text('["Jonas"]', "tool_calls").findings == []
+    reader.tree({"a long key": {"Jonas": "Jonas Keller"}}, "unmapped")
     assert names.batches[1:] == [["a long key", "Jonas", "Jonas Keller"]]
 
 
-def test_a_text_cut_at_the_scan_limit_is_announced_as_it_is_read() -> None:
+def test_a_text_cut_at_the_scan_limit_is_read_once() -> None:
     names = Names()
-    inspector = Inspector(gated(names), 300, 8)
-    inspected = inspector.text("x " * 145 + "Jonas Keller " + "y " * 500, "prompt")
+    reader = Reader(gated(names), 300, 8)
+    inspected = reader.text("x " * 145 + "Jonas Keller " + "y " * 500, "prompt")
     assert len(names.batches) == 1
     assert inspected.findings == [Finding(290, 300, "PERSON", 0.85)]
-    assert inspected.truncated_bytes == inspector.coverage.truncated_bytes == 1003
+    assert inspected.truncated_bytes == reader.coverage.truncated_bytes == 1003
 
 
 # The whole way

@@ -10,7 +10,7 @@ import pytest
 
 from samples import config_with, samples
 from veilog_filters.config import Config
-from veilog_filters.detect.api import Finding
+from veilog_filters.detect.api import Finding, PerText
 from veilog_filters.encode.native import EncodingError, encode
 from veilog_filters.framing import write_json
 from veilog_filters.pipeline import Pipeline
@@ -25,7 +25,7 @@ def no_findings(text: str) -> list[Finding]:
 
 
 def pipeline(**sections: Any) -> Pipeline:
-    return Pipeline(config_with(**sections), detector=no_findings)
+    return Pipeline(config_with(**sections), detector=PerText(no_findings))
 
 
 def run(pipeline: Pipeline, value: Any, raw: bytes = b"", **record: Any) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def test_the_encoder_refuses_what_no_stage_has_cleaned(event: AuditEvent) -> Non
 
 
 def test_encoded_events_hold_plain_json_only() -> None:
-    ours = Pipeline(Config(), detector=no_findings)
+    ours = Pipeline(Config(), detector=PerText(no_findings))
     for sample in samples():
         for event in ours(sample.record()):
             assert orjson.loads(write_json(event)) == event

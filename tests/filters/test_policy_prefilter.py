@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from conftest import Run
 from texts import generated, sample_texts
-from veilog_filters.classify import ClassificationPolicy, Classifier, Evidence
+from veilog_filters.classify import Classifier, Evidence, Verdict
 from veilog_filters.config import Config, load_policy
 from veilog_filters.detect.prefilter import hyperscan, store
 from veilog_filters.detect.prefilter import policy as policy_prefilter
 from veilog_filters.detect.prefilter.policy import PolicyPrefilter
+from veilog_filters.policy import ClassificationPolicy
 
 if not hyperscan.available():
     pytest.skip("Hyperscan is not there", allow_module_level=True)
@@ -70,13 +71,22 @@ def policy(keywords: list[str], patterns: list[str]) -> ClassificationPolicy:
 
 
 def evidence(*texts: str) -> Evidence:
-    return Evidence(texts, {}, "prompt", "litellm", "", "")
+    return Evidence(texts, None, {}, "prompt", "litellm", "", "")
 
 
-def both(used: ClassificationPolicy, directory: Path) -> tuple[Classifier, Classifier]:
-    fast = Classifier(used, cache_dir=str(directory))
-    assert fast.prefilter is not None
-    return Classifier(used), fast
+class Prefiltered:
+    """A classifier behind the prefilter of its policy."""
+
+    def __init__(self, used: ClassificationPolicy, directory: Path) -> None:
+        self._classify = Classifier(used)
+        self.prefilter = PolicyPrefilter(self._classify.patterns, self._classify.keywords, str(directory))
+
+    def __call__(self, given: Evidence) -> Verdict:
+        return self._classify(given._replace(texts=(), possible=self.prefilter.scan(given.texts)))
+
+
+def both(used: ClassificationPolicy, directory: Path) -> tuple[Classifier, Prefiltered]:
+    return Classifier(used), Prefiltered(used, directory)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -88,7 +98,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def hostile(directory: Path) -> tuple[Classifier, Classifier]:
+def hostile(directory: Path) -> tuple[Classifier, Prefiltered]:
     return both(policy(KEYWORDS, PATTERNS), directory)
 
 
@@ -144,9 +154,8 @@ def test_a_policy_of_nothing_that_could_be_compiled_works_too(
 
 def test_most_texts_are_done_with_after_one_pass(directory: Path) -> None:
     _, fast = both(DEFAULT, directory)
-    assert fast.prefilter is not None
-    assert not fast.prefilter("What is the capital of France, and how does a heat pump work?")
-    assert len(fast.prefilter("Her salary\nimport os")) == 2
+    assert not fast.prefilter.scan(["What is the capital of France, and how does a heat pump work?"])
+    assert len(fast.prefilter.scan(["Her salary\nimport os"])) == 2
 
 
 def test_what_is_compiled_is_stored_and_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,12 +163,12 @@ def test_what_is_compiled_is_stored_and_loaded(tmp_path: Path, monkeypatch: pyte
     (file,) = tmp_path.iterdir()
     with monkeypatch.context() as patched:
         patched.setattr(policy_prefilter, "compile_all", None)
-        assert PolicyPrefilter(["a+"], ["b"], str(tmp_path))("b") == {1}
+        assert PolicyPrefilter(["a+"], ["b"], str(tmp_path)).scan(["b"]) == {1: ["b"]}
     stored = store.load(tmp_path, file.stem)
     assert stored is not None
     refused = hyperscan.Compiled(b"of another processor", b"", frozenset(), frozenset())
     assert store.store(tmp_path, file.stem, store.Stored(refused, stored.manifest))
-    assert PolicyPrefilter(["a+"], ["b"], str(tmp_path))("b") == {1}
+    assert PolicyPrefilter(["a+"], ["b"], str(tmp_path)).scan(["b"]) == {1: ["b"]}
     assert store.load(tmp_path, file.stem) == stored
 
 

@@ -18,7 +18,7 @@ from presidio_analyzer.predefined_recognizers import EmailRecognizer, UsSsnRecog
 
 from veilog_filters.config import Detect
 from veilog_filters.detect import prefiltered
-from veilog_filters.detect.api import Deadline, DetectorTimeout
+from veilog_filters.detect.api import Deadline, DetectorTimeout, TextItem, detect
 from veilog_filters.detect.build import detector_for
 from veilog_filters.detect.phone.finder import MinDigits, PhoneFinder
 from veilog_filters.detect.prefilter import expressions, hyperscan, store
@@ -143,8 +143,8 @@ def test_a_second_start_reads_what_the_first_wrote(directory: Path, monkeypatch:
     monkeypatch.setattr(prefiltered, "compile_all", None)
     second = PrefilteredDetector(SMALL)
     assert second.names == first.names
-    assert second("nothing here") == []
-    assert second(MAIL) == first(MAIL) != []
+    assert detect(second, "nothing here") == []
+    assert detect(second, MAIL) == detect(first, MAIL) != []
 
 
 def test_a_configuration_has_its_own_file(directory: Path) -> None:
@@ -170,7 +170,7 @@ def test_a_damaged_file_is_written_anew(damage: object, directory: Path) -> None
     (file,) = directory.iterdir()
     good = file.read_bytes()
     file.write_bytes(damage(good))  # type: ignore[operator]
-    assert PrefilteredDetector(SMALL)(MAIL) != []
+    assert detect(PrefilteredDetector(SMALL), MAIL) != []
     assert [path.name for path in directory.iterdir()] == [file.name]
     assert store.load(directory, file.stem) is not None
 
@@ -190,7 +190,7 @@ def test_a_database_of_another_hyperscan_is_compiled_anew(directory: Path) -> No
     assert stored is not None
     broken = hyperscan.Compiled(b"\0" * 64, b"\0" * 64, frozenset(), frozenset())
     assert store.store(directory, file.stem, store.Stored(broken, stored.manifest))
-    assert PrefilteredDetector(SMALL)(MAIL) != []
+    assert detect(PrefilteredDetector(SMALL), MAIL) != []
 
 
 def test_without_a_writable_directory_it_works_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +199,7 @@ def test_without_a_writable_directory_it_works_all_the_same(tmp_path: Path, monk
     monkeypatch.setenv("VEILOG_CACHE_DIR", str(occupied / "below"))
     detector = PrefilteredDetector(SMALL)
     assert not detector.stored
-    assert detector(MAIL) != []
+    assert detect(detector, MAIL) != []
 
 
 def test_several_writers_at_once_leave_one_good_file(directory: Path) -> None:
@@ -241,7 +241,7 @@ def test_without_hyperscan_presidio_s_engine_runs(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(hyperscan, "hyperscan", None)
     without = detector_for(SMALL)
     assert isinstance(without, ReferenceDetector)
-    assert without(MAIL) == with_hyperscan(MAIL) != []
+    assert detect(without, MAIL) == detect(with_hyperscan, MAIL) != []
     assert without.names == with_hyperscan.names
 
 
@@ -252,11 +252,11 @@ def test_a_new_presidio_of_the_same_version_is_noticed(directory: Path) -> None:
     assert stored is not None
     store.store(directory, file.stem, store.Stored(stored.compiled, stored.manifest | {"digest": "old"}))
     detector = PrefilteredDetector(SMALL)
-    assert detector(MAIL) != []
+    assert detect(detector, MAIL) != []
     assert detector._digest != "old"
 
 
-def test_what_an_old_file_has_looked_at_is_looked_at_anew(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_an_old_file_has_scanned_is_scanned_anew(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its expressions have other numbers: nothing may be verified by them, and nothing be remembered."""
     options = Detect(entities=["EMAIL_ADDRESS", "US_SSN", "IP_ADDRESS"], secrets=False)
     texts = [MAIL, "ssn 536-90-4399 social security", "from 192.168.17.4", MAIL * 2, f"{MAIL} {'x' * 3000}"]
@@ -264,9 +264,8 @@ def test_what_an_old_file_has_looked_at_is_looked_at_anew(directory: Path, monke
         patch.setattr(UsSsnRecognizer, "PATTERNS", UsSsnRecognizer.PATTERNS[:1])
         PrefilteredDetector(options)
     detector, reference = PrefilteredDetector(options), PresidioDetector(options)
-    looked = [detector.look(text) for text in texts]
-    found = [seen if isinstance(seen, list) else detector.verify(seen) for seen in looked]
-    assert found == [detector(text) for text in texts] == [reference(text) for text in texts]
+    found = detector.verify(detector.scan([TextItem(text) for text in texts]))
+    assert found == [detect(detector, text) for text in texts] == [reference(text) for text in texts]
     assert all(found)
 
 
@@ -282,11 +281,11 @@ def test_a_text_s_time_is_spent_on_it_alone_and_on_all_of_it(monkeypatch: pytest
 
     monkeypatch.setattr(verifier._Pattern, "prepare", late(verifier._Pattern.prepare, 0.5))
     detector = PrefilteredDetector(SMALL.model_copy(update={"timeout_secs": 0.4}))
-    assert detector(MAIL) != [], "compiling is not the text's time"
+    assert detect(detector, MAIL) != [], "compiling is not the text's time"
     monkeypatch.setattr(EmailRecognizer, "validate_result", late(EmailRecognizer.validate_result, 0.05))
-    assert detector(MAIL + ".") != []
+    assert detect(detector, MAIL + ".") != []
     with pytest.raises(DetectorTimeout):
-        detector(" ".join(f"{number}-{MAIL}" for number in range(100)))
+        detect(detector, " ".join(f"{number}-{MAIL}" for number in range(100)))
 
 
 def test_the_name_of_a_file_depends_on_versions(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,9 +328,9 @@ def test_a_text_that_takes_too_long_is_an_alarm() -> None:
     slow = {"name": "slow", "entity": "SLOW", "patterns": [{"regex": "(a|aa)+$b|!", "score": 0.9}]}
     options = Detect.model_validate({"recognizers": [slow], "entities": ["SLOW"], "timeout_secs": 0.05})
     detector = PrefilteredDetector(options)
-    assert detector("wait!") != []
+    assert detect(detector, "wait!") != []
     with pytest.raises(DetectorTimeout):
-        detector("a" * 3000 + "!")
+        detect(detector, "a" * 3000 + "!")
 
 
 def test_phone_numbers_in_many_digits_are_bounded_in_time() -> None:

@@ -9,7 +9,7 @@ from presidio_analyzer import AnalyzerEngine, PatternRecognizer
 from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 
 from veilog_filters.config import CustomRecognizer, Detect
-from veilog_filters.detect.api import Detector, DetectorTimeout
+from veilog_filters.detect.api import DetectorTimeout
 from veilog_filters.detect.presidio.engine import BlankNlpEngine, PresidioDetector
 from veilog_filters.detect.secrets import ADDRESSES, SECRETS, PatternDetector
 
@@ -30,7 +30,7 @@ DETECTORS = (*ADDRESSES, *SECRETS)
         ("NHS 401 023 2137", "UK_NHS"),
     ],
 )
-def test_presidio_s_recognizers_are_on(text: str, entity: str, presidio: Detector) -> None:
+def test_presidio_s_recognizers_are_on(text: str, entity: str, presidio: PresidioDetector) -> None:
     assert entity in {finding.entity for finding in presidio(text)}
 
 
@@ -56,7 +56,7 @@ def test_results_are_those_of_presidio_itself() -> None:
 
 @pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.name)
 def test_detectors_find_their_examples_and_not_their_counterexamples(
-    detector: PatternDetector, presidio: Detector
+    detector: PatternDetector, presidio: PresidioDetector
 ) -> None:
     for text in detector.examples:
         assert detector.entity in {finding.entity for finding in presidio(text)}, text
@@ -65,7 +65,7 @@ def test_detectors_find_their_examples_and_not_their_counterexamples(
 
 
 @pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.name)
-def test_an_underscore_is_an_edge_on_both_sides(detector: PatternDetector, presidio: Detector) -> None:
+def test_an_underscore_is_an_edge_on_both_sides(detector: PatternDetector, presidio: PresidioDetector) -> None:
     for example in detector.examples:
         text = f"x_{example.split(' ')[-1] if example.startswith(('key ', 'use ', 'ask ')) else example}_y"
         assert detector.entity in {finding.entity for finding in presidio(text)}, text
@@ -90,7 +90,7 @@ CUT = {
 
 
 @pytest.mark.parametrize("entity", CUT)
-def test_the_beginning_of_a_key_is_one(entity: str, presidio: Detector) -> None:
+def test_the_beginning_of_a_key_is_one(entity: str, presidio: PresidioDetector) -> None:
     for text in (CUT[entity], f"it is {CUT[entity]}...", f"prod_{CUT[entity]}_eu", f"a/{CUT[entity]}/b"):
         assert entity in {finding.entity for finding in presidio(text)}, text
     assert entity not in {finding.entity for finding in presidio(f"x{CUT[entity]}")}
@@ -104,12 +104,12 @@ def test_the_beginning_of_a_key_is_one(entity: str, presidio: Detector) -> None:
         *("pul-requests-are-open", "a sig=1 in the query", "dapi.internal.example", "sk_test_", "sig=hello"),
     ],
 )
-def test_what_begins_like_a_key_and_is_a_name_is_none(text: str, presidio: Detector) -> None:
+def test_what_begins_like_a_key_and_is_a_name_is_none(text: str, presidio: PresidioDetector) -> None:
     entities = {detector.entity for detector in SECRETS}
     assert not entities & {finding.entity for finding in presidio(text)}
 
 
-def test_the_whole_address_in_a_url_is_found(presidio: Detector) -> None:
+def test_the_whole_address_in_a_url_is_found(presidio: PresidioDetector) -> None:
     text = "/orders?mail=ines.duarte%40lusa-tours.pt&n=1"
     found = [finding for finding in presidio(text) if finding.entity == "EMAIL_ADDRESS"]
     assert [text[finding.start : finding.end] for finding in found] == ["ines.duarte%40lusa-tours.pt"]
@@ -126,7 +126,7 @@ def test_entities_and_threshold_select() -> None:
     assert {f.entity for f in detector("a.b@example.com 203.0.113.9")} == {"EMAIL_ADDRESS"}
 
 
-def test_context_words_raise_scores(presidio: Detector) -> None:
+def test_context_words_raise_scores(presidio: PresidioDetector) -> None:
     def score(text: str) -> float:
         return max((f.score for f in presidio(text) if f.entity == "US_BANK_NUMBER"), default=0)
 
@@ -142,13 +142,13 @@ def test_a_pattern_that_takes_too_long_is_an_alarm() -> None:
     PresidioDetector(Detect())
 
 
-def test_long_runs_of_punctuation_do_not_stall_the_tokenizer(presidio: Detector) -> None:
+def test_long_runs_of_punctuation_do_not_stall_the_tokenizer(presidio: PresidioDetector) -> None:
     text = "(" * 20_000 + " card 4111 1111 1111 1111"
     assert "CREDIT_CARD" in {finding.entity for finding in presidio(text)}
 
 
 def test_presidio_logs_nothing(
-    presidio: Detector, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    presidio: PresidioDetector, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         presidio("mail anna.berg@nordwind-ag.com")

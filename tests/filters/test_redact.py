@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reading import Reader
 from samples import config_with
+from veilog_filters.collect import Collector
 from veilog_filters.config import Config
 from veilog_filters.detect.api import Finding
 from veilog_filters.fingerprint import Fingerprinter
-from veilog_filters.inspect import Inspected, InspectedObject, Inspection, Inspector
+from veilog_filters.names import Names
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.redact import Redactor, merge
+from veilog_filters.texts import Inspected, InspectedObject, TextLimits
 from veilog_parsers.event import (
     AuditEvent,
     CleanText,
@@ -47,7 +51,11 @@ def words(text: str) -> list[Finding]:
 
 def redactor(**sections: Any) -> Redactor:
     config: Config = config_with(**sections)
-    return Redactor(config.redact, config.policy, Inspector(words, 4096, 16), FINGERPRINTER)
+    return Redactor(config.redact, config.policy, FINGERPRINTER, Names(config.policy, FINGERPRINTER))
+
+
+def tree(ours: Redactor, value: dict[str, Any]) -> dict[str, Any]:
+    return ours.tree(Reader(words, 4096).tree(value), "")
 
 
 def redacted(text: str, findings: list[Finding], **redact: Any) -> str:
@@ -124,20 +132,20 @@ def test_exactly_what_no_span_covers_survives(text: str, parts: list[tuple[int, 
 
 
 def test_keys_that_become_the_same_are_kept_apart() -> None:
-    tree = redactor().tree({"EMAIL": 1, "x": {"CARD": [{"SSN": None}]}, "EMAILEMAIL": 2, "PHONE": 3}, "")
-    assert tree == {
+    cleaned = tree(redactor(), {"EMAIL": 1, "x": {"CARD": [{"SSN": None}]}, "EMAILEMAIL": 2, "PHONE": 3})
+    assert cleaned == {
         "<EMAIL_ADDRESS>": 1,
         "x": {"<CREDIT_CARD>": [{"<US_SSN>": None}]},
         "<EMAIL_ADDRESS><EMAIL_ADDRESS>": 2,
         "<PHONE_NUMBER>": 3,
     }
     removing = redactor(redact={"operators": {"default": "remove"}})
-    assert removing.tree({"xEMAIL": 1, "xCARD": 2, "x": 3}, "") == {"x": 1, "x~2": 2, "x~3": 3}
+    assert tree(removing, {"xEMAIL": 1, "xCARD": 2, "x": 3}) == {"x": 1, "x~2": 2, "x~3": 3}
 
 
 def test_json_in_strings_is_cleaned_and_stays_json() -> None:
-    tree = redactor().tree({"log": '{"\\u0045MAIL": ["\\u0045MAIL",1,{"a":"{\\"b\\":\\"CARD\\"}"}]}'}, "")
-    assert tree == {"log": '{"<EMAIL_ADDRESS>": ["<EMAIL_ADDRESS>",1,{"a":"{\\"b\\":\\"<CREDIT_CARD>\\"}"}]}'}
+    cleaned = tree(redactor(), {"log": '{"\\u0045MAIL": ["\\u0045MAIL",1,{"a":"{\\"b\\":\\"CARD\\"}"}]}'})
+    assert cleaned == {"log": '{"<EMAIL_ADDRESS>": ["<EMAIL_ADDRESS>",1,{"a":"{\\"b\\":\\"<CREDIT_CARD>\\"}"}]}'}
 
 
 @pytest.mark.parametrize(
@@ -179,15 +187,32 @@ def test_thousands_of_keys_that_become_one_are_told_apart_in_linear_time() -> No
 
 
 def test_redaction_of_trees_asks_the_check() -> None:
-    ours = redactor()
     asked: list[int] = []
-    ours._inspect.check = lambda: asked.append(1)
+    config = config_with()
+    names = Names(config.policy, FINGERPRINTER)
+    ours = Redactor(config.redact, config.policy, FINGERPRINTER, names, lambda: asked.append(1))
     ours._rebuild([InspectedObject([(Inspected("a", []), True)])] * 10, "")
     assert len(asked) >= 20
 
 
+class Whole:
+    """Everything that happens to the texts of an event."""
+
+    def __init__(self, find: Callable[[str], list[Finding]] = words, **sections: Any) -> None:
+        config, limits = config_with(**sections), TextLimits(4096, 16)
+        names = Names(config.policy, FINGERPRINTER)
+        self._collect = Collector(config.policy, limits, names)
+        self._reader = Reader(find)
+        self.redact = Redactor(config.redact, config.policy, FINGERPRINTER, names)
+
+    def __call__(self, event: AuditEvent, tenant: str = "") -> None:
+        collected = self._collect(event, tenant)
+        self._reader.assemble(collected.texts)
+        self.redact(event, collected, tenant)
+
+
 def clean(event: AuditEvent, **policy: str) -> AuditEvent:
-    redactor(policy=policy)(event, Inspection([], []), "acme")
+    Whole(policy=policy)(event, "acme")
     return event
 
 
@@ -267,22 +292,20 @@ def test_clean_names_are_remembered_some_of_them_and_no_others(monkeypatch: pyte
         seen.append(text)
         return words(text)
 
-    config = config_with()
-    ours = Redactor(config.redact, config.policy, Inspector(detect, 4096, 16), FINGERPRINTER)
+    ours = Whole(detect)
 
     def model(name: str) -> str:
         event = AuditEvent(model_name=SensitiveText(name))
-        ours(event, Inspection([], []), "")
+        ours(event)
         return str(event.model_name)
 
     for name in ("a", "b", "a", "c", "a", "b", "CARD", "CARD", LONG_NAME, LONG_NAME):
         assert model(name) == name.replace("CARD", "<CREDIT_CARD>")
     assert seen == ["a", "b", "c", "b", "CARD", "CARD", LONG_NAME, LONG_NAME]
-    assert ours.entities["CREDIT_CARD", "replace"] == 2
+    assert ours.redact.entities["CREDIT_CARD", "replace"] == 2
 
 
 def test_a_name_that_is_clean_of_a_person_is_not_so_of_a_thing() -> None:
-    ours = redactor()
     event = AuditEvent(user_id=SensitiveText("EMAIL"), model_name=SensitiveText("EMAIL"))
-    ours(event, Inspection([], []), "")
+    Whole()(event)
     assert (event.user_id, event.model_name) == ("EMAIL", "<EMAIL_ADDRESS>")

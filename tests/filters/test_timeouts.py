@@ -16,17 +16,18 @@ from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer
 from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 from presidio_analyzer.predefined_recognizers import EmailRecognizer, EsNieRecognizer, IbanRecognizer, PhoneRecognizer
 
+from reading import Reader
 from texts import generated, sample_texts
 from veilog_filters.config import Config, Detect, HashKey, Policy
 from veilog_filters.detect import compat
-from veilog_filters.detect.api import Deadline, DetectorTimeout, Finding
+from veilog_filters.detect.api import Deadline, DetectorTimeout, Finding, detect
 from veilog_filters.detect.build import detector_for
 from veilog_filters.detect.prefiltered import PrefilteredDetector
 from veilog_filters.detect.presidio.engine import PresidioDetector
 from veilog_filters.detect.presidio.reference import ReferenceDetector
 from veilog_filters.errors import ConfigError
-from veilog_filters.inspect import TIMED_OUT, Inspector
 from veilog_filters.pipeline import Pipeline
+from veilog_filters.texts import TIMED_OUT
 from veilog_parsers.record.raw import RawRecord
 
 SLOW = r"(?:a|aa)+$b|!"
@@ -59,7 +60,7 @@ def logger(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize("way", WAYS)
 def test_a_text_on_which_a_pattern_timed_out_counts_as_found(way: str, logger: None) -> None:
     detector = detector_for(slow(**WAYS[way]))
-    inspected = Inspector(detector, 262_144, 64).text(TEXT)
+    inspected = Reader(detector, 262_144, 64).text(TEXT)
     assert inspected.findings == [Finding(0, len(TEXT), TIMED_OUT, 1.0)]
 
 
@@ -103,7 +104,7 @@ def test_a_process_that_waits_has_spent_nothing(monkeypatch: pytest.MonkeyPatch)
     detector = PrefilteredDetector(Detect.model_validate({"timeout_secs": 0.1, "cache_entries": 0}))
     engine = PresidioDetector(Detect.model_validate({"timeout_secs": 0.1}))
     text = "a" * 300 + " https://example.com/" + "a" * 300 + " b@example.com"
-    expected = detector(text), engine(text)
+    expected = detect(detector, text), engine(text)
     validate = EmailRecognizer.validate_result
 
     def slept(self: EmailRecognizer, found: str) -> bool:
@@ -111,7 +112,7 @@ def test_a_process_that_waits_has_spent_nothing(monkeypatch: pytest.MonkeyPatch)
         return bool(validate(self, found))
 
     monkeypatch.setattr(EmailRecognizer, "validate_result", slept)
-    assert (detector(text), engine(text)) == expected
+    assert (detect(detector, text), engine(text)) == expected
     assert expected[0] == expected[1] != []
 
 
@@ -136,10 +137,10 @@ def test_time_is_one_for_all_patterns_of_a_text(way: str) -> None:
     """Not one for each: forty would take forty times as long."""
     many = [CUSTOM | {"name": f"slow{number}", "entity": f"SLOW{number}"} for number in range(40)]
     detector = detector_for(slow(recognizers=many, entities=[], timeout_secs=0.25, secrets=False, **WAYS[way]))
-    detector("warm!")
+    detect(detector, "warm!")
     started = time.process_time()
     with pytest.raises(DetectorTimeout):
-        detector(TEXT)
+        detect(detector, TEXT)
     assert time.process_time() - started < 2.5
 
 
@@ -175,16 +176,16 @@ FLOODS = {
 def test_a_budget_can_stop_a_record_inside_a_text(way: str, flood: str) -> None:
     budget = Budget()
     detector = detector_for(Detect.model_validate({"timeout_secs": 60, "cache_entries": 0} | WAYS[way]), budget)
-    detector("warm up 10.0.0.1")
+    detect(detector, "warm up 10.0.0.1")
     budget.questions = 0
-    detector(FLOODS[flood])
+    detect(detector, FLOODS[flood])
     assert budget.questions > 100, "asked again and again on the way"
     budget.questions, budget.stop_at = 0, budget.questions // 2
     with pytest.raises(StopError):
-        detector(FLOODS[flood])
+        detect(detector, FLOODS[flood])
     # The next record is none the worse.
     budget.stop_at = 10**9
-    assert detector("from 203.0.113.9") != []
+    assert detect(detector, "from 203.0.113.9") != []
 
 
 def test_what_is_left_to_the_record_bounds_a_search() -> None:
@@ -192,7 +193,7 @@ def test_what_is_left_to_the_record_bounds_a_search() -> None:
     detector.prepare()
     started = time.process_time()
     with pytest.raises(DetectorTimeout):
-        detector(TEXT)
+        detect(detector, TEXT)
     assert time.process_time() - started < 5
     with pytest.raises(DetectorTimeout):
         Deadline(60, lambda: 0.0)()

@@ -36,7 +36,8 @@ with atheris.instrument_imports(include=["veilog_filters", "veilog_parsers"]):
         ServerConnection,
     )
     from veilog_filters.forward.limits import Limits
-    from veilog_filters.pipeline import DecodeFailure, Pipeline
+    from veilog_filters.pipeline import Pipeline
+    from veilog_filters.quarantine import DecodeFailure
     from veilog_filters.transports.stdio import Filter
     from veilog_parsers.errors import ErrorType, RecordError
     from veilog_parsers.event import Kind

@@ -16,8 +16,10 @@ import pytest
 
 from canary import MARKER, canaries, marker, planted_everywhere
 from samples import Sample, config_with, samples
+from veilog_filters.detect.api import PerText
 from veilog_filters.framing import JsonLines, write_json
-from veilog_filters.pipeline import DecodeFailure, Pipeline
+from veilog_filters.pipeline import Pipeline
+from veilog_filters.quarantine import DecodeFailure
 from veilog_parsers.errors import ErrorType
 from veilog_parsers.event import AuditEvent, Kind
 from veilog_parsers.record.raw import RawRecord
@@ -108,7 +110,7 @@ def pipeline_for(source: str, **sections: Any) -> Pipeline:
         "source": source or "auto",
         **sections,
     }
-    return Pipeline(config_with(**sections), detector=canaries)
+    return Pipeline(config_with(**sections), detector=PerText(canaries))
 
 
 def checked(pipeline: Pipeline, record: RawRecord | DecodeFailure, case: object) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ import veilog_parsers
 from no_network import sitecustomize
 from samples import KEY_FILE
 from veilog_filters.config import Config
-from veilog_filters.detect.api import Finding
+from veilog_filters.detect.api import Finding, PerText
 from veilog_filters.forward import (
     NEED_DATA,
     Ack,
@@ -275,7 +275,7 @@ async def running(*places: Collector, listen: dict[str, Any] | None = None, **op
         {"hash_key": {"file": str(KEY_FILE)}, "policy": policy, "limits": limits, "sidecar": sidecar}
     )
     traffic = Traffic()
-    pipeline = Pipeline(config, detector=detector)
+    pipeline = Pipeline(config, detector=PerText(detector))
     budget = ByteBudget(config.sidecar.max_in_flight_bytes)
     worker = Worker(config, pipeline, ForwardSender(config.sidecar, traffic, budget), traffic, budget)
     ready = asyncio.Event()

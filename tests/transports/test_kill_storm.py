@@ -23,6 +23,7 @@ import pytest
 
 from forward_peers import Shipper, Sidecar, free_port, in_loop
 from samples import config_with
+from veilog_filters.detect.api import PerText
 from veilog_filters.forward import Ack, Closed, ForwardError
 from veilog_filters.forward.connection import NEED_DATA
 from veilog_filters.pipeline import Pipeline
@@ -43,7 +44,7 @@ def record(number: int) -> dict[str, Any]:
 
 def expected_ids() -> set[str]:
     """The event ids of all records, from a pipeline of our own: they do not depend on what a detector finds."""
-    pipeline = Pipeline(config_with(policy=KEEP), detector=lambda text: [])
+    pipeline = Pipeline(config_with(policy=KEEP), detector=PerText(lambda text: []))
     time = from_epoch_ns(SECONDS * 1_000_000_000)
     raws = (record(number) for number in range(RECORDS))
     return {pipeline(RawRecord(raw, msgpack.packb(raw), "raw.app", time, {}))[0]["event_id"] for raw in raws}

@@ -18,6 +18,7 @@ import yaml
 
 from forward_peers import LONG_WAIT_SECS, SOURCE_ROOTS, in_loop, until
 from samples import KEY_FILE, config_with
+from veilog_filters.detect.api import PerText
 from veilog_filters.errors import ConfigError
 from veilog_filters.metrics import Counts, Traffic
 from veilog_filters.pipeline import Pipeline
@@ -29,7 +30,7 @@ from veilog_parsers.registry import SOURCES
 @pytest.mark.parametrize("sections", [{"policy": {"content": "redacted"}}, {"policy": {"unrecognized": "drop"}}, {}])
 def test_a_pipeline_that_finds_nothing_is_refused_where_text_is_kept(sections: dict[str, dict[str, str]]) -> None:
     config = config_with(**sections)
-    blind = Pipeline(config, detector=lambda text: [])
+    blind = Pipeline(config, detector=PerText(lambda text: []))
     if sections.get("policy", {}).get("content") == "redacted":
         with pytest.raises(ConfigError, match="a canary got through"):
             self_test(blind, config, "c.yaml")
@@ -43,7 +44,7 @@ def test_a_pipeline_that_fails_is_refused() -> None:
 
     config = config_with()
     with pytest.raises(ConfigError, match="went to quarantine"):
-        self_test(Pipeline(config, detector=fail), config, "c.yaml")  # type: ignore[arg-type]
+        self_test(Pipeline(config, detector=PerText(fail)), config, "c.yaml")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("source", ["auto", *(source.name for source in SOURCES)])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from samples import config_with
-from veilog_filters.detect.api import Finding
+from veilog_filters.detect.api import Finding, PerText
 from veilog_filters.forward import Chunk, Entry, EventTime, Limits
 from veilog_filters.forward.codec import pack_entry, read_entry
 from veilog_filters.forward.events import GROUP_END_SECONDS, GROUP_START_SECONDS
@@ -43,7 +43,7 @@ def sizes() -> list[int]:
 
 @pytest.fixture
 def pipeline(sizes: list[int]) -> Pipeline:
-    pipeline = Pipeline(config_with(), detector=detector)
+    pipeline = Pipeline(config_with(), detector=PerText(detector))
     steps = pipeline.steps
 
     def counted(records: Sequence[Any]) -> Any:

@@ -10,6 +10,7 @@ from veilog_filters.detect.cache import CachingDetector, FindingsCache
 from veilog_filters.detect.prefilter import hyperscan
 from veilog_filters.detect.prefiltered import PrefilteredDetector, UnsupportedPresidioError
 from veilog_filters.detect.presidio.reference import ReferenceDetector
+from veilog_filters.metrics import Counts
 
 
 class NamedDetector(CachingDetector, Protocol):
@@ -20,6 +21,10 @@ class NamedDetector(CachingDetector, Protocol):
     """
 
     names: list[str]
+
+    def count_into(self, counts: Counts) -> None:
+        """Add what was counted since the last call."""
+        ...
 
 
 def detector_for(options: Detect, check: Check | None = None) -> NamedDetector:

@@ -13,13 +13,14 @@ import sys
 from collections import OrderedDict
 from typing import Final, Protocol
 
-from veilog_filters.detect.api import Finding
+from veilog_filters.detect.api import Detector, Finding
+from veilog_filters.metrics import Counts
 
 _ENTRY_BYTES: Final = sys.getsizeof(b"") + 16 + 200  # digest, tuple, place in the dictionary
 _FINDING_BYTES: Final = sys.getsizeof(Finding(0, 0, "", 0.0)) + 3 * 28  # its numbers; entity names are shared
 
 
-class CachingDetector(Protocol):
+class CachingDetector(Detector, Protocol):
     """A detector that remembers.
 
     Attributes:
@@ -27,10 +28,6 @@ class CachingDetector(Protocol):
     """
 
     cache: FindingsCache
-
-    def __call__(self, text: str) -> list[Finding]:
-        """The findings of a text, in the order of their start."""
-        ...
 
     def prepare(self) -> None:
         """Import and build now what would be built for the first text that needs it."""
@@ -52,6 +49,7 @@ class FindingsCache:
     def __init__(self, max_entries: int, max_bytes: int) -> None:
         self.hits = 0
         self.misses = 0
+        self._counted = (0, 0)
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._bytes = 0
@@ -81,6 +79,13 @@ class FindingsCache:
             return None
         self.misses -= 1
         return self.get(key)
+
+    def count_into(self, counts: Counts) -> None:
+        """Add what was looked up since the last call."""
+        hits, misses = self._counted
+        counts.cache_hits += self.hits - hits
+        counts.cache_misses += self.misses - misses
+        self._counted = (self.hits, self.misses)
 
     def clear(self) -> None:
         """Forget all findings."""

@@ -49,6 +49,6 @@ def exists(name: str, custom: Iterable[str] = ()) -> bool:
     """
     if name in KNOWN or name in custom:
         return True
-    from veilog_filters.detect.presidio.engine import all_entities
+    from veilog_filters.detect.presidio.catalogue import all_entities
 
     return name in all_entities()

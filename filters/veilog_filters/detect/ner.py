@@ -38,10 +38,24 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from veilog_filters.config import Ner
-from veilog_filters.detect.api import ANY, NAME, Check, DetectorTimeout, Finding
+from veilog_filters.detect.api import (
+    ANY,
+    NAME,
+    TIMED_OUT,
+    Check,
+    DetectorTimeout,
+    Finding,
+    Found,
+    ModelReadings,
+    Scan,
+    TextItem,
+    TimedOut,
+    detect,
+    united,
+)
 from veilog_filters.detect.cache import CachingDetector, FindingsCache
 from veilog_filters.metrics import Counts
 
@@ -56,8 +70,8 @@ KNOWN: Final = "known"
 LEFT_OUT_FIELD: Final = "left_out_field"
 LEFT_OUT_LENGTH: Final = "left_out_length"
 OVER_BUDGET: Final = "over_budget"
-TIMED_OUT: Final = "timed_out"
-RESULTS: Final = (READ, KNOWN, LEFT_OUT_FIELD, LEFT_OUT_LENGTH, OVER_BUDGET, TIMED_OUT)
+MODEL_TIMED_OUT: Final = "timed_out"
+RESULTS: Final = (READ, KNOWN, LEFT_OUT_FIELD, LEFT_OUT_LENGTH, OVER_BUDGET, MODEL_TIMED_OUT)
 """What can become of a text, as label of a metric."""
 
 
@@ -91,9 +105,13 @@ class NoPatterns:
     def __init__(self, cache: FindingsCache) -> None:
         self.cache = cache
 
-    def __call__(self, text: str) -> list[Finding]:  # noqa: ARG002
-        """Nothing."""
-        return []
+    def scan(self, items: Sequence[TextItem]) -> Scan:
+        """Nothing could be anywhere."""
+        return Scan(items, ())
+
+    def verify(self, scan: Scan) -> list[Found]:
+        """Nothing, for each text."""
+        return [[] for _ in scan.items]
 
     def prepare(self) -> None:
         """Nothing to prepare."""
@@ -105,6 +123,28 @@ class _Outcome:
 
     findings: list[Finding] | None
     result: str
+
+
+class _Patterns(NamedTuple):
+    """The scan of the patterns, and which of its items serve an item.
+
+    Attributes:
+        scan: of all texts that patterns read beside the model.
+        alone: by item, the place of what patterns read in place of the model; None where the model reads.
+        keyed: by item, the place of the text behind its key; None without a key.
+    """
+
+    scan: Scan
+    alone: list[int | None]
+    keyed: list[int | None]
+
+
+class _Record:
+    """What the model has done for one scan, which is one record: its budget and the texts that it has read."""
+
+    def __init__(self) -> None:
+        self.spent_secs = 0.0
+        self.outcomes: dict[bytes, _Outcome] = {}
 
 
 class NerDetector:
@@ -120,8 +160,6 @@ class NerDetector:
     Attributes:
         names: what detects, with versions.
         cache: findings of texts that were seen before.
-        read_texts: texts of this record that the model has read, now or before.
-        left_out_texts: texts of this record that it has not, since their field or length is not selected.
     """
 
     def __init__(
@@ -136,8 +174,6 @@ class NerDetector:
         self.names = reader.names
         self.cache = patterns.cache
         self._patterns = patterns
-        self._other_than: Callable[[str, frozenset[str]], list[Finding]] | None
-        self._other_than = getattr(patterns, "other_than", None)
         self._reader = reader
         self._clock = clock
         self._fields = frozenset((ANY, *options.fields))
@@ -148,102 +184,96 @@ class NerDetector:
         self._tally: Counter[str] = Counter()
         self._seconds = 0.0
         self._renewals_seen = 0
-        self.begin()
 
-    def begin(self) -> None:
-        """A new record: its budget is whole and none of its texts is known."""
-        self._spent = 0.0
-        self._outcomes: dict[bytes, _Outcome] = {}
-        self.read_texts = self.left_out_texts = 0
+    def scan(self, items: Sequence[TextItem]) -> Scan:
+        """What patterns could find in the texts that they read. One scan is one record, with a budget of its own."""
+        by_patterns: list[TextItem] = []
+        alone: list[int | None] = []
+        keyed: list[int | None] = []
+        for item in items:
+            left_out = bool(self._left_out(item))
+            alone.append(len(by_patterns) if left_out else None)
+            if left_out:
+                by_patterns.append(TextItem(item.text, NAME, "", item.exclude))
+            keyed.append(len(by_patterns) if item.key else None)
+            if item.key:
+                by_patterns.append(item)
+        return Scan(items, _Patterns(self._patterns.scan(by_patterns), alone, keyed))
 
-    def __call__(self, text: str) -> list[Finding]:
-        """The findings of a text that is a record of its own.
-
-        Raises:
-            DetectorTimeout: it took too long. Treat the whole text as found.
-        """
-        self.begin()
-        return self.in_field(text, ANY)
-
-    def in_field(self, text: str, field: str) -> list[Finding]:
-        """The findings of a text in a field of the record that ``begin`` has begun, in the order of their start.
-
-        Raises:
-            DetectorTimeout: it took too long, or the record's budget is used up. Treat the whole text as found.
-        """
-        if field == NAME:
-            return self._patterns(text)
-        left_out = self._left_out(text, field)
-        if left_out:
-            self._tally[left_out] += 1
-            self.left_out_texts += 1
-            return self._patterns(text)
-        key = self._key(text)
-        if key not in self._outcomes:
-            self._read_all({key: text})
-        outcome = self._outcomes[key]
-        self._tally[outcome.result] += 1
-        if outcome.findings is None:
-            raise DetectorTimeout
-        self.read_texts += 1
-        outcome.result = KNOWN
-        return list(outcome.findings)
-
-    def verdict(self, text: str, field: str) -> str:
-        """What has become of a text of this record, or would: one of ``RESULTS``, without ``KNOWN``."""
-        left_out = LEFT_OUT_FIELD if field == NAME else self._left_out(text, field)
-        outcome = None if left_out else self._outcomes.get(self._key(text))
-        return left_out or (outcome.result if outcome and outcome.findings is None else READ)
-
-    def other_than(self, text: str, expected: frozenset[str]) -> list[Finding]:
-        """The findings of a name but for those of expected entity types: patterns' alone."""
-        if self._other_than is not None:
-            return self._other_than(text, expected)
-        return [finding for finding in self._patterns(text) if finding.entity not in expected]
-
-    def read_ahead(self, texts: Iterable[tuple[str, str]]) -> None:
-        """Read together what ``in_field`` will be asked about: texts and their fields."""
-        self._read_all(
-            {self._key(text): text for text, field in texts if field != NAME and not self._left_out(text, field)}
+    def verify(self, scan: Scan) -> list[Found]:
+        """The findings of each text: the model's, and the patterns'."""
+        patterns: _Patterns = scan.seen  # type: ignore[assignment]  # what ``scan`` has put there
+        by_patterns = self._patterns.verify(patterns.scan)
+        record = _Record()
+        self._read_all(record, {self._key(item.text): item.text for item in scan.items if not self._left_out(item)})
+        found: list[Found] = []
+        read: list[str] = []
+        for item, alone, keyed in zip(scan.items, patterns.alone, patterns.keyed, strict=True):
+            findings: Found = []
+            result = ""
+            if alone is not None:
+                findings = by_patterns[alone]
+            if item.field != NAME:
+                result = self._left_out(item)
+                if not result:
+                    findings, result = self._outcome(record, item)
+                self._tally[result] += 1
+            if keyed is not None:
+                findings = _both(findings, by_patterns[keyed])
+            if item.exclude and findings is not TIMED_OUT:
+                findings = [finding for finding in findings if finding.entity not in item.exclude]
+            found.append(findings)
+            read.append(result)
+        counted = Counter(read)
+        scan.model = ModelReadings(
+            read, counted[READ] + counted[KNOWN], counted[LEFT_OUT_FIELD] + counted[LEFT_OUT_LENGTH]
         )
+        return found
+
+    def _outcome(self, record: _Record, item: TextItem) -> tuple[Found, str]:
+        """What has become of a text that the model reads. A text that stands in a record twice is known then."""
+        outcome = record.outcomes[self._key(item.text)]
+        if outcome.findings is None:
+            return TIMED_OUT, outcome.result
+        result, outcome.result = outcome.result, KNOWN
+        return list(outcome.findings), result
 
     def prepare(self) -> None:
         """Import and build now what patterns need. The model is there already."""
         self._patterns.prepare()
 
     def count_into(self, counts: Counts) -> None:
-        """Move what was counted since the last call."""
+        """Add what was counted since the last call."""
+        self.cache.count_into(counts)
         counts.ner_texts.update(self._tally)
         counts.ner_seconds += self._seconds
         counts.ner_recycles += self._reader.renewals - self._renewals_seen
         self._tally.clear()
         self._seconds, self._renewals_seen = 0.0, self._reader.renewals
 
-    def _left_out(self, text: str, field: str) -> str:
+    def _left_out(self, item: TextItem) -> str:
         """Why the model does not read a text; empty if it does."""
-        if field not in self._fields:
+        if item.field not in self._fields:
             return LEFT_OUT_FIELD
-        return "" if len(text) in self._lengths else LEFT_OUT_LENGTH
+        return "" if len(item.text) in self._lengths else LEFT_OUT_LENGTH
 
     def _key(self, text: str) -> bytes:
         return self.cache.key(text) + _READ_BY_MODEL
 
-    def _read_all(self, texts: dict[bytes, str]) -> None:
+    def _read_all(self, record: _Record, texts: dict[bytes, str]) -> None:
         """Give each text an outcome."""
         short: dict[bytes, str] = {}
         long: dict[bytes, str] = {}
         for key, text in texts.items():
-            if key in self._outcomes:
-                continue
             found = self.cache.get(key)
             if found is not None:
-                self._outcomes[key] = _Outcome(found, KNOWN)
+                record.outcomes[key] = _Outcome(found, KNOWN)
             else:
                 (short if len(text) <= self._chunk_chars else long)[key] = text
         for batch in self._batches(short):
-            self._read_batch(batch)
+            self._read_batch(record, batch)
         for key, text in long.items():
-            self._keep(key, self._read_long(text))
+            self._keep(record, key, self._read_long(record, text))
 
     def _batches(self, texts: dict[bytes, str]) -> Iterator[dict[bytes, str]]:
         batch: dict[bytes, str] = {}
@@ -257,32 +287,32 @@ class NerDetector:
         if batch:
             yield batch
 
-    def _read_batch(self, batch: dict[bytes, str]) -> None:
-        if self._spent >= self._budget_secs:
+    def _read_batch(self, record: _Record, batch: dict[bytes, str]) -> None:
+        if record.spent_secs >= self._budget_secs:
             for key in batch:
-                self._keep(key, _Outcome(None, OVER_BUDGET))
+                self._keep(record, key, _Outcome(None, OVER_BUDGET))
             return
-        results = self._timed(lambda: self._reader.whole(list(batch.values())))
+        results = self._timed(record, lambda: self._reader.whole(list(batch.values())))
         for key, found in zip(batch, results, strict=True):
-            self._keep(key, _Outcome(found, TIMED_OUT if found is None else READ))
+            self._keep(record, key, _Outcome(found, MODEL_TIMED_OUT if found is None else READ))
 
-    def _read_long(self, text: str) -> _Outcome:
+    def _read_long(self, record: _Record, text: str) -> _Outcome:
         """Read a text in chunks. Half of a text read is not read."""
         spans = list(chunks(text, self._chunk_chars, self._overlap_chars))
         found: list[list[Finding]] = []
         try:
             for start, end in spans:
-                if self._spent >= self._budget_secs:
+                if record.spent_secs >= self._budget_secs:
                     return _Outcome(None, OVER_BUDGET)
                 chunk = text[start:end]
-                names = self._timed(lambda chunk=chunk: self._reader.names_in(chunk))  # type: ignore[misc]
+                names = self._timed(record, lambda chunk=chunk: self._reader.names_in(chunk))  # type: ignore[misc]
                 found.append([f._replace(start=f.start + start, end=f.end + start) for f in names])
-            patterns = self._patterns(text)
+            patterns = detect(self._patterns, text)
         except DetectorTimeout:
-            return _Outcome(None, TIMED_OUT)
+            return _Outcome(None, MODEL_TIMED_OUT)
         return _Outcome(self._reader.merged([*patterns, *stitched(text, spans, found)]), READ)
 
-    def _timed(self, read: Callable[[], ResultT]) -> ResultT:
+    def _timed(self, record: _Record, read: Callable[[], ResultT]) -> ResultT:
         if self._check is not None:
             self._check()
         started = self._clock()
@@ -290,13 +320,20 @@ class NerDetector:
             return read()
         finally:
             took = self._clock() - started
-            self._spent += took
+            record.spent_secs += took
             self._seconds += took
 
-    def _keep(self, key: bytes, outcome: _Outcome) -> None:
-        self._outcomes[key] = outcome
+    def _keep(self, record: _Record, key: bytes, outcome: _Outcome) -> None:
+        record.outcomes[key] = outcome
         if outcome.findings is not None:
             self.cache.put(key, outcome.findings)
+
+
+def _both(first: Found, second: Found) -> Found:
+    """What two readings of a text found; that one of them took too long counts for both."""
+    if isinstance(first, TimedOut) or isinstance(second, TimedOut):
+        return TIMED_OUT
+    return united(first, second)
 
 
 def chunks(text: str, chunk_chars: int, overlap_chars: int) -> Iterator[tuple[int, int]]:

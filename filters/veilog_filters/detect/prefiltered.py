@@ -19,15 +19,27 @@ import gc
 import hashlib
 import importlib.metadata
 import platform
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from veilog_filters import __version__, clock
 from veilog_filters.config import Detect
-from veilog_filters.detect.api import Check, Finding
+from veilog_filters.detect.api import (
+    TIMED_OUT,
+    Check,
+    DetectorTimeout,
+    Finding,
+    Found,
+    Scan,
+    TextItem,
+    of_item,
+    read_by_patterns,
+)
 from veilog_filters.detect.cache import FindingsCache
 from veilog_filters.detect.prefilter import store
 from veilog_filters.detect.prefilter.hyperscan import NOTHING, Hits, Prefilter, compile_all
 from veilog_filters.detect.secrets import ADDRESSES, SECRETS
+from veilog_filters.metrics import Counts
 
 _FORMAT: Final = 5
 """Raise it when expressions are made differently from the same patterns."""
@@ -83,19 +95,33 @@ class PrefilteredDetector:
         stored, scan, self.stored = store.load_or_make(directory, key, self._compile)
         self._use(stored, scan)
 
-    def __call__(self, text: str) -> list[Finding]:
-        """The findings of a text, in the order of their start.
+    def scan(self, items: Sequence[TextItem]) -> Scan:
+        """What could match, and where; findings already for texts in which nothing could, or that are known."""
+        return Scan(items, [self._scan_item(item) for item in items])
 
-        Raises:
-            DetectorTimeout: it took too long. Treat the whole text as found.
-        """
-        looked = self.look(text)
-        return looked if isinstance(looked, list) else self.verify(looked)
+    def verify(self, scan: Scan) -> list[Found]:
+        """The findings of each text."""
+        found: list[Found] = []
+        for item, seen in zip(scan.items, scan.seen, strict=True):
+            findings = seen
+            if type(seen) is Candidate:
+                try:
+                    findings = self._verify(seen)
+                except DetectorTimeout:
+                    found.append(TIMED_OUT)
+                    continue
+            found.append(of_item(item, findings) if findings and (item.key or item.exclude) else findings)
+        return found
 
-    def look(self, text: str) -> list[Finding] | Candidate:
-        """The findings of a text, or what ``verify`` needs to tell them. Few texts need it, and it takes longer."""
+    def count_into(self, counts: Counts) -> None:
+        """Add what was counted since the last call."""
+        self.cache.count_into(counts)
+
+    def _scan_item(self, item: TextItem) -> list[Finding] | Candidate:
+        """The findings of a text, or what ``_verify`` needs to tell them. Few texts need it, and it takes longer."""
         if self._check is not None:
             self._check()
+        text = read_by_patterns(item) if item.key else item.text
         # Digesting is faster than scanning, but only a long text is worth a place in the cache for being clean.
         key = self.cache.key(text) if self._remembers and len(text) > _LONG_CHARS else None
         if key is not None and (found := self.cache.get(key)) is not None:
@@ -104,6 +130,8 @@ class PrefilteredDetector:
         if hits is not None:
             hits = self._prune(text, hits)
         if hits is not None or self._always:
+            if item.exclude and self._finds_only(item.exclude, hits):
+                return []
             return self._candidate(text, hits, key)
         if key is not None:
             self.cache.put(key, _NO_FINDINGS)
@@ -111,7 +139,7 @@ class PrefilteredDetector:
 
     def _candidate(self, text: str, hits: Hits | None, key: bytes | None) -> list[Finding] | Candidate:
         if self._verifier is None:
-            # Here and not when it is verified: what comes after this text must not be looked at by what is replaced.
+            # Here and not when it is verified: what comes after this text must not be scanned by what is replaced.
             before = self._scan
             self._load()
             if self._scan is not before:
@@ -122,14 +150,9 @@ class PrefilteredDetector:
                 return found
         return Candidate(text, hits or NOTHING, key)
 
-    def verify(self, candidate: Candidate) -> list[Finding]:
-        """The findings of a text in which something could match, in the order of their start.
-
-        Raises:
-            DetectorTimeout: it took too long. Treat the whole text as found.
-        """
+    def _verify(self, candidate: Candidate) -> list[Finding]:
         text, hits, key = candidate
-        # The same text may have been verified since it was looked at.
+        # The same text may have been verified since it was scanned.
         if key is not None and (known := self.cache.get_again(key)) is not None:
             return known
         found: list[Finding] = self._verifier(text, hits)
@@ -137,20 +160,14 @@ class PrefilteredDetector:
             self.cache.put(key, found)
         return found
 
-    def other_than(self, text: str, expected: frozenset[str]) -> list[Finding]:
-        """The findings of a text but for those of expected entity types.
+    def _finds_only(self, excluded: frozenset[str], hits: Hits | None) -> bool:
+        """Whether all that could match are patterns of excluded entity types, so that none needs to be tried.
 
-        Where only patterns of expected types could match, none needs to be tried. (A match of one type may remove a
-        weaker one of another as a duplicate, so with any other pattern all are.)
+        (A match of one type may remove a weaker one of another as a duplicate, so with any other pattern all are.)
         """
-        hits = self._scan(text)
-        if hits is not None:
-            hits = self._prune(text, hits)
-        if not self._always and (hits is None or self._only(expected).issuperset((*hits.ends, *hits.whole))):
-            return []
-        looked = self._candidate(text, hits, None)
-        found = looked if isinstance(looked, list) else self.verify(looked)
-        return [finding for finding in found if finding.entity not in expected]
+        if self._always or hits is None:
+            return False
+        return self._only(excluded).issuperset((*hits.ends, *hits.whole))
 
     def _only(self, expected: frozenset[str]) -> frozenset[int]:
         """The expressions that stand for nothing but some entity types."""

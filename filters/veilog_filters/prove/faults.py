@@ -15,11 +15,12 @@ from typing import Any, Final
 import msgpack
 import orjson
 
-from veilog_filters.detect.api import Finding
+from veilog_filters.detect.api import Finding, PerText
 from veilog_filters.forward import BadEntry, Limits
 from veilog_filters.forward.codec import read_entry
 from veilog_filters.framing import FRAMERS, RAW
-from veilog_filters.pipeline import DecodeFailure, Pipeline
+from veilog_filters.pipeline import Pipeline
+from veilog_filters.quarantine import DecodeFailure
 from veilog_parsers.errors import ErrorType
 from veilog_parsers.registry import Registry
 from veilog_parsers.sources.aws import aws_bedrock_invocation
@@ -30,7 +31,7 @@ _DEPTH: Final = 100
 """More than ``limits.max_depth`` allows by default; deeper where a configuration allows more."""
 
 
-class BrittleDetector:
+class BrittleDetector(PerText):
     """A detector that finds nothing, and fails when it is told to.
 
     Attributes:
@@ -38,10 +39,10 @@ class BrittleDetector:
     """
 
     def __init__(self) -> None:
+        super().__init__(self._find_nothing)
         self.failing: Failing | None = None
 
-    def __call__(self, text: str) -> list[Finding]:
-        """No findings."""
+    def _find_nothing(self, text: str) -> list[Finding]:
         if self.failing is not None:
             self.failing(text)
         return []

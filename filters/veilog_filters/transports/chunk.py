@@ -18,18 +18,16 @@ from veilog_filters.config import Config
 from veilog_filters.forward import BadEntry, Chunk, Entry, EventTime
 from veilog_filters.forward.codec import Packed
 from veilog_filters.forward.events import GROUP_END_SECONDS, Time
-from veilog_filters.framing import RAW
-from veilog_filters.pipeline import BATCH_BYTES, DecodeFailure, Pipeline, size_of
+from veilog_filters.joining import Joiner
+from veilog_filters.pipeline import BATCH_BYTES, Pipeline, size_of
+from veilog_filters.quarantine import DecodeFailure
 from veilog_filters.transports.scheduling import ByteBudget, CpuAccount, Scheduler, TimeSlice
 from veilog_filters.transports.sender import Sender
 from veilog_parsers.errors import ErrorType
-from veilog_parsers.record.otlp import CallCollector
 from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.record.times import from_epoch_ns
 
 PART_BYTES: Final = 524_288
-_MAX_JOINED_BYTES: Final = 4_194_304
-"""Log records of model calls wait so long for others of the same call; a chunk of Fluent Bit's is no longer."""
 _SLOW_STEP_SECS: Final = 0.1
 """When batches that take longer become smaller."""
 _NS: Final = 1_000_000_000
@@ -49,8 +47,6 @@ class Settings:
     def __init__(self, config: Config) -> None:
         self.tag = config.sidecar.tag
         self.keep_metadata = config.sidecar.keep_metadata
-        self.tenant = config.tenant_id
-        self.max_record_bytes = config.limits.max_record_bytes
 
 
 class ChunkFilter:
@@ -207,7 +203,7 @@ class ChunkFilter:
             except (ValueError, TypeError, OverflowError):
                 # A number that msgpack cannot hold, for example. Its message is not read: it may quote it.
                 raw = record.raw if isinstance(record, RawRecord) else entry.raw
-                damaged = self._damaged(ErrorType.ENCODING_FAILED, raw, record.tag, record.time)
+                damaged = self._pipeline.decode_failure(ErrorType.ENCODING_FAILED, raw, record.tag, record.time)
                 ((instead,),) = self._pipeline.batch([damaged])
                 packed = self._sender.pack(Entry(time, None, instead))
             self._add(packed)
@@ -247,43 +243,20 @@ class ChunkFilter:
     def _items(self, chunk: Chunk) -> Iterator[Item | None]:
         """The records of a chunk, log records of one model call as one; None where others may go on."""
         group: dict[str, Any] = {}
-        calls = CallCollector[Entry](self._settings.max_record_bytes)
-        joined_bytes = 0
+        joiner: Joiner[Entry] = self._pipeline.joiner()
         for entry in chunk.entries:
             if entry is None:
                 yield None
-                continue
-            item: Item
-            if isinstance(entry, BadEntry):
-                item = self._bad(entry)
+            elif isinstance(entry, BadEntry):
+                yield from joiner.flush()
+                yield self._bad(entry)
             elif entry.is_group_marker:
                 group = entry.record
-                item = entry, None
+                yield from joiner.flush()
+                yield entry, None
             else:
-                record = self._record(entry, group)
-                joined = self._join(calls, entry, record)
-                if joined is True:
-                    joined_bytes += len(record.raw)
-                    if joined_bytes > _MAX_JOINED_BYTES:
-                        yield from calls.drain()
-                        joined_bytes = 0
-                    yield None
-                    continue
-                item = entry, record if joined is False else joined
-            yield from calls.drain()
-            joined_bytes = 0
-            yield item
-        yield from calls.drain()
-
-    def _join(self, calls: CallCollector[Entry], entry: Entry, record: RawRecord) -> bool | DecodeFailure:
-        """Keep a log record of a model call, to be given back with the others of its call; False if it is none."""
-        try:
-            count = calls.add(entry, record)
-        except Exception:
-            # An unforeseen shape of metadata. The exception's message is not used: it may quote it.
-            return self._damaged(ErrorType.PARSER_FAILED, record.raw, record.tag, record.time)
-        self._pipeline.counts.received += count > 1
-        return count > 0
+                yield from joiner.add(entry, self._record(entry, group))
+        yield from joiner.flush()
 
     def _metadata(self, entry: Entry) -> dict[str, Any] | None:
         """An entry's metadata, cleaned; none if it is empty: released Fluentds skip and acknowledge such entries."""
@@ -298,11 +271,7 @@ class ChunkFilter:
     def _bad(self, bad: BadEntry) -> tuple[Entry, DecodeFailure]:
         entry = Entry(_NO_TIME if bad.time is None else bad.time, None, None, bad.raw)
         time = _rfc3339(bad.time) if bad.time is not None and entry.has_time else None
-        return entry, self._damaged(bad.error_type, bad.raw, self._tag, time)
-
-    def _damaged(self, error_type: ErrorType, raw: bytes, tag: str, time: str | None) -> DecodeFailure:
-        digest = self._pipeline.fingerprinter.digest(RAW, self._settings.tenant, raw)
-        return DecodeFailure(error_type, len(raw), digest, tag, time)
+        return entry, self._pipeline.decode_failure(bad.error_type, bad.raw, self._tag, time)
 
 
 def _rfc3339(time: Time) -> str | None:

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 from veilog_filters.framing import Framer
-from veilog_filters.pipeline import DecodeFailure, Pipeline, batches, size_of
+from veilog_filters.pipeline import Pipeline, batches, size_of
+from veilog_filters.quarantine import DecodeFailure
 from veilog_filters.transports.inputs import Sink, Source
 from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.record.times import parse_time

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import platform
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import regex
@@ -56,8 +56,15 @@ class PolicyPrefilter:
             lambda: store.Stored(compile_all(expressions), {"size": len(expressions)}),
         )
 
-    def __call__(self, text: str) -> Collection[int]:
-        """What could be in a text."""
+    def scan(self, texts: Sequence[str]) -> Mapping[int, Sequence[str]]:
+        """In which of some texts each pattern could be, by its number; under ``keywords``, any keyword."""
+        found: dict[int, list[str]] = {}
+        for text in texts:
+            for number in self._possible(text):
+                found.setdefault(number, []).append(text)
+        return found
+
+    def _possible(self, text: str) -> Collection[int]:
         hits = self._scan(text)
         beyond_ascii = _NOTHING if text.isascii() else self._beyond_ascii
         return beyond_ascii if hits is None else beyond_ascii.union(hits.ends, hits.whole)

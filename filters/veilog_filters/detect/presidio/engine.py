@@ -39,7 +39,7 @@ from presidio_analyzer import (
     RecognizerRegistry,
     RecognizerResult,
 )
-from presidio_analyzer.nlp_engine import NerModelConfiguration, NlpArtifacts, NlpEngine, NlpEngineProvider
+from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine, NlpEngineProvider
 from presidio_analyzer.recognizer_registry import RecognizerRegistryProvider
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -358,17 +358,6 @@ def _ner_engine(options: Detect) -> NlpEngine:
 def _pattern_recognizers() -> list[str]:
     found = vars(predefined).items()
     return [name for name, value in found if isinstance(value, type) and issubclass(value, PatternRecognizer)]
-
-
-def all_entities() -> frozenset[str]:
-    """Entity types of everything that the installed Presidio can be told to use, models included."""
-    found: set[str] = set((NerModelConfiguration().model_to_presidio_entity_mapping or {}).values())
-    for value in vars(predefined).values():
-        if isinstance(value, type) and issubclass(value, EntityRecognizer):
-            # Some need a service or a library that is not there; what these find, patterns or models find too.
-            with contextlib.suppress(Exception):
-                found.update(value().supported_entities)  # type: ignore[call-arg]  # each has its own entities
-    return frozenset(found)
 
 
 def _additional(options: Detect) -> list[EntityRecognizer]:

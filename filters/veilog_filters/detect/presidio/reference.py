@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from veilog_filters.config import Detect
-from veilog_filters.detect.api import Check, Finding
+from veilog_filters.detect.api import (
+    TIMED_OUT,
+    Check,
+    DetectorTimeout,
+    Found,
+    Scan,
+    TextItem,
+    of_item,
+    read_by_patterns,
+)
 from veilog_filters.detect.cache import FindingsCache
+from veilog_filters.metrics import Counts
 
 
 class ReferenceDetector:
@@ -17,18 +29,29 @@ class ReferenceDetector:
         self.names = self._detect.names
         self.cache = FindingsCache(options.cache_entries, options.cache_bytes)
 
-    def __call__(self, text: str) -> list[Finding]:
-        """The findings of a text, in the order of their start.
+    def scan(self, items: Sequence[TextItem]) -> Scan:
+        """Nothing is found out yet."""
+        return Scan(items, ())
 
-        Raises:
-            DetectorTimeout: it took too long. Treat the whole text as found.
-        """
+    def verify(self, scan: Scan) -> list[Found]:
+        """The findings of each text."""
+        return [self._found(item) for item in scan.items]
+
+    def _found(self, item: TextItem) -> Found:
+        text = read_by_patterns(item)
         key = self.cache.key(text)
         found = self.cache.get(key)
         if found is None:
-            found = self._detect(text)
+            try:
+                found = self._detect(text)
+            except DetectorTimeout:
+                return TIMED_OUT
             self.cache.put(key, found)
-        return found
+        return of_item(item, found)
+
+    def count_into(self, counts: Counts) -> None:
+        """Add what was counted since the last call."""
+        self.cache.count_into(counts)
 
     def prepare(self) -> None:
         """Nothing is left to do."""

@@ -1,0 +1,153 @@
+"""The stages of a pipeline, built from a configuration."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from veilog_filters.beside import Beside
+from veilog_filters.budget import Budget
+from veilog_filters.classify import Classifier
+from veilog_filters.collect import Collector
+from veilog_filters.config import Config, defect_of, load_policy
+from veilog_filters.detect.api import Detector, Watched
+from veilog_filters.detect.build import NamedDetector, detector_for
+from veilog_filters.detect.prefilter import hyperscan
+from veilog_filters.detect.prefilter.policy import PolicyPrefilter
+from veilog_filters.encode import ENCODERS
+from veilog_filters.fingerprint import Fingerprinter, load_key
+from veilog_filters.ids import Ids
+from veilog_filters.lookup import Departments
+from veilog_filters.metrics import Counts
+from veilog_filters.names import Names
+from veilog_filters.quarantine import Quarantine
+from veilog_filters.redact import Redactor
+from veilog_filters.texts import TextLimits
+from veilog_parsers.event import AuditEvent, Constant
+from veilog_parsers.registry import Registry
+
+
+@dataclasses.dataclass(slots=True)
+class Parts:
+    """What a pipeline is made of.
+
+    Attributes:
+        beside: cleans tags, metadata and groups.
+        budget: a record's time.
+        built: the detector, if it is one of ours.
+        classifier: gives labels.
+        collector: collects the texts of an event.
+        counts: what was done.
+        departments: the lookup; None without one.
+        detector: what looks for findings.
+        detector_names: what events say of it.
+        encode: writes an event.
+        fingerprinter: makes keyed hashes.
+        ids: makes ids of events.
+        policy_name: what events say of the policy.
+        policy_prefilter: tells where the policy's words and patterns could be; None where they are sought in all texts.
+        previous: makes hashes under the previous key; None without one.
+        quarantine: makes quarantine events.
+        redactor: puts the operators to work.
+        registry: the parsers.
+    """
+
+    beside: Beside
+    budget: Budget
+    built: NamedDetector | None
+    classifier: Classifier
+    collector: Collector
+    counts: Counts
+    departments: Departments | None
+    detector: Detector
+    detector_names: list[Constant]
+    encode: Callable[[AuditEvent], dict[str, Any]]
+    fingerprinter: Fingerprinter
+    ids: Ids
+    policy_name: Constant
+    policy_prefilter: PolicyPrefilter | None
+    previous: Fingerprinter | None
+    quarantine: Quarantine
+    redactor: Redactor
+    registry: Registry
+
+
+def build_parts(config: Config, schema: str, detector: Detector | None, config_path: str | None) -> Parts:
+    """The parts of a pipeline.
+
+    Args:
+        config: the configuration.
+        schema: name of the encoding that leaves.
+        detector: replaces the built-in ones.
+        config_path: the configuration's file, for errors that show only while building.
+
+    Raises:
+        ConfigError: a key, a file, a model or an entity that the configuration names is not there.
+    """
+    file = config_path or "configuration"
+    fingerprinter = Fingerprinter(*load_key(config.hash_key, "hash_key", file))
+    previous = None
+    if config.previous_hash_key:
+        previous = Fingerprinter(*load_key(config.previous_hash_key, "previous_hash_key", file))
+    policy = load_policy(config)
+    classifier = Classifier(policy)
+    departments = config.lookup.departments_file
+    registry = Registry(config.sources(), "" if config.source == "auto" else config.source)
+    budget, counts = Budget(config.limits.record_secs), Counts()
+    built: NamedDetector | None = None
+    if detector is None:
+        try:
+            detector = built = detector_for(config.detect, budget.check)
+        except ValueError as error:
+            raise defect_of(config_path, "detect", error) from None
+    else:
+        detector = Watched(detector, budget.check)
+    limits = TextLimits(config.detect.max_text_bytes, config.limits.max_depth, budget.check)
+    names = Names(config.policy, fingerprinter)
+    redactor = Redactor(config.redact, config.policy, fingerprinter, names, budget.check)
+    counts.entities = redactor.entities
+    keep = config.policy.unmapped == "redact"
+    beside = Beside(detector, names, redactor, limits, budget, counts, config.tenant_id, keep=keep)
+    ids = Ids(fingerprinter, config.tenant_id)
+    encode = ENCODERS[schema]
+    return Parts(
+        beside=beside,
+        budget=budget,
+        built=built,
+        classifier=classifier,
+        collector=Collector(config.policy, limits, names),
+        counts=counts,
+        departments=Departments.load(departments) if departments else None,
+        detector=detector,
+        detector_names=[Constant(name) for name in (built.names if built else ["custom"])],
+        encode=encode,
+        fingerprinter=fingerprinter,
+        ids=ids,
+        policy_name=Constant(f"{config.policy.name} {policy.name}/{policy.version}"),
+        policy_prefilter=policy_prefilter_for(config, classifier),
+        previous=previous,
+        quarantine=Quarantine(fingerprinter, ids, config.tenant_id, config.tag, beside.tag, encode, counts),
+        redactor=redactor,
+        registry=registry,
+    )
+
+
+def policy_prefilter_for(config: Config, classifier: Classifier) -> PolicyPrefilter | None:
+    """Tells where a policy's words and patterns could be, where the detector may have a prefilter too."""
+    if config.detect.prefilter != "auto" or not hyperscan.available():
+        return None
+    return PolicyPrefilter(classifier.patterns, classifier.keywords, config.detect.cache_dir)
+
+
+def prepare(built: NamedDetector | None, config_path: str | None) -> None:
+    """Build now what a detector would build when the first record needs it.
+
+    Raises:
+        ConfigError: as when it is built.
+    """
+    if built is not None:
+        try:
+            built.prepare()
+        except ValueError as error:
+            raise defect_of(config_path, "detect", error) from None
