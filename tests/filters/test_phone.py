@@ -18,8 +18,9 @@ from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 
 from texts import GLUE, LOCALES, VALUES
 from veilog_filters.detect.api import Deadline
+from veilog_filters.detect.compat.phones import library_fallback
 from veilog_filters.detect.phone.finder import PhoneFinder, min_digits_of
-from veilog_filters.detect.phone.numbering_plan import NumberingPlan, library_fallback
+from veilog_filters.detect.phone.numbering_plan import NumberingPlan
 
 SOAK = os.environ.get("VEILOG_SOAK") == "1"
 REGIONS: tuple[str, ...] = tuple(PhoneRecognizer().supported_regions)

@@ -19,9 +19,9 @@ from presidio_analyzer.predefined_recognizers import EmailRecognizer, EsNieRecog
 from reading import Reader
 from texts import generated, sample_texts
 from veilog_filters.config import Config, Detect, HashKey, Policy
-from veilog_filters.detect import compat
 from veilog_filters.detect.api import Deadline, DetectorTimeout, Finding, detect
 from veilog_filters.detect.build import detector_for
+from veilog_filters.detect.compat import guards
 from veilog_filters.detect.prefiltered import PrefilteredDetector
 from veilog_filters.detect.presidio.engine import PresidioDetector
 from veilog_filters.detect.presidio.reference import ReferenceDetector
@@ -83,7 +83,7 @@ def test_every_way_to_search_is_bounded(kind: type[PatternRecognizer]) -> None:
     PresidioDetector(Detect())
     recognizer = kind(patterns=[Pattern("slow", SLOW, 0.5)])  # type: ignore[call-arg]
     started = time.process_time()
-    with pytest.raises(DetectorTimeout), compat.under(0.05, None):
+    with pytest.raises(DetectorTimeout), guards.under(0.05, None):
         recognizer.analyze(TEXT, recognizer.supported_entities, None)
     assert time.process_time() - started < 1
 
@@ -95,7 +95,7 @@ def test_a_validator_that_times_out_is_an_alarm(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(module, "regex_per_country", {"DE": "D(?:.|..)+$b"})
     monkeypatch.setattr(IbanRecognizer, "sanitize_value", staticmethod(lambda text, pairs: text), raising=False)
     monkeypatch.setattr(IbanRecognizer, "_IbanRecognizer__generate_iban_check_digits", lambda *_: "89")
-    with pytest.raises(DetectorTimeout), compat.under(0.05, None):
+    with pytest.raises(DetectorTimeout), guards.under(0.05, None):
         IbanRecognizer().validate_result("DE89" + "0" * 60)
 
 
@@ -117,9 +117,9 @@ def test_a_process_that_waits_has_spent_nothing(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_what_catches_everything_hides_nothing() -> None:
-    with pytest.raises(DetectorTimeout), compat.under(0.01, None):
+    with pytest.raises(DetectorTimeout), guards.under(0.01, None):
         try:
-            list(compat._REGEX.compile(SLOW).finditer(TEXT))
+            list(guards._REGEX.compile(SLOW).finditer(TEXT))
         except Exception:
             logging.getLogger(__name__).debug("as a later Presidio could")
 
@@ -127,7 +127,7 @@ def test_what_catches_everything_hides_nothing() -> None:
 def test_the_phone_recognizer_is_bounded() -> None:
     PresidioDetector(Detect())
     started = time.process_time()
-    with pytest.raises(DetectorTimeout), compat.under(0.1, None):
+    with pytest.raises(DetectorTimeout), guards.under(0.1, None):
         PhoneRecognizer().analyze("1-(" * 20_000, ["PHONE_NUMBER"], None)  # type: ignore[arg-type]
     assert time.process_time() - started < 1
 
@@ -207,7 +207,7 @@ class _SearchesOnItsOwn(PatternRecognizer):
 @pytest.fixture
 def restored() -> Iterator[None]:
     yield
-    compat.install()
+    guards.install()
 
 
 def test_a_recognizer_that_cannot_be_bounded_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +230,7 @@ def test_a_presidio_whose_searches_are_not_guarded_stops_the_start(
 ) -> None:
     """As if it compiled its patterns elsewhere: the real timeout of the probe shows it."""
     module = sys.modules["presidio_analyzer.pattern_recognizer"]
-    monkeypatch.setattr(compat, "install", lambda: None)
+    monkeypatch.setattr(guards, "install", lambda: None)
     monkeypatch.setattr(module, "re", sys.modules["regex"])
     monkeypatch.setattr(module, "REGEX_TIMEOUT_SECONDS", 0.002)
     with pytest.raises(ValueError, match="cannot bound in time"):
@@ -238,7 +238,7 @@ def test_a_presidio_whose_searches_are_not_guarded_stops_the_start(
 
 
 def test_who_would_fetch_the_public_suffix_list_does_not_start(monkeypatch: pytest.MonkeyPatch, restored: None) -> None:
-    monkeypatch.setattr(compat, "install", lambda: None)
+    monkeypatch.setattr(guards, "install", lambda: None)
     offline = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
     monkeypatch.setattr(tldextract.tldextract, "TLD_EXTRACTOR", offline)
     with pytest.raises(ValueError, match="public-suffix list"):
@@ -272,7 +272,7 @@ def everything() -> PresidioDetector:
 def same_with_presidio_s(detector: PresidioDetector) -> Callable[[str], bool]:
     def check(text: str) -> bool:
         theirs = enhanced(LemmaContextAwareEnhancer(), detector, text)
-        assert enhanced(compat.BoundedEnhancer(), detector, text) == theirs, ascii(text)
+        assert enhanced(guards.BoundedEnhancer(), detector, text) == theirs, ascii(text)
         return bool(theirs)
 
     return check

@@ -36,6 +36,9 @@ from veilog_filters.detect.api import (
     read_by_patterns,
 )
 from veilog_filters.detect.cache import FindingsCache
+from veilog_filters.detect.compat.errors import UnsupportedError
+from veilog_filters.detect.compat.internals import files_digest
+from veilog_filters.detect.compat.listed import Part
 from veilog_filters.detect.prefilter import store
 from veilog_filters.detect.prefilter.hyperscan import NOTHING, Hits, Prefilter, compile_all
 from veilog_filters.detect.secrets import ADDRESSES, SECRETS
@@ -44,13 +47,9 @@ from veilog_filters.metrics import Counts
 _FORMAT: Final = 5
 """Raise it when expressions are made differently from the same patterns."""
 
-_LIBRARIES: Final = ("hyperscan", "presidio-analyzer", "phonenumbers", "regex")
+_LIBRARIES: Final = ("hyperscan", "presidio-analyzer", "phonenumbers", "regex", "spacy", "tldextract")
 _LONG_CHARS: Final = 2048
 _NO_FINDINGS: Final[list[Finding]] = []
-
-
-class UnsupportedPresidioError(Exception):
-    """The installed Presidio does something that only its own engine can do."""
 
 
 class Candidate(NamedTuple):
@@ -81,7 +80,7 @@ class PrefilteredDetector:
 
     Raises:
         ValueError: as ``PresidioDetector``.
-        UnsupportedPresidioError: use the engine itself.
+        UnsupportedError: use the engine itself.
     """
 
     def __init__(self, options: Detect, check: Check | None = None) -> None:
@@ -188,12 +187,19 @@ class PrefilteredDetector:
         """Import Presidio."""
         if self._verifier is None:
             with clock.stopped():
-                self._verifier = self._build_verifier()
-                if _digest(self._verifier.sources) != self._digest:
-                    # The cache file is of another Presidio that has the same version: somebody works on it.
-                    stored = self._compile()
-                    self._use(stored, store.prefilter_of(stored))
-                    self.cache.clear()
+                try:
+                    self._load_verifier()
+                except UnsupportedError as error:
+                    # Texts have been let go by then that the engine would have read. At the next start it will.
+                    raise error.as_refusal() from None
+
+    def _load_verifier(self) -> None:
+        self._verifier = self._build_verifier()
+        if _digest(self._verifier.sources) != self._digest:
+            # The cache file is of another Presidio that has the same version: somebody works on it.
+            stored = self._compile()
+            self._use(stored, store.prefilter_of(stored))
+            self.cache.clear()
 
     def _prune(self, text: str, hits: Hits) -> Hits | None:
         """Of what could match, what could reach the threshold too; None if nothing can.
@@ -216,23 +222,32 @@ class PrefilteredDetector:
         return Hits(ends, whole) if ends or whole else None
 
     def _build_verifier(self) -> Any:
-        from veilog_filters.detect.phone.finder import MinDigits
-        from veilog_filters.detect.presidio.verifier import UnsupportedError, Verifier
+        from veilog_filters.detect.compat import probes
 
+        probes.check()
         try:
+            from veilog_filters.detect.phone.finder import MinDigits
+            from veilog_filters.detect.presidio.verifier import Verifier
+
             min_digits = MinDigits(self._min_digits[0], tuple(self._min_digits[1])) if self._min_digits else None
             verifier = Verifier(self._options, min_digits, self._check)
-        except UnsupportedError:
-            raise UnsupportedPresidioError from None
+        except (UnsupportedError, ValueError):
+            raise
+        except Exception as error:
+            # Something of the libraries that is not listed, since nobody knew that it could change.
+            reason = f"the verifier cannot be made ({type(error).__name__})"
+            raise UnsupportedError(Part.VERIFIER, "presidio-analyzer", reason) from None
         _keep_for_good()
         return verifier
 
     def _compile(self) -> store.Stored:
+        from veilog_filters.detect.compat import probes
+
         if self._verifier is None:
             self._verifier = self._build_verifier()
         verifier = self._verifier
         context = sorted(set(filter(None, verifier.needed_context)))
-        return store.Stored(
+        stored = store.Stored(
             compile_all(verifier.expressions),
             {
                 "names": verifier.names,
@@ -245,6 +260,8 @@ class PrefilteredDetector:
                 "min_digits": verifier.min_digits and [verifier.min_digits.digits, list(verifier.min_digits.short)],
             },
         )
+        probes.compare(self._options, verifier.min_digits, store.prefilter_of(stored))
+        return stored
 
     def _use(self, stored: store.Stored, scan: Prefilter) -> None:
         manifest = stored.manifest
@@ -283,4 +300,5 @@ def _key(options: Detect) -> str:
     versions = [f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES]
     machine = [platform.system(), platform.machine(), platform.python_version()]
     ours = (*ADDRESSES, *SECRETS)
-    return hashlib.sha256(repr((_FORMAT, __version__, versions, machine, relevant, ours)).encode()).hexdigest()[:32]
+    named = (_FORMAT, __version__, versions, files_digest(), machine, relevant, ours)
+    return hashlib.sha256(repr(named).encode()).hexdigest()[:32]

@@ -37,9 +37,9 @@ import yaml
 from veilog_filters import startup
 from veilog_filters.config import Config, load_config
 from veilog_filters.errors import ConfigError, Defect
+from veilog_filters.log import log_event
 from veilog_filters.metrics import Counts, Traffic
 from veilog_filters.pipeline import Pipeline
-from veilog_filters.transports.log import log_event
 from veilog_filters.transports.scheduling import ByteBudget
 from veilog_filters.transports.sender import ForwardSender, Sender, StdoutSender
 from veilog_filters.transports.worker import Access, TaskEndedError, Worker

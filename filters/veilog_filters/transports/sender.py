@@ -31,10 +31,10 @@ from veilog_filters.forward import (
 )
 from veilog_filters.forward.codec import pack_entry, write_packed
 from veilog_filters.framing import write_json
+from veilog_filters.log import log_event
 from veilog_filters.metrics import Traffic
 from veilog_filters.transports.addresses import client_tls, split
 from veilog_filters.transports.ledger import Ledger
-from veilog_filters.transports.log import log_event
 from veilog_filters.transports.scheduling import ByteBudget
 
 CONNECT_TIMEOUT_SECS: Final = 10.0

@@ -26,10 +26,10 @@ from types import FrameType
 from typing import Final
 
 from veilog_filters.config import Config, load_config
+from veilog_filters.log import log_event, log_line
 from veilog_filters.metrics import Counts, Status, Traffic
 from veilog_filters.transports.addresses import StartError, bind_tcp, bind_unix
 from veilog_filters.transports.health import HealthServer
-from veilog_filters.transports.log import log_event, log_line
 from veilog_filters.transports.process import RELOAD, Report, run_worker
 
 EXIT_OK: Final = 0

@@ -23,22 +23,20 @@ import dataclasses
 import hashlib
 import re
 import string
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
 import phonenumbers
-from phonenumbers import phonenumbermatcher as matcher
 from phonenumbers import phonenumberutil as util
 from phonenumbers.phonemetadata import PhoneMetadata
 
 from veilog_filters.detect.api import Deadline
+from veilog_filters.detect.compat import phones as library
 from veilog_filters.detect.phone.numbering_plan import (
-    LENIENCY,
     NumberingPlan,
     has_country_code,
     is_number_with_country_code,
-    library_fallback,
 )
 
 GATE_ANY_DIGIT: Final = (r"\d", r"[\d\x82]")
@@ -81,7 +79,7 @@ def gate(min_digits: MinDigits) -> tuple[str, str]:
     of them (``x`` counts as punctuation, and once as a digit: vanity letters become digits), or digits, a word for
     "extension" and further digits. A library with another pattern gets the gate that every digit opens.
     """
-    if hashlib.sha256(matcher._PATTERN.pattern.encode()).hexdigest() != _PATTERN_DIGEST:  # noqa: SLF001
+    if hashlib.sha256(library.CANDIDATE.pattern.encode()).hexdigest() != _PATTERN_DIGEST:
         return GATE_ANY_DIGIT
     more = min_digits.digits - 1
     gap, folded_gap = r"[-x/ ()\[\].~]{0,4}", r"[-x/ ()\[\].~\x80-\x83]{0,4}"
@@ -115,7 +113,7 @@ def min_digits_of(regions: Iterable[str]) -> MinDigits:
     digits, short = min(national, international), list[str]()
     while digits < min(international, 5):
         numbers = (f"{number:0{digits}}" for number in range(10**digits))
-        short += [number for number in numbers if any(library_fallback(number, region) for region in regions)]
+        short += [number for number in numbers if any(library.library_fallback(number, region) for region in regions)]
         digits += 1
     if len(short) > MAX_SHORT:
         return MinDigits(min(map(len, short)), ())
@@ -126,7 +124,7 @@ def _metadata(region: str) -> Any:
     return PhoneMetadata.metadata_for_region(region)
 
 
-_GAP: Final = rf"(?:{matcher._PUNCTUATION}|[- ]++|[ \u00a0\t,-]*+[^\d\s,-]{{1,20}}+[ \u00a0\t,-]*+)"  # noqa: SLF001
+_GAP: Final = rf"(?:{library.PUNCTUATION}|[- ]++|[ \u00a0\t,-]*+[^\d\s,-]{{1,20}}+[ \u00a0\t,-]*+)"
 """What may stand between two digits of a candidate, and more: punctuation, or what announces an extension."""
 
 
@@ -184,25 +182,6 @@ class _Candidate:
     whole: _Part | None
     plain: bool
     parts: list[_Part] | None = None
-
-
-class BoundedMatcher(matcher.PhoneNumberMatcher):
-    """The library's matcher, which asks for the time that is left before it tries anything.
-
-    Args:
-        text: the text.
-        region: the region to assume.
-        ask: raises if none is left.
-        options: as the library's.
-    """
-
-    def __init__(self, text: str, region: str, ask: Callable[[], object], **options: Any) -> None:
-        super().__init__(text, region, **options)
-        self._ask = ask
-
-    def _parse_and_verify(self, candidate: str, offset: int) -> Any:
-        self._ask()
-        return super()._parse_and_verify(candidate, offset)
 
 
 class PhoneFinder:
@@ -289,7 +268,7 @@ class _Candidates:
         self._min_digits = min_digits
         self._viable = viable
         self._after: dict[int, _Candidate] = {}
-        self._matchers: dict[str, Any] = {}
+        self._judges: dict[str, library.Judge] = {}
 
     def after(self, index: int) -> _Candidate | None:
         """The first candidate from an index on, but for those with too few digits."""
@@ -297,7 +276,7 @@ class _Candidates:
         if viable is None:
             return None
         # No more than brackets and pluses are before the first digit of a candidate.
-        match = matcher._PATTERN.search(self._text, max(index, viable.start() - _MAX_LEAD_CHARS))  # noqa: SLF001
+        match = library.CANDIDATE.search(self._text, max(index, viable.start() - _MAX_LEAD_CHARS))
         if match is None:
             return None
         start = match.start()
@@ -311,7 +290,7 @@ class _Candidates:
         if is_bare and (self._forbidden(start, end, found) or not self._min_digits.allow(found)):
             # Ends of names, most of the time.
             return _Candidate(start, end, None, plain=False, parts=[])
-        trailing = util._SECOND_NUMBER_START_PATTERN.search(found) if "x" in found.lower() else None  # noqa: SLF001
+        trailing = library.SECOND_NUMBER_START.search(found) if "x" in found.lower() else None
         text = found[: trailing.start()] if trailing else found
         end = start + len(text)
         if self._is_date_or_time(text, end):
@@ -321,12 +300,12 @@ class _Candidates:
         return _Candidate(start, end, whole if self._may_be_number(whole) else None, plain)
 
     def _is_date_or_time(self, candidate: str, end: int) -> bool:
-        if "/" in candidate and matcher._SLASH_SEPARATED_DATES.search(candidate):  # noqa: SLF001
+        if "/" in candidate and library.SLASH_SEPARATED_DATES.search(candidate):
             return True
         return (
             " " in candidate
-            and matcher._TIME_STAMPS.search(candidate) is not None  # noqa: SLF001
-            and matcher._TIME_STAMPS_SUFFIX.match(self._text[end : end + 3]) is not None  # noqa: SLF001
+            and library.TIME_STAMPS.search(candidate) is not None
+            and library.TIME_STAMPS_SUFFIX.match(self._text[end : end + 3]) is not None
         )
 
     def _part(self, start: int, part: str) -> _Part:
@@ -338,7 +317,7 @@ class _Candidates:
         digits = written = _NOT_DIGITS.sub("", base)
         if len(base) + len(plus or "") < len(part):
             # Behind a slash an "x" begins a second number; behind less than two digits no extension.
-            if base.rstrip(" ").endswith("/") or len(digits) < util._MIN_LENGTH_FOR_NSN:  # noqa: SLF001
+            if base.rstrip(" ").endswith("/") or len(digits) < library.MIN_DIGITS:
                 return _Part(start, end, _By.LIBRARY, "", "")
             written = _NOT_DIGITS.sub("", part)
         if self._forbidden(start, end, part):
@@ -354,7 +333,7 @@ class _Candidates:
     def _forbidden(self, start: int, end: int, part: str) -> bool:
         """Whether the brackets in a part or the characters around it say that it is no number."""
         if ("(" in part or ")" in part or "[" in part or "]" in part) and (
-            not matcher._MATCHING_BRACKETS.fullmatch(part) or matcher._PUB_PAGES.search(part)  # noqa: SLF001
+            not library.MATCHING_BRACKETS.fullmatch(part) or library.PUB_PAGES.search(part)
         ):
             return True
         text = self._text
@@ -384,10 +363,10 @@ class _Candidates:
 
     def ask_library(self, part: _Part, region: str) -> bool:
         """Whether the library takes a part for a number."""
-        asked = self._matchers.get(region)
-        if asked is None:
-            asked = self._matchers[region] = matcher.PhoneNumberMatcher(self._text, region, leniency=LENIENCY)
-        return asked._parse_and_verify(self._text[part.start : part.end], part.start) is not None  # noqa: SLF001
+        judge = self._judges.get(region)
+        if judge is None:
+            judge = self._judges[region] = library.Judge(self._text, region)
+        return judge.takes(part.start, part.end)
 
 
 _NEEDED: Final = ("/", "(", "-", None, ".", None)
@@ -396,8 +375,8 @@ _NEEDED: Final = ("/", "(", "-", None, ".", None)
 
 def _inner_parts(candidate: str) -> Iterator[tuple[int, str]]:
     """The parts that ``_extract_inner_match`` tries, with their places, in its order."""
-    for number, pattern in enumerate(matcher._INNER_MATCHES):  # noqa: SLF001
-        needed = _NEEDED[number] if len(_NEEDED) == len(matcher._INNER_MATCHES) else None  # noqa: SLF001
+    for number, pattern in enumerate(library.INNER_MATCHES):
+        needed = _NEEDED[number] if len(_NEEDED) == len(library.INNER_MATCHES) else None
         if needed is not None and needed not in candidate:
             continue
         match = pattern.search(candidate)
@@ -409,7 +388,7 @@ def _inner_parts(candidate: str) -> Iterator[tuple[int, str]]:
 
 
 def _without_ending(part: str) -> str:
-    ending = util._UNWANTED_END_CHAR_PATTERN.search(part)  # noqa: SLF001
+    ending = library.UNWANTED_END.search(part)
     return part[: ending.start()] if ending else part
 
 
@@ -417,5 +396,4 @@ def _no_neighbour(char: str) -> bool:
     """Whether a character must not stand directly before or behind a number: a Latin letter, a percent sign, money."""
     if char.isascii():
         return char in _NO_NEIGHBOURS
-    book = matcher.PhoneNumberMatcher
-    return bool(book._is_invalid_punctuation_symbol(char) or book._is_latin_letter(char))  # noqa: SLF001
+    return library.is_invalid_punctuation(char) or library.is_latin_letter(char)

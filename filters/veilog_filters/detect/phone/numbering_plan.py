@@ -19,19 +19,21 @@ import re
 import string
 from collections.abc import Callable, Iterator
 from functools import cache, cached_property
-from re import _parser  # type: ignore[attr-defined]  # typeshed leaves it out
 from typing import Any, Final
 
 import regex
-from phonenumbers import phonenumbermatcher as matcher
 from phonenumbers import phonenumberutil as util
 from phonenumbers.phonemetadata import PhoneMetadata
 
-LENIENCY: Final = 1
-"""That of Presidio's recognizer: a number is valid."""
-_MIN_DIGITS: Final = util._MIN_LENGTH_FOR_NSN  # noqa: SLF001
-_MAX_DIGITS: Final = util._MAX_LENGTH_FOR_NSN  # noqa: SLF001
-_MAX_COUNTRY_CODE_DIGITS: Final = util._MAX_LENGTH_COUNTRY_CODE  # noqa: SLF001
+from veilog_filters.detect.compat.phones import (
+    MAX_COUNTRY_CODE_DIGITS,
+    MAX_DIGITS,
+    MIN_DIGITS,
+    has_first_group_only,
+    library_fallback,
+)
+from veilog_filters.detect.compat.sre import measure
+
 _KINDS: Final = (
     "fixed_line",
     "mobile",
@@ -75,7 +77,7 @@ class Region:
         self.prefix = re.compile(metadata.national_prefix_for_parsing or _NO_PREFIX)
         self._transform: str | None = metadata.national_prefix_transform_rule or None
         kinds = [description for kind in _KINDS if (description := getattr(metadata, kind)) is not None]
-        patterns = {length: _patterns(kinds, length) for length in range(_MIN_DIGITS, _MAX_DIGITS + 1)}
+        patterns = {length: _patterns(kinds, length) for length in range(MIN_DIGITS, MAX_DIGITS + 1)}
         self.lengths = frozenset(length for length, those in patterns.items() if those)
         # There are some 250 regions, of which a text has numbers of a few: compiled when first needed.
         self._kinds = cache(lambda length: re.compile("|".join(patterns[length])).fullmatch)
@@ -102,8 +104,10 @@ class Region:
             return None
         if self.prefix.pattern == _NO_PREFIX:
             return frozenset((0,))
-        least, most = _parser.parse(self.prefix.pattern).getwidth()
-        return frozenset((0, *range(least, most + 1)))
+        known = measure(self.prefix.pattern)
+        if known is None or known.most_chars is None:
+            return None
+        return frozenset((0, *range(known.least_chars, known.most_chars + 1)))
 
     def too_long(self, digits: str) -> bool:
         """Whether there are more digits than any number has."""
@@ -124,13 +128,13 @@ class Region:
 
     def national(self, digits: str) -> str | None:
         """The national number in some digits; None if there are too few or too many."""
-        if len(digits) < _MIN_DIGITS:
+        if len(digits) < MIN_DIGITS:
             return None
         stripped, _ = self.strip_prefix(digits)
         length = len(stripped)
         if length in self._possible or (length > self._longest and length not in self._local_only):
             digits = stripped
-        return digits if _MIN_DIGITS <= len(digits) <= _MAX_DIGITS else None
+        return digits if MIN_DIGITS <= len(digits) <= MAX_DIGITS else None
 
     def has_type(self, national: str) -> bool:
         """Whether a national number is of some type here."""
@@ -157,17 +161,14 @@ def _format(rule: Any) -> tuple[Matches | None, Matches, bool]:
     """A rule for writing numbers: the digits they begin with, their form, and whether they have the national prefix."""
     leading: list[str] = rule.leading_digits_pattern
     prefix = rule.national_prefix_formatting_rule
-    needs = (
-        bool(prefix)
-        and not rule.national_prefix_optional_when_formatting
-        and not util._formatting_rule_has_first_group_only(prefix)  # noqa: SLF001
-    )
+    needs = bool(prefix) and not rule.national_prefix_optional_when_formatting and not has_first_group_only(prefix)
     return re.compile(leading[-1]).match if leading else None, re.compile(rule.pattern).fullmatch, needs
 
 
 def _first_digits(pattern: re.Pattern[str]) -> frozenset[str]:
     """The digits with which a match may begin."""
-    if _parser.parse(pattern.pattern).getwidth()[0] == 0:
+    known = measure(pattern.pattern)
+    if known is None or known.least_chars == 0:
         return frozenset(string.digits)
     partial = regex.compile(pattern.pattern)
     return frozenset(digit for digit in string.digits if partial.fullmatch(digit, partial=True))
@@ -237,7 +238,7 @@ def has_country_code(digits: str) -> bool:
 
 def is_number_with_country_code(digits: str) -> bool:
     """Whether digits are a phone number that begins with its country code."""
-    found = _country_code(digits) if len(digits) > _MIN_DIGITS else None
+    found = _country_code(digits) if len(digits) > MIN_DIGITS else None
     if found is None:
         return False
     code, rest = found
@@ -248,7 +249,7 @@ def is_number_with_country_code(digits: str) -> bool:
 def _country_code(digits: str) -> tuple[int, str] | None:
     if digits[:1] == "0":
         return None
-    for length in range(1, min(len(digits), _MAX_COUNTRY_CODE_DIGITS) + 1):
+    for length in range(1, min(len(digits), MAX_COUNTRY_CODE_DIGITS) + 1):
         code = int(digits[:length])
         if code in util.COUNTRY_CODE_TO_REGION_CODE:
             return code, digits[length:]
@@ -320,9 +321,3 @@ class NumberingPlan:
             if example:
                 yield from (example, prefix + example, self._code + example, self._code + prefix + example)
                 yield from (example[:-1], example + "0", "0" + example, "00" + self._code + example, example[::-1])
-
-
-def library_fallback(digits: str, region: str) -> bool:
-    """Whether the library's matcher takes digits for a phone number as a whole."""
-    whole = matcher.PhoneNumberMatcher(digits, region, leniency=LENIENCY)._parse_and_verify(digits, 0)  # noqa: SLF001
-    return whole is not None

@@ -19,19 +19,16 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import warnings
-from re import _constants as sre  # type: ignore[attr-defined]  # typeshed leaves it out
-from re import _parser  # type: ignore[attr-defined]
-from typing import Any, Final
+from typing import Final
 
 import regex
+
+from veilog_filters.detect.compat.sre import measure
 
 OTHER, WORD, DIGIT, SPACE, AMBIGUOUS = 0x80, 0x81, 0x82, 0x83, 0x84
 """The bytes that stand for characters beyond ASCII, by kind."""
 
-WHITESPACE: Final = " \t\n\r\f\v"
 AGREED_FLAGS: Final = regex.IGNORECASE | regex.MULTILINE | regex.DOTALL
-_UNBOUNDED: Final = int(sre.MAXREPEAT)
 
 _FOLDED_IN_CLASS: Final = {
     "d": r"\d\x82",
@@ -83,21 +80,17 @@ def pattern_info(pattern: str, flags: int) -> PatternInfo | None:
         return None
     try:
         ascii_, folded = _Reader(pattern).read()
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            tree = _parser.parse(pattern, int(flags))
-    except (UnsupportedSyntaxError, re.error, Warning, OverflowError, RecursionError):
+    except UnsupportedSyntaxError:
         return None
-    least, most = tree.getwidth()
-    if not least:
+    known = measure(pattern, int(flags))
+    if known is None or not known.least_chars:
         return None
-    reach = _reach(tree)
     return PatternInfo(
         ascii=ascii_,
         folded=folded,
-        max_chars=None if most >= _UNBOUNDED else most,
-        reach_chars=None if reach >= _UNBOUNDED else reach + 1,
-        crosses_whitespace=any(_can_consume(tree, ord(space)) for space in WHITESPACE),
+        max_chars=known.most_chars,
+        reach_chars=known.reach_chars,
+        crosses_whitespace=known.crosses_whitespace,
     )
 
 
@@ -204,66 +197,6 @@ class _Reader:
                 self._write(r"\[")
             else:
                 self._take(char)
-
-
-def _reach(tree: Any) -> int:
-    """How far assertions look beyond where they stand, at most: the sum over nested ones."""
-    most = 0
-    for operator, argument in tree:
-        if operator in (sre.ASSERT, sre.ASSERT_NOT):
-            inside = argument[1]
-            most = max(most, inside.getwidth()[1] + _reach(inside))
-        else:
-            most = max([most, *(_reach(part) for part in _parts(operator, argument))])
-    return min(most, _UNBOUNDED)
-
-
-def _parts(operator: Any, argument: Any) -> list[Any]:
-    """The sub-patterns of a node that consume text."""
-    if operator in (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT):
-        return [argument[2]]
-    if operator is sre.SUBPATTERN:
-        return [argument[3]]
-    if operator is sre.ATOMIC_GROUP:
-        return [argument]
-    if operator is sre.BRANCH:
-        return list(argument[1])
-    if operator is sre.GROUPREF_EXISTS:
-        return [part for part in argument[1:] if part is not None]
-    return []
-
-
-def _can_consume(tree: Any, code: int) -> bool:
-    """Whether a pattern may take an ASCII white space character into a match."""
-    return any(_node_can_consume(operator, argument, code) for operator, argument in tree)
-
-
-def _node_can_consume(operator: Any, argument: Any, code: int) -> bool:
-    if operator is sre.LITERAL:
-        return bool(argument == code)
-    if operator is sre.IN:
-        return _in_class(argument, code)
-    if operator in (sre.ASSERT, sre.ASSERT_NOT, sre.AT, sre.GROUPREF):
-        return False
-    parts = _parts(operator, argument)
-    # What is not known (any character, all but one) may consume it.
-    return any(_can_consume(part, code) for part in parts) if parts else True
-
-
-def _in_class(items: Any, code: int) -> bool:
-    negated, found = False, False
-    for operator, argument in items:
-        if operator is sre.NEGATE:
-            negated = True
-        elif operator is sre.LITERAL:
-            found |= argument == code
-        elif operator is sre.RANGE:
-            found |= argument[0] <= code <= argument[1]
-        elif operator is sre.CATEGORY:
-            found |= argument in (sre.CATEGORY_SPACE, sre.CATEGORY_NOT_DIGIT, sre.CATEGORY_NOT_WORD)
-        else:
-            return True
-    return bool(found != negated)
 
 
 class Fold(dict[int, int]):

@@ -27,6 +27,7 @@ from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 from presidio_analyzer.nlp_engine import NlpArtifacts
 
 from veilog_filters.detect.api import Deadline
+from veilog_filters.detect.compat.context import find_supportive_word
 from veilog_filters.detect.presidio.engine import LANGUAGE, PresidioDetector, readable
 from veilog_filters.detect.presidio.tokenizer import PIECE, Tokenizer, Words, is_part
 
@@ -184,11 +185,9 @@ class ContextRule:
 
     def _read(self, text: str, unclear: list[tuple[RecognizerResult, ContextWords]], deadline: Deadline) -> None:
         """Raise scores by the tokens around matches."""
-        words, enhancer = Words(self.tokenizer, text, deadline), self._enhancer
+        words, mode = Words(self.tokenizer, text, deadline), self._enhancer.context_matching_mode
         for result, context in unclear:
-            if enhancer._find_supportive_word_in_context(  # noqa: SLF001
-                words.near(result.start, self._before, self._behind), context.words, enhancer.context_matching_mode
-            ):
+            if find_supportive_word(words.near(result.start, self._before, self._behind), context.words, mode):
                 result.score = self.best(result.score)
 
 

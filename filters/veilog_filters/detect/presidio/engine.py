@@ -8,7 +8,8 @@ and Presidio does not have:
   uses the snapshot that comes with the package. spaCy engines download a missing model; here a missing model is a
   configuration error.
 * **A timeout is a detection.** Presidio logs a pattern that timed out and skips it, which would pass the text. Here a
-  search that times out raises what Presidio does not catch, and the time is one for the whole text (see ``compat``).
+  search that times out raises what Presidio does not catch, and the time is one for the whole text (see
+  ``compat.guards``).
 * **No tokens without need.** Presidio tokenizes every text before it looks for anything. Tokens serve only to find
   context words around hits, so they are made when a hit asks for them. spaCy's tokenizer takes quadratic time on long
   runs of punctuation, and in what white space does not part; both are broken up for it (``readable``).
@@ -26,7 +27,6 @@ import gc
 import importlib.metadata
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
 from typing import Any, Final
 
 import presidio_analyzer.predefined_recognizers as predefined
@@ -45,8 +45,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from veilog_filters.config import CustomRecognizer, Detect
-from veilog_filters.detect import compat
 from veilog_filters.detect.api import Check, DetectorTimeout, Finding
+from veilog_filters.detect.compat import guards
 from veilog_filters.detect.secrets import ADDRESSES, SECRETS, PatternDetector
 from veilog_filters.yaml_file import InvalidError, closest
 
@@ -63,7 +63,7 @@ _PUNCTUATION_RUN = re.compile(rf"({_AFFIX}{{{MAX_PUNCTUATION_RUN}}})({_AFFIX}+)"
 
 
 class _LazyArtifacts(NlpArtifacts):
-    """Tokens of a text, made when somebody asks for them, where Presidio has attributes that are always filled."""
+    """The artifacts of a text, whatever Presidio keeps in them, made when somebody asks for any that takes tokens."""
 
     def __init__(self, engine: BlankNlpEngine, text: str) -> None:
         self.nlp_engine = self._engine = engine
@@ -71,21 +71,13 @@ class _LazyArtifacts(NlpArtifacts):
         self.scores: list[float] = []
         self._text = text
 
-    @cached_property
-    def tokens(self) -> Doc:  # type: ignore[override]
-        return self._engine.tokenize(readable(self._text))
-
-    @cached_property
-    def tokens_indices(self) -> list[int]:  # type: ignore[override]
-        return [token.idx for token in self.tokens]
-
-    @cached_property
-    def lemmas(self) -> list[str]:  # type: ignore[override]
-        return [token.text for token in self.tokens]
-
-    @cached_property
-    def keywords(self) -> list[str]:  # type: ignore[override]
-        return self.set_keywords(self.nlp_engine, self.lemmas, LANGUAGE)
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or "tokens" in vars(self):
+            raise AttributeError(name)
+        tokens = self._engine.tokenize(readable(self._text))
+        places, words = [token.idx for token in tokens], [token.text for token in tokens]
+        super().__init__(self.entities, tokens, places, words, self._engine, LANGUAGE, self.scores)
+        return getattr(self, name)
 
 
 def readable(text: str) -> str:
@@ -199,7 +191,7 @@ class PresidioDetector:
     """
 
     def __init__(self, options: Detect, check: Check | None = None) -> None:
-        compat.install()
+        guards.install()
         self._options = options
         self._check = check
         self.blank = BlankNlpEngine()
@@ -218,7 +210,7 @@ class PresidioDetector:
         if options.ner is not None:
             readers.add_nlp_recognizer(engine)
             registry.recognizers += readers.recognizers
-        compat.probe(registry.recognizers)
+        guards.probe(registry.recognizers)
         self.engine = self._engine_of(registry, engine)
         self.entities = _selected(registry, options.entities)
         self.pattern_entities = [entity for entity in self.entities if entity in by_patterns]
@@ -248,7 +240,7 @@ class PresidioDetector:
             registry=registry,
             nlp_engine=nlp,
             supported_languages=[LANGUAGE],
-            context_aware_enhancer=compat.BoundedEnhancer(),
+            context_aware_enhancer=guards.enhancer(),
         )
 
     def _new_engine(self) -> NlpEngine:
@@ -321,7 +313,7 @@ class PresidioDetector:
         return self._run(self.engine, text, self.entities, artifacts)
 
     def _run(self, engine: AnalyzerEngine, text: str, entities: list[str], artifacts: NlpArtifacts) -> list[Finding]:
-        with compat.under(self._options.timeout_secs, self._check):
+        with guards.under(self._options.timeout_secs, self._check):
             results = engine.analyze(
                 text,
                 language=LANGUAGE,

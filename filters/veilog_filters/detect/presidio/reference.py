@@ -1,4 +1,4 @@
-"""Presidio's engine behind the cache, for platforms without Hyperscan. Presidio is imported when a detector is made."""
+"""Presidio's engine behind the cache, where no fast path does its work. Making a detector imports Presidio."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ class ReferenceDetector:
     """Presidio's engine as it is, behind the cache."""
 
     def __init__(self, options: Detect, check: Check | None = None) -> None:
+        from veilog_filters.detect.compat import probes
         from veilog_filters.detect.presidio.engine import PresidioDetector
 
         self._detect = PresidioDetector(options, check)
+        probes.expect_engine(self._detect)
         self.names = self._detect.names
         self.cache = FindingsCache(options.cache_entries, options.cache_bytes)
 

@@ -29,9 +29,9 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from spacy.attrs import ORTH
-from spacy.lang.lex_attrs import is_punct
 
 from veilog_filters.detect.api import Deadline
+from veilog_filters.detect.compat.context import is_punct
 
 PIECE = re.compile(r"\S+|\s+")
 _PLAIN = re.compile(r"([A-Za-z]*[a-z]|[0-9]+)([,.]?)")
@@ -122,7 +122,7 @@ class Tokenizer:
 
     def is_punct(self, word: str, language: str) -> bool:  # noqa: ARG002
         """As Presidio's ``NlpEngine.is_punct``."""
-        return bool(is_punct(word))
+        return is_punct(word)
 
     def piece(self, piece: str) -> Piece:
         """The tokens of a piece."""

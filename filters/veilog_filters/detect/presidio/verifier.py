@@ -34,14 +34,19 @@ from presidio_analyzer.predefined_recognizers import IbanRecognizer, PhoneRecogn
 
 from veilog_filters.config import Detect
 from veilog_filters.detect.api import Check, Deadline, Finding
-from veilog_filters.detect.compat import BoundedEnhancer, under
+from veilog_filters.detect.compat.errors import UnsupportedError
+from veilog_filters.detect.compat.guards import BoundedEnhancer, under
+from veilog_filters.detect.compat.listed import Part
+from veilog_filters.detect.compat.sre import WHITESPACE
 from veilog_filters.detect.phone.finder import MinDigits, PhoneFinder, gate, min_digits_of
 from veilog_filters.detect.prefilter.expressions import Expression, expression_of
 from veilog_filters.detect.prefilter.hyperscan import Hits
-from veilog_filters.detect.prefilter.syntax import WHITESPACE, pattern_info
+from veilog_filters.detect.prefilter.syntax import pattern_info
 from veilog_filters.detect.presidio.context import ContextRule, ContextWords
 from veilog_filters.detect.presidio.engine import LANGUAGE, BlankNlpEngine, PresidioDetector, is_ours, lazy_artifacts
+from veilog_filters.detect.presidio.tokenizer import Tokenizer
 
+_PRESIDIO: Final = "presidio-analyzer"
 _SPACE = re.compile(f"[{WHITESPACE}]")
 _MAX_WINDOW_CHARS: Final = 1_000
 _SEARCH_SECS: Final = 0.05
@@ -51,10 +56,6 @@ Presidio's takes that goes once through a text. One that backtracks through all 
 text costs more than its length allows."""
 _UNTIMED_CHARS: Final = 128
 """On a window of so many characters no known pattern takes longer than 0.1 s, whatever stands there: a test tries."""
-
-
-class UnsupportedError(Exception):
-    """Presidio's engine is set up in a way that this module does not know. Use the engine itself."""
 
 
 class _Pattern:
@@ -338,7 +339,7 @@ class _Phone(_Recognizer):
 
     def __init__(self, recognizer: PhoneRecognizer, min_digits: MinDigits) -> None:
         super().__init__(recognizer)
-        self._find = PhoneFinder(recognizer.supported_regions, min_digits)
+        self.finder = PhoneFinder(recognizer.supported_regions, min_digits)
         self._gate = Expression(*gate(min_digits), int(regex.IGNORECASE), single_match=True)
         self.sources = [(self._gate.ascii, self._gate.flags)]
         self.needed_context = [()]
@@ -356,7 +357,7 @@ class _Phone(_Recognizer):
         deadline: Deadline,
     ) -> list[RecognizerResult]:
         """As ``PhoneRecognizer.analyze``."""
-        results = [self._result(start, end, self.recognizer.SCORE) for start, end in self._find(text, deadline)]
+        results = [self._result(start, end, self.recognizer.SCORE) for start, end in self.finder(text, deadline)]
         return _without_duplicates(results)
 
 
@@ -370,6 +371,7 @@ class Verifier:
 
     Attributes:
         names: what detects, with versions.
+        engine: Presidio's engine, which finds the same.
         sources: what the expressions are made of.
         needed_context: by expression, lower-case words of which one must be in a text for a match to reach the
             threshold; empty where a match does without.
@@ -382,10 +384,10 @@ class Verifier:
     """
 
     def __init__(self, options: Detect, min_digits: MinDigits | None = None, check: Check | None = None) -> None:
-        reference = PresidioDetector(options, check)
+        self.engine = reference = PresidioDetector(options, check)
         enhancer = reference.engine.context_aware_enhancer
         if type(enhancer) is not BoundedEnhancer:
-            raise UnsupportedError
+            raise UnsupportedError(Part.CONTEXT, _PRESIDIO, "its enhancer is another one")
         self._check = check
         self.names = reference.names
         self.min_digits = min_digits
@@ -429,6 +431,16 @@ class Verifier:
                     self._unprepared.discard((index, number))
 
     @property
+    def tokenizer(self) -> Tokenizer:
+        """What makes the words for the context rule."""
+        return self._context_rule.tokenizer
+
+    @property
+    def phones(self) -> list[tuple[PhoneFinder, PhoneRecognizer]]:
+        """What finds phone numbers, each with Presidio's recognizer that finds the same."""
+        return [(one.finder, one.recognizer) for one in self._recognizers if isinstance(one, _Phone)]
+
+    @property
     def runs_always(self) -> bool:
         """Whether there is a recognizer that no expression can stand for, so that every text must come here."""
         return bool(self._always)
@@ -436,7 +448,7 @@ class Verifier:
     def _known(self, recognizer: EntityRecognizer) -> _Recognizer:
         kind = type(recognizer)
         if kind.enhance_using_context is not EntityRecognizer.enhance_using_context:
-            raise UnsupportedError
+            raise UnsupportedError(Part.CONTEXT, _PRESIDIO, f"{kind.__name__} raises scores in a way of its own")
         if isinstance(recognizer, PhoneRecognizer) and kind is PhoneRecognizer and recognizer.leniency == 1:
             self.min_digits = self.min_digits or min_digits_of(recognizer.supported_regions)
             return _Phone(recognizer, self.min_digits)

@@ -1,4 +1,4 @@
-"""What we use of others' internals, and the proof at start that it still does what we use it for.
+"""Guards: Presidio's engine made to keep to its time and to stay offline, and the proof at start that it does.
 
 Theory of operation. Presidio's engine is a library for a service that may take its time. Three things in it must be
 otherwise in an edge filter, and there is no option for any of them:
@@ -12,17 +12,20 @@ otherwise in an edge filter, and there is no option for any of them:
 * **The phone matcher has no timeout.** The recognizer reaches it through its module's global ``phonenumbers``; here it
   gets a stand-in whose matcher asks the deadline before it tries a part of a candidate.
 * **The enhancer is quadratic.** For each result it walks over all tokens from the first. ``BoundedEnhancer`` gives the
-  same words from an index.
+  same words from an index. Where Presidio's is not the one that it was written for, ``PatientEnhancer`` uses that
+  itself, one result at a time, and asks the deadline in between.
 
-``probe`` makes sure: it provokes a real timeout in each way in which a recognizer searches, and watches the e-mail
-recognizer ask the offline public-suffix list. If either does not show, veilog does not start.
+``probe`` makes sure: it provokes a real timeout in each way in which a recognizer searches, and lets the e-mail
+recognizer ask for a public suffix while connections are denied. If either does not show, veilog does not start.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import socket
 import sys
+import threading
 import types
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
@@ -32,24 +35,23 @@ import phonenumbers
 import regex
 import tldextract
 import tldextract.tldextract
-from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer
+from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult
 from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 from presidio_analyzer.nlp_engine import NlpArtifacts
 from presidio_analyzer.predefined_recognizers import EmailRecognizer, PhoneRecognizer
-from presidio_analyzer.predefined_recognizers.generic import phone_recognizer
 
 from veilog_filters.detect.api import Check, Deadline, DetectorTimeout
-from veilog_filters.detect.phone.finder import BoundedMatcher
+from veilog_filters.detect.compat.errors import CompatError
+from veilog_filters.detect.compat.internals import mismatches, take
+from veilog_filters.detect.compat.listed import Part
+from veilog_filters.detect.compat.phones import BoundedMatcher
 from veilog_filters.detect.presidio.tokenizer import TokenIndex
 
 _PROBE_SECS: Final = 0.002
 _SLOW_PATTERN: Final = Pattern("probe", r"(?:a|aa)+$b", 0.5)
-_SLOW_TEXT: Final = "a" * 5_000 + "!"
-_MANY_NUMBERS: Final = "(212) 555-0182, " * 2_000
-
-
-class CompatError(ValueError):
-    """The installed libraries do not do what the guards of this module need. The message says what."""
+_SLOW_TEXT: Final = "a" * 28 + "!"
+"""Takes two hundred times as long as the probe allows, and no more: where nothing stops the search, the probe ends."""
+_MANY_NUMBERS: Final = "(212) 555-0182, " * 50
 
 
 class _Search:
@@ -193,6 +195,20 @@ class _PhoneNumbers:
         return BoundedMatcher(text, region, tick, **kwargs)
 
 
+class PatientEnhancer(LemmaContextAwareEnhancer):
+    """Presidio's enhancer as it is, for one result at a time: its time is that of the text. It takes quadratic time."""
+
+    def enhance_using_context(
+        self, text: str, raw_results: list[RecognizerResult], *args: Any, **kwargs: Any
+    ) -> list[RecognizerResult]:
+        """As Presidio's."""
+        enhanced: list[RecognizerResult] = []
+        for result in raw_results:
+            tick()
+            enhanced += super().enhance_using_context(text, [result], *args, **kwargs)
+        return enhanced
+
+
 class BoundedEnhancer(LemmaContextAwareEnhancer):
     """Presidio's enhancer with an index of the tokens: the same words for a match, without a walk from the first.
 
@@ -243,14 +259,24 @@ class _OfflineExtract(tldextract.TLDExtract):
         return super().__call__(*args, **kwargs)
 
 
+def enhancer() -> LemmaContextAwareEnhancer:
+    """The fastest enhancer that raises the scores which Presidio's raises."""
+    return PatientEnhancer() if any(mismatches([Part.CONTEXT])) else BoundedEnhancer()
+
+
 def install() -> None:
     """Put the guards in place, for the whole process. Presidio's loggers, whose lines may quote text, are off."""
-    if not isinstance(tldextract.tldextract.TLD_EXTRACTOR, _OfflineExtract):
-        tldextract.tldextract.TLD_EXTRACTOR = _OfflineExtract()
+    if not isinstance(_extractor(), _OfflineExtract):
+        vars(tldextract.tldextract)["TLD_EXTRACTOR"] = _OfflineExtract()
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == "presidio_analyzer" and isinstance(module, types.ModuleType):
             _guard(module)
-    vars(phone_recognizer)["phonenumbers"] = _PHONE_NUMBERS
+    vars(sys.modules[PhoneRecognizer.__module__])["phonenumbers"] = _PHONE_NUMBERS
+
+
+def _extractor() -> Any:
+    """What ``tldextract.extract`` asks; None if it asks something else."""
+    return take("tldextract.tldextract", "TLD_EXTRACTOR")
 
 
 def _guard(module: types.ModuleType) -> None:
@@ -266,7 +292,7 @@ _PHONE_NUMBERS: Final = _PhoneNumbers()
 
 
 def probe(recognizers: Iterable[EntityRecognizer]) -> None:
-    """Make sure that the guards hold for recognizers.
+    """Make sure that the guards hold for recognizers. Takes ten milliseconds.
 
     Raises:
         CompatError: one does not.
@@ -293,19 +319,68 @@ def _with_slow_pattern(recognizer: PatternRecognizer) -> PatternRecognizer:
 
 
 def _expect_timeout(kind: type[EntityRecognizer], recognizer: EntityRecognizer, text: str) -> None:
+    error = ""
     try:
         with under(_PROBE_SECS, None):
             recognizer.analyze(text, recognizer.supported_entities, None)  # type: ignore[arg-type]
     except DetectorTimeout:
         return
+    except Exception as raised:
+        error = f", which raises {type(raised).__name__}"
+    library = "phonenumbers" if isinstance(recognizer, PhoneRecognizer) else "presidio-analyzer"
     raise CompatError(
-        f"the installed presidio-analyzer searches in a way that veilog cannot bound in time ({kind.__name__})"
+        library,
+        f"searches in a way that veilog cannot bound in time ({kind.__name__}{error})",
+        "a search to end with the time of its text",
     )
 
 
 def _expect_offline() -> None:
-    extract = tldextract.tldextract.TLD_EXTRACTOR
+    extract = _extractor()
     before = extract.asked if isinstance(extract, _OfflineExtract) else -1
-    EmailRecognizer().validate_result("a@example.com")
-    if not isinstance(extract, _OfflineExtract) or extract.suffix_list_urls or extract.asked == before:
-        raise CompatError("the installed presidio-analyzer or tldextract would fetch the public-suffix list")
+    problem = ""
+    with _connections_denied() as attempts:
+        try:
+            EmailRecognizer().validate_result("a@example.com")
+        except Exception as raised:
+            problem = f"cannot tell a public suffix ({type(raised).__name__})"
+    if attempts or not isinstance(extract, _OfflineExtract) or extract.suffix_list_urls or extract.asked == before:
+        problem = "would fetch the public-suffix list"
+    if problem:
+        raise CompatError("tldextract", problem, "the e-mail recognizer to ask the list that comes with the package")
+
+
+@contextlib.contextmanager
+def _connections_denied() -> Iterator[list[str]]:
+    """Nothing that this thread does connects to anything. Yields what it tried."""
+    attempts: list[str] = []
+    here = threading.get_ident()
+
+    def denied(name: str, original: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if threading.get_ident() != here:
+                return original(*args, **kwargs)
+            attempts.append(name)
+            raise OSError("veilog's probe allows no connection")
+
+        return call
+
+    replaced = [(holder, name, vars(holder).get(name)) for holder, name in _WAYS_OUT]
+    try:
+        for holder, name in _WAYS_OUT:
+            setattr(holder, name, denied(name, getattr(holder, name)))
+        yield attempts
+    finally:
+        for holder, name, own in replaced:
+            if own is None:
+                delattr(holder, name)
+            else:
+                setattr(holder, name, own)
+
+
+_WAYS_OUT: Final[tuple[tuple[Any, str], ...]] = (
+    (socket, "getaddrinfo"),
+    (socket.socket, "connect"),
+    (socket.socket, "connect_ex"),
+)
+"""Through one of them comes whoever connects to another host."""
