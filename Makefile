@@ -4,12 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
+LATEST := .venv-latest
+ON_INTERNALS := compat parity timeouts words phone presidio prefilter
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint coverage bench bench-plot soak golden generate generate-check build check-release hooks lock clean
+.PHONY: help demo test test-latest lint coverage bench bench-plot soak golden generate generate-check build check-release hooks lock clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "veilog needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
@@ -23,6 +25,13 @@ demo: $(READY) ## Show on one screen what comes in, what leaves and why; write d
 
 test: lint generate-check ## Run all checks and tests
 	$(PYTEST) -n auto --dist loadfile
+
+test-latest: ## Run what depends on other libraries' internals with their newest allowed versions
+	$(PYTHON) -m venv --clear $(LATEST)
+	$(LATEST)/bin/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1,<27'
+	$(LATEST)/bin/pip install --quiet --upgrade --editable . --group dev
+	-$(LATEST)/bin/python -m veilog_filters.detect.compat
+	$(LATEST)/bin/python -m pytest $(ON_INTERNALS:%=tests/filters/test_%.py)
 
 lint: $(READY) ## Check style, types and layering
 	$(BIN)/ruff check .
@@ -63,4 +72,4 @@ lock: $(READY) ## Rewrite requirements.lock from pyproject.toml (needs uv)
 		--quiet --output-file requirements.lock pyproject.toml
 
 clean: ## Remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks
+	rm -rf $(VENV) $(LATEST) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks

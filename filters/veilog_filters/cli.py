@@ -224,6 +224,7 @@ def check(file: str) -> None:
 
     config = _start(file, sidecar=True)
     build(file)
+    _compare_fast_paths(config, file)
     # An image may come with compiled patterns in a directory that its user can't write: that is all right.
     if not can_write(cache_dir(config.detect.cache_dir)) and not all(_compiled(config, file)):
         problem = "the compiled patterns cannot be kept: every start compiles them anew"
@@ -249,6 +250,23 @@ _CACHE_FIX: Final = (
     "name a directory that this user can write and nobody else, in detect.cache_dir or $VEILOG_CACHE_DIR, "
     "and run veilog warm once"
 )
+
+
+def _compare_fast_paths(config: Config, config_path: str) -> None:
+    """Compare what is found with what Presidio's engine finds, which a start does only when it compiles patterns.
+
+    Raises:
+        ConfigError: they differ.
+    """
+    from veilog_filters.detect.build import detector_for
+    from veilog_filters.detect.prefiltered import PrefilteredDetector
+
+    try:
+        detector = detector_for(config.detect.model_copy(update={"ner": None}))
+        if isinstance(detector, PrefilteredDetector):
+            detector.compare()
+    except ValueError as error:
+        raise defect_of(config_path, "detect", error) from None
 
 
 def _compiled(config: Config, config_path: str | None) -> list[bool]:

@@ -26,6 +26,8 @@ class Counts:
         stage_events: events that came to a stage.
         cache_hits: texts whose findings were known, so that no detector ran.
         cache_misses: texts that were looked up and not known. Short texts without candidates are not looked up.
+        fallback_records: records whose texts Presidio's engine read, since a fast path does not fit the installed
+            libraries, by fast path.
         ner_texts: texts by what NER made of them (``detect.ner.RESULTS``); none without NER.
         ner_seconds: time the model took, in seconds.
         ner_recycles: how often the model was loaded anew, since its vocabulary had grown.
@@ -46,6 +48,7 @@ class Counts:
     stage_events: Counter[str] = dataclasses.field(default_factory=Counter)
     cache_hits: int = 0
     cache_misses: int = 0
+    fallback_records: Counter[str] = dataclasses.field(default_factory=Counter)
     ner_texts: Counter[str] = dataclasses.field(default_factory=Counter)
     ner_seconds: float = 0.0
     ner_recycles: int = 0

@@ -27,6 +27,7 @@ from veilog_filters.classify import Evidence, Verdict
 from veilog_filters.collect import Collected, parts_of, readings_of
 from veilog_filters.config import Config
 from veilog_filters.detect.api import Detector, Scan
+from veilog_filters.detect.build import fallbacks
 from veilog_filters.fingerprint import fingerprint
 from veilog_filters.joining import Joiner
 from veilog_filters.policy import Side
@@ -170,6 +171,7 @@ class Pipeline:
         self._previous = parts.previous
         self._departments = parts.departments
         self._detectors = parts.detector_names
+        self._fallbacks = fallbacks(parts.detector_names)
         self._policy_name = parts.policy_name
         self._unrecognized = config.policy.unrecognized
         self._tenant_id = config.tenant_id
@@ -295,6 +297,8 @@ class Pipeline:
             RecordError: the raw record as a whole is no record.
         """
         self.counts.received += 1
+        if self._fallbacks:
+            self.counts.fallback_records.update(self._fallbacks)
         if isinstance(record, DecodeFailure):
             self.counts.bytes_in += record.raw_bytes
             yield self._quarantine(record, record.error_type)

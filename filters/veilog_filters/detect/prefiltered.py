@@ -183,6 +183,20 @@ class PrefilteredDetector:
         self._load()
         self._verifier.prepare()
 
+    def compare(self) -> None:
+        """Compare findings with those of Presidio's engine on a few texts, as was done when patterns were compiled.
+
+        Raises:
+            ValueError: they differ. The message is fit for the person who wrote the configuration.
+        """
+        from veilog_filters.detect.compat import probes
+
+        self._load()
+        try:
+            probes.compare(self._options, self._verifier.min_digits, self._scan)
+        except UnsupportedError as error:
+            raise error.as_refusal() from None
+
     def _load(self) -> None:
         """Import Presidio."""
         if self._verifier is None:

@@ -109,6 +109,14 @@ def _of_counts(counts: Counts) -> Iterator[Metric]:
     )
     yield CounterMetricFamily("veilog_cache_hits", "Texts whose findings were known.", counts.cache_hits)
     yield CounterMetricFamily("veilog_cache_misses", "Texts that were looked up and not known.", counts.cache_misses)
+    records = CounterMetricFamily(
+        "veilog_fallback_records",
+        "Records read by Presidio's engine, since a fast path does not fit the installed libraries.",
+        labels=["part"],
+    )
+    for part, number in counts.fallback_records.items():
+        records.add_metric([part], number)
+    yield records
     texts = CounterMetricFamily("veilog_ner_texts", "Texts by what NER made of them.", labels=["result"])
     for result, number in counts.ner_texts.items():
         texts.add_metric([result], number)

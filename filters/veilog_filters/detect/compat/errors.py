@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from veilog_filters.detect.compat.internals import Mismatch, version_of
+from veilog_filters.detect.compat.internals import MISSING, Mismatch, version_of
 from veilog_filters.detect.compat.listed import TRIED, Part
 from veilog_filters.yaml_file import InvalidError
 
@@ -44,7 +44,8 @@ class UnsupportedError(Exception):
     def of(cls, mismatch: Mismatch) -> UnsupportedError:
         """The error for an internal that is not what it was."""
         internal = mismatch.internal
-        return cls(internal.part, internal.library, f"{internal} is {mismatch.found}")
+        verb = "is" if mismatch.found == MISSING else "has"
+        return cls(internal.part, internal.library, f"{internal} {verb} {mismatch.found}")
 
     def as_refusal(self) -> CompatError:
         """The error where it is too late to use the engine."""

@@ -42,6 +42,10 @@ class Mismatch:
     found: str
 
 
+MISSING: Final = "missing"
+CHANGED: Final = "changed"
+
+
 def find(internal: Internal) -> Any:
     """The internal itself; of a Cython function, its source.
 
@@ -85,10 +89,10 @@ def mismatches(parts: Iterable[Part]) -> Iterator[Mismatch]:
         try:
             found = find(internal)
         except LookupError:
-            yield Mismatch(internal, "missing")
+            yield Mismatch(internal, MISSING)
             continue
         if internal.fingerprints and fingerprint(found) not in internal.fingerprints:
-            yield Mismatch(internal, "changed")
+            yield Mismatch(internal, CHANGED)
 
 
 def fingerprint(value: Any) -> str:

@@ -93,10 +93,13 @@ def compare(options: Detect, min_digits: Any, scan: Prefilter) -> None:
     Raises:
         UnsupportedError: they differ, or one fails.
     """
-    # Importing it imports Presidio.
+    # Importing these imports Presidio.
+    from veilog_filters.detect.compat.guards import PatientEnhancer
     from veilog_filters.detect.presidio.verifier import Verifier
 
     verifier = Verifier(options.model_copy(update={"timeout_secs": PROBE_SECS}), min_digits)
+    # Presidio's own rules for context words, not an index in their place.
+    verifier.engine.engine.context_aware_enhancer = PatientEnhancer()
 
     def prefiltered(text: str) -> list[Finding]:
         hits = scan(text)

@@ -56,6 +56,10 @@ _KNOWN: Final[dict[str, Measures | None]] = {
     r"(?<!a)(?>[\w.-]*+)@(?=x(?=yz))": Measures(1, None, 4, crosses_whitespace=False),
     r"(.)|[\x08-\x0e]\1?": Measures(1, 2, 1, crosses_whitespace=True),
     r"[^\s]\S\D": Measures(3, 3, 1, crosses_whitespace=True),
+    r"a(?:bc|d(?=ee))": Measures(2, 3, 3, crosses_whitespace=False),
+    r"(x)\1(?(1)y|z(?=ww))": Measures(3, 3, 3, crosses_whitespace=False),
+    r"[^\s\d]{2,3}?b": Measures(3, 4, 1, crosses_whitespace=False),
+    r"\Wa": Measures(2, 2, 1, crosses_whitespace=True),
     "(": None,
 }
 
