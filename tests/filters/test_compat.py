@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import importlib.util
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -32,7 +33,7 @@ from veilog_filters.detect.api import DetectorTimeout, detect
 from veilog_filters.detect.compat import __main__ as listing
 from veilog_filters.detect.compat import guards, internals, probes, sre
 from veilog_filters.detect.compat.errors import CompatError, UnsupportedError
-from veilog_filters.detect.compat.listed import FAST_PATHS, INTERNALS, PYTHON, TRIED, Internal, Part
+from veilog_filters.detect.compat.listed import CYTHON, FAST_PATHS, INTERNALS, PYTHON, TRIED, Internal, Part
 from veilog_filters.detect.prefilter import hyperscan
 from veilog_filters.detect.prefiltered import PrefilteredDetector
 from veilog_filters.detect.presidio.engine import LANGUAGE, BlankNlpEngine, PresidioDetector, lazy_artifacts, readable
@@ -264,6 +265,14 @@ def test_fingerprints_tell_functions_and_values_apart() -> None:
     prints = [internals.fingerprint(value) for value in values]
     assert prints[2] == "", "no source, no fingerprint"
     assert len(set(prints)) == len(prints)
+
+
+def test_a_fingerprint_is_of_all_of_a_function() -> None:
+    sources = [internals.find(one) for one in INTERNALS if one.module.endswith(CYTHON)]
+    assert len(sources) > 5
+    for source in sources:
+        assert len(source.splitlines()) > 8, source
+        assert re.search(r"^ +return\b|^ +\S.*push_back|_tokenize|_save_cached", source, re.MULTILINE), source
 
 
 def otherwise(part: Part) -> tuple[Internal, ...]:

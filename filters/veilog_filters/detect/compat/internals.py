@@ -140,7 +140,7 @@ def _cython_source(file: str, name: str) -> str:
         LookupError: the file or the function is not there.
     """
     text = _text_beside(file)
-    found = re.search(rf"^( *)(?:cdef|cpdef|def) [^\n]*\b{name}\(.*?(?=^\1\S|\Z)", text, re.DOTALL | re.MULTILINE)
+    found = re.search(rf"^( *)(?:cdef|cpdef|def) [^\n]*\b{name}\(.*?(?=^\1[^\s)]|\Z)", text, re.DOTALL | re.MULTILINE)
     if found is None:
         raise LookupError(f"{file} has no {name}")
     return _normal(found[0])

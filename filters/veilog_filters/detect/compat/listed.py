@@ -211,7 +211,7 @@ INTERNALS: Final[tuple[Internal, ...]] = (
         {
             "_tokenize_affixes": "3511bd9810499ca6",
             "_tokenize": "cf9fce54c296a29d",
-            "_split_affixes": "409f467f9ca30719",
+            "_split_affixes": "697f350431088b82",
             "_attach_tokens": "442c59acb3feaae1",
             "_apply_special_cases": "a487d7d846bf7b7b",
             "find_infix": "b7516ce633422d6c",
