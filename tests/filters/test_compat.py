@@ -42,7 +42,7 @@ from veilog_filters.errors import ConfigError
 from veilog_filters.metrics import Status
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.transports.health import StatusCollector
-from veilog_parsers.record import RawRecord
+from veilog_parsers.record.raw import RawRecord
 
 KINDS = (REMOVED, CHANGED)
 needs_hyperscan = pytest.mark.skipif(
