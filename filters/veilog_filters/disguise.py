@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import re
 from collections.abc import Callable
 from typing import Final
@@ -61,6 +62,21 @@ _CODES: Final = re.compile(r"(?:[0-9]{2,3}[^0-9A-Za-z]+){7,}[0-9]{2,3}")
 _PAIRS: Final = re.compile(r"(?:(?:0x|x|u00)?[0-9A-Fa-f]{2}(?:[^0-9A-Za-z]+|x)){7,}(?:0x|x|u00)?[0-9A-Fa-f]{2}")
 _PAIR: Final = re.compile(r"[0-9A-Fa-f]{2}(?![0-9A-Za-wyz])")
 _NUMBER: Final = re.compile(r"[0-9]{2,3}")
+_JOINED_CODES: Final = re.compile(r"[0-9]{24,}")
+_PLACES: Final = re.compile(r"(?:[0-9]{1,2}[^0-9A-Za-z]+){15,}[0-9]{1,2}")
+_PLACE: Final = re.compile(r"[0-9]{1,2}")
+_VOWELS, _CONSONANTS = "aeiouy", "bcdfghjklmnpqrstvwxz"
+_PAIRS_OF_A_KIND: Final = """
+    th st nd nt ng ch sh tr pr ll ss tt ea ou io ie ei ai oo ee sp ck rd rt rs ns nc cl pl br gr cr dr fr bl gl sc sk
+    sm sn sw tw wh wr ph gh ht ld lt ls lk lf mp mb nk pt ct ft ts ds cs ps ms rm rn rk rg rl rr nn mm pp ff cc au ua
+    ui ue oa oi ia sl hn hr ru
+"""
+_USUAL_PAIRS: Final = frozenset(
+    [vowel + consonant for vowel in _VOWELS for consonant in _CONSONANTS]
+    + [consonant + vowel for vowel in _VOWELS for consonant in _CONSONANTS]
+    + _PAIRS_OF_A_KIND.split()
+)
+_USUAL_SHARE: Final = 0.78
 
 
 def is_disguised_text(value: str) -> bool:
@@ -88,8 +104,36 @@ def is_disguised_text(value: str) -> bool:
     return (
         any(_decodes(run.upper(), base64.b32decode, 8) for run in _BASE32.findall(joined))
         or any(_has_text(bytes.fromhex("".join(_PAIR.findall(run)))) for run in _PAIRS.findall(value))
-        or any(_has_text(_character_codes(run)) for run in _CODES.findall(value))
+        or any(
+            _has_text(_character_codes(_NUMBER.findall(run), base)) for run in _CODES.findall(value) for base in (10, 8)
+        )
+        or any(_is_joined_codes(run) for run in _JOINED_CODES.findall(joined))
+        or any(_is_places(run) for run in _PLACES.findall(value))
     )
+
+
+def is_like_text(letters: str) -> bool:
+    """Whether small ASCII letters in a row are words without blanks between them, rather than random.
+
+    Nine in ten pairs of letters in text of the Latin alphabet are a vowel beside a consonant or one of a hundred usual
+    pairs; of random letters fewer than half are. Of 26 random letters one in a thousand is taken for text.
+    """
+    usual = sum(pair in _USUAL_PAIRS for pair in map("".join, itertools.pairwise(letters)))
+    return usual >= _USUAL_SHARE * (len(letters) - 1)
+
+
+def _is_joined_codes(run: str) -> bool:
+    """Whether digits are the codes of characters, three digits each, begun at any of the first three."""
+    return any(
+        _has_text(_character_codes([run[place : place + 3] for place in range(start, len(run) - 2, 3)], 10))
+        for start in range(3)
+    )
+
+
+def _is_places(run: str) -> bool:
+    """Whether numbers are the places of letters in the alphabet: 8-5-12-12-15."""
+    places = [int(number) for number in _PLACE.findall(run)]
+    return all(0 < place <= 26 for place in places) and is_like_text("".join(chr(96 + place) for place in places))
 
 
 def _decodes(run: str, decode: Callable[[str], bytes], unit: int) -> bool:
@@ -129,5 +173,6 @@ def _is_piece_of_text(piece: str) -> bool:
         return False
 
 
-def _character_codes(run: str) -> bytes:
-    return bytes(code for number in _NUMBER.findall(run) if (code := int(number)) < 256)
+def _character_codes(numbers: list[str], base: int) -> bytes:
+    digits = "01234567" if base == 8 else "0123456789"
+    return bytes(code for number in numbers if set(number) <= set(digits) and 0 < (code := int(number, base)) < 256)

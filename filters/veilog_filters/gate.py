@@ -37,7 +37,7 @@ import urllib.parse
 from collections.abc import Callable
 from typing import Final
 
-from veilog_filters.disguise import is_disguised_text
+from veilog_filters.disguise import is_disguised_text, is_like_text
 from veilog_filters.normal import nfkc
 from veilog_parsers.event import Name
 
@@ -60,11 +60,22 @@ _VERSIONS: Final = 3
 _ODD_WORDS: Final = 2
 _SHORT_NUMBERS: Final = 5
 """As many numbers of one or two digits: a date and a version."""
+_NUMBERS_OF_CLIENTS: Final = 24
+"""As many more in a user agent, whose products have versions of up to four numbers each."""
+_MAX_ALL_DIGITS: Final = 48
+"""All numbers of a name have so many digits together: an account, a time in nanoseconds and a version."""
+_MIN_TEXT_LETTERS: Final = 24
+"""Fewer random letters, of several parts together, may look like words by chance (see ``is_like_text``)."""
+_MIN_LETTERS_OF_ONE: Final = 30
+"""As many of one part: ids of 29 letters and digits are common."""
+_MIN_LEET_PARTS: Final = 2
+"""Where so many parts have digits inside, numbers are words too."""
 _LONG_ID_CHARS: Final = 32
 _SHORT_PART_CHARS: Final = 16
 _MAX_MARKS: Final = 2
 """Marks that a letter may carry: Vietnamese and Hindi need two."""
 
+_LETTER_OR_DIGIT: Final = re.compile(r"[^\W_]")
 _PART: Final = re.compile(r"[^\W_]+")
 _SEGMENT: Final = re.compile(r"[/:. ;(),@|=?&]+")
 _PIECE: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -73,11 +84,13 @@ _RUN: Final = re.compile(r"[A-Z][a-z]{3,}|[a-z]{4,}|[A-Z]{5,}")
 _SHORT_RUN: Final = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{3,}")
 _DIGITS_BETWEEN: Final = re.compile(
     r"(?:[A-Za-z]?[a-z]{2,}[0-9]{1,4}){3,}|(?:[A-Z]{3,}[0-9]{1,4}){3,}|(?:[a-z]+[0-9]{1,3}){5,}"
+    r"|(?:(?:[a-z]{2,}|[A-Z]{2,})[0-9]{1,3}){4,}"
 )
 _VERSION: Final = re.compile(r"[A-Za-z]{0,2}[0-9]+[A-Za-z]?")
 _DIGITS_INSIDE: Final = re.compile(r"[A-Za-z]+[0-9][A-Za-z0-9]*[A-Za-z]")
 _HEX_PART: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
+_NO_LETTERS: Final = re.compile(r"[^A-Za-z]+")
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 _IGNORABLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
@@ -124,7 +137,7 @@ class Grammar:
             if not _is_plain(value):
                 return False
             value = "".join(filter(_is_no_mark, value))
-        if not self.characters.fullmatch(value):
+        if not self.characters.fullmatch(value) or not _LETTER_OR_DIGIT.search(value):
             return False
         if "%" in value:
             value = urllib.parse.unquote(value, errors="replace")
@@ -186,20 +199,33 @@ def count_words(
 class _Counter:
     """Counts the words of one value."""
 
-    __slots__ = ("_letters", "_numbers", "_odd", "_seen", "_spare", "_versions", "_vocabulary", "words")
+    __slots__ = (
+        "_digits",
+        "_letters",
+        "_numbers",
+        "_odd",
+        "_random",
+        "_seen",
+        "_spare",
+        "_versions",
+        "_vocabulary",
+        "words",
+    )
 
     def __init__(self, vocabulary: frozenset[str], *, has_versions: bool) -> None:
         self.words = 0.0
-        self._spare = 1_000 if has_versions else 0
+        self._spare = _NUMBERS_OF_CLIENTS if has_versions else 0
         self._vocabulary = vocabulary
         self._seen: set[str] = set()
-        self._letters = self._versions = self._numbers = self._odd = 0
+        self._letters = self._versions = self._numbers = self._odd = self._digits = 0
+        self._random: list[str] = []
 
     def add(self, part: str, known: float) -> None:
         """Count the words of letters and digits without a separator; one of the vocabulary counts as ``known``."""
         if part.lower() in self._vocabulary:
             self._count(part.lower(), known)
         elif part.isdigit():
+            self._digits += len(part)
             if len(part) <= 2:
                 self._numbers += 1
                 self.words += 0.5 if self._numbers > _SHORT_NUMBERS + self._spare else 0
@@ -208,7 +234,13 @@ class _Counter:
             self._versions += 1
             self._count(part, 0.5 if self._versions <= _VERSIONS + self._spare else 1)
         else:
-            for piece in _pieces(part):
+            pieces = _pieces(part)
+            if part.isascii() and not _HEX_PART.fullmatch(part):
+                letters = _NO_LETTERS.sub("", part)
+                if "".join(pieces) != letters:
+                    # Some count as random. Several such parts together are long enough to tell text from chance.
+                    self._random.append(letters)
+            for piece in pieces:
                 if piece.lower() not in self._vocabulary:
                     weight = _weight(piece)
                     if _DIGITS_INSIDE.fullmatch(piece):
@@ -226,7 +258,15 @@ class _Counter:
 
     def total(self) -> int:
         """The words, and not fewer than so many letters have."""
-        return max(math.ceil(self.words), -(-self._letters // _LETTERS_PER_ALLOWED_WORD))
+        words = self.words + (self._numbers / 2 if self._odd >= _MIN_LEET_PARTS else 0)
+        if self._random:
+            letters = "".join(self._random).lower()
+            least = _MIN_TEXT_LETTERS if len(self._random) > 1 else _MIN_LETTERS_OF_ONE
+            if len(letters) >= least and is_like_text(letters):
+                words += len(letters) / _LETTERS_PER_WORD
+        if self._digits > _MAX_ALL_DIGITS:
+            words += self._digits / _LETTERS_PER_WORD
+        return max(math.ceil(words), -(-self._letters // _LETTERS_PER_ALLOWED_WORD))
 
 
 def _pieces(part: str) -> list[str]:
@@ -364,6 +404,8 @@ _RESOURCE: Final = re.compile(r"[A-Za-z0-9._:/@+=~$-]+")
 _TOOL: Final = re.compile(r"[A-Za-z0-9_.:/-]+")
 _HOST: Final = re.compile(r"[0-9A-Za-z.:-]+")
 _SIMPLE: Final = re.compile(r"[A-Za-z0-9._/-]+")
+_ADDRESS: Final = re.compile(r"[0-9A-Fa-f:.]{2,45}(?:%[a-z]{0,8}[0-9]{0,4})?")
+"""With the zone of RFC 4007 as interfaces are named: ``eth0``, ``2``."""
 
 _COMMENT: Final = re.compile(r"\([^()]*\)")
 
@@ -378,6 +420,9 @@ def _is_products(value: str) -> bool:
 
 
 def _is_address(value: str) -> bool:
+    # Not every text that the library reads: it takes anything for the zone of an IPv6 address, a sentence too.
+    if not _ADDRESS.fullmatch(value):
+        return False
     try:
         ipaddress.ip_address(value)
     except ValueError:

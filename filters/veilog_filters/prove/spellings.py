@@ -203,6 +203,16 @@ def _bidi(words: list[str]) -> str:
     return "\u202e" + _blanks(words)[::-1] + "\u202c"
 
 
+def _in_parts(pieces: Iterable[str]) -> str:
+    """Pieces joined by nothing, in parts of up to 32 characters, as long ids have."""
+    parts = [""]
+    for piece in pieces:
+        if parts[-1] and len(parts[-1]) + len(piece) > 32:
+            parts.append("")
+        parts[-1] += piece
+    return "-".join(parts)
+
+
 SPELLINGS: Final[dict[str, Callable[[list[str]], str]]] = {
     "blanks": _blanks,
     "title case": lambda words: " ".join(word.capitalize() for word in words),
@@ -274,6 +284,11 @@ SPELLINGS: Final[dict[str, Callable[[list[str]], str]]] = {
     "rot13": _of_text(lambda text: text.translate(_ROTATED)),
     "reversed": _of_text(lambda text: text[::-1]),
     "leet": lambda words: "-".join(words).translate(_LEET),
+    "changing case, digits between": lambda words: _in_parts(
+        f"{word.upper() if index % 2 else word.lower()}9" for index, word in enumerate(words)
+    ),
+    "in the zone of an address": lambda words: "fe80::1%" + " ".join(words),
+    "in the zone of an address, joined": lambda words: "fe80::1%" + "_".join(words),
     "ANSI colours": lambda words: " ".join(f"\x1b[3{index % 8}m{word}\x1b[0m" for index, word in enumerate(words)),
     "control characters": "\x01".join,
     "JSON in it": _of_text(lambda text: '{"text": "' + text + '"}'),
