@@ -8,7 +8,7 @@ LATEST := .venv-latest
 ON_INTERNALS := compat parity timeouts words phone presidio prefilter
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-latest lint coverage bench bench-plot soak golden generate generate-check build check-release hooks lock clean
+.PHONY: help demo test test-latest lint docs coverage bench bench-plot soak golden generate generate-check build check-release hooks lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ lint: $(READY) ## Check style, types and layering
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(READY) ## Build the documentation site into site/, strictly and offline
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(READY) ## Run the benchmarks
 	$(PYTEST) benchmarks --benchmark-only --override-ini addopts=--import-mode=importlib
@@ -72,4 +75,4 @@ lock: $(READY) ## Rewrite requirements.lock from pyproject.toml (needs uv)
 		--quiet --output-file requirements.lock pyproject.toml
 
 clean: ## Remove the virtual environment and caches
-	rm -rf $(VENV) $(LATEST) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks
+	rm -rf $(VENV) $(LATEST) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks site
