@@ -1,4 +1,4 @@
-"""Writes docs/fields.md: every field of an event, what it may be, and what it says. A test keeps it current.
+"""Writes docs/reference/fields.md: every field of an event, what it may be, and what it says. A test keeps it current.
 
 The table is made from the declarations that the gate and the encoder work with (``veilog_parsers.event``,
 ``veilog_filters.gate``), so it cannot say anything else than they do. Run it with ``make generate``.
@@ -27,7 +27,7 @@ from veilog_parsers.event import (
     Timestamp,
 )
 
-PAGE: Final = Path(__file__).parents[1] / "docs" / "fields.md"
+PAGE: Final = Path(__file__).parents[1] / "docs" / "reference" / "fields.md"
 _LOOKS: Final = {
     "`hmac:` and 32 hexadecimal digits": "a value that does not fit the grammar of its field; "
     "the same value in the same field and tenant has the same hash",
@@ -123,8 +123,3 @@ def page() -> str:
     lines = (f"| `{path}` | {may_be} | {doc} |" for path, may_be, doc in rows(AuditEvent))
     looks = "\n".join(f"| {form} | {meaning} |" for form, meaning in _LOOKS.items())
     return _HEAD.replace("{looks}", looks) + "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(page(), encoding="utf-8")

@@ -12,8 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import bench_history
 import field_table
 import fluent_bit_parsers
+import picture
+import reference_pages
 import source_table
 from veilog_filters.config import Config
 from veilog_filters.encode import native
@@ -29,9 +32,13 @@ def _as_json(document: Any) -> str:
 
 GENERATED: Final[dict[Path, Callable[[], str]]] = {
     source_table.README: lambda: source_table.updated(source_table.README.read_text(encoding="utf-8")),
+    source_table.PAGE: source_table.page,
     field_table.PAGE: field_table.page,
+    picture.FILE: picture.svg,
     fluent_bit_parsers.FOLDER / "parsers.conf": fluent_bit_parsers.classic,
     fluent_bit_parsers.FOLDER / "parsers.yaml": fluent_bit_parsers.in_yaml,
+    **reference_pages.PAGES,
+    bench_history.PICTURE: bench_history.picture,
     _SCHEMAS / "native.json": lambda: _as_json(native.json_schema()),
     _SCHEMAS / "config.json": lambda: _as_json(Config.model_json_schema()),
 }

@@ -1,4 +1,4 @@
-"""Writes the README's table of log sources from the sources themselves. A test keeps it current.
+"""Writes the tables of log sources, short in the README and whole in the reference, from the sources themselves.
 
 What a source gives is what the events of its good samples have, so it is as true as the goldens are. Run it with
 ``make generate`` after adding or changing a source.
@@ -16,12 +16,17 @@ from veilog_parsers.registry import SOURCES
 
 ROOT: Final = Path(__file__).parents[1]
 README: Final = ROOT / "README.md"
+PAGE: Final = ROOT / "docs" / "reference" / "sources.md"
 BEGIN: Final = "<!-- sources: made by `make generate` -->\n"
 END: Final = "<!-- end of sources -->\n"
 _LAST: Final = (
     "| `mapped` | Any other JSON log, mapped by a few lines of configuration. | what the mapping names "
     "| What the mapping does not name. | |",
     "| `other` | Everything else: quarantined, dropped, or kept cleaned, as `policy.unrecognized` says. | | | |",
+)
+_SHORT_LAST: Final = (
+    "| `mapped` | Any other JSON log, mapped by a few lines of configuration. | |",
+    "| `other` | Everything else: quarantined, dropped, or kept cleaned, as `policy.unrecognized` says. | |",
 )
 _GIVES: Final = {
     "prompt": ("prompt_hash",),
@@ -71,10 +76,40 @@ def table() -> str:
     )
 
 
+def short_table() -> str:
+    """The README's table: what there is."""
+    rows = (
+        f"| `{source.name}` | {source.summary} | {source.stability} |"
+        for source in sorted(SOURCES, key=lambda source: source.name)
+    )
+    return "\n".join(("| source | what it is | stability |", "| --- | --- | --- |", *rows, *_SHORT_LAST, ""))
+
+
+_HEAD: Final = """\
+# Log sources
+
+<!-- made by `make generate` from the sources and their samples: change those, not this page -->
+
+veilog recognizes these by the shape of a record. What a source gives is what the events of its samples have; what it
+never carries is nothing to look for in the SIEM. Stable: verified on real records. Beta: written from documentation.
+
+"""
+
+
+def page() -> str:
+    """The page of the reference: what each source gives, what it lacks, and where its format is described."""
+    references = "".join(
+        f"* `{source.name}`: {', '.join(source.references)}\n" for source in sorted(SOURCES, key=lambda s: s.name)
+    )
+    return (
+        f"{_HEAD}{table()}\nA log of your own takes a few lines: see [how to map it]"
+        "(../tutorials/stdin.md#a-log-that-veilog-does-not-know).\n\n"
+        f"## Where the formats are described\n\n{references}"
+    )
+
+
 def updated(readme: str) -> str:
-    """A README with the current table between its marks."""
-    return re.sub(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: BEGIN + table() + END, readme, flags=re.DOTALL)
-
-
-if __name__ == "__main__":
-    README.write_text(updated(README.read_text(encoding="utf-8")), encoding="utf-8")
+    """A README with the current short table between its marks."""
+    return re.sub(
+        re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: BEGIN + short_table() + END, readme, flags=re.DOTALL
+    )

@@ -1,4 +1,4 @@
-"""Every row of the README's failure table: forced, and nothing but a quarantine event leaves.
+"""Every row of the failure table in docs/how-it-works/failures.md: forced, and nothing but a quarantine event leaves.
 
 The text in play carries a marker in every case, and whatever raises puts the marker into its message, as libraries do.
 """
@@ -29,8 +29,8 @@ BOUNDS = Bounds(max_record_bytes=MAX_RECORD_BYTES, max_events=2)
 
 
 def table() -> list[str]:
-    """The first column of the README's failure table."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    """The first column of the failure table."""
+    text = (ROOT / "docs" / "how-it-works" / "failures.md").read_text(encoding="utf-8")
     rows = text.partition("<!-- failure table")[2].partition("And where nothing fails")[0]
     return re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE)
 

@@ -374,6 +374,7 @@ def test_every_option_has_a_help_text() -> None:
 
     for command in app.commands.values():
         assert command.help
+        assert not command.get_short_help_str(64).endswith("..."), f"{command.name}: cut in the list of commands"
         for option in command.params:
             assert getattr(option, "help", "an argument") not in (None, "") or option.param_type_name == "argument", (
                 option.name

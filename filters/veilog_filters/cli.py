@@ -191,7 +191,7 @@ def _framer(config: Config, fingerprinter: Fingerprinter, input_format: str = "j
     return FRAMERS[input_format](fingerprinter, config.tenant_id, config.limits.max_record_bytes)
 
 
-@app.command()
+@app.command(short_help="Filter between two shippers, by the Forward protocol.")
 @click.option("--config", "config_path", metavar="FILE", required=True, help="Configuration file.")
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes that filter; instead of sidecar.workers.")
 def sidecar(config_path: str, workers: int | None) -> None:
@@ -202,7 +202,7 @@ def sidecar(config_path: str, workers: int | None) -> None:
     sys.exit(Supervisor(config_path, workers).run())
 
 
-@app.command()
+@app.command(short_help="Filter as a child of rsyslog's mmexternal.")
 @_CONFIG
 def mmexternal(config_path: str | None) -> None:
     """Filter as a child of rsyslog's mmexternal: one message in, one line out."""
@@ -216,7 +216,7 @@ def mmexternal(config_path: str | None) -> None:
         transport.run(pipeline, _framer(config, pipeline.fingerprinter), source, out)
 
 
-@app.command()
+@app.command(short_help="Check a configuration as a start does.")
 @click.argument("file", metavar="FILE")
 def check(file: str) -> None:
     """Check a configuration by the code path of start-up: keys, files, models and entities included."""
@@ -232,7 +232,7 @@ def check(file: str) -> None:
     _print(f"{file}: ok")
 
 
-@app.command()
+@app.command(short_help="Compile the patterns ahead of the first start.")
 @_CONFIG
 def warm(config_path: str | None) -> None:
     """Compile the patterns of a configuration ahead of the first start, for container images for example."""
@@ -284,7 +284,7 @@ def _compiled(config: Config, config_path: str | None) -> list[bool]:
     return [made.stored for made in (detector, of_policy) if isinstance(made, PrefilteredDetector | PolicyPrefilter)]
 
 
-@app.command()
+@app.command(short_help="Explain parser, findings and labels of records.")
 @_FILES
 @_CONFIG
 def explain(paths: tuple[str, ...], config_path: str | None) -> None:
@@ -306,7 +306,7 @@ def explain(paths: tuple[str, ...], config_path: str | None) -> None:
     _fail_if(source.errors)
 
 
-@app.command()
+@app.command(short_help="Map records that no parser recognizes.")
 @_FILES
 @_CONFIG
 def suggest(paths: tuple[str, ...], config_path: str | None) -> None:
@@ -344,7 +344,7 @@ def _fail_if(errors: list[str]) -> None:
         sys.exit(EXIT_FAILED)
 
 
-@app.command()
+@app.command(short_help="Show what comes in, what leaves and why, on one screen.")
 @click.option("--html", "html_path", metavar="FILE", help="Write a page with a record of every source too.")
 def demo(html_path: str | None) -> None:
     """Show the main job on one screen: what came in, what leaves, and why. Needs no file and no key."""
@@ -362,7 +362,7 @@ def demo(html_path: str | None) -> None:
         sys.exit(EXIT_FAILED)
 
 
-@app.command()
+@app.command(short_help="Prove what a configuration promises, for an auditor.")
 @_CONFIG
 @click.option("--records", type=click.IntRange(1, 1_000_000), default=5000, show_default=True, help="Records to make.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed has other records made.")
@@ -423,7 +423,7 @@ def _write_file(path: str, text: str) -> None:
         sys.exit(EXIT_USAGE)
 
 
-@app.command()
+@app.command(short_help="Print a JSON Schema, or the built-in policy.")
 @click.argument("what", type=click.Choice(["config", "native", "policy"]))
 def schema(what: str) -> None:
     """Print the JSON Schema of the configuration or of native events, or the built-in classification policy."""

@@ -459,4 +459,4 @@ GRAMMARS: Final[dict[str, Grammar]] = {
     "tool_calls.name": Grammar("name of a tool", _TOOL, 96, 5, _words("mcp get list create search")),
     "group": Grammar("attribute of a resource or scope", _RESOURCE, 128, 5, _CLOUD | _CLIENTS),
 }
-"""By field of the event (``tag`` and ``group`` stand beside events); docs/fields.md is made from it."""
+"""By field of the event (``tag`` and ``group`` stand beside events); docs/reference/fields.md is made from it."""

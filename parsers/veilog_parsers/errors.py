@@ -1,6 +1,6 @@
 """Why a record could not become an event.
 
-Every error carries an ``ErrorType`` from the closed list that the README's failure table walks. Messages are built
+Every error carries an ``ErrorType`` from the closed list that docs/how-it-works/failures.md walks. Messages are built
 from field paths and lengths; a message never quotes what a record holds.
 """
 

@@ -321,3 +321,70 @@ def test_raw_lines_go_round_through_veilog(moved: tuple[Sidecar, Path, Path], tm
     assert [event["source"] for event in events] == ["openai_gateway"] * 3
     for message in json.loads(CHAT.read_text(encoding="utf-8"))["request"]["messages"]:
         assert message["content"][:30] not in written
+
+
+EXISTING: dict[str, Any] = {
+    "apiVersion": "apps/v1",
+    "kind": "DaemonSet",
+    "metadata": {"name": "fluent-bit", "namespace": "logging"},
+    "spec": {
+        "selector": {"matchLabels": {"app": "fluent-bit"}},
+        "template": {
+            "metadata": {"labels": {"app": "fluent-bit"}},
+            "spec": {
+                "securityContext": {"runAsUser": 0},
+                "containers": [
+                    {
+                        "name": "fluent-bit",
+                        "image": "fluent-bit:5.1.1",
+                        "volumeMounts": [{"name": "log", "mountPath": "/var/log"}],
+                    }
+                ],
+                "volumes": [{"name": "log", "hostPath": {"path": "/var/log"}}],
+            },
+        },
+    },
+}
+"""A DaemonSet that somebody has."""
+
+
+def test_the_patch_adds_veilog_to_a_daemonset_and_changes_nothing_else(tmp_path: Path) -> None:
+    import kubernetes_validate
+
+    patch = FOLDER / "existing-daemonset" / "patch.yaml"
+    (tmp_path / "daemonset.yaml").write_text(yaml.safe_dump(EXISTING))
+    (tmp_path / "patch.yaml").write_text(patch.read_text())
+    (tmp_path / "kustomization.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "resources": ["daemonset.yaml"],
+                "patches": [{"path": "patch.yaml", "target": {"kind": "DaemonSet", "name": "fluent-bit"}}],
+            }
+        )
+    )
+    done = subprocess.run(
+        ["kubectl", "kustomize", str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    patched = yaml.safe_load(done.stdout)
+    kubernetes_validate.validate(patched, KUBERNETES, strict=True)
+    before, after = EXISTING["spec"]["template"]["spec"], patched["spec"]["template"]["spec"]
+    assert after["securityContext"] == {"runAsUser": 0, "fsGroup": 10_001}
+    containers = {container["name"]: container for container in after["containers"]}
+    assert set(containers) == {"fluent-bit", "veilog"}
+    assert containers["fluent-bit"] == before["containers"][0]
+    assert before["volumes"][0] in after["volumes"]
+    # The container is that of the pods of our own, but for what the pod's own security context says there.
+    (base,) = (
+        c
+        for c in yaml.safe_load((FOLDER / "base" / "pod.yaml").read_text())["spec"]["template"]["spec"]["containers"]
+        if c["name"] == "veilog"
+    )
+    for key in ("args", "ports", "startupProbe", "livenessProbe", "readinessProbe", "resources", "volumeMounts"):
+        assert containers["veilog"][key] == base[key], key
+    own = containers["veilog"]["securityContext"]
+    assert base["securityContext"].items() <= own.items()
+    assert own["runAsNonRoot"] is True
+    assert own["runAsUser"] == own["runAsGroup"] == after["securityContext"]["fsGroup"]
+    for mount in containers["veilog"]["volumeMounts"]:
+        assert mount["name"] in [volume["name"] for volume in after["volumes"]]
