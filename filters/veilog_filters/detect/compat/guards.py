@@ -365,19 +365,22 @@ def _connections_denied() -> Iterator[list[str]]:
 
         return call
 
-    replaced = [(holder, name, vars(holder).get(name)) for holder, name in _WAYS_OUT]
-    try:
-        for holder, name in _WAYS_OUT:
-            setattr(holder, name, denied(name, getattr(holder, name)))
-        yield attempts
-    finally:
-        for holder, name, own in replaced:
-            if own is None:
-                delattr(holder, name)
-            else:
-                setattr(holder, name, own)
+    # A reload builds in a thread of its own. Two at a time would put back each other's.
+    with _denying:
+        replaced = [(holder, name, vars(holder).get(name)) for holder, name in _WAYS_OUT]
+        try:
+            for holder, name in _WAYS_OUT:
+                setattr(holder, name, denied(name, getattr(holder, name)))
+            yield attempts
+        finally:
+            for holder, name, own in replaced:
+                if own is None:
+                    delattr(holder, name)
+                else:
+                    setattr(holder, name, own)
 
 
+_denying: Final = threading.Lock()
 _WAYS_OUT: Final[tuple[tuple[Any, str], ...]] = (
     (socket, "getaddrinfo"),
     (socket.socket, "connect"),

@@ -1,7 +1,7 @@
 """Trials of the fast paths: do they find what Presidio's engine finds?
 
-First the fingerprints of all internals on which they depend (``check``: some 20 ms, whenever Presidio is imported),
-then a comparison with the engine on a few texts (``compare``: a third of a second). The comparison is made when the
+First the fingerprints of all internals on which they depend (``check``: 30 ms, whenever Presidio is imported),
+then a comparison with the engine on a few texts (``compare``: half a second). The comparison is made when the
 patterns are compiled, which takes many times as long, and its success is kept with them: the name of that cache file
 has the versions of all libraries in it and a digest of the files that have the internals (``internals.files_digest``).
 Where a comparison fails nothing is kept.
@@ -83,7 +83,7 @@ def check(parts: Iterable[Part] = FAST_PATHS) -> None:
 
 
 def compare(options: Detect, min_digits: Any, scan: Prefilter) -> None:
-    """Compare what the fast paths find with what Presidio's engine finds. Takes a third of a second.
+    """Compare what the fast paths find with what Presidio's engine finds. Takes half a second.
 
     Args:
         options: the ``detect`` section of the configuration.
