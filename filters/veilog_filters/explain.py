@@ -69,7 +69,11 @@ def _parsed(pipeline: Pipeline, record: RawRecord) -> Iterator[AuditEvent | Pars
 
 
 def _findings(pipeline: Pipeline, event: AuditEvent) -> dict[str, Any]:
-    collected, scan = pipeline.read(event)
+    try:
+        collected, scan = pipeline.read(event)
+    except Exception:
+        # It failed the event too, which says why. The exception's message is not used: it may quote the text.
+        return {}
     return {
         f"{side}_texts": [
             _text(role, part) | _ner(scan, part)

@@ -20,7 +20,7 @@ import msgpack
 import orjson
 
 from veilog_filters.fingerprint import Fingerprinter
-from veilog_filters.plain import plain
+from veilog_filters.json_values import to_json_value
 from veilog_filters.quarantine import DecodeFailure
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import Digest
@@ -227,7 +227,7 @@ class MsgpackStream:
 
     def _record(self, value: Any, raw: bytes) -> RawRecord | DecodeFailure:
         try:
-            return RawRecord(plain(value), raw)
+            return RawRecord(to_json_value(value), raw)
         except RecursionError:
             digest = self._fingerprinter.digest(RAW, self._tenant, raw)
             return DecodeFailure(ErrorType.NESTING_TOO_DEEP, len(raw), digest)

@@ -40,7 +40,7 @@ from veilog_filters.forward.events import (
 )
 from veilog_filters.forward.limits import Limits
 from veilog_filters.forward.scan import FIRST_OF_ARRAY, Scanner, array_header, blob
-from veilog_filters.plain import plain
+from veilog_filters.json_values import to_json_value
 from veilog_parsers.errors import ErrorType
 from veilog_parsers.record.times import from_epoch_ns
 
@@ -489,13 +489,13 @@ def _head(data: bytes, limits: Limits) -> tuple[Time, dict[str, Any] | None]:
     if type(otlp) is dict:
         # Ids are bytes here: their hexadecimal form is what OpenTelemetry calls them by.
         otlp.update({key: id_.hex() for key in _OTLP_IDS if type(id_ := otlp.get(key)) is bytes})
-    return time, plain(metadata)
+    return time, to_json_value(metadata)
 
 
 def _value(data: bytes, limits: Limits) -> Any:
     value = _unpack(data, _record_extension)
     _check_depth(value, limits.max_depth)
-    return plain(value)
+    return to_json_value(value)
 
 
 def _time(value: Any) -> Time:

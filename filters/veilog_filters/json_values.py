@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def plain(value: Any) -> Any:
+def to_json_value(value: Any) -> Any:
     """Binaries as text, broken text mended with U+FFFD, times in RFC 3339, keys as strings.
 
     Raises:
@@ -17,13 +17,13 @@ def plain(value: Any) -> Any:
     """
     kind = type(value)
     if kind is dict:
-        fields = {_key(key): plain(item) for key, item in value.items()}
+        fields = {_key(key): to_json_value(item) for key, item in value.items()}
         return fields if len(fields) == len(value) else _with_all(value)
     if kind is str:
         # Most text is ASCII, and str knows whether it is: only the rest can hold half a surrogate pair.
         return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if kind is list or kind is tuple:
-        return [plain(item) for item in value]
+        return [to_json_value(item) for item in value]
     if kind is bytes:
         return value.decode("utf-8", "replace")
     if kind is int or kind is float or kind is bool or value is None:
@@ -43,9 +43,9 @@ def _with_all(value: dict[Any, Any]) -> dict[str, Any]:
             while f"{name}~{number}" in fields or f"{name}~{number}" in names:
                 number += 1
             fields[f"{name}~{number}"] = fields[name]
-        fields[name] = plain(item)
+        fields[name] = to_json_value(item)
     return fields
 
 
 def _key(key: Any) -> str:
-    return key if type(key) is str and key.isascii() else str(plain(key))
+    return key if type(key) is str and key.isascii() else str(to_json_value(key))
