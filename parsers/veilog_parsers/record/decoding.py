@@ -231,7 +231,7 @@ def _decode(text: str | bytes, allow_cut: bool) -> Decoded:
             text = text.decode()
         except UnicodeDecodeError:
             raise RecordError(ErrorType.INVALID_UTF8, f"line of {len(text)} bytes") from None
-    # Colours first: one may stand between the halves of an escape, which is whole only without it.
+    # Colors first: one may stand between the halves of an escape, which is whole only without it.
     whole = _paired(_COLOR.sub("", text) if "\x1b" in text else text)
     decoded = _Reader(whole.strip(_BLANK), allow_cut).read()
     decoded.is_lossy = whole != text
