@@ -6,12 +6,18 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 LATEST := .venv-latest
 ON_INTERNALS := compat parity timeouts words phone presidio prefilter
+# Everything that a text goes through: its parsing, detection, redaction, failures; and the command line.
+WITHOUT_HYPERSCAN := $(addprefix tests/,test_goldens.py test_failure_table.py test_prose_oracle.py test_prove.py test_demo.py \
+	test_cli.py filters/test_presidio.py filters/test_pipeline.py filters/test_redact.py)
+# All tests but those that repeat the same ways with more records: they take long and reach no further branch.
+COVERED := $(addprefix --ignore=tests/,test_fuzz.py test_memory.py test_hostile_cost.py test_real_records.py \
+	transports/test_soak.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-latest lint coverage bench bench-plot soak golden generate generate-check build check-release hooks lock clean
+.PHONY: help demo test test-latest test-without-hyperscan lint coverage bench bench-plot soak golden generate generate-check build check-release hooks lock clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-23s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "veilog needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
@@ -33,17 +39,27 @@ test-latest: ## Run what depends on other libraries' internals with their newest
 	-$(LATEST)/bin/python -m veilog_filters.detect.compat
 	$(LATEST)/bin/python -m pytest $(ON_INTERNALS:%=tests/filters/test_%.py)
 
+test-without-hyperscan: $(READY) ## Run what must also hold where there is no Hyperscan
+	PYTHONPATH=$(CURDIR)/tests/no_hyperscan $(PYTEST) $(WITHOUT_HYPERSCAN)
+
+coverage: $(READY) ## Measure which branches of filters/ the tests take; fail below the floor in pyproject.toml
+	$(PYTEST) -n auto --dist loadfile --cov --cov-report=term --cov-report=json:.coverage.json $(COVERED)
+	$(BIN)/python scripts/check_coverage.py .coverage.json
+
 lint: $(READY) ## Check style, types and layering
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY) ## Run the benchmarks
+bench: $(READY) ## Run the benchmarks; append to their history
 	$(PYTEST) benchmarks --benchmark-only --override-ini addopts=--import-mode=importlib
-	$(BIN)/python benchmarks/run.py
+	PYTHONPATH=scripts $(BIN)/python benchmarks/run.py --history
 	$(BIN)/python benchmarks/bench_hostile.py
 	$(BIN)/python benchmarks/bench_sidecar.py
+
+bench-plot: $(READY) ## Draw the history of the benchmarks: benchmarks/history.svg
+	$(BIN)/python scripts/generate.py
 
 soak: $(READY) ## Run the long forms of the tests (memory, fuzzing)
 	VEILOG_SOAK=1 $(PYTEST)

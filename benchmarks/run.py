@@ -93,9 +93,13 @@ class Table:
             peak = max(result["peak_mb"] for corpus in self._files for result in self.results[name, corpus])
             print(f"| {name} | {' | '.join(cells)} | {peak:.0f} |")
 
-    def _cell(self, name: str, corpus: str) -> str:
+    def ratio(self, name: str, corpus: str) -> float:
+        """How many times as fast as plain Presidio a contender was."""
         pairs = zip(self.results["presidio", corpus], self.results[name, corpus], strict=True)
-        ratio = statistics.median(plain["seconds"] / ours["seconds"] for plain, ours in pairs)
+        return float(statistics.median(plain["seconds"] / ours["seconds"] for plain, ours in pairs))
+
+    def _cell(self, name: str, corpus: str) -> str:
+        ratio = self.ratio(name, corpus)
         found = self.results[name, corpus][0].get("found")
         lines = self._files[corpus].read_bytes().splitlines(keepends=True)
         megabytes = sum(map(len, lines[WARM_UP:])) / 1e6
@@ -188,6 +192,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--records", type=int, default=800, help="records of each corpus that are measured")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each contender, in turn")
+    parser.add_argument("--history", action="store_true", help="append the ratios to benchmarks/history.jsonl")
+    parser.add_argument("--brief", action="store_true", help="only the two tables of ratios")
     parser.add_argument("--interpreter", action="append", default=[], metavar="NAME=PATH")
     arguments = parser.parse_args()
     interpreters = dict(pair.split("=", 1) for pair in arguments.interpreter)
@@ -204,6 +210,16 @@ def main() -> None:
         filtering = Table("filter", FILTERS, {name: files[name] for name in KINDS}, interpreters)
         filtering.run(arguments.rounds)
         filtering.show()
+        if arguments.history:
+            import bench_history
+
+            ratios = {
+                "detect": {corpus: detection.ratio("veilog", corpus) for corpus in CORPORA},
+                "filter": {corpus: filtering.ratio("veilog", corpus) for corpus in KINDS},
+            }
+            bench_history.append(bench_history.entry(ratios, max(20, arguments.records), arguments.rounds))
+        if arguments.brief:
+            return
         conversation(Path(folder))
         big = Path(folder) / "big.jsonl"
         # 50,000 records, 124 MB: importing Presidio, which each process does, is a tenth of what one takes for them.

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import bench_history
 import field_table
 import fluent_bit_parsers
 import source_table
@@ -32,6 +33,7 @@ GENERATED: Final[dict[Path, Callable[[], str]]] = {
     field_table.PAGE: field_table.page,
     fluent_bit_parsers.FOLDER / "parsers.conf": fluent_bit_parsers.classic,
     fluent_bit_parsers.FOLDER / "parsers.yaml": fluent_bit_parsers.in_yaml,
+    bench_history.PICTURE: bench_history.picture,
     _SCHEMAS / "native.json": lambda: _as_json(native.json_schema()),
     _SCHEMAS / "config.json": lambda: _as_json(Config.model_json_schema()),
 }

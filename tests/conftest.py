@@ -56,7 +56,7 @@ def veilog(tmp_path: Path) -> Run:
         inherited: dict[str, Any] = {
             name: value
             for name, value in os.environ.items()
-            if name in ("PATH", "VEILOG_HASH_KEY", "VEILOG_CACHE_DIR", "LANG", "COVERAGE_PROCESS_START")
+            if name in ("PATH", "VEILOG_HASH_KEY", "VEILOG_CACHE_DIR", "LANG", "COVERAGE_PROCESS_CONFIG")
         }
         # What this process imports, its children import too.
         path = filter(None, (str(Path(sitecustomize.__file__).parent), os.environ.get("PYTHONPATH")))
