@@ -21,7 +21,7 @@ import yaml
 from conftest import Run
 from samples import ROOT, samples
 from veilog_filters.config import Config, load_config
-from veilog_filters.detect import prefilter
+from veilog_filters.detect.prefilter.hyperscan import available
 from veilog_filters.explain import WHY
 from veilog_parsers.errors import ErrorType
 
@@ -194,7 +194,7 @@ def test_check_says_ok(veilog: Run) -> None:
     assert done.stdout.endswith(b"veilog.yaml: ok\n")
 
 
-@pytest.mark.skipif(not prefilter.available(), reason="without Hyperscan nothing is compiled")
+@pytest.mark.skipif(not available(), reason="without Hyperscan nothing is compiled")
 def test_a_cache_directory_that_cannot_be_written_is_named(veilog: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     small = "detect: {entities: [CREDIT_CARD], secrets: false"
