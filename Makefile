@@ -43,7 +43,7 @@ test-without-hyperscan: $(READY) ## Run what must also hold where there is no Hy
 	PYTHONPATH=$(CURDIR)/tests/no_hyperscan $(PYTEST) $(WITHOUT_HYPERSCAN)
 
 coverage: $(READY) ## Measure which branches of filters/ the tests take; fail below the floor in pyproject.toml
-	$(PYTEST) --cov --cov-report=term --cov-report=json:.coverage.json $(COVERED)
+	$(PYTEST) -n auto --dist loadfile --cov --cov-report=term --cov-report=json:.coverage.json $(COVERED)
 	$(BIN)/python scripts/check_coverage.py .coverage.json
 
 lint: $(READY) ## Check style, types and layering
