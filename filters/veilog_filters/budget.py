@@ -8,8 +8,13 @@ or waits for a busy machine, has not spent its budget; nor has a record for whic
 
 from __future__ import annotations
 
+from typing import Final
+
 from veilog_filters import clock
 from veilog_parsers.errors import ErrorType, RecordError
+
+MIN_LEFT_SECS: Final = 0.1
+"""What a plugin gets for an event whose time is used up: it must be written as a quarantine event all the same."""
 
 
 class Budget:
@@ -40,6 +45,10 @@ class Budget:
     def is_spent(self, now: float) -> bool:
         """Whether the event may go on no longer."""
         return now > self._deadline and clock.processor_secs() - self._processor_secs > self.limit_secs
+
+    def left(self) -> float:
+        """The seconds that are left to the event: at least ``MIN_LEFT_SECS``, or the limit if that is shorter."""
+        return max(self._deadline - clock.secs(), min(MIN_LEFT_SECS, self.limit_secs))
 
     def check(self) -> float:
         """The seconds that are left to the event: at least a thousandth, for what takes them as its timeout.

@@ -15,12 +15,13 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from veilog_filters import __version__, startup
+from veilog_filters import __version__, plugins, startup
 from veilog_filters.config import DEFAULT_POLICY_FILE, Config, HashKey, defect_of, load_config, load_policy
 from veilog_filters.detect.prefilter.cachefile import can_write
 from veilog_filters.detect.prefilter.policy import PolicyPrefilter
 from veilog_filters.detect.prefilter.store import cache_dir
-from veilog_filters.encode import ENCODERS, native
+from veilog_filters.detectors import scan_options
+from veilog_filters.encode import native
 from veilog_filters.errors import ConfigError, Defect
 from veilog_filters.fingerprint import Fingerprinter, load_key, new_key
 from veilog_filters.framing import FRAMERS, WRITERS, Framer
@@ -29,7 +30,7 @@ from veilog_filters.progress import Progress, print_stderr
 from veilog_filters.quarantine import DecodeFailure
 from veilog_filters.transports import stdio
 from veilog_filters.transports.inputs import STDIN, Files, InputError, Output, OutputError, files_of, standard_input
-from veilog_filters.yaml_file import dotted, line_of, reason_of
+from veilog_filters.yaml_file import closest, dotted, line_of, reason_of
 from veilog_parsers.record.raw import RawRecord
 
 EXIT_FAILED: Final = 1
@@ -66,10 +67,11 @@ def app() -> None:
 )
 @click.option(
     "--schema",
-    type=click.Choice(sorted(ENCODERS)),
+    metavar="NAME",
+    callback=lambda _context, _option, name: _known_encoder(name),
     default="native",
     show_default=True,
-    help="Schema of events; `veilog schema` prints it.",
+    help="Schema of events; `veilog encoders` lists them.",
 )
 @click.option("--tag-key", default="", metavar="KEY", help="Key of records that holds the shipper's tag; kept.")
 @click.option("--time-key", default="", metavar="KEY", help="Key of records that holds the shipper's time; kept.")
@@ -124,6 +126,13 @@ class _Files(Files):
             if data.startswith((b"{", b"[")):
                 print_stderr("the input begins as JSON does, and --input msgpack was asked for. For JSON leave it out.")
         return data
+
+
+def _known_encoder(name: str) -> str:
+    known = plugins.names("encoders")
+    if name not in known:
+        raise click.BadParameter(f"there is no such encoder; {closest(name, known)}")
+    return name
 
 
 def _filter_stream(
@@ -261,8 +270,9 @@ def _compare_fast_paths(config: Config, config_path: str) -> None:
     from veilog_filters.detect.build import detector_for
     from veilog_filters.detect.prefiltered import PrefilteredDetector
 
+    options = scan_options(config)
     try:
-        detector = detector_for(config.detect.model_copy(update={"ner": None}))
+        detector = detector_for(options.model_copy(update={"ner": None})) if options is not None else None
         if isinstance(detector, PrefilteredDetector):
             detector.compare()
     except ValueError as error:
@@ -276,8 +286,9 @@ def _compiled(config: Config, config_path: str | None) -> list[bool]:
     from veilog_filters.detect.prefiltered import PrefilteredDetector
     from veilog_filters.wiring import policy_prefilter_for
 
+    options = scan_options(config)
     try:
-        detector = detector_for(config.detect)
+        detector = detector_for(options) if options is not None else None
     except ValueError as error:
         raise defect_of(config_path, "detect", error) from None
     of_policy = policy_prefilter_for(config, Classifier(load_policy(config)))
@@ -421,6 +432,46 @@ def _write_file(path: str, text: str) -> None:
     except OSError as error:
         print_stderr(f"cannot write {path}: {reason_of(error)}. Name a file that can be written.")
         sys.exit(EXIT_USAGE)
+
+
+@app.command(short_help="List the log sources, and where they come from.")
+@_CONFIG
+def sources(config_path: str | None) -> None:
+    """List the log sources: where each comes from, and whether it is on."""
+    _list("sources", config_path)
+
+
+@app.command(short_help="List the detectors, and where they come from.")
+@_CONFIG
+def detectors(config_path: str | None) -> None:
+    """List the detectors: where each comes from, and whether it is on."""
+    _list("detectors", config_path)
+
+
+@app.command(short_help="List the encoders, and where they come from.")
+@_CONFIG
+def encoders(config_path: str | None) -> None:
+    """List the encoders: where each comes from, and whether it is on."""
+    _list("encoders", config_path)
+
+
+@app.command(short_help="List the rule packs, and where they come from.")
+@_CONFIG
+def rules(config_path: str | None) -> None:
+    """List the rule packs: where each comes from, and whether it is on."""
+    _list("rules", config_path)
+
+
+def _list(door: plugins.DoorName, config_path: str | None) -> None:
+    from veilog_filters.listing import table
+
+    config = None
+    try:
+        config = load_config(config_path)
+        plugins.check(door)
+    finally:
+        # A configuration that cannot be used is complained of after the list: it may be what shows why.
+        _print(table(door, config))
 
 
 @app.command(short_help="Print a JSON Schema, or the built-in policy.")

@@ -12,14 +12,18 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
+from veilog_filters import plugins
+from veilog_filters.contracts import TextDetector
 from veilog_filters.errors import ConfigError, Defect
-from veilog_filters.policy import ClassificationPolicy
+from veilog_filters.fence import Fence
+from veilog_filters.plugins import Offer
+from veilog_filters.policy import ClassificationPolicy, RuleFile
 from veilog_filters.yaml_file import (
     InvalidError,
     Key,
@@ -31,15 +35,16 @@ from veilog_filters.yaml_file import (
     line_of,
     load,
     reason_of,
+    shown,
     variable,
 )
 from veilog_parsers.event import Kind, Operation
-from veilog_parsers.registry import SOURCES
 from veilog_parsers.source import Source
 from veilog_parsers.sources.mapped import TARGETS, MappingSpec, split_path
 from veilog_parsers.sources.mapped import make_source as make_mapped_source
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+RulesT = TypeVar("RulesT", bound=RuleFile)
 Operator = Literal["replace", "mask", "hash", "remove"]
 DEFAULT_POLICY_FILE = Path(__file__).parent / "rules" / "classification.yaml"
 
@@ -532,6 +537,35 @@ class MappedSource(Strict):
         return self
 
 
+class Disable(Strict):
+    """Names of what stays outside, veilog's own and plugins' alike. A plugin that is named here is never imported."""
+
+    sources: list[str] = []
+    """Log sources, as `veilog sources` lists them; their records are then those of another source, or of none."""
+    detectors: list[str] = []
+    """Detectors, as `veilog detectors` lists them."""
+    encoders: list[str] = []
+    """Encoders, as `veilog encoders` lists them."""
+    rules: list[str] = []
+    """Rule packs, as `veilog rules` lists them."""
+
+    @model_validator(mode="after")
+    def _names_what_is_there(self) -> Self:
+        for door in plugins.BUILT_IN:
+            for number, name in enumerate(getattr(self, door)):
+                if name not in plugins.names(door):
+                    problem = f"there is no such {plugins.ONE[door]}"
+                    raise InvalidError(problem, closest(name, plugins.names(door), 99), door, number)
+        return self
+
+
+class Plugins(Strict):
+    """What comes in by entry points: all that is installed, unless it is turned off here."""
+
+    disable: Disable = Disable()
+    """What stays outside."""
+
+
 class Config(Strict):
     """The whole configuration of veilog."""
 
@@ -563,10 +597,14 @@ class Config(Strict):
     """`veilog sidecar`."""
     mapped: list[MappedSource] = []
     """Further JSON logs, each mapped by a few lines."""
+    plugins: Plugins = Plugins()
+    """Sources, detectors, encoders and rule packs, built in or installed."""
 
     @model_validator(mode="after")
     def _names_a_source(self) -> Self:
-        known = ["auto", *(source.name for source in SOURCES), *(mapping.name for mapping in self.mapped)]
+        known = ["auto", *plugins.names("sources"), *(mapping.name for mapping in self.mapped)]
+        if self.source in self.plugins.disable.sources:
+            raise InvalidError("this source is turned off", "take it out of plugins.disable.sources", "source")
         if self.source not in known:
             raise InvalidError("there is no such source", closest(self.source, known, 99), "source")
         if len(set(known)) != len(known):
@@ -575,15 +613,51 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _names_entities(self) -> Self:
-        custom = [recognizer.entity for recognizer in self.detect.recognizers]
+        custom = self.further_entities()
         check_entities(self.detect.entities, custom, lambda number, _: ("detect", "entities", number))
         named = [name for name in self.redact.operators if name != "default"]
         check_entities(named, custom, lambda _, name: ("redact", "operators", name))
         return self
 
-    def sources(self) -> tuple[Source, ...]:
-        """All sources, the configured ones first: a mapping is more specific than any built-in recognizer."""
-        return (*(mapping.source() for mapping in self.mapped), *SOURCES)
+    def sources(self, fence: Fence | None = None) -> tuple[Source, ...]:
+        """All sources that are on, in order of precedence: those of this configuration, of plugins, built-in ones.
+
+        Whoever writes a mapping or installs a plugin means its records more than any recognizer of ours does.
+
+        Args:
+            fence: calls those of plugins.
+
+        Raises:
+            ConfigError: one cannot be loaded.
+        """
+        mapped = [mapping.source() for mapping in self.mapped]
+        ours: list[Source] = []
+        others: list[Source] = []
+        for offer, source in plugins.select("sources", self.plugins.disable.sources):
+            if offer.is_built_in:
+                ours.append(source)
+            else:
+                from veilog_filters.fence.source import fenced
+
+                others.append(fenced(source, fence or Fence(lambda: self.limits.record_secs)))
+        return (*mapped, *others, *ours)
+
+    def text_detectors(self) -> list[tuple[Offer, TextDetector]]:
+        """The detectors of plugins that are on.
+
+        Raises:
+            ConfigError: one cannot be loaded.
+        """
+        plugins.check("detectors")
+        if all(offer.is_built_in for offer in plugins.offers("detectors")):
+            return []
+        selected = plugins.select("detectors", self.plugins.disable.detectors)
+        return [(offer, detector) for offer, detector in selected if not offer.is_built_in]
+
+    def further_entities(self) -> frozenset[str]:
+        """Entity types of the recognizers that are written here, and of plugins' detectors."""
+        ours = [recognizer.entity for recognizer in self.detect.recognizers]
+        return frozenset(ours).union(*(detector.entities for _, detector in self.text_detectors()))
 
 
 def check_entities(
@@ -662,15 +736,57 @@ def read_secret(secret: Secret | None, key: str = "", file: str = "configuration
     return value
 
 
+NO_POLICY: Final = ClassificationPolicy(name="none", version="0", rules=[])
+"""The policy where the built-in one is turned off and no other is named."""
+
+
 def load_policy(config: Config) -> ClassificationPolicy:
-    """The classification policy that a configuration names, or the built-in one.
+    """The classification policy that a configuration names, or the built-in one, with the rules of all packs.
 
     Raises:
-        ConfigError: something is wrong with the policy.
+        ConfigError: something is wrong with the policy or a pack.
     """
-    file = config.classify.policy_file or DEFAULT_POLICY_FILE
-    policy = load(file, ClassificationPolicy)
-    custom = [recognizer.entity for recognizer in config.detect.recognizers]
+    packs = plugins.select("rules", config.plugins.disable.rules)
+    file: str | Path = config.classify.policy_file
+    if not file and any(offer.is_built_in for offer, _ in packs):
+        file = DEFAULT_POLICY_FILE
+    custom = config.further_entities()
+    policy = _load_rules(file, ClassificationPolicy, custom) if file else NO_POLICY
+    where = {rule.id: str(file) for rule in policy.rules}
+    for offer, pack in packs:
+        if offer.is_built_in:
+            continue
+        rules = _load_rules(pack.file, RuleFile, custom)
+        _refuse_same_ids(rules, str(pack.file), where)
+        policy = policy.with_pack(rules)
+    return policy
+
+
+def _refuse_same_ids(rules: RuleFile, file: str, where: dict[str, str]) -> None:
+    """Whether the rules of a pack have ids of their own.
+
+    Args:
+        rules: the pack.
+        file: its file.
+        where: the files of all rules before, by id; those of the pack are added.
+
+    Raises:
+        ConfigError: a rule before has the id of one of them: nobody could say which of them decided a label.
+    """
+    defects = []
+    for number, rule in enumerate(rules.rules):
+        if rule.id in where:
+            key: Key = ("rules", number, "id")
+            problem = f"a rule in {where[rule.id]} has the id {shown(rule.id)} too"
+            fix = "rename one of them, or turn the pack off in plugins.disable.rules"
+            defects.append(Defect(file, line_of(file, key), dotted(key), problem, fix))
+        where[rule.id] = file
+    if defects:
+        raise ConfigError(*defects)
+
+
+def _load_rules(file: str | Path, model: type[RulesT], custom: Collection[str]) -> RulesT:
+    policy = load(file, model)
     defects = []
     for number, rule in enumerate(policy.rules):
         try:

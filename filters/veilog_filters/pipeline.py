@@ -83,6 +83,7 @@ class _Job:
         scan: what detection has seen in them.
         possible: by side, where the policy's words and patterns could be; empty where nobody has looked.
         encoded: what leaves; empty as long as it is on its way.
+        kind: the kind of what leaves.
     """
 
     record: RawRecord
@@ -95,6 +96,7 @@ class _Job:
     scan: Scan = dataclasses.field(init=False)
     possible: dict[Side, Mapping[int, Sequence[str]]] = dataclasses.field(default_factory=dict)
     encoded: dict[str, Any] = dataclasses.field(default_factory=dict)
+    kind: Kind = Kind.QUARANTINE
 
 
 _RELEASED: Final = (AuditEvent(), Collected(Texts(TextLimits(0, 0)), [], []), Scan((), ()))
@@ -278,13 +280,12 @@ class Pipeline:
                 jobs[:] = [self._quarantine(record, ErrorType.PARSER_FAILED, record_digest=digest)]
         yield from self._finish(waiting)
         self._ids.forget()
-        out = [[job.encoded if isinstance(job, _Job) else job for job in jobs] for jobs in done]
         if self._built is not None:
             self._built.count_into(self.counts)
-        for events in out:
-            for encoded in events:
-                self.counts.emitted[encoded["kind"]] += 1
-        return out
+        for jobs in done:
+            for job in jobs:
+                self.counts.emitted[(job.kind if isinstance(job, _Job) else Kind.QUARANTINE).value] += 1
+        return [[job.encoded if isinstance(job, _Job) else job for job in jobs] for jobs in done]
 
     def _digest(self, record: RawRecord | DecodeFailure) -> bytes:
         """What ids of a record's events are made of; for a damaged one, its hash is."""
@@ -305,6 +306,7 @@ class Pipeline:
             return
         self.counts.bytes_in += len(record.raw)
         start = clock.secs()
+        self._budget.resume(start, 0.0)
         index = -1
         for index, parsed in enumerate(self.registry.parse(record)):
             spent_secs = clock.secs() - start
@@ -319,6 +321,7 @@ class Pipeline:
             else:
                 yield self._quarantine(record, ErrorType.UNRECOGNIZED, OTHER, index, record_digest, parsed.unmapped)
             start = clock.secs()
+            self._budget.resume(start, 0.0)
         if index < 0:
             self.counts.dropped[DROPPED_EMPTY] += 1
 
@@ -364,6 +367,7 @@ class Pipeline:
             job.possible = {}
 
     def _fail(self, job: _Job, error_type: ErrorType) -> None:
+        job.kind = Kind.QUARANTINE
         job.encoded = self._quarantine(job.record, error_type, str(job.event.source), job.index, job.record_digest)
 
     def _identify(self, job: _Job) -> None:
@@ -461,6 +465,7 @@ class Pipeline:
 
     def _write(self, job: _Job) -> None:
         job.encoded = self._encode(job.event)
+        job.kind = job.event.kind or Kind.OTHER
 
 
 def _reveal(text: Text | None) -> str:

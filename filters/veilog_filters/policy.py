@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from veilog_filters.yaml_file import InvalidError, Strict, check_pattern, shown
 
@@ -59,15 +59,13 @@ class Rule(Strict):
     """Conditions that must all hold."""
 
 
-class ClassificationPolicy(Strict):
-    """A classification policy file."""
+class RuleFile(Strict):
+    """A file of rules: what a policy and a rule pack have in common."""
 
     name: str = Field(default="default", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     """Name of the policy in events."""
     version: str = Field(default="1", pattern=r"^[A-Za-z0-9_.-]{1,32}$")
     """Version of the policy in events, in quotes."""
-    default_level: LevelName = "internal"
-    """Label of what no rule matches."""
     rules: list[Rule]
     """The rules."""
 
@@ -79,3 +77,27 @@ class ClassificationPolicy(Strict):
         if twice:
             raise InvalidError(f"two rules have the id {shown(twice[0])}", "rename one of them")
         return rules
+
+    @property
+    def label(self) -> str:
+        """Name and version, as events have them."""
+        return f"{self.name}/{self.version}"
+
+
+class ClassificationPolicy(RuleFile):
+    """A classification policy file."""
+
+    default_level: LevelName = "internal"
+    """Label of what no rule matches."""
+    _packs: tuple[RuleFile, ...] = PrivateAttr(default=())
+
+    def with_pack(self, pack: RuleFile) -> Self:
+        """This policy and the rules of a pack."""
+        policy = self.model_copy(update={"rules": [*self.rules, *pack.rules]})
+        policy._packs = (*self._packs, pack)  # noqa: SLF001 - a copy of our own
+        return policy
+
+    @property
+    def label(self) -> str:
+        """Names and versions of the policy and of the packs that were added, as events have them."""
+        return " ".join((super().label, *(pack.label for pack in self._packs)))

@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+from veilog_filters.encode import native
 from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.ids import Ids
 from veilog_filters.metrics import Counts
 from veilog_filters.record_shape import key_paths, shape_hash
-from veilog_parsers.errors import ErrorType
+from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, Constant, Digest, Kind, SensitiveTree, Text
 from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.record.times import parse_time
@@ -116,4 +117,8 @@ class Quarantine:
         if isinstance(shown, SensitiveTree):
             event.record_shape = Digest(shape_hash(key_paths(shown.reveal()), self._fingerprinter))
         self._counts.quarantined[error_type] += 1
-        return self._encode(event)
+        try:
+            return self._encode(event)
+        except RecordError:
+            # A plugin's encoder failed on it: then in our own schema, since it must leave.
+            return native.encode(event)

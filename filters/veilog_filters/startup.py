@@ -62,6 +62,7 @@ def check(config: Config, path: str | None, *, sidecar: bool, binds: bool = Fals
     host.keys(config, thorough=sidecar)
     host.readable(config.classify.policy_file, ("classify", "policy_file"))
     host.readable(config.lookup.departments_file, ("lookup", "departments_file"))
+    host.detectors(config)
     if sidecar:
         host.sidecar(config, binds=binds)
     if host.defects:
@@ -115,6 +116,16 @@ class _Host:
                 )
             return key
         return None
+
+    def detectors(self, config: Config) -> None:
+        """Whether Presidio is turned off."""
+        off = config.plugins.disable.detectors
+        if "presidio" in off:
+            self._warn(
+                ("plugins", "disable", "detectors", off.index("presidio")),
+                "nothing of what Presidio finds (names, addresses, numbers of cards and accounts) is found without it",
+                "take it out, unless plugins find all that matters to you",
+            )
 
     def readable(self, file: str, key: Key) -> bool:
         """Whether a file that an option names can be read."""

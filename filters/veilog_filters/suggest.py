@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import yaml
 
+from veilog_filters import plugins
 from veilog_filters.config import Config
 from veilog_filters.errors import ConfigError
 from veilog_filters.fingerprint import Fingerprinter, load_key
@@ -27,7 +28,7 @@ from veilog_parsers.errors import RecordError
 from veilog_parsers.event import AuditEvent, SensitiveTree
 from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.record.times import parse_time
-from veilog_parsers.registry import OTHER, SOURCES, ParseFailure, Registry
+from veilog_parsers.registry import OTHER, ParseFailure, Registry
 
 MAX_SHAPES: Final = 1000
 """Shapes that are told apart; further ones are counted together."""
@@ -134,8 +135,9 @@ class Suggestions:
     """
 
     def __init__(self, config: Config, config_path: str | None) -> None:
-        self._registry = Registry(config.sources(), "" if config.source == "auto" else config.source)
-        self._taken = {source.name for source in config.sources()} | {source.name for source in SOURCES}
+        sources = config.sources()
+        self._registry = Registry(sources, "" if config.source == "auto" else config.source)
+        self._taken = {source.name for source in sources} | set(plugins.names("sources"))
         self._why_no_hash = ""
         try:
             self.fingerprinter = Fingerprinter(*load_key(config.hash_key, "hash_key", config_path or "configuration"))

@@ -12,10 +12,12 @@ from veilog_filters.classify import Classifier
 from veilog_filters.collect import Collector
 from veilog_filters.config import Config, defect_of, load_policy
 from veilog_filters.detect.api import Detector, Watched
-from veilog_filters.detect.build import NamedDetector, detector_for
+from veilog_filters.detect.build import NamedDetector
 from veilog_filters.detect.prefilter import hyperscan
 from veilog_filters.detect.prefilter.policy import PolicyPrefilter
-from veilog_filters.encode import ENCODERS
+from veilog_filters.detectors import configured_detector
+from veilog_filters.encoders import encoder_for
+from veilog_filters.fence import Fence
 from veilog_filters.fingerprint import Fingerprinter, load_key
 from veilog_filters.ids import Ids
 from veilog_filters.lookup import Departments
@@ -93,12 +95,14 @@ def build_parts(config: Config, schema: str, detector: Detector | None, config_p
     policy = load_policy(config)
     classifier = Classifier(policy)
     departments = config.lookup.departments_file
-    registry = Registry(config.sources(), "" if config.source == "auto" else config.source)
     budget, counts = Budget(config.limits.record_secs), Counts()
+    fence = Fence(budget.left)
+    counts.plugin_failures = fence.failures
+    registry = Registry(config.sources(fence), "" if config.source == "auto" else config.source)
     built: NamedDetector | None = None
     if detector is None:
         try:
-            detector = built = detector_for(config.detect, budget.check)
+            detector = built = configured_detector(config, fence, budget.check)
         except ValueError as error:
             raise defect_of(config_path, "detect", error) from None
     else:
@@ -110,7 +114,7 @@ def build_parts(config: Config, schema: str, detector: Detector | None, config_p
     keep = config.policy.unmapped == "redact"
     beside = Beside(detector, names, redactor, limits, budget, counts, config.tenant_id, keep=keep)
     ids = Ids(fingerprinter, config.tenant_id)
-    encode = ENCODERS[schema]
+    encode = encoder_for(schema, config.plugins.disable.encoders, fence)
     return Parts(
         beside=beside,
         budget=budget,
@@ -124,7 +128,7 @@ def build_parts(config: Config, schema: str, detector: Detector | None, config_p
         encode=encode,
         fingerprinter=fingerprinter,
         ids=ids,
-        policy_name=Constant(f"{config.policy.name} {policy.name}/{policy.version}"),
+        policy_name=Constant(f"{config.policy.name} {policy.label}"),
         policy_prefilter=policy_prefilter_for(config, classifier),
         previous=previous,
         quarantine=Quarantine(fingerprinter, ids, config.tenant_id, config.tag, beside.tag, encode, counts),

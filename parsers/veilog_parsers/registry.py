@@ -5,16 +5,17 @@ decide which tests run, and in which order (see ``record.keysets``). So recogniz
 test or two, however many sources there are (``benchmarks/bench_parse.py`` shows it). No parser is ever tried on a
 record to see whether it fails.
 
-A source is a module with a ``SOURCE`` below ``sources``, a folder of samples, and a line in ``_MODULES``. The order of
-the lines settles the rare record that has the markers of two sources.
+A source is a module with a ``SOURCE`` below ``sources``, a folder of samples, a line in ``_MODULES`` and an entry point
+in ``pyproject.toml``. The order of the lines settles the rare record that has the markers of two sources.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from veilog_parsers.errors import ErrorType, RecordError
@@ -73,6 +74,10 @@ _MODULES: Final = (
     "gateways.openai_gateway",
 )
 """Where the built-in sources are below ``veilog_parsers.sources``, in order of precedence."""
+BUILT_IN: Final[Mapping[str, str]] = MappingProxyType(
+    {name.rpartition(".")[2]: f"veilog_parsers.sources.{name}:SOURCE" for name in _MODULES}
+)
+"""The same as entry points of ``veilog.sources``: name to ``module:attribute``."""
 SOURCES: Final[tuple[Source, ...]] = tuple(import_module(f"veilog_parsers.sources.{name}").SOURCE for name in _MODULES)
 OTHER: Final = "other"
 _ENVELOPE_CHARS: Final = "envelope_chars"

@@ -54,6 +54,7 @@ detect:
 classify: {policy_file: policy.yaml}
 lookup: {departments_file: departments.csv}
 limits: {max_record_bytes: 4096, record_secs: 1.0, max_depth: 20}
+plugins: {disable: {sources: [ollama], detectors: [secrets], encoders: [native], rules: [default]}}
 mapped:
 - {name: mine, when: {app: chat}, fields: {prompt: body.text}, constants: {provider: openai, kind: ai_access}}
 sidecar:

@@ -104,6 +104,7 @@ class NoPatterns:
 
     def __init__(self, cache: FindingsCache) -> None:
         self.cache = cache
+        self.names: list[str] = []
 
     def scan(self, items: Sequence[TextItem]) -> Scan:
         """Nothing could be anywhere."""
@@ -115,6 +116,9 @@ class NoPatterns:
 
     def prepare(self) -> None:
         """Nothing to prepare."""
+
+    def count_into(self, counts: Counts) -> None:
+        """Nothing was counted."""
 
 
 @dataclasses.dataclass(slots=True)

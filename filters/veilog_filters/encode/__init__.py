@@ -1,12 +1,1 @@
-"""Encoders: one module per target schema, each from a finished event to the object that is written."""
-
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any, Final
-
-from veilog_filters.encode import native
-from veilog_parsers.event import AuditEvent
-
-ENCODERS: Final[dict[str, Callable[[AuditEvent], dict[str, Any]]]] = {"native": native.encode}
-"""Schema name, as ``--schema`` takes it, to its encoder."""
+"""Encoders: one module per schema, each from a native event, which holds what may leave, to what is written."""

@@ -4,6 +4,8 @@ This is the gate's second half: what kind of value each field may hold is its ty
 encoder is built from these types. A ``prompt_hash`` is a ``Digest`` or nothing leaves; a ``SensitiveText``, or a bare
 ``str`` that some code copied out of a record, fits no field, so a text that every stage forgot still does not leave.
 The JSON Schema of this encoding is generated from the same declarations.
+
+All other schemas are made from this one: an encoder is given a native event, so nothing else than what may leave.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final
 
+from veilog_filters.contracts import Encoder
 from veilog_parsers.event import (
     SCHEMA_ID,
     AuditEvent,
@@ -36,7 +39,7 @@ class EncodingError(Exception):
     """A value that may not leave reached the encoder. Names its field, never its content."""
 
 
-Encoder = Callable[[Any, str], Any]
+FieldEncoder = Callable[[Any, str], Any]
 """(value, path of its field) to what stands for it in the encoding; raises ``EncodingError``."""
 
 _STRINGS: Final = frozenset((Constant, Digest, Name, Timestamp, CleanText))
@@ -63,6 +66,12 @@ def encode(event: AuditEvent) -> dict[str, Any]:
     return encoded
 
 
+ENCODER: Final = Encoder(
+    name="native", summary="veilog's own schema, veilog/1.", constants=frozenset(), encode=lambda event: event
+)
+"""What ``encode`` gives is in this schema already."""
+
+
 def _options(hint: Any) -> list[Any]:
     """The types that a hint names, without None."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
@@ -75,9 +84,9 @@ def _same_for(hint: Any) -> frozenset[type[Any]]:
     return frozenset[type[Any]]().union(*(_SAME.get(option, ()) for option in _options(hint)))
 
 
-def _encoder_for(hint: Any) -> Encoder:
+def _encoder_for(hint: Any) -> FieldEncoder:
     """The encoder of all values of a field but those that stand for themselves."""
-    encoder: Encoder = _refused
+    encoder: FieldEncoder = _refused
     for option in _options(hint):
         origin, arguments = typing.get_origin(option), typing.get_args(option)
         if origin is list:
@@ -99,12 +108,12 @@ def _schema_id(value: Any, path: str) -> Any:
     return value if value == SCHEMA_ID else _refused(value, path)
 
 
-def _label_encoder(kind: type[Enum]) -> Encoder:
+def _label_encoder(kind: type[Enum]) -> FieldEncoder:
     labels = {member: member.label if isinstance(member, Level) else member.value for member in kind}
     return lambda value, path: labels[value] if type(value) is kind else _refused(value, path)
 
 
-def _list_encoder(item: Any) -> Encoder:
+def _list_encoder(item: Any) -> FieldEncoder:
     same, encoder = _same_for(item), _encoder_for(item)
 
     def encode_list(value: Any, path: str) -> list[Any]:
@@ -115,7 +124,7 @@ def _list_encoder(item: Any) -> Encoder:
     return encode_list
 
 
-def _object_encoder(kind: type[Any]) -> Encoder:
+def _object_encoder(kind: type[Any]) -> FieldEncoder:
     hints = typing.get_type_hints(kind)
     fields = [
         (field.name, _same_for(hints[field.name]), _encoder_for(hints[field.name]))

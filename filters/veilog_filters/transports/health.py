@@ -123,6 +123,12 @@ def _of_counts(counts: Counts) -> Iterator[Metric]:
     yield texts
     yield CounterMetricFamily("veilog_ner_seconds", "Time the NER model took, in seconds.", counts.ner_seconds)
     yield CounterMetricFamily("veilog_ner_recycles", "How often the NER model was loaded anew.", counts.ner_recycles)
+    failures = CounterMetricFamily(
+        "veilog_plugin_failures", "Plugins that failed.", labels=["kind", "plugin", "reason"]
+    )
+    for labels, number in counts.plugin_failures.items():
+        failures.add_metric(labels, number)
+    yield failures
     yield CounterMetricFamily("veilog_bytes_received", "Bytes of raw records.", counts.bytes_in)
 
 

@@ -36,6 +36,7 @@ import yaml
 
 from veilog_filters import startup
 from veilog_filters.config import Config, load_config
+from veilog_filters.detectors import scan_options
 from veilog_filters.errors import ConfigError, Defect
 from veilog_filters.log import log_event
 from veilog_filters.metrics import Counts, Traffic
@@ -197,7 +198,8 @@ def self_test(pipeline: Pipeline, config: Config, config_path: str) -> None:
     Raises:
         ConfigError: one got through, or the pipeline cannot process a plain record.
     """
-    entities = config.detect.entities or CANARIES
+    options = scan_options(config)
+    entities = (options.entities or CANARIES) if options is not None else ()
     looked_for = [text for entity, text in CANARIES.items() if entity in entities]
     record = {"request": {"messages": [{"role": "user", "content": " ".join(CANARIES.values())}]}, "response": {}}
     line = orjson.dumps(record | {"note": " ".join(looked_for)})

@@ -1,0 +1,33 @@
+"""The built-in detectors, as their door knows them.
+
+Both are patterns of one scan (see ``build``), so each says what the options of that scan are without it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from veilog_filters.config import Detect
+from veilog_filters.contracts import BuiltInDetector
+from veilog_filters.detect import secrets
+
+
+def _without_presidio(options: Detect) -> Detect:
+    """Nothing but secrets. (To name no entity would mean all.)"""
+    ours = sorted({detector.entity for detector in secrets.SECRETS})
+    wanted = [entity for entity in ours if entity in options.entities] if options.entities else ours
+    return options.model_copy(update={"entities": wanted, "ner": None, "further_recognizers": [], "recognizers": []})
+
+
+PRESIDIO: Final = BuiltInDetector(
+    name="presidio",
+    summary="Presidio's recognizers, those of detect.recognizers, and the model of detect.ner.",
+    without=_without_presidio,
+    is_on=lambda _: True,
+)
+SECRETS: Final = BuiltInDetector(
+    name="secrets",
+    summary="API keys, tokens and passwords; detect.secrets turns them off too.",
+    without=lambda options: options.model_copy(update={"secrets": False}),
+    is_on=lambda options: options.secrets,
+)

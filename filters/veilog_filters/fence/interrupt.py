@@ -1,0 +1,157 @@
+"""A time limit for one call of somebody else's code: ``within``.
+
+Veilog's own loops ask between two pieces of work whether their time is used up (``budget``). A plugin does not ask, so
+it is interrupted: ``Interrupted`` is raised inside of it, in whatever line it is at.
+
+* In the main thread by a timer's signal (``SIGALRM``). That ends loops in Python, ``re`` and ``regex`` (which look for
+  signals while they match), ``time.sleep``, and waiting for locks, files and sockets.
+* In other threads by ``PyThreadState_SetAsyncExc``, which ends nothing but loops in Python. A pipeline runs in another
+  thread only while a reload tests it.
+
+A call is over its limit when it has used up the limit in processor time, as any record is: a process that waits for a
+busy machine is not to blame. One that waits by itself is over it after ``WAITING`` limits on the wall.
+
+``Interrupted`` is no ``Exception``, so ``except Exception`` lets it pass. It comes again every ``_AGAIN_SECS`` until
+the call ends. A call that has swallowed it ``MAX_INTERRUPTS`` times cannot be ended from inside the process: the
+process names the plugin on standard error and exits with 1. Code in C that never looks for signals is not reached at
+all: the sidecar's supervisor kills a worker that is silent for too long, and ``veilog filter`` hangs.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import threading
+from collections.abc import Callable
+from functools import partial
+from time import perf_counter, thread_time
+from types import FrameType
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+
+WAITING: Final = 5
+"""How many limits a call may take on the wall, if it does not use up the processor's time."""
+MAX_INTERRUPTS: Final = 40
+"""How often a call is interrupted before the process is ended."""
+_AGAIN_SECS: Final = 0.05
+_EXIT_FAILED: Final = 1
+
+
+class Interrupted(BaseException):
+    """The call was over its limit. Raised inside of it; whoever called ``within`` catches it."""
+
+
+def within(limit_secs: float, name: str, function: Callable[..., T], *arguments: Any) -> T:
+    """Call a function, and interrupt it when it takes too long. A call inside of a call is not possible.
+
+    Args:
+        limit_secs: what the call may take, in seconds.
+        name: of the plugin, for the last words of a process that cannot interrupt it.
+        function: what to call.
+        arguments: what it is given.
+
+    Raises:
+        Interrupted: it took longer.
+    """
+    if threading.get_ident() == threading.main_thread().ident:
+        return _ALARM.call(limit_secs, name, function, arguments)
+    return _call_in_thread(limit_secs, name, function, arguments)
+
+
+class _Interrupts:
+    """How often a call was interrupted."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._count = 0
+
+    def add(self) -> bool:
+        """One more: whether the call is to be interrupted. Ends the process when it was in vain too often."""
+        self._count += 1
+        if self._count == MAX_INTERRUPTS + 1:
+            words = f"veilog: the plugin {self._name} hangs and cannot be interrupted; nothing more leaves.\n"
+            os.write(2, words.encode())
+            os._exit(_EXIT_FAILED)
+        return self._count <= MAX_INTERRUPTS
+
+
+def _enter(function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
+    """The outermost frame of a call that may be interrupted."""
+    return function(*arguments)
+
+
+class _Alarm:
+    """The main thread's timer."""
+
+    def __init__(self) -> None:
+        self._is_installed = False
+        self._interrupts: _Interrupts | None = None
+        self._limit_secs = self._began = self._processor_began = 0.0
+
+    def call(self, limit_secs: float, name: str, function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
+        if not self._is_installed:
+            signal.signal(signal.SIGALRM, self._ring)
+            self._is_installed = True
+        self._limit_secs, self._began, self._processor_began = limit_secs, perf_counter(), thread_time()
+        self._interrupts = _Interrupts(name)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, limit_secs, _AGAIN_SECS)
+            return _enter(function, arguments)
+        finally:
+            # In this order: the handler of a signal that has come already may run until the timer is stopped.
+            self._interrupts = None
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _ring(self, _number: int, frame: FrameType | None) -> None:
+        # In the frame of ``call`` itself the call is about to begin or over: raised there, it would leave the timer on.
+        if self._interrupts is None or frame is None or frame.f_code is _Alarm.call.__code__:
+            return
+        is_used_up = thread_time() - self._processor_began >= self._limit_secs
+        is_over = is_used_up or perf_counter() - self._began >= WAITING * self._limit_secs
+        if is_over and self._interrupts.add():
+            raise Interrupted
+
+
+_ALARM: Final = _Alarm()
+
+
+def _call_in_thread(limit_secs: float, name: str, function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
+    thread, interrupts = threading.get_ident(), _Interrupts(name)
+    done, lock = threading.Event(), threading.Lock()
+
+    def watch() -> None:
+        wait_secs = WAITING * limit_secs
+        while not done.wait(wait_secs):
+            with lock:
+                if not done.is_set() and interrupts.add():
+                    _raise_in(thread, ctypes.py_object(Interrupted))
+            wait_secs = _AGAIN_SECS
+
+    threading.Thread(target=watch, name="plugin-limit", daemon=True).start()
+    end = partial(_end_in_thread, thread, done, lock)
+    try:
+        try:
+            return function(*arguments)
+        finally:
+            end()
+    except Interrupted:
+        end()  # it came on the way to the line above
+        raise
+
+
+def _end_in_thread(thread: int, done: threading.Event, lock: threading.Lock) -> None:
+    """Let no interrupt come any more."""
+    while True:
+        try:
+            with lock:
+                done.set()
+                _raise_in(thread, None)  # what was raised there and has not come yet
+        except Interrupted:
+            continue
+        return
+
+
+def _raise_in(thread: int, kind: ctypes.py_object[type[BaseException]] | None) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), kind)
