@@ -15,7 +15,8 @@ import pytest
 from conftest import Run
 from samples import ROOT
 from veilog_filters import api as filters_api
-from veilog_filters.fence import REASONS, interrupt
+from veilog_filters import interrupt
+from veilog_filters.fence import REASONS
 from veilog_parsers import api as parsers_api
 
 EXAMPLE = ROOT / "examples" / "plugin"

@@ -23,12 +23,14 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from typing import Any, Final, TypeVar
 
 from veilog_filters import clock
+from veilog_filters.budget import LARGE_RECORD_BYTES
 from veilog_filters.classify import Evidence, Verdict
 from veilog_filters.collect import Collected, parts_of, readings_of
 from veilog_filters.config import Config
 from veilog_filters.detect.api import Detector, Scan
 from veilog_filters.detect.build import fallbacks
 from veilog_filters.fingerprint import fingerprint
+from veilog_filters.interrupt import Interrupted, within
 from veilog_filters.joining import Joiner
 from veilog_filters.policy import Side
 from veilog_filters.quarantine import DecodeFailure
@@ -78,6 +80,7 @@ class _Job:
         event: what the stages work on.
         record_digest: of the record that it comes from, see ``Ids.of_record``.
         spent_secs: what it took until now, in seconds.
+        spent_processor_secs: the processor's time of that, in seconds, as far as it was noted: of what takes long.
         tenant: by which hashes are separated.
         collected: its texts, and what was found in them.
         scan: what detection has seen in them.
@@ -91,6 +94,7 @@ class _Job:
     event: AuditEvent
     record_digest: bytes
     spent_secs: float
+    spent_processor_secs: float = 0.0
     tenant: str = dataclasses.field(init=False)
     collected: Collected = dataclasses.field(init=False)
     scan: Scan = dataclasses.field(init=False)
@@ -308,22 +312,45 @@ class Pipeline:
         start = clock.secs()
         self._budget.resume(start, 0.0)
         index = -1
-        for index, parsed in enumerate(self.registry.parse(record)):
+        is_large = len(record.raw) >= LARGE_RECORD_BYTES
+        parsing = self._interruptible(self.registry.parse(record)) if is_large else self.registry.parse(record)
+        processor_start = clock.processor_secs() if is_large else 0.0
+        processor_secs = 0.0
+        for index, parsed in enumerate(parsing):
             spent_secs = clock.secs() - start
+            if is_large:
+                processor_secs = clock.processor_secs() - processor_start
             self.counts.stage_seconds[PARSE] += spent_secs  # type: ignore[assignment]  # typeshed counts in int
             self.counts.stage_events[PARSE] += 1
             if isinstance(parsed, ParseFailure):
                 yield self._quarantine(record, parsed.error_type, parsed.source, index, record_digest)
             elif parsed.source != OTHER or self._unrecognized == "redact":
-                yield _Job(record, index, parsed, record_digest, spent_secs)
+                yield _Job(record, index, parsed, record_digest, spent_secs, processor_secs)
             elif self._unrecognized == "drop":
                 self.counts.dropped[DROPPED_UNRECOGNIZED] += 1
             else:
                 yield self._quarantine(record, ErrorType.UNRECOGNIZED, OTHER, index, record_digest, parsed.unmapped)
             start = clock.secs()
+            if is_large:
+                processor_start = clock.processor_secs()
             self._budget.resume(start, 0.0)
         if index < 0:
             self.counts.dropped[DROPPED_EMPTY] += 1
+
+    def _interruptible(self, parsing: Iterator[AuditEvent | ParseFailure]) -> Iterator[AuditEvent | ParseFailure]:
+        """What a parser gives, if each event takes it no longer than the budget.
+
+        Raises:
+            RecordError: one took longer.
+        """
+        while True:
+            try:
+                parsed = within(self._budget.limit_secs, "a parser", next, parsing, None)
+            except Interrupted:
+                raise RecordError(ErrorType.OVER_BUDGET, f"more than {self._budget.limit_secs} s") from None
+            if parsed is None:
+                return
+            yield parsed
 
     def _finish(self, jobs: list[_Job]) -> Iterator[None]:
         """All stages after parse. What fails in one is in quarantine, and the others go on.
@@ -339,7 +366,7 @@ class Pipeline:
             entered.setdefault(stage, len(jobs))
             began, secs = clock.secs(), 0.0
             for job in jobs:
-                budget.resume(began, job.spent_secs)
+                budget.resume(began, job.spent_secs, job.spent_processor_secs)
                 try:
                     work(job)
                 except RecordError as error:
@@ -353,6 +380,7 @@ class Pipeline:
                 if job.spent_secs > budget.limit_secs and budget.is_spent(now) and not job.encoded:
                     self._fail(job, ErrorType.OVER_BUDGET)
                 if now > over_at:
+                    job.spent_processor_secs += budget.batch_processor_secs
                     yield
                     budget.begin_batch()
                     now = clock.secs()

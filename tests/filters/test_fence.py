@@ -20,9 +20,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from plugin_tree import install, on_path
 from samples import config_with
+from veilog_filters import interrupt
 from veilog_filters.detect.api import PerText
-from veilog_filters.fence import interrupt
-from veilog_filters.fence.interrupt import Interrupted, within
+from veilog_filters.interrupt import Interrupted, within
 from veilog_filters.metrics import Counts, Status
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.transports.health import StatusCollector
@@ -490,7 +490,7 @@ def test_a_call_that_cannot_be_interrupted_ends_the_process_and_is_named(in_thre
     code = """
 import sys, threading
 from veilog_filters.detect.api import PerText
-from veilog_filters.fence import interrupt
+from veilog_filters import interrupt
 interrupt._AGAIN_SECS = 0.005
 def work_hard():
     for _ in iter(int, 1):
@@ -504,7 +504,7 @@ def swallow():
             swallow()
     finally:
         swallow()
-work = lambda: interrupt.within(0.02, "acme", swallow)
+work = lambda: interrupt.within(0.02, "the plugin acme", swallow)
 if {thread}:
     thread = threading.Thread(target=work)
     thread.start()

@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
-from veilog_filters.fence.interrupt import Interrupted, within
+from veilog_filters.interrupt import Interrupted, within
 from veilog_parsers.errors import ErrorType, RecordError
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ class Fence:
         out, err = sys.stdout, sys.stderr
         sys.stdout = sys.stderr = _NOWHERE
         try:
-            taken: T = within(limit_secs, plugin.name, _call_and_take, take, function, arguments)
+            taken: T = within(limit_secs, f"the plugin {plugin.name}", _call_and_take, take, function, arguments)
             return taken
         except Interrupted:
             error = self._failed(plugin, OVER_BUDGET)

@@ -1,7 +1,8 @@
-"""A time limit for one call of somebody else's code: ``within``.
+"""A time limit for one call of code that does not ask for the time: ``within``.
 
-Veilog's own loops ask between two pieces of work whether their time is used up (``budget``). A plugin does not ask, so
-it is interrupted: ``Interrupted`` is raised inside of it, in whatever line it is at.
+Most of veilog's loops ask between two pieces of work whether their time is used up (``budget``). Plugins do not ask,
+nor do parsers, whose loops are too many and too short for that. So they are interrupted: ``Interrupted`` is raised
+inside of the call, in whatever line it is at.
 
 * In the main thread by a timer's signal (``SIGALRM``). That ends loops in Python, ``re`` and ``regex`` (which look for
   signals while they match), ``time.sleep``, and waiting for locks, files and sockets.
@@ -13,7 +14,7 @@ busy machine is not to blame. One that waits by itself is over it after ``WAITIN
 
 ``Interrupted`` is no ``Exception``, so ``except Exception`` lets it pass. It comes again every ``_AGAIN_SECS`` until
 the call ends. A call that has swallowed it ``MAX_INTERRUPTS`` times cannot be ended from inside the process: the
-process names the plugin on standard error and exits with 1. Code in C that never looks for signals is not reached at
+process says on standard error what it called and exits with 1. Code in C that never looks for signals is not reached at
 all: the sidecar's supervisor kills a worker that is silent for too long, and ``veilog filter`` hangs.
 """
 
@@ -40,15 +41,15 @@ _EXIT_FAILED: Final = 1
 
 
 class Interrupted(BaseException):
-    """The call was over its limit. Raised inside of it; whoever called ``within`` catches it."""
+    """The call was over its limit. Raised inside of it; the caller of ``within`` catches it."""
 
 
 def within(limit_secs: float, name: str, function: Callable[..., T], *arguments: Any) -> T:
-    """Call a function, and interrupt it when it takes too long. A call inside of a call is not possible.
+    """Call a function, and interrupt it when it takes too long. A call may be inside of another, whose limit stays.
 
     Args:
         limit_secs: what the call may take, in seconds.
-        name: of the plugin, for the last words of a process that cannot interrupt it.
+        name: what is called, for the last words of a process that cannot interrupt it.
         function: what to call.
         arguments: what it is given.
 
@@ -71,7 +72,7 @@ class _Interrupts:
         """One more: whether the call is to be interrupted. Ends the process when it was in vain too often."""
         self._count += 1
         if self._count == MAX_INTERRUPTS + 1:
-            words = f"veilog: the plugin {self._name} hangs and cannot be interrupted; nothing more leaves.\n"
+            words = f"veilog: {self._name} hangs and cannot be interrupted; nothing more leaves.\n"
             os.write(2, words.encode())
             os._exit(_EXIT_FAILED)
         return self._count <= MAX_INTERRUPTS
@@ -94,6 +95,7 @@ class _Alarm:
         if not self._is_installed:
             signal.signal(signal.SIGALRM, self._ring)
             self._is_installed = True
+        outer = self._interrupts, self._limit_secs, self._began, self._processor_began
         self._limit_secs, self._began, self._processor_began = limit_secs, perf_counter(), thread_time()
         self._interrupts = _Interrupts(name)
         try:
@@ -103,6 +105,9 @@ class _Alarm:
             # In this order: the handler of a signal that has come already may run until the timer is stopped.
             self._interrupts = None
             signal.setitimer(signal.ITIMER_REAL, 0)
+            if outer[0] is not None:
+                self._interrupts, self._limit_secs, self._began, self._processor_began = outer
+                signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECS, _AGAIN_SECS)
 
     def _ring(self, _number: int, frame: FrameType | None) -> None:
         # In the frame of ``call`` itself the call is about to begin or over: raised there, it would leave the timer on.
