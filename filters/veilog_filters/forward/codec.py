@@ -86,17 +86,18 @@ class FrameReader:
         limits: bounds of the connection.
 
     Attributes:
-        max_frame_bytes: longest message; may be changed between two.
+        max_frame_bytes: longest message, see ``widen``.
+        max_elements: most msgpack objects in a message, see ``widen``.
     """
 
     def __init__(self, limits: Limits, max_frame_bytes: int) -> None:
         self.max_frame_bytes = max_frame_bytes
-        self._max_elements = limits.max_frame_elements
+        self.max_elements = limits.max_frame_elements
         self._pending = bytearray()
         self._begin()
 
     def _begin(self) -> None:
-        self._scanner = Scanner(self._max_elements)
+        self._scanner = Scanner(self.max_elements)
         self._elements = 0
         self._size: int | None = None
         self._parts: list[tuple[int, int]] = []
@@ -104,6 +105,11 @@ class FrameReader:
         self._entries_start = 0
         self._entry_ends: array[int] | None = None
         self._part_start = 0
+
+    def widen(self, max_frame_bytes: int, max_elements: int) -> None:
+        """Let the messages from now on be longer."""
+        self.max_frame_bytes = max_frame_bytes
+        self.max_elements = self._scanner.max_elements = max_elements
 
     def feed(self, data: bytes) -> None:
         """Add bytes from the peer."""
@@ -166,8 +172,8 @@ class FrameReader:
             if header is None:
                 return False
             self._entries_left, self._entries_start = header
-            if self._entries_left > self._max_elements:
-                raise ForwardError(Reason.TOO_MANY_ELEMENTS, f"more than {self._max_elements}")
+            if self._entries_left > self.max_elements:
+                raise ForwardError(Reason.TOO_MANY_ELEMENTS, f"more than {self.max_elements}")
             self._entry_ends = array("Q")
             self._scanner.restart(self._entries_start)
         assert self._entry_ends is not None  # noqa: S101 - made with the line above
@@ -181,8 +187,8 @@ class FrameReader:
 
     def _scan(self) -> bool:
         complete = self._scanner.scan(self._pending)
-        if self._elements + self._scanner.elements > self._max_elements:
-            raise ForwardError(Reason.TOO_MANY_ELEMENTS, f"more than {self._max_elements}")
+        if self._elements + self._scanner.elements > self.max_elements:
+            raise ForwardError(Reason.TOO_MANY_ELEMENTS, f"more than {self.max_elements}")
         if complete:
             self._elements += self._scanner.elements
         return complete

@@ -70,7 +70,10 @@ class _Connection:
         self._state = _State.HELO if shared_key else _State.OPEN
         first = min(max_frame_bytes, limits.max_unauthenticated_bytes) if shared_key else max_frame_bytes
         self._frames = FrameReader(limits, first)
+        if shared_key:
+            self._frames.widen(first, limits.max_unauthenticated_elements)
         self._unauthenticated_bytes = 0
+        self._unauthenticated_frames = 0
         self._eof = False
 
     def receive_data(self, data: bytes) -> None:
@@ -105,6 +108,7 @@ class _Connection:
         try:
             frame = self._frames.next_frame()
             if frame is not None:
+                self._count_frame()
                 return Heartbeat() if frame.data == _NIL else self._read(frame)
             if self._unauthenticated_bytes > self._limits.max_unauthenticated_bytes and not self.is_authenticated:
                 raise ForwardError(Reason.UNAUTHENTICATED, "too many bytes before the handshake was done")
@@ -118,10 +122,16 @@ class _Connection:
         self._state = _State.CLOSED
         return Closed()
 
+    def _count_frame(self) -> None:
+        if self._state is not _State.OPEN:
+            self._unauthenticated_frames += 1
+            if self._unauthenticated_frames > self._limits.max_unauthenticated_elements:
+                raise ForwardError(Reason.UNAUTHENTICATED, "too many messages before the handshake was done")
+
     def _open(self) -> None:
         """The peer knows the key: it may send what it has."""
         self._state = _State.OPEN
-        self._frames.max_frame_bytes = self._max_frame_bytes
+        self._frames.widen(self._max_frame_bytes, self._limits.max_frame_elements)
 
     def _read(self, frame: Frame) -> Event:
         raise NotImplementedError

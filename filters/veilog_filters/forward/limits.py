@@ -11,6 +11,7 @@ class Limits:
 
     Attributes:
         max_unauthenticated_bytes: all that a peer may send before it is known, where there is a key to know.
+        max_unauthenticated_elements: most msgpack objects until then, in all messages: to scan them takes time too.
         max_frame_bytes: longest message on the wire.
         max_frame_elements: most msgpack objects in a message; a binary is one, whatever is in it.
         max_entry_bytes: longest record of a chunk, and longest head (time and metadata) of one.
@@ -26,6 +27,7 @@ class Limits:
     """
 
     max_unauthenticated_bytes: int = 65_536
+    max_unauthenticated_elements: int = 64
     max_frame_bytes: int = 33_554_432
     max_frame_elements: int = 4_194_304
     max_entry_bytes: int = 16_777_216

@@ -47,7 +47,7 @@ class Scanner:
     """Finds the end of one object after another in a buffer that grows.
 
     Args:
-        max_elements: most objects in one object.
+        max_elements: most objects in one object; may be changed between two.
 
     Attributes:
         position: how far it has come.
@@ -55,7 +55,7 @@ class Scanner:
     """
 
     def __init__(self, max_elements: int, position: int = 0) -> None:
-        self._max_elements = max_elements
+        self.max_elements = max_elements
         self.position = position
         self.elements = 1
         self._wanted = 1
@@ -92,8 +92,8 @@ class Scanner:
                     break
                 wanted += items - 1
                 self.elements += items
-                if self.elements > self._max_elements:
-                    raise ForwardError(Reason.TOO_MANY_ELEMENTS, f"more than {self._max_elements}")
+                if self.elements > self.max_elements:
+                    raise ForwardError(Reason.TOO_MANY_ELEMENTS, f"more than {self.max_elements}")
         self.position, self._wanted = position, wanted
         return not wanted and position <= end
 

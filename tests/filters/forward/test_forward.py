@@ -691,3 +691,39 @@ def test_recorded_group_markers_and_metadata_survive_a_round_trip() -> None:
     for chunk in chunks:
         (again,) = events(ServerConnection(), ClientConnection().send(chunk))
         assert same(again, chunk)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x96\xdd\x00\x40\x00\x00" + b"\x90" * 1000,
+        b"\x96\xa4PING" + b"\xdc\x03\xe8" + b"\x90" * 1000,
+        b"\x96\xa4PING" + b"\x91" * 1000,
+        b"\x92\xa1t\xdd\x00\x40\x00\x00" + b"\x90" * 1000,
+        b"\x81" * 1000,
+        b"\xc0" * 1000,
+    ],
+    ids=["an array of millions", "in an element", "nested", "entries", "maps", "heartbeats"],
+)
+def test_a_stranger_is_turned_away_before_much_is_scanned(data: bytes) -> None:
+    connection = ServerConnection(Limits(), b"key", "here")
+    connection.send(Helo(b"n" * 16, b""))
+    connection.receive_data(data)
+    scanned = 0
+    with pytest.raises(ForwardError):
+        while connection.next_event() is not NEED_DATA:
+            scanned += 1
+    assert scanned <= Limits().max_unauthenticated_elements
+
+
+def test_a_peer_that_knows_the_key_may_send_long_messages() -> None:
+    server, client = ServerConnection(Limits(), b"key", "here"), ClientConnection(None, b"key", "there")
+    client.receive_data(server.send(Helo(b"n" * 16, b"")))
+    assert isinstance(client.next_event(), Helo)
+    server.receive_data(client.send(Ping("", b"s" * 16)))
+    event = server.next_event()
+    assert isinstance(event, Ping)
+    assert event.accepted
+    server.send(Pong(accepted=True, reason=""))
+    server.receive_data(msgpack.packb(["tag", [[1, {"a": number}] for number in range(1000)]]))
+    assert isinstance(server.next_event(), Chunk)
