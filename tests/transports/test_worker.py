@@ -197,13 +197,16 @@ async def test_metadata_of_a_record_in_quarantine_stays_behind() -> None:
     hop = Collector()
     await hop.start()
     metadata = {"attributes": {"input": "words of a prompt"}}
-    async with running(hop) as sidecar:
+    # This policy keeps metadata beside a record that is processed: only so does it show what quarantine does.
+    async with running(hop, policy={"content": "redacted", "unmapped": "redact"}) as sidecar:
         shipper = await Shipper.connect(sidecar.port)
-        shipper.send_entries("t", [Entry(EventTime(1_740_994_863, 1), metadata, "no object")], "c1")
+        time, record = EventTime(1_740_994_863, 1), {"request": {"model": "m", "messages": []}, "response": {}}
+        shipper.send_entries("t", [Entry(time, metadata, "no object"), Entry(time, metadata, record)], "c1")
         assert await shipper.ack() == "c1"
-        ((entry,),) = [chunk.entries for chunk in hop.chunks]
-        assert entry.record["error_type"] == "not_an_object"
-        assert entry.metadata is None
+        ((failed, processed),) = [chunk.entries for chunk in hop.chunks]
+        assert failed.record["error_type"] == "not_an_object"
+        assert failed.metadata is None
+        assert processed.metadata == metadata
     await hop.stop()
 
 
