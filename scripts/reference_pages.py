@@ -20,6 +20,7 @@ from veilog_filters.config import Config, Detect
 from veilog_filters.detect.ner import RESULTS
 from veilog_filters.detect.secrets import ADDRESSES, SECRETS
 from veilog_filters.explain import WHY
+from veilog_filters.fence import REASONS
 from veilog_filters.forward.errors import MEANING
 from veilog_filters.metrics import Counts, Status, Traffic
 from veilog_filters.policy import ClassificationPolicy
@@ -276,6 +277,7 @@ def _sample() -> Status:
     ):
         counter[key] = 1
     counts.entities["CREDIT_CARD", "replace"] = 1
+    counts.plugin_failures["source", "acme", REASONS[0]] = 1
     status = Status(counts=counts, traffic=Traffic(), config_hash="0")
     status.traffic.errors["receive", "timeout"] = 1
     status.reloads["ok"] = 1
@@ -292,6 +294,9 @@ _LABELS: Final[dict[tuple[str, str], str]] = {
     ("veilog_hashed_names", "field"): "see [fields](fields.md)",
     ("veilog_ner_texts", "result"): ", ".join(f"`{result}`" for result in RESULTS),
     ("veilog_fallback_records", "part"): "the fast path that is off; the log and `veilog check` say why",
+    ("veilog_plugin_failures", "kind"): "`source`, `detector`, `encoder`",
+    ("veilog_plugin_failures", "plugin"): "the plugin's name, see [plugins](../plugins.md)",
+    ("veilog_plugin_failures", "reason"): ", ".join(f"`{reason}`" for reason in REASONS),
     ("veilog_config_reloads", "result"): "`ok`, `failed`",
     ("veilog_errors", "error_type"): "see [errors](errors.md)",
     ("veilog_errors", "stage"): "`receive`, `send`, or the stage of a record",

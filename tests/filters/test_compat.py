@@ -181,10 +181,14 @@ def private_names(path: Path) -> Iterator[str]:
             yield ast.unparse(node)
 
 
+PROMISED = ("_replace", "_exit", "_packs")
+"""The last one is our own, of a copy that a policy makes of itself."""
+
+
 def is_private(node: ast.Attribute) -> bool:
-    """Whether an attribute is somebody else's, but for ``_replace``, which named tuples promise."""
+    """Whether an attribute is somebody else's and not promised: named tuples promise ``_replace``, ``os`` ``_exit``."""
     is_own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
-    return node.attr.startswith("_") and not node.attr.endswith("__") and not is_own and node.attr != "_replace"
+    return node.attr.startswith("_") and not node.attr.endswith("__") and not is_own and node.attr not in PROMISED
 
 
 @pytest.mark.parametrize("path", [path for path in SOURCES if COMPAT not in path.parents], ids=lambda path: path.name)

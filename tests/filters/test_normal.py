@@ -69,7 +69,7 @@ def test_normalization_goes_through_the_one_helper() -> None:
         file.name
         for package in (veilog_filters, veilog_parsers)
         for file in Path(package.__path__[0]).rglob("*.py")
-        if re.search(r"normalize\(\"NF", file.read_text())
+        if "prove" not in file.parts and re.search(r"normalize\(\"NF", file.read_text())
     }
-    # ``unmask`` normalizes one character at a time.
+    # ``unmask`` normalizes one character at a time; ``prove`` judges what comes out, and must not judge as the gate does.
     assert users == {"normal.py", "unmask.py"}
