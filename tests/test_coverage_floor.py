@@ -19,4 +19,4 @@ def test_too_few_branches_fail(covered: int, code: int, tmp_path: Path, capsys: 
 
 
 def test_there_is_a_floor() -> None:
-    assert 50 < check_coverage.floor() < 100
+    assert 0 < check_coverage.floor() < 100
