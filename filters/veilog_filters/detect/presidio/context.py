@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from enum import Enum
 from typing import Final
 
 from presidio_analyzer import RecognizerResult
@@ -63,6 +64,15 @@ class ContextWords:
             if lowered.find(word, start, end) >= 0:
                 return True
         return False
+
+
+class _NotNear(Enum):
+    """What is neither yes nor no nor unclear."""
+
+    NOT_NEAR = "no context word in the pieces that were looked at"
+
+
+_NOT_NEAR: Final = _NotNear.NOT_NEAR
 
 
 class ContextRule:
@@ -141,19 +151,40 @@ class ContextRule:
         if end is None:
             return None
         # Most of the time no context word is as near as that, and nothing has to be sought in the pieces.
-        is_near = context.are_in(lowered, low, end)
-        unclear = is_near and context.are_in(lowered, start - len(head), end)
-        certain, possible = 0, 1 + len(head)
+        near = context if context.are_in(lowered, low, end) else None
+        unclear = near is not None and near.are_in(lowered, start - len(head), end)
+        found = self._walk_back(pieces, 1 + len(head), lowered, near, unclear, colons)
+        return (None if low > 0 else False) if found is _NOT_NEAR else found
+
+    def _walk_back(
+        self,
+        pieces: list[str],
+        possible: int,
+        lowered: str,
+        near: ContextWords | None,
+        unclear: bool,
+        colons: dict[str, bool],
+    ) -> bool | _NotNear | None:
+        """Seek a context word in the pieces before a match, from the nearest on, as far as keywords count.
+
+        Args:
+            pieces: the pieces, in the order of the text.
+            possible: how many keywords there may be between the match and the last piece, at most.
+            lowered: the text in lower case.
+            near: the context words; None if none of them is in the pieces.
+            unclear: whether one may be in the match's own tokens.
+            colons: remembers which stop words may stand beside a colon somewhere in the text.
+
+        Returns:
+            As ``_glance``; ``_NOT_NEAR`` if the pieces end before the keywords do, without a context word.
+        """
+        certain = 0
         for part in reversed(pieces):
             word = self.tokenizer.plain_word(part)
             keyword = word is not None and not self.tokenizer.is_stopword(word)
-            if word is not None and not keyword:
-                may_count = colons.get(word)
-                if may_count is None:
-                    may_count = colons[word] = is_part(word.lower(), lowered)
-                if not may_count:
-                    continue
-            if is_near and context.are_in(part.lower()):
+            if word is not None and not keyword and not _may_count(word, lowered, colons):
+                continue
+            if near is not None and near.are_in(part.lower()):
                 if keyword and possible < self._before:
                     return True
                 unclear = True
@@ -163,7 +194,7 @@ class ContextRule:
                 return None if unclear else False
             # White space but for a single blank is a token too, and no stop word.
             possible += numbers or (1 if word is not None else len(part))
-        return False if low == 0 and not unclear else None
+        return None if unclear else _NOT_NEAR
 
     def _end_of_next_keyword(self, text: str, start: int, head: str) -> int | None:
         """A place behind the first token that is a keyword, from the match on; None if that is not plain to see."""
@@ -202,6 +233,14 @@ def _pieces(text: str) -> list[str]:
     if not pieces or pieces[-1].isspace():
         pieces.append("")
     return [piece for piece in pieces if piece != " "]
+
+
+def _may_count(word: str, lowered: str, colons: dict[str, bool]) -> bool:
+    """Whether a stop word may be a keyword all the same, since a colon stands beside it somewhere in the text."""
+    may_count = colons.get(word)
+    if may_count is None:
+        may_count = colons[word] = is_part(word.lower(), lowered)
+    return may_count
 
 
 def _has_number(piece: str) -> bool:
