@@ -196,6 +196,8 @@ def test_documents_in_the_pages_can_be_read() -> None:
         for block in blocks(page):
             if block.language == "json":
                 json.loads(block.body.replace("…", "..."))
+            elif "acme_rules" in block.body:
+                continue  # tests/test_example_plugin.py reads it, with that plugin installed
             elif block.language == "yaml" and "--8<--" not in block.body:
                 assert parse(block.body, name_of(page), Config)
 

@@ -24,6 +24,7 @@ import ctypes
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter, thread_time
@@ -61,21 +62,29 @@ def within(limit_secs: float, name: str, function: Callable[..., T], *arguments:
     return _call_in_thread(limit_secs, name, function, arguments)
 
 
+class _Ended(BaseException):
+    """Takes the place of an interrupt that comes too late."""
+
+
 class _Interrupts:
-    """How often a call was interrupted."""
+    """How often a call was interrupted.
+
+    Attributes:
+        count: so often.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._count = 0
+        self.count = 0
 
     def add(self) -> bool:
         """One more: whether the call is to be interrupted. Ends the process when it was in vain too often."""
-        self._count += 1
-        if self._count == MAX_INTERRUPTS + 1:
+        self.count += 1
+        if self.count == MAX_INTERRUPTS + 1:
             words = f"veilog: {self._name} hangs and cannot be interrupted; nothing more leaves.\n"
             os.write(2, words.encode())
             os._exit(_EXIT_FAILED)
-        return self._count <= MAX_INTERRUPTS
+        return self.count <= MAX_INTERRUPTS
 
 
 def _enter(function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
@@ -124,7 +133,8 @@ _ALARM: Final = _Alarm()
 
 def _call_in_thread(limit_secs: float, name: str, function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
     thread, interrupts = threading.get_ident(), _Interrupts(name)
-    done, lock = threading.Event(), threading.Lock()
+    # An interrupt may come before a lock that was taken is given back: then it is taken again.
+    done, lock = threading.Event(), threading.RLock()
 
     def watch() -> None:
         wait_secs = WAITING * limit_secs
@@ -135,7 +145,7 @@ def _call_in_thread(limit_secs: float, name: str, function: Callable[..., T], ar
             wait_secs = _AGAIN_SECS
 
     threading.Thread(target=watch, name="plugin-limit", daemon=True).start()
-    end = partial(_end_in_thread, thread, done, lock)
+    end = partial(_end_in_thread, thread, done, lock, interrupts)
     try:
         try:
             return function(*arguments)
@@ -146,17 +156,26 @@ def _call_in_thread(limit_secs: float, name: str, function: Callable[..., T], ar
         raise
 
 
-def _end_in_thread(thread: int, done: threading.Event, lock: threading.Lock) -> None:
-    """Let no interrupt come any more."""
+def _end_in_thread(thread: int, done: threading.Event, lock: threading.RLock, interrupts: _Interrupts) -> None:
+    """Let no interrupt come any more.
+
+    One that was raised and has not come yet is replaced by ``_Ended``, which is waited for. To replace it by nothing
+    would leave the interpreter looking for it for ever, at every jump of every thread (CPython 3.11).
+    """
     while True:
         try:
             with lock:
                 done.set()
-                _raise_in(thread, None)  # what was raised there and has not come yet
+            if not interrupts.count:
+                return
+            _raise_in(thread, ctypes.py_object(_Ended))
+            while True:
+                time.sleep(0)
         except Interrupted:
             continue
-        return
+        except _Ended:
+            return
 
 
-def _raise_in(thread: int, kind: ctypes.py_object[type[BaseException]] | None) -> None:
+def _raise_in(thread: int, kind: ctypes.py_object[type[BaseException]]) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), kind)

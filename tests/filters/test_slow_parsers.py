@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -123,3 +125,38 @@ def test_a_small_record_costs_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline_module, "within", fail)
     assert kinds(pipeline_with(0.0), 100) == [("ai_access", None)]
     assert kinds(pipeline_with(0.0), LARGE_RECORD_BYTES) == [("quarantine", "parser_failed")]
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_an_interrupted_call_leaves_nothing_behind(in_thread: bool) -> None:
+    """The interpreter kept looking for an exception that never came: slower from then on, and hung under a profiler."""
+    code = f"""
+import sys, threading, time
+from veilog_filters.interrupt import Interrupted, within
+
+def hang():
+    end = time.thread_time() + 20
+    while time.thread_time() < end:
+        pass
+
+def work():
+    within(0.02, "quick", int)
+    for _ in range(3):
+        try:
+            within(0.02, "slow", hang)
+        except Interrupted:
+            pass
+
+if {in_thread}:
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+else:
+    work()
+sys.setprofile(lambda *arguments: None)
+(lambda: [int() for _ in range(1000)])()
+sys.setprofile(None)
+print("done")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False, text=True)
+    assert done.stdout == "done\n", done.stderr
