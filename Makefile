@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
+# One more than there are processors: some tests wait for sockets most of their time.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 LATEST := .venv-latest
 ON_INTERNALS := compat parity timeouts words phone presidio prefilter
 # Everything that a text goes through: its parsing, detection, redaction, failures; and the command line.
@@ -30,7 +32,7 @@ demo: $(READY) ## Show on one screen what comes in, what leaves and why; write d
 	@$(BIN)/veilog demo --html demo.html
 
 test: lint generate-check ## Run all checks and tests
-	$(PYTEST) -n auto --dist loadfile
+	$(PYTEST) -n $(WORKERS) --dist loadfile
 
 test-latest: ## Run what depends on other libraries' internals with their newest allowed versions
 	$(PYTHON) -m venv --clear $(LATEST)
@@ -43,7 +45,7 @@ test-without-hyperscan: $(READY) ## Run what must also hold where there is no Hy
 	PYTHONPATH=$(CURDIR)/tests/no_hyperscan $(PYTEST) $(WITHOUT_HYPERSCAN)
 
 coverage: $(READY) ## Measure which branches of filters/ the tests take; fail below the floor in pyproject.toml
-	$(PYTEST) -n auto --dist loadfile --cov --cov-report=term --cov-report=json:.coverage.json $(COVERED)
+	$(PYTEST) -n $(WORKERS) --dist loadfile --cov --cov-report=term --cov-report=json:.coverage.json $(COVERED)
 	$(BIN)/python scripts/check_coverage.py .coverage.json
 
 lint: $(READY) ## Check style, types and layering
