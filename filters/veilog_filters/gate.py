@@ -237,7 +237,8 @@ class _Counter:
             pieces = _pieces(part)
             if part.isascii() and not _HEX_PART.fullmatch(part):
                 letters = _NO_LETTERS.sub("", part)
-                if "".join(pieces) != letters:
+                changes_case = not (part.islower() or part.isupper() or part.istitle())
+                if "".join(pieces) != letters or (self._random and changes_case):
                     # Some count as random. Several such parts together are long enough to tell text from chance.
                     self._random.append(letters)
             for piece in pieces:
