@@ -19,6 +19,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from forward_peers import Collector, Sidecar, in_loop, until
 from no_network import sitecustomize
 from oracle_report import pipeline_of
 from samples import SAMPLES, config_with
+from veilog_filters import pipeline as pipeline_module
 from veilog_filters.detect.api import DetectorTimeout, Finding, PerText
 from veilog_filters.explain import explain_record
 from veilog_filters.forward.events import GROUP_END_SECONDS, GROUP_START_SECONDS
@@ -53,6 +55,7 @@ from veilog_filters.prove.prose import (
 from veilog_filters.prove.spellings import SPELLINGS, VOCABULARIES, sentence
 from veilog_parsers import registry as registry_module
 from veilog_parsers.errors import ErrorType
+from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import SOURCES
 from veilog_parsers.sources.mapped import TARGETS
 
@@ -299,6 +302,32 @@ def test_no_sentence_leaves_with_a_failure(
         printed = capfd.readouterr()
         check(found_in((printed.out + printed.err + caplog.text).encode(), [record]))
         caplog.clear()
+
+
+def test_no_sentence_leaves_with_a_parser_that_is_interrupted(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Interrupted before its first event, or behind it; every record counts as a large one."""
+    monkeypatch.setattr(pipeline_module, "LARGE_RECORD_BYTES", 0)
+    pipeline = pipeline_of(limits={"record_secs": 0.02})
+    parse = pipeline.registry.parse
+
+    def hang() -> None:
+        end = time.thread_time() + 2
+        while time.thread_time() < end:
+            sum(range(100))
+
+    def parse_and_hang(record: RawRecord) -> Iterator[Any]:
+        if len(record.raw) % 2:
+            yield from parse(record)
+        hang()
+
+    monkeypatch.setattr(pipeline.registry, "parse", parse_and_hang)
+    for record in lines_of("interrupted", 300 if SOAK else 30):
+        check(leaks_of(pipeline, record))
+        printed = capfd.readouterr()
+        check(found_in((printed.out + printed.err + caplog.text).encode(), [record]))
+    assert pipeline.counts.quarantined[ErrorType.OVER_BUDGET] > 10
 
 
 @pytest.mark.parametrize(
