@@ -19,7 +19,7 @@ MIN_LEFT_SECS: Final = 0.1
 
 
 LARGE_RECORD_BYTES: Final = 65_536
-"""Of the worst records that are known a parser takes 6 us for a byte: less than half a second for fewer bytes."""
+"""The slowest known records cost a parser 6 us for a byte, so smaller ones take less than half a second."""
 
 
 class Budget:

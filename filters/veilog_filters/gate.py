@@ -61,15 +61,15 @@ _ODD_WORDS: Final = 2
 _SHORT_NUMBERS: Final = 5
 """As many numbers of one or two digits: a date and a version."""
 _NUMBERS_OF_CLIENTS: Final = 24
-"""As many more in a user agent, whose products have versions of up to four numbers each."""
+"""A user agent may have so many more: its products have versions of up to four numbers each."""
 _MAX_ALL_DIGITS: Final = 48
 """All numbers of a name have so many digits together: an account, a time in nanoseconds and a version."""
 _MIN_TEXT_LETTERS: Final = 24
-"""Fewer random letters, of several parts together, may look like words by chance (see ``is_like_text``)."""
+"""Letters of several random parts together that are enough to tell text from chance (see ``is_like_text``)."""
 _MIN_LETTERS_OF_ONE: Final = 30
-"""As many of one part: ids of 29 letters and digits are common."""
+"""Letters that one random part must have: ids of 29 letters and digits are common."""
 _MIN_LEET_PARTS: Final = 2
-"""Where so many parts have digits inside, numbers are words too."""
+"""If so many parts have digits inside, the digits may be letters, and numbers count as words too."""
 _LONG_ID_CHARS: Final = 32
 _SHORT_PART_CHARS: Final = 16
 _MAX_MARKS: Final = 2
@@ -421,7 +421,7 @@ def _is_products(value: str) -> bool:
 
 
 def _is_address(value: str) -> bool:
-    # Not every text that the library reads: it takes anything for the zone of an IPv6 address, a sentence too.
+    # The library accepts any text, also a sentence, as the zone of an IPv6 address.
     if not _ADDRESS.fullmatch(value):
         return False
     try:

@@ -63,14 +63,14 @@ def within(limit_secs: float, name: str, function: Callable[..., T], *arguments:
 
 
 class _Ended(BaseException):
-    """Takes the place of an interrupt that comes too late."""
+    """Replaces an interrupt that was raised and has not arrived yet."""
 
 
 class _Interrupts:
     """How often a call was interrupted.
 
     Attributes:
-        count: so often.
+        count: how often.
     """
 
     def __init__(self, name: str) -> None:
@@ -78,7 +78,7 @@ class _Interrupts:
         self.count = 0
 
     def add(self) -> bool:
-        """One more: whether the call is to be interrupted. Ends the process when it was in vain too often."""
+        """Count an interrupt; False if it is not to be raised. Ends the process after ``MAX_INTERRUPTS`` in vain."""
         self.count += 1
         if self.count == MAX_INTERRUPTS + 1:
             words = f"veilog: {self._name} hangs and cannot be interrupted; nothing more leaves.\n"
@@ -133,7 +133,7 @@ _ALARM: Final = _Alarm()
 
 def _call_in_thread(limit_secs: float, name: str, function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
     thread, interrupts = threading.get_ident(), _Interrupts(name)
-    # An interrupt may come before a lock that was taken is given back: then it is taken again.
+    # Reentrant: an interrupt may arrive before the lock is released, and the same thread then acquires it again.
     done, lock = threading.Event(), threading.RLock()
 
     def watch() -> None:
@@ -157,10 +157,10 @@ def _call_in_thread(limit_secs: float, name: str, function: Callable[..., T], ar
 
 
 def _end_in_thread(thread: int, done: threading.Event, lock: threading.RLock, interrupts: _Interrupts) -> None:
-    """Let no interrupt come any more.
+    """Stop interrupting the thread.
 
     One that was raised and has not come yet is replaced by ``_Ended``, which is waited for. To replace it by nothing
-    would leave the interpreter looking for it for ever, at every jump of every thread (CPython 3.11).
+    would leave CPython 3.11's pending flag set: every thread would check for it at every jump from then on.
     """
     while True:
         try:

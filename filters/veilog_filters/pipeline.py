@@ -80,7 +80,7 @@ class _Job:
         event: what the stages work on.
         record_digest: of the record that it comes from, see ``Ids.of_record``.
         spent_secs: what it took until now, in seconds.
-        spent_processor_secs: the processor's time of that, in seconds, as far as it was noted: of what takes long.
+        spent_processor_secs: processor time of that, in seconds; noted only for large records and long steps.
         tenant: by which hashes are separated.
         collected: its texts, and what was found in them.
         scan: what detection has seen in them.
@@ -338,7 +338,7 @@ class Pipeline:
             self.counts.dropped[DROPPED_EMPTY] += 1
 
     def _interruptible(self, parsing: Iterator[AuditEvent | ParseFailure]) -> Iterator[AuditEvent | ParseFailure]:
-        """What a parser gives, if each event takes it no longer than the budget.
+        """The events of a parser, which is interrupted if one of them takes longer than the budget.
 
         Raises:
             RecordError: one took longer.

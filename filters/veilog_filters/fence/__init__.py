@@ -1,4 +1,4 @@
-"""The fence around plugins: whatever code of a plugin does with a record, no more than that record is lost by it.
+"""The fence around plugins: a plugin that fails on a record costs that record and no other.
 
     source, detector, encoder -> Fence.call -> interrupt.within -> the plugin's function
 
@@ -121,7 +121,7 @@ def _call_and_take(take: Callable[[Any], T], function: Callable[..., Any], argum
 
 
 class _Nowhere:
-    """A text stream that forgets what is written to it."""
+    """A text stream that discards what is written to it."""
 
     encoding = "utf-8"
 

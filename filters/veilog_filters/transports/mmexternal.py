@@ -5,9 +5,9 @@ several, nothing for one that policy drops), and leaves the message itself alone
 rsyslog goes on with the unchanged message when a child dies, so an output may only ever write ``$!veilog``, which such
 a message does not have. See ``conf/rsyslog/veilog.conf``.
 
-rsyslog reads a child's standard error as if it were answers: both descriptors are one pipe. So a warning there would be
-taken for the answer to a message, and every later answer would come one message late. ``keep_stderr_apart`` sends such
-lines to the system's log instead.
+rsyslog gives its child one pipe for standard output and standard error, and reads every line as an answer. A warning
+would be taken for the answer to a message, and each later answer would be one message late. So ``keep_stderr_apart``
+sends warnings to the system's log.
 
 Format: https://www.rsyslog.com/doc/configuration/modules/mmexternal.html
 """
