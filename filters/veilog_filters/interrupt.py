@@ -45,7 +45,7 @@ class Interrupted(BaseException):
     """The call was over its limit. Raised inside of it; the caller of ``within`` catches it."""
 
 
-def within(limit_secs: float, name: str, function: Callable[..., T], *arguments: Any) -> T:
+def within(limit_secs: float, name: str, function: Callable[..., T], *arguments: Any, waits: bool = True) -> T:
     """Call a function, and interrupt it when it takes too long. A call may be inside of another, whose limit stays.
 
     Args:
@@ -53,12 +53,13 @@ def within(limit_secs: float, name: str, function: Callable[..., T], *arguments:
         name: what is called, for the last words of a process that cannot interrupt it.
         function: what to call.
         arguments: what it is given.
+        waits: whether it may wait (a plugin may); else only the processor's time counts, in the main thread.
 
     Raises:
         Interrupted: it took longer.
     """
     if threading.get_ident() == threading.main_thread().ident:
-        return _ALARM.call(limit_secs, name, function, arguments)
+        return _ALARM.call(limit_secs, name, function, arguments, waits=waits)
     return _call_in_thread(limit_secs, name, function, arguments)
 
 
@@ -97,16 +98,19 @@ class _Alarm:
 
     def __init__(self) -> None:
         self._is_installed = False
+        self._waits = True
         self._interrupts: _Interrupts | None = None
         self._limit_secs = self._began = self._processor_began = 0.0
 
-    def call(self, limit_secs: float, name: str, function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
+    def call(
+        self, limit_secs: float, name: str, function: Callable[..., T], arguments: tuple[Any, ...], *, waits: bool
+    ) -> T:
         if not self._is_installed:
             signal.signal(signal.SIGALRM, self._ring)
             self._is_installed = True
-        outer = self._interrupts, self._limit_secs, self._began, self._processor_began
+        outer = self._interrupts, self._limit_secs, self._began, self._processor_began, self._waits
         self._limit_secs, self._began, self._processor_began = limit_secs, perf_counter(), thread_time()
-        self._interrupts = _Interrupts(name)
+        self._interrupts, self._waits = _Interrupts(name), waits
         try:
             signal.setitimer(signal.ITIMER_REAL, limit_secs, _AGAIN_SECS)
             return _enter(function, arguments)
@@ -115,7 +119,7 @@ class _Alarm:
             self._interrupts = None
             signal.setitimer(signal.ITIMER_REAL, 0)
             if outer[0] is not None:
-                self._interrupts, self._limit_secs, self._began, self._processor_began = outer
+                self._interrupts, self._limit_secs, self._began, self._processor_began, self._waits = outer
                 signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECS, _AGAIN_SECS)
 
     def _ring(self, _number: int, frame: FrameType | None) -> None:
@@ -123,7 +127,7 @@ class _Alarm:
         if self._interrupts is None or frame is None or frame.f_code is _Alarm.call.__code__:
             return
         is_used_up = thread_time() - self._processor_began >= self._limit_secs
-        is_over = is_used_up or perf_counter() - self._began >= WAITING * self._limit_secs
+        is_over = is_used_up or (self._waits and perf_counter() - self._began >= WAITING * self._limit_secs)
         if is_over and self._interrupts.add():
             raise Interrupted
 

@@ -345,7 +345,7 @@ class Pipeline:
         """
         while True:
             try:
-                parsed = within(self._budget.limit_secs, "a parser", next, parsing, None)
+                parsed = within(self._budget.limit_secs, "a parser", next, parsing, None, waits=False)
             except Interrupted:
                 raise RecordError(ErrorType.OVER_BUDGET, f"more than {self._budget.limit_secs} s") from None
             if parsed is None:
