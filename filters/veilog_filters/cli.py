@@ -25,6 +25,7 @@ from veilog_filters.encode import native
 from veilog_filters.errors import ConfigError, Defect
 from veilog_filters.fingerprint import Fingerprinter, load_key, new_key
 from veilog_filters.framing import FRAMERS, WRITERS, Framer
+from veilog_filters.log import keep_messages_in
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.progress import Progress, print_stderr
 from veilog_filters.quarantine import DecodeFailure
@@ -499,6 +500,7 @@ def _print(text: str) -> None:
 
 def main() -> NoReturn:
     """Entry point. Turns every failure into a line without content and an exit code."""
+    keep_messages_in()
     sys.exit(_guarded(lambda: app(prog_name="veilog", standalone_mode=False)))
 
 

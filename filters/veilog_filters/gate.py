@@ -377,7 +377,7 @@ _CLIENTS: Final = _words(
     iphone ipad cpu ubuntu debian fedora compatible rv headlesschrome electron curl wget httpie postmanruntime
     insomnia python java node rust php ruby perl dotnet net dart bun deno okhttp axios requests urllib urllib3 httpx
     aiohttp http client apache httpclient undici fetch guzzle guzzlehttp boto3 botocore aws cli sdk awscrt internal
-    md ua macos lang pyimpl cpython exec env cfg retry mode standard legacy adaptive arch arm64 x86 amd64 ft
+    cloudfront md ua macos lang pyimpl cpython exec env cfg retry mode standard legacy adaptive arch arm64 x86 amd64 ft
     installer source exe prompt off command console amazonaws com lambda api openai anthropic azure azsdk google
     cloud gcloud gax grpc gccl gl genai vertexai langchain litellm llama index ollama async asyncopenai sync js ts
     typescript javascript ai vercel cursor vscode copilot github visualstudio code gzip gfe terraform provider

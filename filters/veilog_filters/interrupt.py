@@ -39,6 +39,7 @@ MAX_INTERRUPTS: Final = 40
 """How often a call is interrupted before the process is ended."""
 _AGAIN_SECS: Final = 0.05
 _EXIT_FAILED: Final = 1
+_OWN_FILE: Final = (lambda: None).__code__.co_filename
 
 
 class Interrupted(BaseException):
@@ -121,10 +122,16 @@ class _Alarm:
             if outer[0] is not None:
                 self._interrupts, self._limit_secs, self._began, self._processor_began, self._waits = outer
                 signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECS, _AGAIN_SECS)
+                # Calls that come quickly one after the other would put the timer off for ever.
+                self._interrupt_if_over()
 
     def _ring(self, _number: int, frame: FrameType | None) -> None:
-        # In the frame of ``call`` itself the call is about to begin or over: raised there, it would leave the timer on.
-        if self._interrupts is None or frame is None or frame.f_code is _Alarm.call.__code__:
+        # In frames of this module the call is about to begin or over: raised there, it would leave the timer on.
+        if frame is not None and frame.f_code.co_filename != _OWN_FILE:
+            self._interrupt_if_over()
+
+    def _interrupt_if_over(self) -> None:
+        if self._interrupts is None:
             return
         is_used_up = thread_time() - self._processor_began >= self._limit_secs
         is_over = is_used_up or (self._waits and perf_counter() - self._began >= WAITING * self._limit_secs)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import threading
 from typing import Final
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.:/,@%+\[\]{}-]+")
@@ -29,6 +30,15 @@ def log_line(line: str) -> None:
         os.write(sys.stderr.fileno(), f"{line}\n".encode("utf-8", "backslashreplace"))
     except (OSError, ValueError):
         return
+
+
+def keep_messages_in() -> None:
+    """Have exceptions that nothing can catch (in threads, in ``__del__``, at exit) logged by their type alone.
+
+    Python would print their messages and tracebacks, which may quote a record.
+    """
+    sys.unraisablehook = lambda raised: log_event("exception_ignored", error=raised.exc_type.__name__)
+    threading.excepthook = lambda raised: log_event("thread_failed", error=raised.exc_type.__name__)
 
 
 def _value(value: object) -> str:

@@ -24,6 +24,7 @@ from typing import Any, Final, Literal
 from veilog_filters import __version__
 from veilog_filters.contracts import BuiltInDetector, Encoder, RulePack, TextDetector
 from veilog_filters.errors import ConfigError, Defect
+from veilog_filters.fence import silent
 from veilog_filters.yaml_file import shown
 from veilog_parsers.registry import BUILT_IN as BUILT_IN_SOURCES
 from veilog_parsers.source import Source
@@ -187,7 +188,8 @@ def load(offer: Offer) -> Any:
     if not NAME.fullmatch(offer.name):
         raise PluginError("has a name that is not in snake_case", "rename its entry point: letters, digits and _")
     try:
-        offered = EntryPoint(offer.name, offer.value, f"veilog.{offer.door}").load()
+        with silent():
+            offered = EntryPoint(offer.name, offer.value, f"veilog.{offer.door}").load()
     except (Exception, SystemExit) as error:
         # Its message is left out, as all exceptions' messages are; the command shows it.
         module = offer.value.partition(":")[0]

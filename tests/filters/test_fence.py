@@ -5,6 +5,7 @@ Every nasty plugin has the marker of the record in its hands, and puts it wherev
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -255,6 +256,14 @@ def test_a_test_that_changes_a_record_changes_a_copy(site: Path) -> None:
     assert event["source"] == "openai_gateway"
 
 
+def test_a_test_that_changes_what_is_inside_of_a_record_changes_a_copy(site: Path) -> None:
+    code = "S = source(None.__str__, lambda f: bool(f['request'].update(messages=[])))"
+    install(site, {"sources": {"acme": "S"}}, code)
+    (event,) = run(make_pipeline(), GOOD | {"acme": 1})
+    assert event["source"] == "openai_gateway"
+    assert event["content"]["prompt"] == "hello"
+
+
 # Detectors.
 
 FINDINGS = {
@@ -280,6 +289,48 @@ FINDINGS = {
     "a score in text": "[[Finding(0, 1, 'ACME_ID', x)] for x in t]",
 }
 TEXT: dict[str, Any] = {"request": {"messages": [{"role": "user", "content": MARKER}]}, "response": {}}
+
+
+TALKS = {
+    "logging, configured at import": ("import logging; logging.basicConfig()", "logging.warning(str(t))"),
+    "a handler made at import": (
+        "import logging; L = logging.getLogger('acme'); L.addHandler(logging.StreamHandler())",
+        "L.warning(str(t))",
+    ),
+    "a stream taken at import": ("from sys import stderr, stdout", "print(t, file=stderr); print(t, file=stdout)"),
+    "a thread that fails later": (
+        "import threading, time\ndef late(t):\n    time.sleep(0.2)\n    raise ValueError(t)",
+        "threading.Thread(target=late, args=(str(t),)).start()",
+    ),
+    "an object that fails when it is collected": (
+        "class Late:\n    def __init__(self, t):\n        self.t, self.me = t, self\n"
+        "    def __del__(self):\n        raise ValueError(self.t)",
+        "Late(str(t))",
+    ),
+    "a failure at exit": (
+        "import atexit\ndef late(t):\n    raise ValueError(t)",
+        "atexit.register(late, str(t))",
+    ),
+}
+
+
+@pytest.mark.parametrize("command", ["filter", "filter --workers 2", "mmexternal"])
+@pytest.mark.parametrize("case", TALKS)
+def test_a_plugin_that_talks_in_its_own_way_is_not_heard(case: str, command: str, site: Path, tmp_path: Path) -> None:
+    at_import, with_a_record = TALKS[case]
+    code = f"{at_import}\ndef f(t):\n    {with_a_record}\n    return [[] for _ in t]\nD = detector(f)"
+    install(site, {"detectors": {"acme_finder": "D"}}, code)
+    (tmp_path / "c.yaml").write_text("hash_key: {ephemeral: true}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "veilog_filters", *command.split(), "--config", str(tmp_path / "c.yaml")],
+        input=orjson.dumps(TEXT) + b"\n",
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((os.environ.get("PYTHONPATH", ""), str(site)))},
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert b'"ai_access"' in done.stdout
+    assert MARKER.encode() not in done.stdout + done.stderr
 
 
 def check_detector(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from samples import config_with
 from veilog_filters import pipeline as pipeline_module
 from veilog_filters.budget import LARGE_RECORD_BYTES
 from veilog_filters.detect.api import Finding, PerText
+from veilog_filters.interrupt import Interrupted, within
 from veilog_filters.pipeline import Pipeline
 from veilog_parsers.event import AuditEvent
 from veilog_parsers.record.raw import RawRecord
@@ -160,3 +162,17 @@ print("done")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False, text=True)
     assert done.stdout == "done\n", done.stderr
+
+
+def test_short_calls_inside_of_one_do_not_put_its_limit_off() -> None:
+    def loop() -> None:
+        end = time.thread_time() + 5
+        while time.thread_time() < end:
+            within(1.0, "inner", int)
+            work(0.01)
+
+    began = time.thread_time()
+    with pytest.raises(Interrupted):
+        within(0.1, "outer", loop)
+    assert time.thread_time() - began < 1
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0

@@ -66,3 +66,14 @@ def test_a_system_log_that_is_full_or_gone_is_not_waited_for(tmp_path: Path) -> 
         SystemLog(path).write("line\n" * 1000)
     SystemLog(path).write("nobody listens\n")
     SystemLog(str(tmp_path / "gone")).write("nothing there\n")
+
+
+def test_a_last_message_without_a_line_feed_is_answered() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "veilog_filters", "mmexternal"],
+        input=b'{"a":1}\n{"b":2}',
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert [set(json.loads(line)["$!"]) for line in done.stdout.splitlines()] == [{"veilog"}] * 2

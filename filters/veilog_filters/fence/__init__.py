@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, TypeVar
 
 from veilog_filters.interrupt import Interrupted, within
@@ -78,10 +79,9 @@ class Fence:
             RecordError: the plugin failed, or refused the record by a ``RecordError`` of its own.
         """
         limit_secs = self._limit_secs()
-        out, err = sys.stdout, sys.stderr
-        sys.stdout = sys.stderr = _NOWHERE
         try:
-            taken: T = within(limit_secs, f"the plugin {plugin.name}", _call_and_take, take, function, arguments)
+            with silent():
+                taken: T = within(limit_secs, f"the plugin {plugin.name}", _call_and_take, take, function, arguments)
             return taken
         except Interrupted:
             error = self._failed(plugin, OVER_BUDGET)
@@ -95,8 +95,6 @@ class Fence:
         except BaseException:
             # SystemExit too: a plugin's ``exit()`` must not end what many rely on.
             error = self._failed(plugin, RAISED)
-        finally:
-            sys.stdout, sys.stderr = out, err
         raise error
 
     def _failed(self, plugin: Plugin, reason: str) -> RecordError:
@@ -109,6 +107,21 @@ def _refusal(refusal: RecordError) -> RecordError | None:
     if type(refusal) is not RecordError or type(refusal.error_type) is not ErrorType:
         return None
     return RecordError(refusal.error_type)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Turn standard output and error away.
+
+    Plugins are loaded and prepared in here too: a handler of ``logging`` keeps the stream that was there when it was
+    made, and would write to it when it is called with a record.
+    """
+    out, err = sys.stdout, sys.stderr
+    sys.stdout = sys.stderr = _NOWHERE
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = out, err
 
 
 def _call_and_take(take: Callable[[Any], T], function: Callable[..., Any], arguments: tuple[Any, ...]) -> T:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from veilog_filters.contracts import TextDetector
 from veilog_filters.detect.api import Finding
-from veilog_filters.fence import BadResultError, Fence, Plugin
+from veilog_filters.fence import BadResultError, Fence, Plugin, silent
 from veilog_parsers.errors import ErrorType
 
 KIND: Final = "detector"
@@ -39,7 +39,8 @@ class FencedDetector:
     def prepare(self) -> None:
         """Let it load what it needs. Raises whatever it raises: no record has come yet."""
         if self._detector.prepare is not None:
-            self._detector.prepare()
+            with silent():
+                self._detector.prepare()
 
     def find(self, texts: Sequence[str]) -> list[list[Finding]]:
         """The findings of each text, in order.

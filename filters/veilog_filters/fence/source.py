@@ -65,7 +65,15 @@ def _fenced_test(test: Test, plugin: Plugin, fence: Fence) -> Test:
     if isinstance(test, LineTest):
         is_line = test.is_line
         return LineTest(lambda head: fence.call(plugin, _boolean, is_line, head))
-    return lambda fields: fence.call(plugin, _boolean, test, dict(fields))
+
+    def is_of_source(fields: Fields) -> bool:
+        try:
+            given = _copied(fields, _count(fields))
+        except BadResultError:
+            return False  # nested too deeply to be copied: the other sources are asked
+        return fence.call(plugin, _boolean, test, given)
+
+    return is_of_source
 
 
 def _boolean(value: Any) -> bool:

@@ -100,9 +100,17 @@ def run(pipeline: Pipeline, framer: Framer, source: BinaryIO, sink: Sink) -> Non
         events += (event for record in framer.feed(piece) for event in pipeline(record))
         begins = piece.endswith(b"\n")
         if begins:
-            sink.write(_reply(events))
-            sink.flush()
+            _answer(events, sink)
             events.clear()
+    if not begins:
+        # The last message has no line feed. It is counted and answered as any other.
+        events += (event for record in framer.finish() for event in pipeline(record))
+        _answer(events, sink)
+
+
+def _answer(events: list[dict[str, Any]], sink: Sink) -> None:
+    sink.write(_reply(events))
+    sink.flush()
 
 
 def _reply(events: list[dict[str, Any]]) -> bytes:

@@ -31,6 +31,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Final
 
 from veilog_filters.framing import MsgpackObjects
+from veilog_filters.log import keep_messages_in
 from veilog_filters.metrics import Counts
 from veilog_filters.transports.inputs import Sink, Source
 from veilog_filters.transports.stdio import Filter
@@ -264,6 +265,7 @@ class _Process:
 def _serve(make_filter: Callable[[], Filter], pipe: Connection, inherited: list[Connection]) -> None:
     """A worker's process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_messages_in()
     for end in inherited:
         end.close()
     try:

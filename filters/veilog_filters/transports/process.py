@@ -38,7 +38,7 @@ from veilog_filters import startup
 from veilog_filters.config import Config, load_config
 from veilog_filters.detectors import scan_options
 from veilog_filters.errors import ConfigError, Defect
-from veilog_filters.log import log_event
+from veilog_filters.log import keep_messages_in, log_event
 from veilog_filters.metrics import Counts, Traffic
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.transports.scheduling import ByteBudget
@@ -83,6 +83,7 @@ def run_worker(config_path: str, listeners: list[socket.socket], pipe: Connectio
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     give_back_memory()
+    keep_messages_in()
     try:
         try:
             import uvloop
