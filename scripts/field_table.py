@@ -80,6 +80,12 @@ def _grammar(grammar: Grammar) -> str:
     return f"name ({grammar.doc}, up to {grammar.max_chars} characters, {grammar.max_words} words) or keyed hash"
 
 
+def _object(item: Any, path: str) -> str:
+    if item is int:
+        return "entity types with counts"
+    return f"by constant: {_grammar(GRAMMARS[path])}" if Name in _options(item) else "cleaned text"
+
+
 def _scalar(kind: Any, path: str) -> str:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return "one of " + ", ".join(str(getattr(member, "label", member.value)) for member in kind)
@@ -107,7 +113,7 @@ def rows(kind: type[Any], prefix: str = "") -> Iterator[tuple[str, str, str]]:
         elif Name in options:
             yield path, _grammar(GRAMMARS[path]), doc
         elif typing.get_origin(item) is dict:
-            yield path, "entity types with counts" if typing.get_args(item)[1] is int else "cleaned text", doc
+            yield path, _object(typing.get_args(item)[1], path), doc
         else:
             yield path, _scalar(item, path), doc
 

@@ -10,24 +10,46 @@ from __future__ import annotations
 
 import dataclasses
 import operator
-from typing import Final
+import typing
+from collections.abc import Iterator
+from typing import Any, Final
 
 from veilog_filters.config import Policy
 from veilog_filters.names import Named, Names
 from veilog_filters.texts import Inspected, InspectedObject, TextLimits, Texts
-from veilog_parsers.event import AuditEvent, Cloud, Handling, SensitiveText, SensitiveTree, ToolCall
+from veilog_parsers.event import AuditEvent, Handling, SensitiveText, SensitiveTree, ToolCall
 from veilog_parsers.registry import OTHER
 
+_HANDLED: Final = (Handling.IDENTITY, Handling.IDENTIFIER)
 _NAME_FIELDS: Final = tuple(
     (field.name, field.metadata["handling"])
     for field in dataclasses.fields(AuditEvent)
-    if field.metadata["handling"] in (Handling.IDENTITY, Handling.IDENTIFIER)
+    if field.metadata["handling"] in _HANDLED
 )
 _IDENTITY_FIELDS: Final = tuple(name for name, handling in _NAME_FIELDS if handling is Handling.IDENTITY)
 _names_of: Final = operator.attrgetter(*(name for name, _ in _NAME_FIELDS))
 _identity_of: Final = operator.attrgetter(*_IDENTITY_FIELDS)
-_CLOUD_FIELDS: Final = tuple((field.name, f"cloud.{field.name}") for field in dataclasses.fields(Cloud))
-_LIST_FIELD: Final = "finish_reasons"
+
+
+def _objects() -> Iterator[tuple[str, list[tuple[str, str, Handling]]]]:
+    """The objects inside an event that have names: field, and of each name its part, its grammar, its handling."""
+    for name, hint in typing.get_type_hints(AuditEvent).items():
+        for option in typing.get_args(hint):
+            if dataclasses.is_dataclass(option):
+                parts = [
+                    (part.name, f"{name}.{part.name}", part.metadata["handling"])
+                    for part in dataclasses.fields(option)
+                    if part.metadata.get("handling") in _HANDLED
+                ]
+                if parts:
+                    yield name, parts
+
+
+_OBJECTS: Final = tuple(_objects())
+_objects_of: Final = operator.attrgetter(*(name for name, _ in _OBJECTS))
+
+Read = Named | list[Named] | dict[Any, Named]
+"""A name, a list of names, or names by constants, as they were read."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -38,8 +60,8 @@ class Collected:
         texts: all of them, as detection reads them.
         prompt: texts by message and part.
         response: likewise.
-        names: fields and what leaves in them, or what is needed to tell it.
-        cloud: likewise, of the event's ``cloud``.
+        names: what holds a name (the event or an object in it), its field there, and what leaves in it or what is
+            needed to tell it.
         tool_names: likewise, by tool call; None where a call has no name.
         tool_arguments: by tool call; None where they are not kept.
         unmapped: the tree that is kept; None if none is.
@@ -48,8 +70,7 @@ class Collected:
     texts: Texts
     prompt: list[list[Inspected]]
     response: list[list[Inspected]]
-    names: list[tuple[str, Named | list[Named]]] = dataclasses.field(default_factory=list)
-    cloud: list[tuple[str, Named]] = dataclasses.field(default_factory=list)
+    names: list[tuple[Any, str, Read]] = dataclasses.field(default_factory=list)
     tool_names: list[Named | None] = dataclasses.field(default_factory=list)
     tool_arguments: list[Inspected | None] = dataclasses.field(default_factory=list)
     unmapped: InspectedObject | None = None
@@ -89,21 +110,17 @@ class Collector:
     def _collect_names(self, event: AuditEvent, collected: Collected, tenant: str) -> None:
         names, texts = self._names, collected.texts
         callers = names.callers(zip(_IDENTITY_FIELDS, _identity_of(event), strict=True), tenant)
-        for (field, handling), value in zip(_NAME_FIELDS, _names_of(event), strict=True):
-            if value is None:
-                continue
-            read: Named | list[Named]
-            if field == _LIST_FIELD:
-                read = names.read_each(texts, value, field, handling, tenant, callers)
-            else:
-                read = names.read(texts, value, field, handling, tenant, callers)
-            collected.names.append((field, read))
-        if event.cloud is not None:
-            for name, field in _CLOUD_FIELDS:
-                value = getattr(event.cloud, name)
-                if value is not None:
-                    read = names.read(texts, value, field, Handling.IDENTIFIER, tenant, callers)
-                    collected.cloud.append((name, read))
+
+        def read(value: Any, field: str, handling: Handling) -> Read:
+            if type(value) is list:
+                return names.read_each(texts, value, field, handling, tenant, callers)
+            if type(value) is dict:
+                each = names.read_each(texts, list(value.values()), field, handling, tenant, callers)
+                return dict(zip(value, each, strict=True))
+            return names.read(texts, value, field, handling, tenant, callers)
+
+        for holder, part, value, field, handling in _names_in(event):
+            collected.names.append((holder, part, read(value, field, handling)))
         if event.tool_calls:
             given = [call.name for call in event.tool_calls if call.name is not None]
             of_tools = iter(names.read_each(texts, given, "tool_calls.name", Handling.IDENTIFIER, tenant, callers))
@@ -114,6 +131,19 @@ class Collector:
         if self._keep_content and isinstance(call.arguments, SensitiveText):
             return texts.text(call.arguments.reveal(), "tool_calls")
         return None
+
+
+def _names_in(event: AuditEvent) -> Iterator[tuple[Any, str, Any, str, Handling]]:
+    """Of each name of an event: what holds it, its field there, the name, and its grammar and handling."""
+    for (field, handling), value in zip(_NAME_FIELDS, _names_of(event), strict=True):
+        if value is not None:
+            yield event, field, value, field, handling
+    for (_, parts), holder in zip(_OBJECTS, _objects_of(event), strict=True):
+        if holder is not None:
+            for part, field, handling in parts:
+                value = getattr(holder, part)
+                if value is not None:
+                    yield holder, part, value, field, handling
 
 
 def parts_of(messages: list[list[Inspected]]) -> list[Inspected]:

@@ -29,7 +29,7 @@ from veilog_filters.config import HashKey
 from veilog_filters.errors import ConfigError, Defect
 from veilog_filters.normal import nfkc
 from veilog_filters.yaml_file import dotted, key_of, line_of, reason_of, variable
-from veilog_parsers.event import AuditEvent, Constant, Digest, Message, PreviousHashes, Role
+from veilog_parsers.event import AuditEvent, Constant, Digest, Message, PreviousHashes, Role, SensitiveText
 from veilog_parsers.record.raw import RawRecord
 
 MIN_KEY_BYTES: Final = 32
@@ -188,7 +188,7 @@ class Fingerprinter:
 
 
 def fingerprint(event: AuditEvent, current: Fingerprinter, previous: Fingerprinter | None, tenant: str) -> None:
-    """Fill the hashes and lengths of an event's prompt, system prompt and response."""
+    """Fill the hashes of an event's prompt, system prompt, response and credential, and the texts' lengths."""
     user = newest_user_turn(event.prompt_messages)
     system: list[str] = []
     sent: list[str] = []
@@ -196,6 +196,9 @@ def fingerprint(event: AuditEvent, current: Fingerprinter, previous: Fingerprint
         (system if message.role is Role.SYSTEM else sent).extend(_texts(message))
     produced = [text for message in event.response_messages for text in _texts(message)]
     system_prompt, response = "\n".join(system), "\n".join(produced)
+    credential = event.credential
+    if credential is not None and isinstance(credential.id_hash, SensitiveText):
+        credential.id_hash = current.text("credential", tenant, credential.id_hash.reveal())
     event.prompt_hash = current.text("prompt", tenant, user)
     event.system_prompt_hash = current.text("system_prompt", tenant, system_prompt)
     event.response_hash = current.text("response", tenant, response)

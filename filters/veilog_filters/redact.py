@@ -23,7 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from veilog_filters.collect import Collected
+from veilog_filters.collect import Collected, Read
 from veilog_filters.config import Policy, Redact
 from veilog_filters.detect.api import Finding
 from veilog_filters.fingerprint import Fingerprinter
@@ -132,13 +132,8 @@ class Redactor:
         """
         collected.texts.check_complete()
         hashed: dict[str, int] = {}
-        for field, name in collected.names:
-            if type(name) is list:
-                setattr(event, field, [self.name(one, tenant, hashed) for one in name])
-            else:
-                setattr(event, field, self.name(name, tenant, hashed) if type(name) is PendingName else name)
-        for field, name in collected.cloud:
-            setattr(event.cloud, field, self.name(name, tenant, hashed))
+        for holder, field, name in collected.names:
+            setattr(holder, field, self._left(name, tenant, hashed))
         if self._keep_content:
             event.content = self._content(event, collected, tenant)
         event.prompt_messages, event.response_messages = [], []
@@ -147,12 +142,25 @@ class Redactor:
                 ToolCall(
                     name=None if name is None else self.name(name, tenant, hashed),
                     arguments=None if arguments is None else self.text(arguments, tenant),
+                    status=call.status,
                 )
-                for name, arguments in zip(collected.tool_names, collected.tool_arguments, strict=True)
+                for call, name, arguments in zip(
+                    event.tool_calls, collected.tool_names, collected.tool_arguments, strict=True
+                )
             ]
         if isinstance(event.unmapped, SensitiveTree):
             event.unmapped = None if collected.unmapped is None else self.tree(collected.unmapped, tenant)
         return hashed
+
+    def _left(self, name: Read, tenant: str, hashed: dict[str, int]) -> Any:
+        """What leaves for a name, each of a list, or each of an object."""
+        if type(name) is PendingName:
+            return self.name(name, tenant, hashed)
+        if type(name) is list:
+            return [self.name(one, tenant, hashed) for one in name]
+        if type(name) is dict:
+            return {key: self.name(one, tenant, hashed) for key, one in name.items()}
+        return name
 
     def name(self, name: Named, tenant: str, hashed: dict[str, int]) -> Name | Digest | Constant:
         """What leaves for a value of a field for names.

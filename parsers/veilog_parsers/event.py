@@ -202,11 +202,27 @@ class Message:
     parts: list[SensitiveText]
 
 
+class Handling(StrEnum):
+    """How the redaction stage treats a text field."""
+
+    IDENTITY = "identity"
+    """Names a person or a session: the policy keeps or pseudonymizes it; secrets and card numbers always go."""
+    IDENTIFIER = "identifier"
+    """Names a thing (model, endpoint, request): inspected, but not for entities that such names look like."""
+    WORKING = "working"
+    """Raw material for later stages. Never encoded."""
+
+
 def _part(doc: str, default: Any = None) -> Any:
     """A field of an object inside an event; a type as its default makes a new one for each object."""
     if isinstance(default, type):
         return dataclasses.field(default_factory=default, metadata={"doc": doc})
     return dataclasses.field(default=default, metadata={"doc": doc})
+
+
+def _named(doc: str) -> Any:
+    """A name of a thing, or names, in an object inside an event: cleaned as fields that are ``Handling.IDENTIFIER``."""
+    return dataclasses.field(default=None, metadata={"doc": doc, "handling": Handling.IDENTIFIER})
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -217,16 +233,199 @@ class ToolCall:
     arguments: SensitiveText | CleanText | None = _part(
         "What the tool was called with, as the text of its JSON, cleaned; only under `content: redacted`."
     )
+    status: Outcome | None = _part("How the tool's work ended, where the source tells.")
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Cloud:
     """Where in a cloud the call was made."""
 
-    provider: Text | None = _part("The cloud or platform, for example aws, azure or gcp.")
-    account_id: Text | None = _part("Account (AWS), subscription (Azure) or project (Google Cloud).")
-    region: Text | None = _part("Region or location, as the cloud names it.")
-    resource: Text | None = _part("What was called: an ARN, a resource id or a resource path.")
+    provider: Text | None = _named("The cloud or platform, for example aws, azure or gcp.")
+    account_id: Text | None = _named("Account (AWS), subscription (Azure) or project (Google Cloud).")
+    region: Text | None = _named("Region or location, as the cloud names it.")
+    resource: Text | None = _named("What was called: an ARN, a resource id or a resource path.")
+
+
+class GuardrailAction(StrEnum):
+    """What a guardrail or a content filter did, the strongest of its actions."""
+
+    NONE = "none"
+    FLAGGED = "flagged"
+    MASKED = "masked"
+    BLOCKED = "blocked"
+
+
+class GuardrailPolicy(StrEnum):
+    """Which policy of a guardrail or a content filter found something."""
+
+    TOPIC = "topic"
+    CONTENT = "content"
+    WORD = "word"
+    SENSITIVE_INFO = "sensitive_info"
+    GROUNDING = "grounding"
+    AUTOMATED_REASONING = "automated_reasoning"
+    JAILBREAK = "jailbreak"
+    INDIRECT_ATTACK = "indirect_attack"
+    PROTECTED_MATERIAL = "protected_material"
+
+
+class ContentCategory(StrEnum):
+    """Harmful content that a filter found, in the words that most providers share."""
+
+    HATE = "hate"
+    HARASSMENT = "harassment"
+    INSULTS = "insults"
+    SEXUAL = "sexual"
+    VIOLENCE = "violence"
+    SELF_HARM = "self_harm"
+    MISCONDUCT = "misconduct"
+    DANGEROUS = "dangerous"
+
+
+class Confidence(StrEnum):
+    """How sure a filter was, or how severe what it found: the highest that it tells."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Guardrail:
+    """What the source's own guardrail or content filter decided on a call."""
+
+    id: Text | None = _named("Id, name or ARN of the guardrail.")
+    version: Text | None = _named("Version of the guardrail.")
+    action: GuardrailAction | None = _part("What it did.")
+    policies: list[GuardrailPolicy] | None = _part("Which of its policies found something.")
+    categories: list[ContentCategory] | None = _part("Which harmful content it found.")
+    confidence: Confidence | None = _part("The highest confidence or severity among its findings.")
+
+
+class UpstreamThreatType(StrEnum):
+    """A threat that the source itself reports."""
+
+    JAILBREAK = "jailbreak"
+    PROMPT_INJECTION = "prompt_injection"
+    INDIRECT_INJECTION = "indirect_injection"
+    MALICIOUS_URL = "malicious_url"
+    DATA_LEAK = "data_leak"
+    MALICIOUS_CODE = "malicious_code"
+
+
+class ThreatReporter(StrEnum):
+    """The services and products whose verdicts are read."""
+
+    AWS_BEDROCK = "aws_bedrock"
+    AZURE_AI = "azure_ai"
+    CLOUDFLARE = "cloudflare"
+    GOOGLE_MODEL_ARMOR = "google_model_armor"
+    LAKERA = "lakera"
+    LITELLM = "litellm"
+    M365_COPILOT = "m365_copilot"
+    NETSKOPE = "netskope"
+    OPENAI = "openai"
+    PRISMA_AIRS = "prisma_airs"
+    ZSCALER = "zscaler"
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class UpstreamThreat:
+    """A threat that a source reports, and who reports it."""
+
+    reporter: ThreatReporter = dataclasses.field(metadata={"doc": "Who found it."})
+    type: UpstreamThreatType = dataclasses.field(metadata={"doc": "What was found."})
+
+
+class CredentialType(StrEnum):
+    """With what a caller was authenticated."""
+
+    API_KEY = "api_key"
+    LONG_TERM_KEY = "long_term_key"
+    TEMPORARY = "temporary"
+    OAUTH = "oauth"
+    BEARER = "bearer"
+    SERVICE_ACCOUNT = "service_account"
+    FEDERATED = "federated"
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Credential:
+    """The credential of a call. Its id leaves as a keyed hash: calls with the same credential have the same."""
+
+    type: CredentialType | None = _part("Kind of credential.")
+    id_hash: SensitiveText | Digest | None = _part("Keyed hash of the credential's id, never of a secret.")
+    mfa: bool | None = _part("Whether the caller was authenticated with a second factor.")
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Agent:
+    """The agent that called the model or the tool."""
+
+    id: Text | None = _named("Id of the agent.")
+    name: Text | None = _named("Name of the agent.")
+    version: Text | None = _named("Version of the agent.")
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Mcp:
+    """A call in the Model Context Protocol."""
+
+    method: Text | None = _named("JSON-RPC method, for example tools/call.")
+    server: Text | None = _named("Name of the MCP server.")
+    tool: Text | None = _named("Name of the tool.")
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class RateLimit:
+    """What a caller may still use, as the provider told with its answer."""
+
+    remaining_requests: int | None = _part("Requests that are left.")
+    remaining_tokens: int | None = _part("Tokens that are left.")
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Change:
+    """What a control-plane operation changed: what tells an alert from routine."""
+
+    target: Text | None = _named("Who or what was changed: a principal, a key, a resource.")
+    target_type: Text | None = _named("Kind of the target, as the source names it.")
+    setting: Text | None = _named("Name of the setting that was changed.")
+    enabled: bool | None = _part("Whether the setting is on afterwards.")
+    roles: list[Text] | None = _named("Roles or policies that were granted or taken away.")
+    scopes: list[Text] | None = _named("Scopes or permissions of a key, a token or an application.")
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Network:
+    """What an edge told about a caller's connection."""
+
+    country: Text | None = _named("Country of the client's address, as the source names it.")
+    asn: int | None = _part("Number of the autonomous system of the client's address.")
+    ja3: Text | None = _named("JA3 fingerprint of the client's TLS handshake.")
+    ja4: Text | None = _named("JA4 fingerprint of the client's TLS handshake.")
+
+
+KUBERNETES_LABELS: Final = tuple(
+    Constant(name)
+    for name in (
+        *("app", "component", "env", "environment", "service", "team", "tier", "version"),
+        *("app.kubernetes.io/component", "app.kubernetes.io/instance", "app.kubernetes.io/managed-by"),
+        *("app.kubernetes.io/name", "app.kubernetes.io/part-of", "app.kubernetes.io/version"),
+    )
+)
+"""The labels of pods that events may have: the recommended ones of Kubernetes, and the usual ones beside them."""
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Kubernetes:
+    """Where in a cluster the record was written."""
+
+    namespace: Text | None = _named("Namespace of the pod.")
+    pod: Text | None = _named("Name of the pod.")
+    container: Text | None = _named("Name of the container in the pod.")
+    node: Text | None = _named("Name of the node.")
+    labels: dict[Constant, Text] | None = _named("Labels of the pod that are in `KUBERNETES_LABELS`.")
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -283,17 +482,6 @@ class Redaction:
     )
 
 
-class Handling(StrEnum):
-    """How the redaction stage treats a text field."""
-
-    IDENTITY = "identity"
-    """Names a person or a session: the policy keeps or pseudonymizes it; secrets and card numbers always go."""
-    IDENTIFIER = "identifier"
-    """Names a thing (model, endpoint, request): inspected, but not for entities that such names look like."""
-    WORKING = "working"
-    """Raw material for later stages. Never encoded."""
-
-
 def _field(group: str, doc: str, handling: Handling | None = None) -> Any:
     return dataclasses.field(default=None, metadata={"group": group, "doc": doc, "handling": handling})
 
@@ -334,6 +522,11 @@ class AuditEvent:
     conversation_id: Text | None = _field(_WHO, "Thread the exchange belongs to.", _IDENTITY)
     client_ip: Text | None = _field(_WHO, "Address the call came from.", _IDENTITY)
     user_agent: Text | None = _field(_WHO, "Client software.", _IDENTIFIER)
+    credential: Credential | None = _field(_WHO, "With what the caller was authenticated.")
+    agent: Agent | None = _field(_WHO, "Agent that called.")
+    network: Network | None = _field(_WHO, "The caller's connection, as an edge saw it.")
+    host: Text | None = _field(_WHO, "Host that wrote the record.", _IDENTIFIER)
+    k8s: Kubernetes | None = _field(_WHO, "Pod that wrote the record.")
 
     provider: Text | None = _field(_WHAT, "Who serves the model (OTel gen_ai.provider.name).", _IDENTIFIER)
     operation: Operation | None = _field(_WHAT, "OTel gen_ai.operation.name.")
@@ -342,8 +535,20 @@ class AuditEvent:
     model_name: Text | None = _field(_WHAT, "Model as requested.", _IDENTIFIER)
     model_version: Text | None = _field(_WHAT, "Model as it answered.", _IDENTIFIER)
     model_department: Constant | None = _field(_WHAT, "From the department lookup.")
+    deployment: Text | None = _field(_WHAT, "Deployment of the model (Azure), or endpoint name.", _IDENTIFIER)
+    inference_region: Text | None = _field(_WHAT, "Region that computed the answer.", _IDENTIFIER)
     request_id: Text | None = _field(_WHAT, "The source's id of the call.", _IDENTIFIER)
+    trace_id: Text | None = _field(_WHAT, "Trace that the call is part of.", _IDENTIFIER)
+    span_id: Text | None = _field(_WHAT, "Span of the call in its trace.", _IDENTIFIER)
     tool_calls: list[ToolCall] | None = _field(_WHAT, "Tools the model asked for.")
+    mcp: Mcp | None = _field(_WHAT, "The call in the Model Context Protocol.")
+    knowledge_base_id: Text | None = _field(_WHAT, "Knowledge base that was searched.", _IDENTIFIER)
+    data_sources: list[Text] | None = _field(_WHAT, "What retrieval read: ids or names of sources.", _IDENTIFIER)
+    sensitivity_labels: list[Text] | None = _field(_WHAT, "Labels of what retrieval read, as ids.", _IDENTIFIER)
+    tools_offered: int | None = _field(_WHAT, "Number of tools that the model was offered.")
+    attachments: int | None = _field(_WHAT, "Number of files, images and other media in the request.")
+    stream: bool | None = _field(_WHAT, "Whether the response was streamed.")
+    change: Change | None = _field(_WHAT, "What a control-plane operation changed.")
     cloud: Cloud | None = _field(_WHAT, "Cloud account, region and resource.")
 
     prompt_hash: Digest | None = _field(_PRIVACY, "Keyed hash of the newest user turn.")
@@ -362,11 +567,29 @@ class AuditEvent:
     input_tokens: int | None = _field(_OUTCOME, "Tokens in the request.")
     output_tokens: int | None = _field(_OUTCOME, "Tokens in the response.")
     token_count: int | None = _field(_OUTCOME, "Tokens billed in all.")
+    cached_input_tokens: int | None = _field(_OUTCOME, "Input tokens that were read from a cache.")
+    cache_write_tokens: int | None = _field(_OUTCOME, "Input tokens that were written to a cache.")
+    reasoning_tokens: int | None = _field(_OUTCOME, "Output tokens of the model's reasoning.")
+    input_audio_tokens: int | None = _field(_OUTCOME, "Input tokens of audio.")
+    output_audio_tokens: int | None = _field(_OUTCOME, "Output tokens of audio.")
+    input_image_tokens: int | None = _field(_OUTCOME, "Input tokens of images.")
+    output_image_tokens: int | None = _field(_OUTCOME, "Output tokens of images.")
+    cost_usd: float | None = _field(_OUTCOME, "Cost in US dollars, as the source tells it.")
+    request_bytes: int | None = _field(_OUTCOME, "Size of the request in bytes.")
+    response_bytes: int | None = _field(_OUTCOME, "Size of the response in bytes.")
     latency_ms: float | None = _field(_OUTCOME, "Duration of the call in milliseconds.")
+    time_to_first_token_ms: float | None = _field(_OUTCOME, "Time to the first token in milliseconds.")
+    attempt: int | None = _field(_OUTCOME, "Number of this attempt at a gateway, from 1.")
+    retries: int | None = _field(_OUTCOME, "How often a gateway tried again.")
+    fallback_from: Text | None = _field(_OUTCOME, "Model or provider that failed before this one.", _IDENTIFIER)
+    rate_limit: RateLimit | None = _field(_OUTCOME, "What the caller may still use.")
     outcome_status: Outcome | None = _field(_OUTCOME, "How the call ended.")
     error_code: Text | None = _field(_OUTCOME, "Error code as the source names it.", _IDENTIFIER)
     http_status: int | None = _field(_OUTCOME, "HTTP status of the answer.")
     finish_reasons: list[Text] | None = _field(_OUTCOME, "Why each choice ended.", _IDENTIFIER)
+    refusal: bool | None = _field(_OUTCOME, "Whether the model refused, where the source tells.")
+    guardrail: Guardrail | None = _field(_OUTCOME, "What the source's guardrail or content filter decided.")
+    upstream_threats: list[UpstreamThreat] | None = _field(_OUTCOME, "Threats that the source itself reports.")
 
     redaction: Redaction | None = _field(_PROOF, "Which detectors saw this event, and how much of it.")
 

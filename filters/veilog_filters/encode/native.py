@@ -92,7 +92,7 @@ def _encoder_for(hint: Any) -> FieldEncoder:
         if origin is list:
             encoder = _list_encoder(arguments[0])
         elif origin is dict:
-            encoder = _tree if arguments[1] is Any else _entity_counts
+            encoder = {Any: _tree, int: _entity_counts}.get(arguments[1]) or _by_constant(arguments[1])
         elif isinstance(option, type) and issubclass(option, Enum):
             encoder = _label_encoder(option)
         elif dataclasses.is_dataclass(option):
@@ -143,6 +143,20 @@ def _object_encoder(kind: type[Any]) -> FieldEncoder:
     return encode_object
 
 
+def _by_constant(item: Any) -> FieldEncoder:
+    """The encoder of an object whose keys are constants."""
+    same = _same_for(item)
+
+    def encode_by_constant(value: Any, path: str) -> dict[str, Any]:
+        if type(value) is not dict or not all(
+            type(key) is Constant and type(one) in same for key, one in value.items()
+        ):
+            _refused(value, path)
+        return {str(key): one for key, one in value.items()}
+
+    return encode_by_constant
+
+
 def _entity_counts(value: Any, path: str) -> dict[str, int]:
     """Counts by entity type. Their names are constants of recognizers and of the configuration."""
     if type(value) is not dict or not all(
@@ -188,7 +202,7 @@ def json_schema() -> dict[str, Any]:
     properties["schema"] = {"const": SCHEMA_ID, "description": "Schema of this event. (identity of the event)"}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "urn:veilog:1",
+        "$id": "urn:veilog:1.1",
         "title": "veilog/1 audit event",
         "type": "object",
         "required": ["schema", "event_id", "source", "kind"],
@@ -202,6 +216,7 @@ _SCALARS: Final[dict[Any, dict[str, Any]]] = {
     **{kind: {"type": "string"} for kind in (CleanText, Constant, Digest, Name, Timestamp)},
     SensitiveText: {},
     SensitiveTree: {},
+    bool: {"type": "boolean"},
     int: {"type": "integer"},
     float: {"type": "number"},
     Level: {"enum": [level.label for level in Level]},

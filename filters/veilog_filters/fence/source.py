@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from veilog_filters.fence import BadResultError, Fence, Plugin
 from veilog_parsers.errors import ErrorType
-from veilog_parsers.event import AuditEvent, Constant, Kind, SensitiveText, Timestamp
+from veilog_parsers.event import KUBERNETES_LABELS, AuditEvent, Constant, Kind, SensitiveText, Text, Timestamp
 from veilog_parsers.record.lines import LineTest
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import parse_time
@@ -190,6 +190,13 @@ def _list_of(item: _Taker) -> _Taker:
     return take
 
 
+def _labels(value: Any) -> dict[Constant, SensitiveText]:
+    """Takes an object whose keys are on the list of labels."""
+    if type(value) is not dict or not all(type(key) is Constant and key in KUBERNETES_LABELS for key in value):
+        raise BadResultError
+    return {Constant(str(key)): _text(text) for key, text in value.items()}
+
+
 def _object_of(kind: type[Any]) -> _Taker:
     hints = typing.get_type_hints(kind)
     takers = [(field.name, _taker_of(hints[field.name])) for field in dataclasses.fields(kind)]
@@ -220,6 +227,8 @@ def _taker_of(hint: Any) -> _Taker:
             return _exactly(int, float)
         if typing.get_origin(option) is list:
             return _list_of(_taker_of(typing.get_args(option)[0]))
+        if option == dict[Constant, Text]:
+            return _labels
         if isinstance(option, type) and issubclass(option, Enum):
             return _exactly(option)
         if isinstance(option, type) and dataclasses.is_dataclass(option):

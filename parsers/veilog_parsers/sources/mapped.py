@@ -18,7 +18,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from veilog_parsers.bodies.read import open_body, read_exchange
-from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Message, Operation, Role, SensitiveText, UserType
+from veilog_parsers.event import (
+    Agent,
+    AuditEvent,
+    Cloud,
+    Constant,
+    Kind,
+    Kubernetes,
+    Mcp,
+    Message,
+    Operation,
+    Role,
+    SensitiveText,
+    UserType,
+)
 from veilog_parsers.record.fields import Path, peek, pop, pop_count, pop_identifier, pop_number, pop_text
 from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status
@@ -49,6 +62,10 @@ def _pop_endpoint_text(fields: Fields, *path: str) -> SensitiveText | None:
     return None if endpoint is None else SensitiveText(endpoint)
 
 
+def _pop_flag(fields: Fields, *path: str) -> bool | None:
+    return bool(pop(fields, *path)) if type(peek(fields, *path)) is bool else None
+
+
 _POPPERS: Final[dict[str, Callable[..., Any]]] = {
     "timestamp": pop_time,
     "client_ip": pop_address,
@@ -57,17 +74,32 @@ _POPPERS: Final[dict[str, Callable[..., Any]]] = {
     **dict.fromkeys(
         (
             *("tenant_id", "user_id", "session_id", "conversation_id", "provider", "api_operation"),
-            *("model_name", "model_version", "request_id", "error_code"),
+            *("model_name", "model_version", "request_id", "error_code", "deployment", "inference_region"),
+            *("trace_id", "span_id", "knowledge_base_id", "fallback_from", "host"),
         ),
         pop_identifier,
     ),
-    **dict.fromkeys(("input_tokens", "output_tokens", "token_count", "http_status"), pop_count),
-    "latency_ms": pop_number,
+    **dict.fromkeys(
+        (
+            *("input_tokens", "output_tokens", "token_count", "http_status", "cached_input_tokens"),
+            *("cache_write_tokens", "reasoning_tokens", "request_bytes", "response_bytes", "attempt", "retries"),
+            *("tools_offered", "attachments"),
+        ),
+        pop_count,
+    ),
+    **dict.fromkeys(("latency_ms", "time_to_first_token_ms", "cost_usd"), pop_number),
+    **dict.fromkeys(("stream", "refusal"), _pop_flag),
 }
-_CLOUD_TARGETS: Final = {f"cloud.{field.name}": field.name for field in dataclasses.fields(Cloud)}
+_OBJECTS: Final[dict[str, type[Any]]] = {"cloud": Cloud, "agent": Agent, "k8s": Kubernetes, "mcp": Mcp}
+_OBJECT_TARGETS: Final = {
+    f"{name}.{field.name}": (name, field.name)
+    for name, kind in _OBJECTS.items()
+    for field in dataclasses.fields(kind)
+    if field.name != "labels"
+}
 _TEXT_TARGETS: Final = {"system": Role.SYSTEM, "prompt": Role.USER, "response": Role.ASSISTANT}
 _BODY_TARGETS: Final = ("request_body", "response_body")
-TARGETS: Final = (*_POPPERS, *_CLOUD_TARGETS, *_TEXT_TARGETS, *_BODY_TARGETS)
+TARGETS: Final = (*_POPPERS, *_OBJECT_TARGETS, *_TEXT_TARGETS, *_BODY_TARGETS)
 _CONSTANTS: Final = ("provider", "operation", "kind")
 _DOT: Final = re.compile(r"(?<!\\)\.")
 
@@ -124,7 +156,9 @@ class _MappedParser:
     def __init__(self, spec: MappingSpec) -> None:
         paths = {target: split_path(path) for target, path in spec.fields.items()}
         self._fields = [(target, _POPPERS[target], path) for target, path in paths.items() if target in _POPPERS]
-        self._cloud = [(_CLOUD_TARGETS[target], path) for target, path in paths.items() if target in _CLOUD_TARGETS]
+        self._in_objects = [
+            (*_OBJECT_TARGETS[target], path) for target, path in paths.items() if target in _OBJECT_TARGETS
+        ]
         self._texts = [(role, paths[target]) for target, role in _TEXT_TARGETS.items() if target in paths]
         self._request, self._response = (paths.get(target) for target in _BODY_TARGETS)
         self._kind = Kind(spec.constants.get("kind", Kind.AI_ACCESS))
@@ -137,8 +171,12 @@ class _MappedParser:
             value = popper(fields, *path)
             if value is not None:
                 setattr(event, target, value)
-        if self._cloud:
-            event.cloud = Cloud(**{name: pop_identifier(fields, *path) for name, path in self._cloud})
+        for name, part, path in self._in_objects:
+            identifier = pop_identifier(fields, *path)
+            if identifier is not None:
+                if getattr(event, name) is None:
+                    setattr(event, name, _OBJECTS[name]())
+                setattr(getattr(event, name), part, identifier)
         self._read_texts(fields, event)
         request = open_body(fields, *self._request) if self._request else None
         response = open_body(fields, *self._response) if self._response else None
