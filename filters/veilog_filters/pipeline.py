@@ -191,9 +191,9 @@ class Pipeline:
         # What the stages after parse are called in metrics, what is said of an event that fails there, and the work.
         self.stages: tuple[tuple[str, ErrorType, Callable[[_Job], None]], ...] = (
             ("fingerprint", ErrorType.FINGERPRINT_FAILED, self._identify),
-            ("inspect", ErrorType.DETECTOR_FAILED, self._gather),
-            ("inspect", ErrorType.DETECTOR_FAILED, self._scan),
-            ("inspect", ErrorType.DETECTOR_FAILED, self._verify),
+            ("detect", ErrorType.DETECTOR_FAILED, self._gather),
+            ("detect", ErrorType.DETECTOR_FAILED, self._scan),
+            ("detect", ErrorType.DETECTOR_FAILED, self._verify),
             ("classify", ErrorType.CLASSIFIER_FAILED, self._label),
             ("fingerprint", ErrorType.FINGERPRINT_FAILED, self._fingerprint),
             ("redact", ErrorType.REDACTION_FAILED, self._clean),
