@@ -19,11 +19,16 @@ from typing import Any, Final
 
 Object = dict[str, Any]
 Transform = Callable[[Any], Any]
-"""A value of a field to what stands in the target; None if this value has no place there (it goes to the extensions)."""
+"""A value of a field to what stands in the target; None if it has no place there and goes to the extensions."""
 Put = Callable[[Object, Any], bool]
 """Puts a value into what is written; False if this value has no place there."""
 
 SAME: Final = "as it is"
+
+
+def elsewhere(value: Any) -> Any:
+    """The transform of a row whose value the table's ``finish`` puts in place."""
+    raise NotImplementedError(type(value).__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -102,9 +107,7 @@ class Table:
             name: self._first(found, self._extended(name)) for name, found in own.items()
         }
         for name, by_part in parts.items():
-            known = {
-                part: self._first(found, self._extended(f"{name}.{part}")) for part, found in by_part.items()
-            }
+            known = {part: self._first(found, self._extended(f"{name}.{part}")) for part, found in by_part.items()}
             puts[name] = self._put_parts(name, known)
         return puts
 
@@ -126,10 +129,11 @@ class Table:
         """What puts a value in the places of its rows; among the extensions if it has no place in any of them."""
         if len(rows) == 1 and rows[0].transform is None:
             return self._setter(rows[0].target)
-        made = [(self._setter(row.target), row.transform) for row in rows]
+        made = [(self._setter(row.target), row.transform) for row in rows if row.transform is not elsewhere]
+        is_placed = len(made) < len(rows)
 
         def put(out: Object, value: Any) -> None:
-            placed = False
+            placed = is_placed
             for setter, transform in made:
                 item = value if transform is None else transform(value)
                 if item is not None:
