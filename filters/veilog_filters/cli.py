@@ -481,7 +481,7 @@ _TARGETS: Final = sorted(set(plugins.BUILT_IN["encoders"]) - {"native"})
 @app.command(short_help="Print a JSON Schema, a schema's table, or the policy.")
 @click.argument("what", type=click.Choice(["config", "native", "policy", *_TARGETS]))
 def schema(what: str) -> None:
-    """Print a JSON Schema (config, native), the built-in policy, or the table by which a schema's events are written."""
+    """Print a JSON Schema (config, native), the built-in policy, or the table by which a schema is written."""
     import json
 
     if what in _TARGETS:
