@@ -21,7 +21,7 @@ import pytest
 from samples import Sample, samples
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import AuditEvent, SensitiveText, SensitiveTree
-from veilog_parsers.record.envelopes import NO_CONTEXT
+from veilog_parsers.record.context import NO_CONTEXT
 from veilog_parsers.record.fields import remainder
 from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import SOURCES, ParseFailure, Registry

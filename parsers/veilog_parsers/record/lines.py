@@ -18,6 +18,7 @@ from typing import Final
 
 from veilog_parsers.event import AuditEvent
 from veilog_parsers.record.fields import drop_keys, ignored_keys, withhold
+from veilog_parsers.record.prefixes import is_document_behind
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
 
@@ -44,8 +45,12 @@ def find_line(fields: Fields) -> tuple[str, str]:
 
 
 def line_head(fields: Fields) -> str:
-    """The beginning of a record's line, by which its source is recognized."""
-    return find_line(fields)[1][:HEAD_CHARS]
+    """The beginning of a record's line, by which its source is recognized; "" for JSON, also behind a prefix.
+
+    JSON may have such a line in one of its strings, and is then a wrapper of it.
+    """
+    head = find_line(fields)[1][:HEAD_CHARS]
+    return "" if ("{" in head or head[:1] == '"') and is_document_behind(head) else head
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
