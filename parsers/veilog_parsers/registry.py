@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from veilog_parsers.errors import ErrorType, RecordError
-from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Outcome, SensitiveTree, Timestamp
+from veilog_parsers.event import AuditEvent, Constant, Kind, Outcome, SensitiveTree, Timestamp
 from veilog_parsers.record.context import NO_CONTEXT, EnvelopeContext, Surroundings
 from veilog_parsers.record.decoding import decode
 from veilog_parsers.record.envelopes import (
@@ -38,6 +38,7 @@ from veilog_parsers.record.fields import remainder
 from veilog_parsers.record.keysets import KeySetCache
 from veilog_parsers.record.lines import LineTest, line_head
 from veilog_parsers.record.otlp import join_internal_records, merge_documents, open_fluent_bit
+from veilog_parsers.record.places import NO_PLACE, OWN_PLACE, pop_own_place
 from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields, RawRecord
 from veilog_parsers.record.wrappers import (
@@ -176,6 +177,7 @@ class Registry:
             event = AuditEvent(source=Constant(OTHER), kind=Kind.OTHER)
             event.unmapped = SensitiveTree(inner)
             return event
+        own = pop_own_place(inner) if any(key in inner for key in OWN_PLACE) else NO_PLACE
         try:
             event = source.parse(inner)
         except RecordError as error:
@@ -184,10 +186,7 @@ class Registry:
             # A bug of a parser must not leak content or stop the process: the record is quarantined, without a message.
             return ParseFailure(ErrorType.PARSER_FAILED, source.name)
         event.source = Constant(source.name)
-        event.timestamp = event.timestamp or context.time
-        if context.resource is not None:
-            event.cloud = event.cloud or Cloud()
-            event.cloud.resource = event.cloud.resource or context.resource
+        context.complete(event, own)
         left = remainder(inner)
         if (
             event.kind is Kind.AI_ACCESS

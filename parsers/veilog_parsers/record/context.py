@@ -3,8 +3,7 @@
 A wrapper's own facts are passed on to its records, for those that have none of their own:
 
 * the time: of the innermost wrapper that has one;
-* the place, as ``cloud.resource``: ``namespace/pod/container`` in Kubernetes, host and unit in a journal, the resource
-  of an Azure or Google Cloud log.
+* the place: host and pod, and as ``cloud.resource`` the cloud's name of it (``places``).
 
 Everything else stays behind. What of it could be prose is counted in characters.
 """
@@ -15,8 +14,9 @@ import dataclasses
 import re
 from typing import Any, Final
 
-from veilog_parsers.event import SensitiveText, Timestamp
-from veilog_parsers.record.fields import as_identifier, count_chars
+from veilog_parsers.event import AuditEvent, Cloud, Timestamp
+from veilog_parsers.record.fields import count_chars
+from veilog_parsers.record.places import NO_PLACE, Place, copy_of, pop_place
 from veilog_parsers.record.prefixes import NO_PREFIX, Prefix
 from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields
@@ -28,7 +28,6 @@ _TIMES: Final = (
 )
 """In order of preference: of the line's own time, and of the time at which something received it."""
 _NUMBER: Final = re.compile(r"[0-9]{9,19}(?:\.[0-9]{1,9})?")
-_MAX_NAME: Final = 253
 
 
 @dataclasses.dataclass(slots=True, frozen=True)
@@ -37,12 +36,12 @@ class EnvelopeContext:
 
     Attributes:
         time: when the line was written.
-        resource: where it was written: ``namespace/pod/container``, or a host and its unit.
+        place: where it was written.
         withheld_chars: the number of other characters that could hold prose. They are dropped, so they are counted.
     """
 
     time: Timestamp | None = None
-    resource: SensitiveText | None = None
+    place: Place = NO_PLACE
     withheld_chars: int = 0
 
     def inside(self, fields: Fields, *contents: str, prefix: Prefix = NO_PREFIX) -> EnvelopeContext:
@@ -53,11 +52,27 @@ class EnvelopeContext:
             contents: the keys that hold the records; everything else is counted.
             prefix: what stood before the records in a text.
         """
+        beside = copy_of({key: value for key, value in fields.items() if key not in contents})
+        place = pop_place(beside)
         return EnvelopeContext(
-            prefix.time or time_of(fields) or self.time,
-            resource_of(fields) or self.resource,
-            self.withheld_chars + prefix.withheld_chars + count_chars_beside(fields, *contents),
+            prefix.time or time_of(beside) or self.time,
+            Place(place.k8s, prefix.host or place.host, place.resource).or_else(self.place),
+            self.withheld_chars + prefix.withheld_chars + count_chars_beside(beside),
         )
+
+    def complete(self, event: AuditEvent, own: Place = NO_PLACE) -> None:
+        """Give an event the facts that its record lacks.
+
+        Args:
+            event: the event.
+            own: the place that a shipper has added to the record itself.
+        """
+        event.timestamp = event.timestamp or self.time
+        event.host = event.host or own.host or self.place.host
+        event.k8s = event.k8s or own.k8s or self.place.k8s
+        if self.place.resource is not None:
+            event.cloud = event.cloud or Cloud()
+            event.cloud.resource = event.cloud.resource or self.place.resource
 
     def without_chars(self) -> EnvelopeContext:
         """The same, with nothing to count: it was counted with another record."""
@@ -104,18 +119,3 @@ def _time(value: Any) -> Timestamp | None:
     if type(value) is str and len(value) < 32 and _NUMBER.fullmatch(value):
         value = float(value) if "." in value else int(value)
     return parse_time(value)
-
-
-def resource_of(fields: Fields) -> SensitiveText | None:
-    """Where a line was written. Fluent Bit and Vector have different keys for it."""
-    pod = fields.get("kubernetes")
-    if type(pod) is dict:
-        choices = (
-            ("namespace_name", "pod_namespace", "namespace"),
-            ("pod_name", "pod"),
-            ("container_name", "container"),
-        )
-        names = [next((pod[key] for key in keys if key in pod), None) for keys in choices]
-    else:
-        names = [fields.get(key) for key in ("_HOSTNAME", "_SYSTEMD_UNIT")]
-    return as_identifier("/".join(name for name in names if type(name) is str and 0 < len(name) <= _MAX_NAME))

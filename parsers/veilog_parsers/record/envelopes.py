@@ -23,10 +23,11 @@ from typing import Any, Final
 
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import Timestamp
-from veilog_parsers.record.context import EnvelopeContext, count_chars_beside, resource_of, time_of
+from veilog_parsers.record.context import EnvelopeContext, count_chars_beside, time_of
 from veilog_parsers.record.decoding import decode_one, keep_under, may_be_json
 from veilog_parsers.record.fields import count_chars, keyset, merge
 from veilog_parsers.record.otlp import open_document, open_internal
+from veilog_parsers.record.places import place_of
 from veilog_parsers.record.prefixes import CRI
 from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields
@@ -280,7 +281,7 @@ def context_of_container(key: str, fields: Fields, context: EnvelopeContext) -> 
     return dataclasses.replace(
         context,
         time=published or time_of(fields) or context.time,
-        resource=resource_of(fields) or context.resource,
+        place=place_of(fields).or_else(context.place),
         withheld_chars=context.withheld_chars + count_container_chars(key, fields),
     )
 
@@ -365,7 +366,7 @@ def _without(fields: Fields, key: str) -> Fields:
 def _whose(line: Fields) -> tuple[str, ...]:
     """What tells the output of one container from that of others."""
     names = [line.get(key) for key in ("stream", "container_id", "container_name", "file")]
-    resource = resource_of(line)
+    resource = place_of(line).resource
     return (*(name if type(name) is str else "" for name in names), resource.reveal() if resource else "")
 
 
