@@ -276,7 +276,7 @@ class Registry:
         """
         for content in contents_of_text(text):
             records = _joined(content.records)
-            if content.is_json or self._hold_record(records, ""):
+            if content.is_json or self._hold_record(records, "", depth, Tried()):
                 return self._open_all(records, depth, Surroundings(context, {}, "", content.prefix).context())
         return None
 
@@ -315,7 +315,7 @@ class Registry:
         """Open what one value of a record holds, if it is a record of a source, or a wrapper of one."""
         around = Surroundings(outer, fields, content.key, content.prefix)
         records = _joined(content.records)
-        if self._hold_record(records, content.key):
+        if self._hold_record(records, content.key, depth, tried):
             return self._open_all(records, depth, around.context())
         if depth >= MAX_DEPTH:
             return None
@@ -327,29 +327,32 @@ class Registry:
             for opened, record in zip(found, records, strict=True)
         )
 
-    def _hold_record(self, records: list[Any], key: str) -> bool:
-        """Whether one of the values under a key is a record of a source, or a container."""
-        whatever = key in ANY_CONTENT
-        return any(type(record) is dict and self._is_record(record, whatever) for record in records)
+    def _hold_record(self, records: list[Any], key: str, depth: int, tried: Tried) -> bool:
+        """Whether one of the values under a key is a record of a source, or a container.
 
-    def _is_record(self, value: Fields, whatever: bool = True, depth: int = 0) -> bool:
-        """Whether an object is a record of a source, or a container.
-
-        Args:
-            value: the object.
-            whatever: whether a container counts whatever is in it, not only with a record of a source.
-            depth: how many containers are around the object.
+        A container counts whatever is in it under some keys, and under others if a source claims an item of it.
         """
-        shape = self._signatures.get(value)
-        for key in shape.containers:
-            items = items_of(key, value)
-            if items is None or depth >= MAX_DEPTH:
+        for record in records:
+            if type(record) is not dict:
                 continue
-            if whatever or items == [value]:
+            shape = self._signatures.get(record)
+            for container in shape.containers:
+                items = items_of(container, record)
+                if items is not None and (key in ANY_CONTENT or self._holds_item(items, record, depth + 1, tried)):
+                    return True
+            if _confirmed(shape, record) is not None:
                 return True
-            if any(type(item) is dict and self._is_record(item, whatever, depth + 1) for item in items):
-                return True
-        return _confirmed(shape, value) is not None
+        return False
+
+    def _holds_item(self, items: list[Any], container: Fields, depth: int, tried: Tried) -> bool:
+        """Whether a source claims an item of a container, or what it wraps. Of some containers the item is itself."""
+        if items and items[0] is container:
+            return True
+        if depth >= MAX_DEPTH:
+            return False
+        with suppress(RecordError):
+            return self._open_content(Content("", items), {}, depth, NO_CONTEXT, tried) is not None
+        return False
 
     def _is_batch(self, values: list[Any]) -> bool:
         """Whether a list is a batch of records, lines or wrappers, as gateways and shippers send them.
@@ -358,10 +361,10 @@ class Registry:
         """
         if not values or not all(type(item) is dict for item in values):
             return False
-        if self._is_record(values[0]) or is_line(values[0]):
+        if is_line(values[0]):
             return True
         with suppress(RecordError):
-            return self._unwrap(values[0], 1, NO_CONTEXT, Tried()) is not None
+            return self._open_content(Content("log", values[:1]), {}, 1, NO_CONTEXT, Tried()) is not None
         return False
 
 

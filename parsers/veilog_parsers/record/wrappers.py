@@ -20,8 +20,10 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+import orjson
+
 from veilog_parsers.errors import RecordError
-from veilog_parsers.record.decoding import Decoded, decode, keep_around, may_be_json
+from veilog_parsers.record.decoding import MAX_STRINGS, Decoded, decode, keep_around, may_be_json
 from veilog_parsers.record.fields import keyset
 from veilog_parsers.record.lines import LINE_KEYS
 from veilog_parsers.record.prefixes import NO_PREFIX, Prefix, is_document, read_pairs, read_prefix
@@ -105,14 +107,30 @@ def contents_of_text(text: str, key: str = "") -> Iterator[Content]:
     Raises:
         RecordError: it looks like JSON, or like a piece of it, and cannot be read.
     """
-    prefix = read_prefix(text)
-    rest = text[prefix.end :] if prefix.end else text
+    prefix, rest = _behind_prefix(text)
     if "=" in rest and (pairs := read_pairs(rest)):
         yield Content(key, [pairs], prefix)
     if (prefix.end or key not in LINE_KEYS) and not is_document(rest):
         yield Content(key, [{LINE_KEYS[0]: rest}], prefix)
     if records := records_in(rest):
         yield Content(key, records, prefix, is_json=True)
+
+
+def _behind_prefix(text: str) -> tuple[Prefix, str]:
+    """The prefix of a text, and what is behind it; also of a text that is a JSON string, or is so in a JSON string."""
+    prefix = read_prefix(text)
+    text = text[prefix.end :] if prefix.end else text
+    for _ in range(MAX_STRINGS):
+        if prefix.end or text[:1] != '"':
+            break
+        try:
+            inside = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            break
+        if type(inside) is not str or (not (prefix := read_prefix(inside)).end and inside[:1] != '"'):
+            break
+        text = inside[prefix.end :]
+    return prefix, text
 
 
 def other_contents(fields: Fields, tried: Tried) -> Iterator[Content]:
@@ -151,8 +169,7 @@ def _may_be_whole(text: str) -> bool:
 
 def _whole(text: str, key: str) -> Content | None:
     """The records of a text that is nothing but JSON, and perhaps a prefix."""
-    prefix = read_prefix(text)
-    rest = text[prefix.end :] if prefix.end else text
+    prefix, rest = _behind_prefix(text)
     if not may_be_json(rest):
         return None
     try:
