@@ -43,11 +43,11 @@ from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields, RawRecord
 from veilog_parsers.record.wrappers import (
     ANY_CONTENT,
-    NAMED,
     Content,
     Tried,
     contents_of_text,
     named_contents,
+    named_in,
     other_contents,
 )
 from veilog_parsers.source import KeyedTest, Source
@@ -292,9 +292,7 @@ class Registry:
                 read.
         """
         failure = None
-        for key in NAMED:
-            if key not in value:
-                continue
+        for key in named_in(value):
             try:
                 for content in named_contents(value, key):
                     if (found := self._open_content(content, value, depth + 1, outer, tried)) is not None:

@@ -117,7 +117,10 @@ def read_prefix(text: str) -> Prefix:
     if not text or text[0] in '{"':
         return prefix
     head = text[:MAX_CHARS]
-    for read in (_compose, _cri, _syslog, _logger):
+    for sign, read in _READERS:
+        # Most texts have no prefix, and show it by a character that is not in them.
+        if sign not in head:
+            continue
         found = read(head, prefix.end)
         if found is not None:
             prefix = Prefix(
@@ -151,7 +154,10 @@ def _cri(text: str, start: int) -> Prefix | None:
 
 
 def _syslog(text: str, start: int) -> Prefix | None:
-    match = _RFC_5424.match(text, start) or _RFC_3164.match(text, start)
+    first = text[start : start + 1]
+    match = _RFC_5424.match(text, start) if first == "<" or first.isdecimal() else None
+    if match is None and (first == "<" or first.isdecimal() or first.isupper()):
+        match = _RFC_3164.match(text, start)
     if match is None:
         return None
     groups = match.groupdict()
@@ -188,6 +194,10 @@ def _logger(text: str, start: int) -> Prefix | None:
             return None
         position = separator.end() if separator else _end_of_blanks(text, token.end())
     return None
+
+
+_READERS: Final = (("| ", _compose), (" std", _cri), (":", _syslog), ("{", _logger))
+"""Readers of prefixes in order, each with a piece of text that is in every such prefix, or in what must follow it."""
 
 
 def _end_of_blanks(text: str, start: int) -> int:

@@ -17,7 +17,7 @@ than one with few. Named keys are not limited: there are few of them in an objec
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -54,6 +54,8 @@ _STATING: Final = ("message", "msg", "log", "MESSAGE", "event", "text", "title")
 _WORDS: Final = re.compile(r"[^\W\d_]{2,}[,:;]? [^\W\d_]{2,}")
 _SIGN_OF_JSON: Final = re.compile(r"[{\[\]}\"'\\]")
 """A text without any of these characters is no JSON and no piece of it."""
+_SHORTEST_LINE: Final = 24
+"""Shorter texts are no line of a server."""
 _LAST: Final = frozenset('}]"')
 
 
@@ -82,6 +84,11 @@ class Tried:
         self.left = MAX_TRIED
 
 
+def named_in(fields: Fields) -> Sequence[str]:
+    """The named keys that an object has, in order."""
+    return () if _NAMED.isdisjoint(fields) else [key for key in NAMED if key in fields]
+
+
 def named_contents(fields: Fields, key: str) -> Iterator[Content]:
     """What may be under a named key of an object, in order.
 
@@ -107,10 +114,12 @@ def contents_of_text(text: str, key: str = "") -> Iterator[Content]:
     Raises:
         RecordError: it looks like JSON, or like a piece of it, and cannot be read.
     """
+    if len(text) < _SHORTEST_LINE and _SIGN_OF_JSON.search(text) is None:
+        return
     prefix, rest = _behind_prefix(text)
     if "=" in rest and (pairs := read_pairs(rest)):
         yield Content(key, [pairs], prefix)
-    if (prefix.end or key not in LINE_KEYS) and not is_document(rest):
+    if (prefix.end or key not in LINE_KEYS) and len(rest) >= _SHORTEST_LINE and not is_document(rest):
         yield Content(key, [{LINE_KEYS[0]: rest}], prefix)
     if records := records_in(rest):
         yield Content(key, records, prefix, is_json=True)
