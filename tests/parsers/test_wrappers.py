@@ -12,7 +12,8 @@ import orjson
 import pytest
 
 from samples import samples
-from veilog_parsers.errors import RecordError
+from veilog_filters.framing import decode_json
+from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, SensitiveText, SensitiveTree
 from veilog_parsers.record.envelopes import MAX_EVENTS
 from veilog_parsers.record.raw import RawRecord
@@ -278,6 +279,8 @@ QUOTES: dict[str, Any] = {
     "a comment": {"ticket": {"id": 7, "comment": TEXT}},
     "a statement beside it": {"level": "warn", "msg": "body was refused", "zebra": TEXT},
     "a statement beside it, deeper": {"level": "warn", "ticket": {"title": "a bug report", "attachment": TEXT}},
+    "an object beside a statement": {"msg": "product was viewed", "product": {"category": "shoes", "tenantId": "t"}},
+    "data beside a statement": {"message": "a call was refused", "data": CALL, "items": [CALL]},
     "a prompt": {"app": "desk", "prompt": TEXT},
     "pieces": {"level": "info", "zebra": TEXT[: len(TEXT) // 2]},
     "a broken one under no name": {"level": "info", "template": "{broken", "pattern": "[a-z]{2}"},
@@ -366,3 +369,13 @@ def test_ten_thousand_records_in_strings_are_read() -> None:
     assert len(events_of({"message": "\n".join([line] * MAX_EVENTS)})) == MAX_EVENTS
     assert time.process_time() - start < 20
     assert sources_of({"message": "\n".join([line] * (MAX_EVENTS + 1))}) == ["too_many_events"]
+
+
+@pytest.mark.parametrize("data", ["-", '[x@1 a="b"]', '[x@1 a="b" c="\\"]"][y@1]'])
+def test_a_line_of_syslog_is_read(data: str) -> None:
+    line = f"<134>1 {TIME} h1 gw 12 ID4 {data} \ufeff{TEXT}"
+    value = decode_json(line.encode())
+    assert value == line
+    (event,) = events_of(value)
+    assert (event["source"], event["timestamp"], event["host"]) == ("openai_gateway", TIME, "h1")
+    assert decode_json(line[:-3].encode()) is ErrorType.MALFORMED_JSON

@@ -6,9 +6,10 @@ list, or a text. Which values are tried, and what is asked of them, depends on t
 * Under ``NAMED`` keys shippers, clouds and loggers are known to put records. There a text may have other words around
   its JSON, a text without JSON may be a server's line, and a text that looks like JSON and cannot be read makes the
   record malformed.
-* Under any other key a text counts if the whole of it is JSON, behind nothing but a prefix (``prefixes``). A key under
-  which people's words are logged (``_SAID``) has no record in a text, nor has an object that makes a statement of its
-  own, in words, beside it: there a text is what somebody said, and JSON in it a quotation.
+* Under any other key a text counts if the whole of it is JSON, behind nothing but a prefix (``prefixes``), and if the
+  key is none under which people's words are logged (``_SAID``).
+* An object that says in words of its own what it is about (``_has_statement``) is a log entry, no wrapper: what it has
+  under other keys than the usual ones of wrappers belongs to its statement, and JSON in its texts is a quotation.
 
 The number of values that are tried in vain is limited (``MAX_TRIED``), so an object with many of them costs little more
 than one with few. Named keys are not limited: there are few of them in an object.
@@ -39,8 +40,8 @@ rsyslog; Azure Monitor's custom tables; CloudWatch Insights, SNS; Azure's contai
 ``kubernetes`` filter, GELF, Loki."""
 _NAMED: Final = frozenset(NAMED)
 ANY_CONTENT: Final = frozenset(NAMED[: NAMED.index("auditData") + 1])
-"""Named keys under which a container (``Records``, ``records``) is opened whatever is in it; under others, only if a
-source claims one of its items."""
+"""The usual keys of wrappers. An object there is opened whatever is beside it, and a container (``Records``,
+``records``) whatever is in it; under other keys, only if a source claims one of its items."""
 MAX_TRIED: Final = 256
 """The most values of a record, in all levels, that are tried under keys that are not named."""
 _SAID: Final = keyset(
@@ -100,7 +101,7 @@ def named_contents(fields: Fields, key: str) -> Iterator[Content]:
         value = _journal_text(value) or value
     if type(value) is str:
         yield from contents_of_text(value, key)
-    elif records := _objects(value):
+    elif (records := _objects(value)) and (key in ANY_CONTENT or not _has_statement(fields)):
         yield Content(key, records)
 
 
@@ -142,25 +143,36 @@ def _behind_prefix(text: str) -> tuple[Prefix, str]:
     return prefix, text
 
 
+def is_readable_behind_prefix(line: bytes) -> bool:
+    """Whether a line that cannot be read as a whole has a prefix, and can be read behind it.
+
+    The structured data of a syslog line look like a piece of JSON.
+    """
+    try:
+        text = line.decode()
+        return bool((prefix := read_prefix(text)).end and decode(text[prefix.end :]).documents)
+    except (UnicodeDecodeError, RecordError):
+        return False
+
+
 def other_contents(fields: Fields, tried: Tried) -> Iterator[Content]:
     """What may be under the keys of an object that are not named."""
-    has_statement: bool | None = None
+    may_wrap: bool | None = None
     for key, value in fields.items():
-        if key in _NAMED or tried.left <= 0:
+        kind = type(value)
+        if kind is str:
+            if not _may_be_whole(value) or key in _SAID or key in _NAMED:
+                continue
+        elif (kind is not dict and kind is not list) or not value or key in _NAMED:
             continue
-        if type(value) is str:
-            if not _may_be_whole(value) or key in _SAID:
-                continue
-            if has_statement is None:
-                has_statement = _has_statement(fields)
-            if has_statement:
-                continue
-            tried.left -= 1
-            if (content := _whole(value, key)) is not None:
-                yield content
-        elif records := _objects(value):
-            tried.left -= 1
-            yield Content(key, records)
+        if may_wrap is None:
+            may_wrap = not _has_statement(fields)
+        if not may_wrap or tried.left <= 0:
+            return
+        tried.left -= 1
+        content = _whole(value, key) if kind is str else Content(key, _objects(value))
+        if content is not None and content.records:
+            yield content
 
 
 def _objects(value: Any) -> list[Any]:
@@ -192,6 +204,7 @@ def _whole(text: str, key: str) -> Content | None:
 
 
 def _has_statement(fields: Fields) -> bool:
+    """Whether an object says something in words: two or more of them, and no JSON."""
     return any(
         type(value := fields.get(key)) is str and "{" not in value and _WORDS.search(value[:256]) is not None
         for key in _STATING
