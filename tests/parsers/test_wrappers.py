@@ -201,6 +201,24 @@ LABELS = {"app": "gw", "app.kubernetes.io/name": "gateway", "secret-project": "f
 GW = {"namespace": "ai", "pod": "gw-1", "container": "gw", "node": "node-1"}
 
 
+OTLP = {
+    "resource": {
+        "attributes": [
+            {"key": key, "value": {"stringValue": value}}
+            for key, value in {
+                "k8s.namespace.name": "ai",
+                "k8s.pod.name": "gw-1",
+                "k8s.pod.label.app": "gw",
+                "k8s.pod.label.secret-project": "falcon",
+                "host.name": "h1",
+            }.items()
+        ]
+    },
+    "scopeLogs": [{"logRecords": [{"timeUnixNano": "1767323045678000000", "body": {"stringValue": TEXT}}]}],
+}
+"""A line that the OpenTelemetry Collector read from a file."""
+
+
 def sources_of(value: Any) -> list[str]:
     return [str(found["error_type"] or found["source"]) for found in events_of(value)]
 
@@ -219,6 +237,7 @@ def sources_of(value: Any) -> list[str]:
         ({"RawData": TEXT, "Computer": "h1", "_ResourceId": "/subscriptions/s/x"}, "h1", None, "/subscriptions/s/x"),
         ({"MESSAGE": TEXT, "_HOSTNAME": "h1", "_SYSTEMD_UNIT": "gw.service"}, "h1", None, "h1/gw.service"),
         ({"event": CALL, "host": "h1"}, "h1", None, None),
+        ({"resourceLogs": [OTLP]}, "h1", {"namespace": "ai", "pod": "gw-1", "labels": {"app": "gw"}}, "ai/gw-1"),
         ({"message": f"<134>1 {TIME} h1 gw 12 - - {TEXT}", "host": "relay"}, "h1", None, None),
         ({"message": {"event": {"original": TEXT}, "host": {"name": "h1"}}, "host": "relay", "kubernetes": POD}, "h1", GW | {"labels": {"app": "gw"}}, "ai/gw-1/gw"),
         (CALL | {"host": "api.example.com"}, None, None, None),
@@ -248,6 +267,7 @@ def test_the_place_is_told(wrapped: Any, host: Any, k8s: Any, resource: Any) -> 
         {"message": f"ts={TIME} level=info msg={TEXT}"},
         {"detail-type": "x", "time": TIME, "detail": CALL},
         {"log": f"<134>Jan  2 03:04:05 h1 gw[12]: {TEXT}", "time": TIME},
+        {"resourceLogs": [OTLP]},
     ],
 )
 def test_the_time_is_told(wrapped: Any) -> None:

@@ -25,6 +25,7 @@ from veilog_parsers.record.times import parse_time
 _TIMES: Final = (
     *("time", "timestamp", "@timestamp", "ts", "date", "_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP"),
     *("receiveTimestamp", "TimeGenerated", "_time", "publishTime", "publish_time", "EnqueuedTimeUtc", "Timestamp"),
+    *("timeUnixNano", "observedTimeUnixNano"),
 )
 """In order of preference: of the line's own time, and of the time at which something received it."""
 _NUMBER: Final = re.compile(r"[0-9]{9,19}(?:\.[0-9]{1,9})?")

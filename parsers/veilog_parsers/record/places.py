@@ -90,12 +90,14 @@ NO_PLACE: Final = Place()
 
 def pop_place(fields: Fields) -> Place:
     """Pop the place from a wrapper: an object that is around a record."""
-    k8s = pop_pod(fields)
-    if k8s is None and _is_google(fields.get("resource")):
+    about = fields.get("resource")
+    if _is_google(about):
         k8s, resource = _pop_google(fields)
-    else:
-        resource = resource_of_pod(k8s) or _pop_resource(fields)
-    return Place(k8s, _pop_host(fields), resource)
+        return Place(k8s, _pop_name(fields, *_HOSTS), resource)
+    k8s = pop_pod(fields) or (pop_pod(about) if type(about) is dict else None)
+    resource = resource_of_pod(k8s) or _pop_resource(fields)
+    host = _pop_name(fields, *_HOSTS) or (_pop_name(about, "host.name") if type(about) is dict else None)
+    return Place(k8s, host, resource)
 
 
 def pop_own_place(fields: Fields) -> Place:
@@ -183,13 +185,9 @@ def _pop_google(fields: Fields) -> tuple[Kubernetes | None, SensitiveText | None
 
 
 def _pop_resource(fields: Fields) -> SensitiveText | None:
-    """Pop the id of a resource of Azure's, or host and unit of a journal; the host stays."""
+    """Pop the id of a resource of Azure's; or else host and unit of a journal, which stay."""
     text = _pop_name(fields, "_ResourceId", "resourceId")
     if text is not None:
         return text
     names = [fields.get(key) for key in ("_HOSTNAME", "_SYSTEMD_UNIT")]
     return as_identifier("/".join(name for name in names if type(name) is str and 0 < len(name) <= _MAX_NAME))
-
-
-def _pop_host(fields: Fields) -> SensitiveText | None:
-    return _pop_name(fields, *_HOSTS)
