@@ -285,7 +285,7 @@ class Registry:
     ) -> Iterable[Opened] | None:
         """Open a record in which another is, if a source claims that one; see ``record.wrappers``.
 
-        Each text is decoded once.
+        Each text is decoded once in a search. A container inside is searched first, and opened then.
 
         Raises:
             RecordError: no source claims what is inside, and a text under a named key looks like JSON and cannot be
@@ -348,8 +348,10 @@ class Registry:
             return True
         if depth >= MAX_DEPTH:
             return False
+        if self._hold_record(items, "", depth, tried):
+            return True
         with suppress(RecordError):
-            return self._open_content(Content("", items), {}, depth, NO_CONTEXT, tried) is not None
+            return any(type(item) is dict and self._unwrap(item, depth, NO_CONTEXT, tried) for item in items)
         return False
 
     def _is_batch(self, values: list[Any]) -> bool:

@@ -109,6 +109,11 @@ OBJECTS: dict[str, Callable[[Any], Any]] = {
     "Pub/Sub": lambda record: {
         "message": {"data": base64.b64encode(text_of(record).encode()).decode(), "publishTime": TIME}, "subscription": "s"
     },
+    "Kinesis": lambda record: {
+        "kinesis": {"data": base64.b64encode(text_of(record).encode()).decode(), "partitionKey": "k"}, "eventSource": "aws:kinesis"
+    },
+    "Firehose": lambda record: {"records": [{"recordId": "1", "data": base64.b64encode(text_of(record).encode()).decode()}]},
+    "Kafka": lambda record: {"topic": "ai", "partition": 0, "offset": 7, "value": record},
     "Event Hubs": lambda record: {"records": listed(record)},
     "SQS": lambda record: {"Records": [{"messageId": "1", "body": text_of(record), "eventSource": "aws:sqs"}]},
     "an array of log entries": lambda record: [{"jsonPayload": record, "insertId": "1"}],

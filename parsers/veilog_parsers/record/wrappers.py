@@ -17,6 +17,7 @@ than one with few. Named keys are not limited: there are few of them in an objec
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
@@ -33,7 +34,17 @@ from veilog_parsers.record.raw import Fields
 NAMED: Final = (
     *("log", "message", "MESSAGE", "payload", "event", "msg", "body", "AuditData", "auditData"),
     *("jsonPayload", "textPayload", "event.original", "original", "_raw", "raw", "rawmsg", "data", "record", "RawData"),
-    *("@message", "Message", "LogMessage", "LogEntry", "resultDescription", "log_processed", "full_message", "line"),
+    *(
+        "@message",
+        "Message",
+        "LogMessage",
+        "LogEntry",
+        "resultDescription",
+        "log_processed",
+        "full_message",
+        "line",
+        "value",
+    ),
 )
 """Where records are put: Docker, CRI, journald, loggers; Microsoft 365; Google Cloud Logging; ECS; Splunk, Cribl and
 rsyslog; Azure Monitor's custom tables; CloudWatch Insights, SNS; Azure's container logs and App Service; Fluent Bit's
@@ -55,6 +66,8 @@ _STATING: Final = ("message", "msg", "log", "MESSAGE", "event", "text", "title")
 _WORDS: Final = re.compile(r"[^\W\d_]{2,}[,:;]? [^\W\d_]{2,}")
 _SIGN_OF_JSON: Final = re.compile(r"[{\[\]}\"'\\]")
 """A text without any of these characters is no JSON and no piece of it."""
+_BASE64_OF_JSON: Final = ("eyJ", "eyA", "ewo", "ew0K", "W3s", "Wwo", "WwA")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]++={0,2}\s*")
 _SHORTEST_LINE: Final = 24
 """Shorter texts are no line of a server."""
 _LAST: Final = frozenset('}]"')
@@ -100,9 +113,19 @@ def named_contents(fields: Fields, key: str) -> Iterator[Content]:
     if type(value) is list and key == "MESSAGE":
         value = _journal_text(value) or value
     if type(value) is str:
-        yield from contents_of_text(value, key)
+        yield from contents_of_text(_out_of_base64(value), key)
     elif (records := _objects(value)) and (key in ANY_CONTENT or not _has_statement(fields)):
         yield Content(key, records)
+
+
+def _out_of_base64(text: str) -> str:
+    """The JSON in a text that is base64 of it (Kinesis, Firehose, Kafka's REST proxies); any other text unchanged."""
+    if not text.startswith(_BASE64_OF_JSON) or _BASE64.fullmatch(text) is None:
+        return text
+    try:
+        return base64.b64decode(text).decode()
+    except ValueError:
+        return text
 
 
 def contents_of_text(text: str, key: str = "") -> Iterator[Content]:
