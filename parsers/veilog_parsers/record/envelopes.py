@@ -1,17 +1,46 @@
-"""Opens envelopes: the objects in which cloud services and shippers put records.
+"""Opens envelopes: the objects and lines in which cloud services and shippers put records.
 
-Envelopes are CloudTrail files (``Records``), Event Hubs (``records``) and their Capture (``Body``), EventBridge
-(``detail``), CloudWatch Logs subscriptions (``logEvents`` with JSON in ``message``), Pub/Sub (``data`` in base64),
-pages of vendors' audit APIs (``data``, ``items``), Microsoft 365's ``AuditData``, and shippers' ``log`` or ``message``:
-lines of containers (Docker's files, CRI, with metadata of Kubernetes) and of journald. An envelope is recognized by a
-top-level key, like a source, and only if no source claims the record; see ``registry``.
+Theory of operation
+-------------------
+
+A record seldom comes alone. Between the service that wrote it and veilog stand runtimes, shippers, queues and log
+stores, and each may put it into something: a file of many records, an object with a time and a host, a line behind a
+prefix, a string. Nothing of that changes what was said to a model, so nothing of that may change the event: whatever is
+around a record, the same event comes out, but for facts of time and place that the record itself lacks. A record whose
+wrapper stayed closed would be quarantined as one that nobody knows.
+
+There are two kinds of envelopes, and ``registry`` opens both.
+
+*Containers* (``CONTAINERS``, here) hold records by their format, known by a top-level key, and are always opened:
+CloudTrail files (``Records``), Event Hubs (``records``) and their Capture (``Body``), EventBridge (``detail``),
+CloudWatch Logs subscriptions (``logEvents``), Pub/Sub (``data`` in base64), pages of vendors' audit APIs (``data``,
+``items``), OTLP documents (``otlp``). Whether a source claims what is inside does not matter.
+
+*Wrappers* (``wrappers``) are known by their structure, whatever their keys are called: an object that no source claims,
+in which one value is an object, a list or a text that a source claims, or a wrapper again. So the order is:
+
+1. A container is opened.
+2. A record that a source claims is that source's. It is never opened, whatever it holds.
+3. Of any other record the values are searched: the usual keys of wrappers first (``jsonPayload``, ``event.original``,
+   ``_raw``, ``message``), then the others. A text is read behind its prefix (``prefixes``: CRI, syslog, a logger's time
+   and level, logfmt), as JSON, or as a server's line.
+4. If nothing is found, the record is nobody's, whole and unchanged. If a text under a usual key looks like JSON and
+   cannot be read, the record is malformed.
+
+A log entry that quotes a record is no wrapper of it. ``wrappers`` says how the two are told apart: by the key, by words
+around the JSON, and by what the entry says itself.
+
+What is around a record is not lost in silence (``context``). The time, the host, the pod and the cloud's name of the
+place are passed on to events that lack them (``places``); what else could be prose is counted in characters, as
+``envelope_chars`` in ``unmapped``, with the first record inside.
+
+Everything is bounded. At most ``MAX_DEPTH`` envelopes are opened around a record; what is in more stays closed, and is
+quarantined as a record that nobody knows. One raw record holds at most ``MAX_EVENTS`` records; with more it is
+quarantined as a whole. A search reads each text once and each object once, and tries a limited number of values under
+unusual keys, so its cost is linear in the size of the record, and a record that a source claims costs nothing at all.
 
 Two kinds of records are joined here: lines that a container runtime has split (``join_partial_lines``), and the rows
 over which API Management's LLM log spreads a call (``join_rows``).
-
-Two facts of an envelope are passed on to its records: when a line was written, for records without a time, and where,
-for records without a ``cloud.resource``: ``namespace/pod/container`` in Kubernetes, host and unit in a journal.
-Streams, labels and annotations are not passed on.
 """
 
 from __future__ import annotations
