@@ -36,7 +36,7 @@ from veilog_parsers.record.envelopes import (
 )
 from veilog_parsers.record.fields import remainder
 from veilog_parsers.record.keysets import KeySetCache
-from veilog_parsers.record.lines import LineTest, line_head
+from veilog_parsers.record.lines import LineTest, is_json_line, line_head
 from veilog_parsers.record.otlp import join_internal_records, merge_documents, open_fluent_bit
 from veilog_parsers.record.places import NO_PLACE, OWN_PLACE, pop_own_place
 from veilog_parsers.record.prose import may_hold_prose
@@ -407,6 +407,6 @@ def _confirmed(shape: RecordSignature, fields: Fields) -> Source | None:
     """The first source that claims a record."""
     head = line_head(fields) if shape.has_line else ""
     for test, of_line, source in shape.tests:
-        if test(head if of_line else fields):
+        if test(head if of_line else fields) and not (of_line and is_json_line(head)):
             return source
     return None

@@ -26,6 +26,8 @@ LINE_KEYS: Final = ("log", "message", "MESSAGE")
 HEAD_CHARS: Final = 512
 """Length of the beginning of a line by which its source is recognized. Docker and others put prefixes before it."""
 
+_FIRST_OF_KEYS: Final = frozenset("\"'\\}")
+"""What follows the first brace of JSON, also of JSON in a string, or of Python's ``repr``."""
 _COLOR: Final = re.compile(r"\x1b\[[0-9;]{0,16}m")
 _IGNORED_SHIPPER_KEYS: Final = ignored_keys(
     """
@@ -45,12 +47,17 @@ def find_line(fields: Fields) -> tuple[str, str]:
 
 
 def line_head(fields: Fields) -> str:
-    """The beginning of a record's line, by which its source is recognized; "" for JSON, also behind a prefix.
+    """The beginning of a record's line, by which its source is recognized."""
+    return find_line(fields)[1][:HEAD_CHARS]
 
-    JSON may have such a line in one of its strings, and is then a wrapper of it.
+
+def is_json_line(head: str) -> bool:
+    """Whether a line, by its beginning, is JSON, perhaps behind a prefix.
+
+    Then it is no server's line, though it may have one in a string: its record is a wrapper.
     """
-    head = find_line(fields)[1][:HEAD_CHARS]
-    return "" if ("{" in head or head[:1] == '"') and is_document_behind(head) else head
+    brace = head.find("{")
+    return brace >= 0 and head[brace + 1 : brace + 9].lstrip()[:1] in _FIRST_OF_KEYS and is_document_behind(head)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,7 +73,8 @@ class LineTest:
 
     def __call__(self, fields: Fields) -> bool:
         """Test a record, as the test of any marker does."""
-        return self.is_line(line_head(fields))
+        head = line_head(fields)
+        return self.is_line(head) and not is_json_line(head)
 
 
 def markers(is_line: Callable[[str], bool], *keys: str) -> dict[str, Callable[[Fields], bool]]:

@@ -77,6 +77,8 @@ _TOKEN: Final = re.compile(
 )
 _SEPARATED: Final = re.compile(r"[ \t]*(?::|-|\||>|,)[ \t]*")
 _BLANKS: Final = re.compile(r"[ \t]*")
+_TELLING: Final = re.compile(rf"[0-9]|\b{_LEVEL}")
+"""A sign of a time or a level: most texts before a document have neither."""
 _IS_LEVEL: Final = re.compile(rf"\s*{_LEVEL}\s*")
 _DOCUMENT: Final = re.compile(r"\{\s*[\"'}]|\[\s*[\[{\"]|\"\s*(?:\\|[{\[])")
 """How JSON or Python's ``repr`` begins, and a JSON string that holds JSON."""
@@ -176,18 +178,22 @@ def _syslog(text: str, start: int) -> Prefix | None:
 
 def _logger(text: str, start: int) -> Prefix | None:
     """A logger's prefix; None unless a document follows it."""
-    position, time, is_telling, bare, chars = start, None, False, 0, 0
+    if _TELLING.search(text, start, text.find("{", start)) is None:
+        return None
+    position, time, is_telling, bare = start, None, False, 0
+    others: list[str] = []
     for _ in range(_MAX_TOKENS):
         if _DOCUMENT.match(text, position):
-            return Prefix(position, time, None, chars) if is_telling else None
-        token = _TOKEN.match(text, position)
-        if token is None:
+            return Prefix(position, time, None, sum(map(_chars, others))) if is_telling else None
+        if (token := _TOKEN.match(text, position)) is None:
             return None
-        found = parse_time((token["time"] or token["in_brackets"] or "").replace("/", "-"))
+        inside = token["in_brackets"] or ""
+        found = parse_time(stamp.replace("/", "-")) if (stamp := token["time"] or inside) else None
         time = time or found
-        is_level = token["level"] or _IS_LEVEL.fullmatch(token["in_brackets"] or "")
+        is_level = token["level"] or (inside and _IS_LEVEL.fullmatch(inside))
         is_telling = is_telling or bool(found or is_level or token["klog"])
-        chars += 0 if found or is_level else _chars(token[0])
+        if not found and not is_level:
+            others.append(token[0])
         separator = _SEPARATED.match(text, token.end())
         bare += token["name"] is not None and separator is None
         if bare > _MAX_BARE:
