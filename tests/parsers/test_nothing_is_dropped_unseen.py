@@ -21,7 +21,7 @@ import pytest
 from samples import Sample, samples
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import AuditEvent, SensitiveText, SensitiveTree
-from veilog_parsers.record.envelopes import NO_CONTEXT
+from veilog_parsers.record.context import NO_CONTEXT
 from veilog_parsers.record.fields import remainder
 from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import SOURCES, ParseFailure, Registry
@@ -378,6 +378,18 @@ ENVELOPES: dict[str, Any] = {
     },
     "page": {"data": [CALL], "has_more": False, "first_id": "a", "about": {"a": 1}},
     "page of Google's": {"items": [CALL], "nextPageToken": "a", "kind": "x"},
+    "Google Cloud": {
+        "jsonPayload": CALL,
+        "insertId": "i",
+        "labels": {"k8s-pod/app": "gw", "k8s-pod/other": "x"},
+        "resource": {"type": "k8s_container", "labels": {"namespace_name": "ai", "pod_name": "gw-1", "project_id": "p"}},
+        "timestamp": "2025-03-03T09:41:03Z",
+    },
+    "Cloud Run": {"textPayload": TEXT, "resource": {"type": "cloud_run_revision", "labels": {"service_name": "gw"}}},
+    "ECS": {"event": {"original": TEXT, "dataset": "x"}, "host": {"name": "h1", "os": "x"}, "ecs": {"version": "8"}},
+    "Azure": {"RawData": TEXT, "Computer": "h1", "_ResourceId": "/subscriptions/s", "Type": "Gateway_CL"},
+    "Cribl": {"_raw": f"<134>1 2025-03-03T09:41:03Z h1 gw 1 - - {TEXT}", "host": "h1", "source": "x"},
+    "any key": {"zebra": {"stripes": [CALL], "n": 1}, "k8s.pod.name": "gw-1", "k8s.pod.label.app": "gw"},
     "two levels": {"message": orjson.dumps({"log": TEXT, "stream": "stdout"}).decode(), "kubernetes": POD},
 }  # fmt: skip
 

@@ -25,6 +25,14 @@ TRAIL = {"eventSource": "bedrock.amazonaws.com", "eventName": "InvokeModel", "us
 AUDIT = {"category": "Audit", "tenantId": "t"}
 
 
+def nested(key: str, depth: int, *, in_list: bool = False) -> Any:
+    """A record in so many envelopes."""
+    value: Any = TRAIL
+    for _ in range(depth):
+        value = {key: [value] if in_list else value}
+    return value
+
+
 def coded(value: Any) -> str:
     return base64.b64encode(orjson.dumps(value)).decode()
 
@@ -49,7 +57,8 @@ def sources_of(value: Any) -> list[str]:
         ({"log": json.dumps({"Records": [TRAIL]})}, ["aws_cloudtrail"]),
         ({"log": json.dumps({"message": json.dumps(TRAIL)})}, ["aws_cloudtrail"]),
         ({"log": {"log": {"log": {"log": TRAIL}}}}, ["aws_cloudtrail"]),
-        ({"log": {"log": {"log": {"log": {"log": TRAIL}}}}}, ["other"]),
+        (nested("log", envelopes.MAX_DEPTH), ["aws_cloudtrail"]),
+        (nested("log", envelopes.MAX_DEPTH + 1), ["other"]),
         ({"log": {"a": 1}, "msg": json.dumps({"b": 1, "event": TRAIL})}, ["aws_cloudtrail"]),
         ({"log": "plain text"}, ["other"]),
         ({"log": "{broken"}, ["malformed_json"]),
@@ -75,7 +84,8 @@ def sources_of(value: Any) -> list[str]:
         ({"object": "list", "data": [CALL], "has_more": False}, ["openai_gateway"]),
         ({"AuditData": json.dumps(TRAIL), "RecordType": 1}, ["aws_cloudtrail"]),
         ({"log": {"subscription": "gold", "user": "a"}}, ["other"]),
-        ({"Records": [{"Records": [{"Records": [{"Records": [{"Records": [TRAIL]}]}]}]}]}, ["other"]),
+        (nested("Records", envelopes.MAX_DEPTH, in_list=True), ["aws_cloudtrail"]),
+        (nested("Records", envelopes.MAX_DEPTH + 1, in_list=True), ["other"]),
     ],
 )  # fmt: skip
 def test_what_is_inside(value: Any, sources: list[str]) -> None:

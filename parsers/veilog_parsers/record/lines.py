@@ -18,6 +18,7 @@ from typing import Final
 
 from veilog_parsers.event import AuditEvent
 from veilog_parsers.record.fields import drop_keys, ignored_keys, withhold
+from veilog_parsers.record.prefixes import is_document_behind
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
 
@@ -25,6 +26,8 @@ LINE_KEYS: Final = ("log", "message", "MESSAGE")
 HEAD_CHARS: Final = 512
 """Length of the beginning of a line by which its source is recognized. Docker and others put prefixes before it."""
 
+_FIRST_OF_KEYS: Final = frozenset("\"'\\}")
+"""What follows the first brace of JSON, also of JSON in a string, or of Python's ``repr``."""
 _COLOR: Final = re.compile(r"\x1b\[[0-9;]{0,16}m")
 _IGNORED_SHIPPER_KEYS: Final = ignored_keys(
     """
@@ -48,6 +51,15 @@ def line_head(fields: Fields) -> str:
     return find_line(fields)[1][:HEAD_CHARS]
 
 
+def is_json_line(head: str) -> bool:
+    """Whether a line, by its beginning, is JSON, perhaps behind a prefix.
+
+    Then it is no server's line, though it may have one in a string: its record is a wrapper.
+    """
+    brace = head.find("{")
+    return brace >= 0 and head[brace + 1 : brace + 9].lstrip()[:1] in _FIRST_OF_KEYS and is_document_behind(head)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class LineTest:
     """The test of a source whose records are lines.
@@ -61,7 +73,8 @@ class LineTest:
 
     def __call__(self, fields: Fields) -> bool:
         """Test a record, as the test of any marker does."""
-        return self.is_line(line_head(fields))
+        head = line_head(fields)
+        return self.is_line(head) and not is_json_line(head)
 
 
 def markers(is_line: Callable[[str], bool], *keys: str) -> dict[str, Callable[[Fields], bool]]:

@@ -46,12 +46,12 @@ from veilog_parsers.record.fields import (
     pop_first,
     pop_identifier,
     pop_text,
-    pop_word,
     withhold,
 )
 from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.otlp import is_model_call, is_model_log
 from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status
+from veilog_parsers.record.places import pop_pod, resource_of_pod
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
@@ -390,12 +390,12 @@ def _read_resource(fields: Fields, event: AuditEvent) -> None:
     if event.user_type is None and type(service) is str and service and not service.startswith("unknown_service"):
         event.user_type, event.user_name = UserType.SERVICE, pop_text(resource, "service.name")
     drop(resource, "service.name")
-    pod = [pop_word(resource, f"k8s.{part}.name") for part in ("namespace", "pod", "container")]
+    event.k8s, event.host = pop_pod(resource), pop_identifier(resource, "host.name")
     cloud = Cloud(
         provider=pop_identifier(resource, "cloud.provider"),
         account_id=pop_identifier(resource, "cloud.account.id"),
         region=pop_identifier(resource, "cloud.region"),
-        resource=pop_identifier(resource, "cloud.resource_id") or as_identifier("/".join(filter(None, pod))),
+        resource=pop_identifier(resource, "cloud.resource_id") or resource_of_pod(event.k8s),
     )
     if any((cloud.provider, cloud.account_id, cloud.region, cloud.resource)):
         event.cloud = cloud
