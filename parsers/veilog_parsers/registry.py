@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Outcome, SensitiveTree
 from veilog_parsers.record.decoding import decode
+from veilog_parsers.record.dropped import LEDGER
 from veilog_parsers.record.envelopes import (
     CONTAINERS,
     MAX_DEPTH,
@@ -34,6 +35,7 @@ from veilog_parsers.record.envelopes import (
     is_line,
     join_partial_lines,
     join_rows,
+    note_beside,
     records_in,
     unwrap,
 )
@@ -152,12 +154,19 @@ class Registry:
             RecordError: the raw record as a whole cannot be parsed.
         """
         value = record.value
+        dropped_before = LEDGER.count
         if "otlp" in record.metadata:
             value = open_fluent_bit(value, record.metadata, record.group) or value
         for count, (inner, source, context) in enumerate(self._open(value, 0, NO_CONTEXT)):
             if count >= MAX_EVENTS:
                 raise RecordError(ErrorType.TOO_MANY_EVENTS, f"more than {MAX_EVENTS} in one record")
-            yield self._parse_one(inner, self._fixed or source, context)
+            parsed = self._parse_one(inner, self._fixed or source, context)
+            if type(parsed) is AuditEvent:
+                # What an envelope drops counts with the next record in it.
+                parsed.dropped_fields = LEDGER.count - dropped_before
+            yield parsed
+            # Between two events, others may have parsed other records.
+            dropped_before = LEDGER.count
 
     def _parse_one(
         self, inner: Fields | RecordError, source: Source | None, context: EnvelopeContext
@@ -257,6 +266,7 @@ class Registry:
                 failure = error
                 continue
             if found is not None:
+                note_beside(value, key)
                 return found
         if failure is not None:
             raise failure

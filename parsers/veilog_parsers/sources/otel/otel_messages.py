@@ -21,13 +21,26 @@ from veilog_parsers.bodies.turns import (
     Turn,
     add_completion_turn,
     add_prompt_content,
+    add_prompt_turn,
     comparable,
+    drop_role,
     pop_finish_reason,
     pop_role,
     pop_serialized,
 )
 from veilog_parsers.event import Message, Role, SensitiveText
-from veilog_parsers.record.fields import dicts, drop, drop_keys, ignored_keys, keyset, open_json, pop, withhold
+from veilog_parsers.record.dropped import Why, note_dropped
+from veilog_parsers.record.fields import (
+    dicts,
+    drop,
+    drop_keys,
+    drop_known,
+    ignored_keys,
+    keyset,
+    open_json,
+    pop,
+    withhold,
+)
 from veilog_parsers.record.otlp import event_name
 from veilog_parsers.record.raw import Fields
 
@@ -178,6 +191,12 @@ def read_bodies(attributes: Fields, known: Exchange, *, of_a_model: bool) -> Exc
 
 def _unseen(messages: list[Message], seen: set[str]) -> list[Message]:
     found = [(message, [(comparable(part), part) for part in message.parts]) for message in messages]
+    for message, parts in found:
+        repeated = [part for text, part in parts if text in seen]
+        for part in repeated:
+            note_dropped("", part, Why.TEXT_READ)
+        if len(repeated) == len(parts):
+            note_dropped("role", message.role, Why.DUPLICATE)
     kept = [Message(message.role, [part for text, part in parts if text not in seen]) for message, parts in found]
     seen.update(text for _, parts in found for text, _ in parts)
     return [message for message in kept if message.parts]
@@ -219,17 +238,15 @@ def _open_message(fields: Fields, key: str) -> Any:
 
 
 def _add_prompt_message(message: Fields, role: Role, exchange: Exchange) -> None:
-    role = pop_role(message) or role
-    turn = _read_turn(message)
-    exchange.add_prompt(Role.TOOL, turn.result_parts)
-    exchange.add_prompt(role, turn.text_parts)
+    named = pop_role(message)
+    add_prompt_turn(_read_turn(message), named, role, exchange)
 
 
 def _add_completion_message(message: Fields, exchange: Exchange) -> None:
-    pop_role(message)
+    drop_role(message)
     pop_finish_reason(message, exchange, "finish_reason")
     if message.get("finish_reason") == "":
-        del message["finish_reason"]
+        drop_known(message, "finish_reason")
     add_completion_turn(_read_turn(message), exchange)
 
 
@@ -255,7 +272,7 @@ def _add_unread_content(message: Fields, turn: Turn) -> None:
     """Add content that no reader knows as a text, except vectors of numbers."""
     content = message["content"]
     if type(content) is list and all(type(item) in (int, float) for item in content):
-        del message["content"]
+        drop_known(message, "content")
         return
     text = pop_serialized(message, "content")
     if text:
@@ -286,7 +303,7 @@ def _read_event(name: str, content: Fields, exchange: Exchange) -> bool:
             content.update(pop(content, key))
     role = _EVENT_ROLES.get(name)
     if role is not None:
-        pop_role(content)
+        drop_role(content)
         _add_prompt_message(content, role, exchange)
     elif name == "gen_ai.choice":
         pop_finish_reason(content, exchange, "finish_reason")
@@ -317,7 +334,7 @@ def _open_inference(item: Fields) -> Fields:
     if calls:
         # Parts may repeat the tool calls.
         for part in _listed(message, "contents"):
-            drop(part, "tool_call")
+            drop(part, "tool_call", why=Why.DUPLICATE)
         message["tool_calls"] = calls
     elif "contents" in message:
         calls = [part["tool_call"] for part in _listed(message, "contents") if type(part.get("tool_call")) is dict]
