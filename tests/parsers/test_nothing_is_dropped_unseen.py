@@ -58,7 +58,7 @@ BY_NATURE = {
 }
 """Structures that hold prose by their nature are dropped whole, if they are structures: what is inside is not sought."""
 IDS = {
-    *("id", "requestId", "request_id", "model", "finish_reason", "gen_ai.system", "openinference.span.kind", "location"),
+    *("id", "requestId", "request_id", "response_id", "model", "finish_reason", "gen_ai.system", "openinference.span.kind", "location"),
     *("modelDeploymentName", "provider_name", "url", "endpoint", "requestURL", "server_url", "name", "user"),
 }  # fmt: skip
 """A body's id or model goes if the record around it has a better one, a region is spelled in one way: it is a name, and

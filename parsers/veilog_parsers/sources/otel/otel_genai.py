@@ -241,8 +241,8 @@ def _read_what(attributes: Fields, event: AuditEvent) -> None:
     event.model_name = prefer(event.model_name, requested) or answered
     event.request_id = prefer(event.request_id, request)
     endpoint = _pop_first(pop_endpoint, attributes, _ENDPOINT)
-    if event.endpoint is None and endpoint:
-        event.endpoint = SensitiveText(endpoint)
+    if endpoint:
+        event.endpoint = prefer(event.endpoint, SensitiveText(endpoint))
     for (name,) in _OPERATION:
         name_of_kind = attributes.get(name)
         if event.operation is None and type(name_of_kind) is str:
