@@ -19,10 +19,10 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from veilog_filters.gate import KEY
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import AuditEvent, Message, SensitiveText, SensitiveTree
 from veilog_parsers.record.dropped import Dropped, listed
-from veilog_parsers.record.prose import text_may_hold_prose
 from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import ParseFailure, Registry
 
@@ -43,7 +43,6 @@ MAX_PATH: Final = 128
 
 _TEXTS: Final = {"prompt_messages": "prompt text", "response_messages": "response text"}
 _NOT_READ: Final = frozenset(("schema", "source", "unmapped", "dropped_fields"))
-_KEY: Final = re.compile(r"[A-Za-z0-9_@$][A-Za-z0-9_@$.:/~-]{0,63}")
 _PUNCTUATION: Final = re.compile(r"[\W_]+")
 _SHIFT: Final = str.maketrans(
     "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
@@ -367,7 +366,7 @@ def _leaves(value: Any, levels: int = 0, path: Path = (), shown: str = "") -> It
 
 def _shown(key: str, number: int) -> str:
     """A key, if it is a name; keys are content of records too."""
-    if _KEY.fullmatch(key) and not text_may_hold_prose(key):
+    if KEY.fits(key):
         return key
     return f"<key {number}, {len(key)} characters>"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -205,3 +206,30 @@ def test_explain_says_how_many_keys_it_did_not_look_at(monkeypatch: pytest.Monke
 def test_a_rejected_record_has_no_keys() -> None:
     (explained,) = documents({"log": '{"model": "m", "broken'})
     assert "keys" not in explained
+
+
+ENCODED = base64.b64encode(SENTENCE.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        SENTENCE,
+        SENTENCE.replace(" ", "_"),
+        SENTENCE.replace(" ", "%20"),
+        ENCODED,
+        f"id:{ENCODED}",
+        "jo@example.org",
+        "",
+    ],
+)
+def test_a_key_that_is_no_name_is_not_shown(key: str) -> None:
+    found = became(fates_in({"tried": 1, key: 1}))
+    assert found == {"tried": ("unmapped",), f"<key 2, {len(key)} characters>": ("unmapped",)}
+
+
+@pytest.mark.parametrize(
+    "key", ["x-api-key", "gen_ai.usage.cache_read.input_tokens", "cacheWriteInputTokenCount", "@type"]
+)
+def test_a_key_that_is_a_name_is_shown(key: str) -> None:
+    assert key in became(fates_in({"tried": 1, key: 1}))
