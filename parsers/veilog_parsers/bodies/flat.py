@@ -254,7 +254,7 @@ def _read_answer(answer: Fields, exchange: Exchange) -> None:
         turn.add_content(data, "text")
         drop_keys(data, _IGNORED_DETAIL_KEYS)
     for call in dicts(answer.get("tool_calls")):
-        if "parameters" in call:
+        if "parameters" in call and "arguments" not in call:
             call["arguments"] = call.pop("parameters")
         turn.add_tool_call(call)
     add_completion_turn(turn, exchange)

@@ -143,7 +143,9 @@ def read_response(body: Fields, exchange: Exchange) -> None:
 
 def _rename(fields: Fields) -> None:
     for key in _CAMEL_CASE.keys() & fields.keys():
-        fields.setdefault(_CAMEL_CASE[key], fields.pop(key))
+        # Of both spellings, that of the API is read, and the other one stays.
+        if _CAMEL_CASE[key] not in fields:
+            fields[_CAMEL_CASE[key]] = fields.pop(key)
 
 
 def _add_prompt(fields: Fields, key: str, role: Role, exchange: Exchange) -> None:

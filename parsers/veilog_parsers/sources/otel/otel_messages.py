@@ -288,7 +288,7 @@ def _read_part(part: Fields, turn: Turn) -> None:
         turn.add_tool_result(part, "result")
     elif kind == "server_tool_call_response":
         turn.add_tool_result(part, "server_tool_call_response")
-    elif kind == "server_tool_call" and "server_tool_call" in part:
+    elif kind == "server_tool_call" and "server_tool_call" in part and "arguments" not in part:
         part["arguments"] = part.pop("server_tool_call")
     drop_keys(part, _IGNORED_PART_KEYS)
     turn.add_block(part)
@@ -328,21 +328,19 @@ def _open_inference(item: Fields) -> Fields:
     if type(message) is not dict:
         return item
     calls = [call["tool_call"] for call in _listed(message, "tool_calls") if type(call.get("tool_call")) is dict]
-    parts = [
-        part["message_content"] for part in _listed(message, "contents") if type(part.get("message_content")) is dict
-    ]
+    contents = _listed(message, "contents")
+    parts = [part.pop("message_content") for part in contents if type(part.get("message_content")) is dict]
     if calls:
         # Parts may repeat the tool calls.
-        for part in _listed(message, "contents"):
+        for part in contents:
             drop(part, "tool_call", why=Why.DUPLICATE)
         message["tool_calls"] = calls
     elif "contents" in message:
-        calls = [part["tool_call"] for part in _listed(message, "contents") if type(part.get("tool_call")) is dict]
+        calls = [part.pop("tool_call") for part in contents if type(part.get("tool_call")) is dict]
         message["tool_calls"] = calls
     if parts:
-        del message["contents"]
         message["parts"] = parts
-    elif "contents" in message and not any(_listed(message, "contents")):
+    if "contents" in message and not any(contents):
         del message["contents"]
     if "function_call_name" in message:
         name, arguments = pop(message, "function_call_name"), pop(message, "function_call_arguments_json")
