@@ -16,7 +16,7 @@ from veilog_parsers.event import (
     Timestamp,
     ToolCall,
 )
-from veilog_parsers.record.dropped import prefer
+from veilog_parsers.record.dropped import DUPLICATE, note_dropped, prefer
 
 TOKEN_COUNTS: Final = ("input_tokens", "output_tokens", "total_tokens")
 
@@ -116,13 +116,20 @@ class Exchange:
             event.tool_calls = prefer(event.tool_calls, self.tool_calls)
 
     def _apply_counts(self, event: AuditEvent) -> None:
-        if self.finish_reasons:
-            event.finish_reasons = prefer(event.finish_reasons, self.finish_reasons)
-        if self.input_tokens is not None:
-            event.input_tokens = prefer(event.input_tokens, self.input_tokens)
-        if self.output_tokens is not None:
-            event.output_tokens = prefer(event.output_tokens, self.output_tokens)
-        if self.total_tokens is not None:
-            event.token_count = prefer(event.token_count, self.total_tokens)
+        # As ``prefer``, without a call for every number of every record.
+        if event.input_tokens is None:
+            event.input_tokens = self.input_tokens
+        elif self.input_tokens is not None:
+            note_dropped("", self.input_tokens, DUPLICATE)
+        if event.output_tokens is None:
+            event.output_tokens = self.output_tokens
+        elif self.output_tokens is not None:
+            note_dropped("", self.output_tokens, DUPLICATE)
+        if event.token_count is None:
+            event.token_count = self.total_tokens
+        elif self.total_tokens is not None:
+            note_dropped("", self.total_tokens, DUPLICATE)
         if self.latency_ms is not None:
             event.latency_ms = prefer(event.latency_ms, self.latency_ms)
+        if self.finish_reasons:
+            event.finish_reasons = prefer(event.finish_reasons, self.finish_reasons)

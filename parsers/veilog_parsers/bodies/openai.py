@@ -138,7 +138,7 @@ def _read_prompt(body: Fields, exchange: Exchange) -> None:
 def read_response(body: Fields, exchange: Exchange) -> None:
     """Consume a response body."""
     exchange.answered_model = pop_identifier(body, "model")
-    exchange.request_id = prefer(exchange.request_id, pop_identifier(body, "id"), "id")
+    exchange.request_id = exchange.request_id or pop_identifier(body, "id")
     exchange.timestamp = pop_time(body, "created") or pop_time(body, "created_at")
     if body.get("created") == 0:
         # The first chunk of Azure's streams has no time: it holds only the results of the content filters.
@@ -247,8 +247,8 @@ def _read_usage(usage: Any, exchange: Exchange) -> None:
     if type(usage) is dict:
         prompt, completion = pop_count(usage, "prompt_tokens"), pop_count(usage, "completion_tokens")
         sent, produced = pop_count(usage, "input_tokens"), pop_count(usage, "output_tokens")
-        exchange.input_tokens = prefer(prompt, sent)
-        exchange.output_tokens = prefer(completion, produced)
+        exchange.input_tokens = prompt if sent is None else prefer(prompt, sent)
+        exchange.output_tokens = completion if produced is None else prefer(completion, produced)
         exchange.total_tokens = pop_count(usage, "total_tokens")
         flat.read_counts(usage, exchange)
         drop_keys(usage, _IGNORED_USAGE_KEYS)
