@@ -471,7 +471,7 @@ class Pipeline:
 
     def _clean(self, job: _Job) -> None:
         event = job.event
-        proof = Redaction(policy=self._policy_name, detectors=self._detectors)
+        proof = Redaction(policy=self._policy_name, detectors=self._detectors, dropped_fields=event.dropped_fields)
         if isinstance(event.unmapped, SensitiveTree):
             proof.unmapped_fields = _count_leaves(event.unmapped.reveal())
         hashed = self._redact(event, job.collected, job.tenant)

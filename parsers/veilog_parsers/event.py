@@ -475,6 +475,9 @@ class Redaction:
     )
     truncated_bytes: int = _part("Bytes of texts beyond `detect.max_text_bytes`, which were cut off.", 0)
     unmapped_fields: int = _part("Fields of the record that no parser consumed.", 0)
+    dropped_fields: int = _part(
+        "Keys of the record that its parser dropped for a declared reason; an object counts once.", 0
+    )
     hashed_fields: int = _part("Names that did not fit the grammar of their fields and left as `hmac:` hashes.", 0)
     ner_read_texts: int | None = _part("Texts that the NER model read, now or before; absent without a model.")
     ner_left_out_texts: int | None = _part(
@@ -610,6 +613,10 @@ class AuditEvent:
 
     prompt_messages: list[Message] = _working("Request side of the exchange, in order.")
     response_messages: list[Message] = _working("Response side of the exchange, in order.")
+    dropped_fields: int = dataclasses.field(
+        default=0,
+        metadata={"group": "working", "doc": "See `redaction.dropped_fields`.", "handling": Handling.WORKING},
+    )
 
     if not TYPE_CHECKING:
         # Type checkers see the one that the decorator makes.

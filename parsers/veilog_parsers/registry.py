@@ -23,6 +23,7 @@ from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, Constant, Kind, Outcome, SensitiveTree, Timestamp
 from veilog_parsers.record.context import NO_CONTEXT, EnvelopeContext, Surroundings
 from veilog_parsers.record.decoding import decode
+from veilog_parsers.record.dropped import LEDGER
 from veilog_parsers.record.envelopes import (
     CONTAINERS,
     MAX_DEPTH,
@@ -159,12 +160,19 @@ class Registry:
             RecordError: the raw record as a whole cannot be parsed.
         """
         value = record.value
+        dropped_before = LEDGER.count
         if "otlp" in record.metadata:
             value = open_fluent_bit(value, record.metadata, record.group) or value
         for count, (inner, source, context) in enumerate(self._open(value, 0, NO_CONTEXT)):
             if count >= MAX_EVENTS:
                 raise RecordError(ErrorType.TOO_MANY_EVENTS, f"more than {MAX_EVENTS} in one record")
-            yield self._parse_one(inner, self._fixed or source, context)
+            parsed = self._parse_one(inner, self._fixed or source, context)
+            if type(parsed) is AuditEvent:
+                # What an envelope drops counts with the next record in it.
+                parsed.dropped_fields = LEDGER.count - dropped_before
+            yield parsed
+            # Between two events, others may have parsed other records.
+            dropped_before = LEDGER.count
 
     def _parse_one(
         self, inner: Fields | RecordError, source: Source | None, context: EnvelopeContext

@@ -22,7 +22,7 @@ from samples import Sample, samples
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import AuditEvent, SensitiveText, SensitiveTree
 from veilog_parsers.record.context import NO_CONTEXT
-from veilog_parsers.record.fields import remainder
+from veilog_parsers.record.fields import Droppable, remainder
 from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import SOURCES, ParseFailure, Registry
 
@@ -58,7 +58,7 @@ BY_NATURE = {
 }
 """Structures that hold prose by their nature are dropped whole, if they are structures: what is inside is not sought."""
 IDS = {
-    *("id", "requestId", "request_id", "model", "finish_reason", "gen_ai.system", "openinference.span.kind", "location"),
+    *("id", "requestId", "request_id", "response_id", "model", "finish_reason", "gen_ai.system", "openinference.span.kind", "location"),
     *("modelDeploymentName", "provider_name", "url", "endpoint", "requestURL", "server_url", "name", "user"),
 }  # fmt: skip
 """A body's id or model goes if the record around it has a better one, a region is spelled in one way: it is a name, and
@@ -163,7 +163,11 @@ def keys_in_code() -> list[str]:
     for module in sys.modules.values():
         if getattr(module, "__name__", "").startswith("veilog_parsers"):
             for value in vars(module).values():
-                if type(value) is dict and value and all(callable(kind) for kind in value.values()):
+                if (
+                    type(value) is dict
+                    and value
+                    and all(type(kind) is Droppable or callable(kind) for kind in value.values())
+                ):
                     found.update(key for key in value if type(key) is str)
     return sorted(found)
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.event import Outcome
+from veilog_parsers.record.dropped import Why
 from veilog_parsers.record.fields import drop, peek, pop_identifier
 from veilog_parsers.record.outcomes import outcome_of_error
 from veilog_parsers.record.raw import Fields
@@ -44,4 +45,5 @@ def read_error(body: Fields, exchange: Exchange) -> None:
             exchange.error_outcome = outcome_of_error(str(name))
             break
     exchange.content_filtered = exchange.content_filtered or exchange.error_outcome is Outcome.CONTENT_FILTERED
-    drop(error, *_NAMES, "innererror", "param")
+    drop(error, *_NAMES, why=Why.DUPLICATE)
+    drop(error, "innererror", "param")

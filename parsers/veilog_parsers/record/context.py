@@ -15,6 +15,7 @@ import re
 from typing import Any, Final
 
 from veilog_parsers.event import AuditEvent, Cloud, Timestamp
+from veilog_parsers.record.dropped import Why, note_dropped
 from veilog_parsers.record.fields import count_chars
 from veilog_parsers.record.places import NO_PLACE, Place, copy_of, pop_place
 from veilog_parsers.record.prefixes import NO_PREFIX, Prefix
@@ -55,6 +56,7 @@ class EnvelopeContext:
         """
         beside = copy_of({key: value for key, value in fields.items() if key not in contents})
         place = pop_place(beside)
+        note_beside(beside)
         return EnvelopeContext(
             prefix.time or time_of(beside) or self.time,
             Place(place.k8s, prefix.host or place.host, place.resource).or_else(self.place),
@@ -108,6 +110,13 @@ class Surroundings:
 def count_chars_beside(fields: Fields, *keys: str) -> int:
     """The number of characters in an envelope's values that could hold prose, except under some keys."""
     return sum(count_chars(value) for name, value in fields.items() if name not in keys and may_hold_prose(value))
+
+
+def note_beside(fields: Fields, *keys: str) -> None:
+    """Note what an envelope has under other keys than the given ones: it does not go with the records inside."""
+    for name, value in fields.items():
+        if name not in keys:
+            note_dropped(name, value, Why.NOISE)
 
 
 def time_of(fields: Fields) -> Timestamp | None:

@@ -52,9 +52,10 @@ from typing import Any, Final
 
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import Timestamp
-from veilog_parsers.record.context import EnvelopeContext, count_chars_beside, time_of
+from veilog_parsers.record.context import EnvelopeContext, count_chars_beside, note_beside, time_of
 from veilog_parsers.record.decoding import decode_one, keep_under, may_be_json
-from veilog_parsers.record.fields import count_chars, keyset, merge
+from veilog_parsers.record.dropped import Why, note_dropped
+from veilog_parsers.record.fields import count_chars, dicts, keyset, merge
 from veilog_parsers.record.otlp import open_document, open_internal
 from veilog_parsers.record.places import place_of
 from veilog_parsers.record.prefixes import CRI
@@ -198,17 +199,30 @@ def _one_record(rows: list[Fields]) -> Fields:
         for key, value in columns.items():
             if key in _TEXT_COLUMNS:
                 pieces.setdefault(key, []).append(value)
-            elif not (was := joined.get(key)):
-                joined[key] = value
-            elif was != value and may_hold_prose(value):
-                keep_under(joined, key, value)
+            else:
+                _add_column(joined, key, value)
     joined |= {key: _text_of(found) for key, found in pieces.items()}
     first, holder, _ = opened[0]
     for row, place, _ in opened[1:] if holder else ():
         for key, value in row.items():
             if key != place and value != first.get(key) and may_hold_prose(value):
                 keep_under(first, key, value)
+            elif key != place:
+                note_dropped(key, value, Why.DUPLICATE)
     return first | {holder: joined} if holder else joined
+
+
+def _add_column(joined: Fields, key: str, value: Any) -> None:
+    """Add the value that a further row has for a column."""
+    was = joined.get(key)
+    if not was:
+        joined[key] = value
+        if was is not None:
+            note_dropped(key, was, Why.DUPLICATE)
+    elif was != value and may_hold_prose(value):
+        keep_under(joined, key, value)
+    else:
+        note_dropped(key, value, Why.DUPLICATE)
 
 
 def _text_of(pieces: list[Any]) -> Any:
@@ -287,11 +301,15 @@ def count_container_chars(key: str, fields: Fields) -> int:
     if contents is None:
         return 0
     chars = count_chars_beside(fields, *contents)
+    note_beside(fields, *contents)
     message = fields.get("message")
     if key == "logEvents":
-        chars += sum(count_chars_beside(event, "message") for event in fields[key] if type(event) is dict)
+        for event in dicts(fields[key]):
+            chars += count_chars_beside(event, "message")
+            note_beside(event, "message")
     elif "message" in contents and "message" in fields:
         chars += count_chars_beside(message, "data") if type(message) is dict else count_chars(message)
+        note_beside(message if type(message) is dict else fields, "data")
         # Only one of ``message`` and ``data`` has the record.
         chars += count_chars(fields["data"]) if type(message) is dict and "data" in fields else 0
     return chars

@@ -17,8 +17,11 @@ from collections.abc import Callable
 from typing import Final
 
 from veilog_parsers.event import AuditEvent
+from veilog_parsers.record.decoding import keep_under
+from veilog_parsers.record.dropped import Why, note_dropped, prefer
 from veilog_parsers.record.fields import drop_keys, ignored_keys, withhold
 from veilog_parsers.record.prefixes import is_document_behind
+from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
 
@@ -100,7 +103,7 @@ def open_line(fields: Fields, *patterns: re.Pattern[str]) -> bool:
             del fields[key]
             for name, value in match.groupdict().items():
                 if value is not None:
-                    fields.setdefault(name, value)
+                    _add_group(fields, name, value)
             for name, rest in (("text_before", line[: match.start()]), ("text_after", line[match.end() :])):
                 if rest and name not in fields:
                     # An audit trail does not need what stands there, but its length shows that something did.
@@ -108,6 +111,16 @@ def open_line(fields: Fields, *patterns: re.Pattern[str]) -> bool:
                     withhold(fields, name)
             return True
     return False
+
+
+def _add_group(fields: Fields, name: str, value: str) -> None:
+    """Add a group of a line, unless the record has one already that the shipper made."""
+    if name not in fields:
+        fields[name] = value
+    elif fields[name] != value and may_hold_prose(value):
+        keep_under(fields, name, value)
+    else:
+        note_dropped(name, value, Why.DUPLICATE)
 
 
 def read_shipper_keys(fields: Fields, event: AuditEvent, *own_times: str) -> None:
@@ -121,5 +134,7 @@ def read_shipper_keys(fields: Fields, event: AuditEvent, *own_times: str) -> Non
         own_times: the fields with the line's own time.
     """
     times = [pop_time(fields, key) for key in ("time", "timestamp", "@timestamp", "ts", "date", *own_times)]
-    event.timestamp = next(filter(None, times), None)
+    event.timestamp = None
+    for time in times:
+        event.timestamp = prefer(event.timestamp, time)
     drop_keys(fields, _IGNORED_SHIPPER_KEYS)

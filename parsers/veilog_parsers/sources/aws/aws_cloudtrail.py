@@ -17,6 +17,7 @@ from veilog_parsers.bodies import bedrock
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.turns import Turn, add_completion_turn, add_prompt_content
 from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Role, UserType
+from veilog_parsers.record.dropped import Why, note_dropped, prefer
 from veilog_parsers.record.fields import (
     as_identifier,
     drop,
@@ -178,7 +179,7 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
     identity = fields.get("userIdentity")
     identity = identity if type(identity) is dict else {}
     if peek(identity, "accountId") == fields.get("recipientAccountId"):
-        drop(identity, "accountId")
+        drop(identity, "accountId", why=Why.DUPLICATE)
     event.tenant_id = pop_identifier(fields, "recipientAccountId")
     if event.tenant_id is None and peek(identity, "accountId") not in _ANONYMOUS:
         event.tenant_id = pop_identifier(identity, "accountId")
@@ -194,8 +195,10 @@ def _read_identity(identity: Fields, event: AuditEvent) -> None:
     read_principal(identity.get("arn"), event)
     name = pop_identifier(identity, "userName")
     issuer = pop_identifier(identity, "sessionContext", "sessionIssuer", "userName")
-    event.user_name = event.user_name or name or issuer
+    event.user_name = prefer(prefer(event.user_name, name), issuer)
     event.user_type = event.user_type or _USER_TYPES.get(kind or "")
+    if kind is not None:
+        note_dropped("type", kind, Why.DUPLICATE)
     if peek(identity, "accountId") in _ANONYMOUS or principal in _ANONYMOUS:
         drop(identity, "accountId")
         event.user_type = UserType.ANONYMOUS
@@ -274,7 +277,7 @@ def _read_use(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
     _read_end_user(fields, parameters, event)
     for key in _CONVERSATION_KEYS:
         in_request, in_response = pop_identifier(parameters, key), pop_identifier(elements, key)
-        event.conversation_id = event.conversation_id or in_request or in_response
+        event.conversation_id = prefer(prefer(event.conversation_id, in_request), in_response)
     event.http_status = pop_count(elements, "statusCode")
     if event.error_code is None and event.http_status is not None:
         event.outcome_status = outcome_of_status(event.http_status)
@@ -285,9 +288,9 @@ def _read_use(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
 
 def _read_end_user(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
     """Read the end user. Callers of a gateway have no AWS identity, but a token whose claims the gateway verified."""
-    subject = pop_identifier(fields, "additionalEventData", "jwt", "claims", "sub")
-    if event.user_id is None and subject is not None:
-        event.user_id, event.user_type = subject, None
+    if event.user_id is None:
+        event.user_id = pop_identifier(fields, "additionalEventData", "jwt", "claims", "sub")
+        event.user_type = event.user_type if event.user_id is None else None
     for key in _END_USER_KEYS:
         event.user_id = event.user_id or pop_identifier(parameters, key)
 

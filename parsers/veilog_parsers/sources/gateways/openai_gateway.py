@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from veilog_parsers.bodies.read import open_body, read_exchange
 from veilog_parsers.event import AuditEvent, Kind, Outcome, SensitiveText, UserType
 from veilog_parsers.record.decoding import keep_under
+from veilog_parsers.record.dropped import prefer
 from veilog_parsers.record.endpoints import is_model_api, model_at, operation_at, pop_provider, provider_at
 from veilog_parsers.record.fields import (
     Path,
@@ -294,7 +295,7 @@ def _read_outcome(fields: Fields, names: _Names, event: AuditEvent) -> None:
     word = fields.get("status")
     if type(word) is str and word.lower() in _STATUS_WORDS:
         del fields["status"]
-        event.outcome_status = event.outcome_status or _STATUS_WORDS[word.lower()]
+        event.outcome_status = prefer(event.outcome_status, _STATUS_WORDS[word.lower()], "status")
     event.latency_ms = pop_first(pop_elapsed, fields, names.milliseconds)
     if event.latency_ms is None and (seconds := pop_first(pop_elapsed, fields, names.seconds)) is not None:
         event.latency_ms = seconds * 1000
