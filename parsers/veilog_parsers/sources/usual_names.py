@@ -109,12 +109,12 @@ USUAL: Final = UsualNames(
 
 def present(keys: frozenset[str], usual: UsualNames = USUAL) -> UsualNames:
     """The usual paths that a record with these top-level keys can have."""
-    return UsualNames(*(tuple(path for path in paths if path[0] in keys) for paths in usual))
+    return UsualNames(*(tuple(path for path in known if path[0] in keys) for known in usual))
 
 
 def names_of(usual: UsualNames) -> KeySetCache[UsualNames]:
     """A cache of the paths that records can have, by their top-level keys."""
-    return KeySetCache((path[0] for paths in usual for path in paths), partial(present, usual=usual))
+    return KeySetCache((path[0] for known in usual for path in known), partial(present, usual=usual))
 
 
 NAMES: Final = names_of(USUAL)
