@@ -50,6 +50,9 @@ BY_NATURE = {
     "aws_bedrock_invocation": {"chat_history", "citations", "toolConfig"},
     "chatgpt_compliance": {"annotations"},
     "otel_genai": {"llm.invocation_parameters", "llm.tools", "gen_ai.tool.definitions"},
+    "app_log": {"tools", "generationConfig", "annotations", "chat_history", "tokens", "prefill"},
+    "llm_batch": {"tools"},
+    "openai_realtime": {"tools", "annotations", "citation", "citations"},
     "openai_gateway": {
         *("tools", "functions", "text", "logprobs", "citations", "annotations", "response_format", "tool_choice"),
         "tokens",
@@ -284,8 +287,8 @@ def test_prose_beside_a_record_in_an_envelope_is_counted(record: dict[str, Any])
 
 SENTENCES = {"nine words": " ".join(WORDS), "a phrase": "words of a prompt"}
 STRUCTURES = {
-    "toolConfig", "tools", "requestedSchema", "chat_history", "citations", "generation_config", "response_format",
-    "format", "tokens",
+    "toolConfig", "tools", "requestedSchema", "chat_history", "citations", "generation_config", "generationConfig",
+    "response_format", "format", "tokens",
 }  # fmt: skip
 """Structures that hold prose by their nature, as ``BY_NATURE``, under whatever record."""
 

@@ -30,6 +30,9 @@ from veilog_parsers.source import Source, Stability
 _SIGNS_OF_REQUEST: Final = keyset(
     "model messages input prompt contents anthropic_version inputText inferenceConfig max_gen_len"
 )
+_STATUS: Final = frozenset(("status_code",))
+_BODY: Final = frozenset(("body",))
+_LOOKED_AT: Final = 2048
 _RESULTS: Final = {
     "succeeded": Outcome.SUCCESS,
     "errored": Outcome.FAILURE,
@@ -60,8 +63,15 @@ _ANTHROPIC: Final = _Format("custom_id", ("params",), ("result", "message"))
 _BEDROCK: Final = _Format("recordId", ("modelInput",), ("modelOutput",), is_bedrock=True)
 
 
+def _has(body: Any, keys: frozenset[str]) -> bool:
+    """Whether an object, or the beginning of its text, has one of some keys."""
+    if type(body) is str:
+        return any(f'"{key}"' in body[:_LOOKED_AT] for key in keys)
+    return type(body) is dict and not keys.isdisjoint(body)
+
+
 def _is_request(body: Any) -> bool:
-    return type(body) is dict and not _SIGNS_OF_REQUEST.isdisjoint(body)
+    return _has(body, _SIGNS_OF_REQUEST)
 
 
 def _is_failed_line(fields: Fields) -> bool:
@@ -79,7 +89,7 @@ def _format_of(fields: Fields) -> _Format | None:
     if _is_request(fields.get("params")) or (type(kind) is str and kind in _RESULTS):
         return _ANTHROPIC
     response = fields.get("response")
-    is_result = type(response) is dict and "status_code" in response and "body" in response
+    is_result = _has(response, _STATUS) and _has(response, _BODY)
     return _OPENAI if is_result or _is_request(fields.get("body")) or _is_failed_line(fields) else None
 
 
@@ -97,6 +107,8 @@ def parse(fields: Fields) -> AuditEvent:
         event.endpoint = SensitiveText(endpoint)
         event.operation = operation_at(endpoint)
     drop(fields, "method")
+    if type(fields.get("response")) is str:
+        open_body(fields, "response")
     event.http_status = pop_http_status(fields, "response", "status_code")
     event.outcome_status = outcome_of_status(event.http_status)
     if form is _BEDROCK:

@@ -31,6 +31,7 @@ from veilog_parsers.bodies.turns import (
 )
 from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Role
 from veilog_parsers.record.fields import (
+    dicts,
     drop,
     drop_keys,
     ignored_keys,
@@ -222,8 +223,7 @@ def _read_texts(fields: Fields, kind: str, exchange: Exchange) -> None:
         turn.add_tool_call(fields)
     for key in _TEXT_KEYS:
         turn.add_content(fields, key)
-    if type(fields.get("part")) is dict:
-        turn.add_block(fields["part"])
+    turn.add_content(fields, "part")
     if kind.startswith(_INPUT_PREFIX):
         exchange.add_prompt(Role.USER, turn.text_parts)
     else:
