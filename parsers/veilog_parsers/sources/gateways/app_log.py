@@ -81,7 +81,7 @@ _USUAL: Final = USUAL._replace(
 )
 _NAMES: Final = names_of(_USUAL)
 
-_SYSTEM_KEYS: Final = ("system_prompt", "systemPrompt", "SystemPrompt", "system_message", "systemMessage")
+_SYSTEM_KEYS: Final = ("system_prompt", "systemPrompt", "SystemPrompt", "system_message", "systemMessage", "system")
 _CONTEXT_KEYS: Final = ("context", "retrieved_context", "retrieved_documents", "retrieved_chunks", "sources")
 _USER_KEYS: Final = (
     *(key for key in sorted(PROMPT_KEYS) if key not in _SYSTEM_KEYS),
@@ -90,7 +90,7 @@ _USER_KEYS: Final = (
 _ANSWER_KEYS: Final = (
     *("reasoning", "reasoning_content", "thinking"),
     *(key for key in sorted(ANSWER_KEYS)),
-    *("answer", "response", "output", "reply", "output_text", "outputText"),
+    *("answer", "response", "output", "reply", "output_text", "outputText", "generated_text"),
 )
 _LOGGER_KEYS: Final = keyset("level lvl severity levelname log_level logLevel logger loglevel log.level")
 
@@ -223,7 +223,7 @@ def _take_request(fields: Fields) -> Fields:
     request = _take(fields, _REQUEST_KEYS)
     if _SETTINGS.isdisjoint(request) or not fields.keys().isdisjoint(_ANSWER_KEYS):
         # Texts without any settings, or beside an answer, are what an application says of a call, not a request.
-        for key in ("prompt", "input"):
+        for key in ("prompt", "input", "system"):
             if type(request.get(key)) is str:
                 fields[key] = request.pop(key)
     for key in _TURNS_KEYS:

@@ -82,7 +82,8 @@ _ROLES: Final = {
 _OBJECTS: Final = keyset("chat.completion chat.completion.chunk text_completion thread.message realtime.response")
 _PHRASE: Final = re.compile(r"(?<![^\W\d_])[^\W\d_]++[,;:]? [^\W\d_]++[,;:]? [^\W\d_]|[^\x00-\x7f]{6}")
 """Three words in a row, or six characters of a script that does not need blanks."""
-_LETTER: Final = re.compile(r"[^\W\d_]")
+_WORD: Final = re.compile(r"[^\W\d_]{2}|[^\x00-\u2fff]")
+"""A word: two letters, or a character of a script that writes words with one."""
 _TURN_KEYS: Final = keyset(
     """
     content conversation_id created created_at createdAt date finish_reason function_call id index message_id model
@@ -111,7 +112,7 @@ def _text(phrase: int, word: int) -> Weigh:
     def weigh(value: Any, _fields: Fields) -> int:
         if type(value) is list and value:
             value = value[0]
-        if type(value) is not str or not _LETTER.search(value[:_LOOKED_AT]):
+        if type(value) is not str or not _WORD.search(value[:_LOOKED_AT]):
             return 0
         return phrase if _is_phrase(value) else word
 
@@ -186,7 +187,8 @@ def _turns(value: Any, _fields: Fields) -> int:
 
 
 def _prompt(value: Any, fields: Fields) -> int:
-    return _turns(value, fields) or _text(6, 4)(value, fields)
+    """Messages, a phrase, a word, or whatever somebody has typed: ``x``, ``2+2``, ``C:\\>``."""
+    return _turns(value, fields) or _text(6, 4)(value, fields) or (2 if type(value) is str and value.strip() else 0)
 
 
 def _input(value: Any, fields: Fields) -> int:

@@ -58,6 +58,7 @@ _BODY_STARTS: Final = ("{", "[", "data:", "event:")
 _PROMPT_KEYS: Final = keyset(
     "messages prompt input contents system instructions message chat_history texts inputs query"
 )
+_REQUEST_PARTS: Final = ("messages", "prompt", "contents")
 _ANSWER_KEYS: Final = keyset("choices output content completion data embeddings usage done")
 _UNMISTAKABLE_KEYS: Final = keyset(
     "candidates usageMetadata promptFeedback modelVersion generated_text generation_id tokens_predicted"
@@ -143,6 +144,15 @@ def _open_first(fields: Fields, usual: tuple[Path, ...]) -> Any:
     return open_body(fields, *texts[0]) if texts else None
 
 
+def _gather_request(fields: Fields) -> Fields | None:
+    """Gather the parts of a request that stand in the record by themselves, beside a response."""
+    parts: Fields = {key: fields.pop(key) for key in _REQUEST_PARTS if key in fields}
+    if not parts:
+        return None
+    keep_under(fields, "request", parts)
+    return parts
+
+
 def _pop_headers(fields: Fields, usual: tuple[Path, ...]) -> dict[str, Any]:
     """Pop all headers of request and response, with their names in lower case."""
     headers: dict[str, Any] = {}
@@ -181,6 +191,8 @@ def parse(fields: Fields) -> AuditEvent:
     """Read one record."""
     names = NAMES.get(fields)
     request, response = _open_first(fields, names.request_body), _open_first(fields, names.response_body)
+    if request is None:
+        request = _gather_request(fields)
     event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=pop_first(pop_time, fields, names.time))
     headers = _pop_headers(fields, names.headers)
     read_who(fields, names, event)
