@@ -1,12 +1,13 @@
 """Counts the ordinary log records that are taken for traffic with a model by evidence alone.
 
-``python scripts/false_recognition.py FOLDER...`` reads every record below some folders, and prints how many are
-recognized by the sources that have no format of their own, with the shape of each: its keys, never its values. It fails
-if there are more than one in a thousand.
+``python scripts/false_recognition.py [--inner] FOLDER...`` reads every record below some folders, and prints how many
+the sources without a format of their own recognize, with the shape of each: its keys, never its values. It fails if
+there are more than one in a thousand. With ``--inner`` every object inside a record is a record too: harder, since
+these have short names.
 
 It reads ``.json`` (one record, a list, or lines), ``.ndjson``, ``.jsonl``, ``.log`` and ``.txt`` (lines: JSON, or the
-text under ``message``), ``.csv`` (one record for each row), ``.yml`` (the test events of Panther's rules) and ``.zip`` of
-these. Corpora that it was run on, as fetched on 2026-11-26, are named in ``tests/parsers/test_app_log.py``.
+text under ``message`` and ``log``), ``.csv`` (one record for each row), ``.yml`` (the test events of Panther's rules)
+and ``.zip`` of these. ``tests/parsers/test_app_log.py`` names the corpora that it was run on.
 """
 
 from __future__ import annotations
@@ -107,6 +108,15 @@ def records_below(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield str(path.relative_to(folder)), record
 
 
+def objects_in(value: Any) -> Iterator[dict[str, Any]]:
+    """The objects inside a value, the value itself not among them."""
+    items = value.values() if type(value) is dict else value if type(value) is list else ()
+    for item in items:
+        if type(item) is dict:
+            yield item
+        yield from objects_in(item)
+
+
 def sources_of(registry: Registry, record: dict[str, Any]) -> set[str]:
     """The sources of the events in a record; none if it cannot be parsed."""
     try:
@@ -115,17 +125,28 @@ def sources_of(registry: Registry, record: dict[str, Any]) -> set[str]:
         return set()
 
 
-def main(folders: list[str]) -> int:
-    """Count, print, and return the exit code."""
-    registry, counts, shapes = Registry(), Counter[str](), Counter[tuple[str, str, str]]()
+def records_in(folders: list[str], is_inner: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every record below some folders, with the path of its file."""
     for folder in folders:
         for name, record in records_below(Path(folder)):
-            keys = " ".join(sorted(map(str, record)))[:200]
-            counts["records"] += 1
-            for source in sources_of(registry, record):
-                counts[source] += 1
-                if source in BY_EVIDENCE:
-                    shapes[source, name, keys] += 1
+            if is_inner:
+                for inner in objects_in(record):
+                    # Parsers consume what they are given.
+                    yield name, json.loads(json.dumps(inner))
+            yield name, record
+
+
+def main(arguments: list[str]) -> int:
+    """Count, print, and return the exit code."""
+    registry, counts, shapes = Registry(), Counter[str](), Counter[tuple[str, str, str]]()
+    folders = [argument for argument in arguments if argument != "--inner"]
+    for name, record in records_in(folders, "--inner" in arguments):
+        keys = " ".join(sorted(map(str, record)))[:200]
+        counts["records"] += 1
+        for source in sources_of(registry, record):
+            counts[source] += 1
+            if source in BY_EVIDENCE:
+                shapes[source, name, keys] += 1
     for (source, name, keys), number in shapes.most_common():
         print(f"{number} as {source}: {name}: {keys}")
     print(", ".join(f"{number} {name}" for name, number in counts.most_common()))
