@@ -445,6 +445,13 @@ def test_a_request_that_was_not_put_into_a_body_is_read_beside_a_response(key: s
     assert left(event) is None
 
 
+@pytest.mark.parametrize("key", ["messages", "prompt", "input", "history"])
+def test_messages_as_a_text_are_messages(key: str) -> None:
+    event = read({"model": "gpt-4o", key: json.dumps([USER, ASSISTANT, USER]), "completion": "yes"})
+    assert [message.role for message in event.prompt_messages] == [Role.USER, Role.ASSISTANT, Role.USER]
+    assert texts(event) == ([ASKED, SAID, ASKED], ["yes"])
+
+
 @pytest.mark.parametrize("turns", [{"messages": [USER]}, {"prompt": ASKED}])
 def test_a_system_prompt_beside_flat_texts_names_no_provider(turns: dict[str, Any]) -> None:
     event = read({"model": "gpt-4o", "system": "Be brief.", **turns, "completion": SAID})

@@ -218,16 +218,21 @@ def _is_bare_response(fields: Fields) -> bool:
     )
 
 
+def _is_json(text: str) -> bool:
+    """Whether a text looks like JSON: messages that a logger wrote as a text."""
+    return text.lstrip()[:1] in ("[", "{")
+
+
 def _take_request(fields: Fields) -> Fields:
     """Take the parts of a request out of a record."""
     request = _take(fields, _REQUEST_KEYS)
     if _SETTINGS.isdisjoint(request) or not fields.keys().isdisjoint(_ANSWER_KEYS):
         # Texts without any settings, or beside an answer, are what an application says of a call, not a request.
         for key in ("prompt", "input", "system"):
-            if type(request.get(key)) is str:
+            if type(request.get(key)) is str and not _is_json(request[key]):
                 fields[key] = request.pop(key)
     for key in _TURNS_KEYS:
-        if type(request.get(key)) is str and request[key].lstrip()[:1] in ("[", "{"):
+        if type(request.get(key)) is str and _is_json(request[key]):
             opened = decode_body(request[key])
             request[key] = opened if type(opened) in (dict, list) else request[key]
     for key in ("conversation", "history", "turns"):
