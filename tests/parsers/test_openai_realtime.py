@@ -128,3 +128,15 @@ def test_ids_join_the_events_of_a_response() -> None:
     )
     assert plain(done.request_id) == plain(piece.request_id) == "resp_1"
     assert plain(done.conversation_id) == "c"
+
+
+def test_tokens_of_audio_and_of_the_cache_are_told_apart() -> None:
+    usage = {
+        "input_tokens": 80,
+        "output_tokens": 40,
+        "input_token_details": {"text_tokens": 60, "audio_tokens": 20, "cached_tokens": 5},
+        "output_token_details": {"text_tokens": 10, "audio_tokens": 30},
+    }
+    event = read({"type": "response.done", "response": {"id": "r", "output": [], "usage": usage}})
+    assert (event.input_tokens, event.output_tokens, event.cached_input_tokens) == (80, 40, 5)
+    assert (event.input_audio_tokens, event.output_audio_tokens) == (20, 30)

@@ -18,7 +18,8 @@ The shapes are those of the providers' API references (read 2026-11-26), and of 
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from veilog_parsers.bodies import bedrock
 from veilog_parsers.bodies.exchange import Exchange
@@ -33,6 +34,7 @@ from veilog_parsers.bodies.turns import (
 from veilog_parsers.event import AuditEvent, Kind, Outcome, Role, UserType
 from veilog_parsers.record.endpoints import pop_provider
 from veilog_parsers.record.fields import (
+    Path,
     as_identifier,
     dicts,
     drop,
@@ -41,12 +43,15 @@ from veilog_parsers.record.fields import (
     keyset,
     paths,
     peek,
+    pop_count,
     pop_first,
+    pop_identifier,
+    pop_number,
     remainder,
 )
 from veilog_parsers.record.outcomes import outcome_of_error
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import pop_time
+from veilog_parsers.record.times import pop_elapsed, pop_time
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.sources.gateways.evidence import ANSWER_KEYS, MARKERS, MODEL_KEYS, PROMPT_KEYS, is_ai_traffic
 from veilog_parsers.sources.usual_names import CREDENTIAL_KEYS, USUAL, names_of, read_outcome, read_what, read_who
@@ -55,10 +60,14 @@ _USUAL: Final = USUAL._replace(
     request_body=(),
     response_body=(),
     headers=(),
-    model=(*USUAL.model, *((key,) for key in sorted(MODEL_KEYS)), *paths("deployment deployment_name engine")),
+    model=(*USUAL.model, *((key,) for key in sorted(MODEL_KEYS)), ("engine",)),
     user_id=(*USUAL.user_id, *paths("end_user customer_id employee_id metadata/user_id metadata/userId")),
     session=(*USUAL.session, *paths("metadata/session_id metadata/sessionId")),
-    request_id=(*USUAL.request_id, *paths("message_id messageId log_id id")),
+    # A trace is a fact of its own here.
+    request_id=(
+        *(path for path in USUAL.request_id if "trace" not in path[0]),
+        *paths("message_id messageId log_id id"),
+    ),
     input_tokens=(
         *USUAL.input_tokens,
         *paths(
@@ -80,6 +89,24 @@ _USUAL: Final = USUAL._replace(
     total_tokens=(*USUAL.total_tokens, *paths("tokens_used tokensUsed token_count tokens/total tokens usage/total")),
 )
 _NAMES: Final = names_of(_USUAL)
+_FACTS: Final[tuple[tuple[str, Callable[..., Any], tuple[Path, ...]], ...]] = (
+    ("trace_id", pop_identifier, paths("trace_id traceId")),
+    ("span_id", pop_identifier, paths("span_id spanId")),
+    ("deployment", pop_identifier, paths("deployment deployment_name deploymentName deployment_id deploymentId")),
+    ("cost_usd", pop_number, paths("cost_usd costUsd cost_in_usd total_cost_usd estimated_cost_usd")),
+    (
+        "time_to_first_token_ms",
+        pop_elapsed,
+        paths("time_to_first_token_ms timeToFirstTokenMs ttft_ms ttftMs first_token_ms"),
+    ),
+    (
+        "cached_input_tokens",
+        pop_count,
+        paths("cached_tokens cachedTokens cached_input_tokens cache_read_tokens cache_read_input_tokens tokens/cached"),
+    ),
+    ("reasoning_tokens", pop_count, paths("reasoning_tokens reasoningTokens tokens/reasoning")),
+)
+"""Further facts: the field of the event, how its value is popped, and its names."""
 
 _SYSTEM_KEYS: Final = ("system_prompt", "systemPrompt", "SystemPrompt", "system_message", "systemMessage", "system")
 _CONTEXT_KEYS: Final = ("context", "retrieved_context", "retrieved_documents", "retrieved_chunks", "sources")
@@ -159,6 +186,8 @@ def parse(fields: Fields) -> AuditEvent:
     """Read one record."""
     names, exchange = _NAMES.get(fields), Exchange()
     event = AuditEvent(kind=Kind.AI_ACCESS)
+    if type(fields.get("stream")) is bool:
+        event.stream = fields["stream"]
     # A response's keys are taken first: its model and id are those of the answer.
     response, request = _take_response(fields), _take_request(fields)
     turn = _take_turn(fields)
@@ -174,6 +203,8 @@ def parse(fields: Fields) -> AuditEvent:
     read_outcome(fields, names, event)
     for key in ("llm_provider", "llmProvider", "model_provider", "modelProvider"):
         event.provider = event.provider or pop_provider(fields, key)
+    for name, popper, usual in _FACTS:
+        setattr(event, name, pop_first(popper, fields, usual))
     _read_error(fields, exchange)
     if not exchange.finish_reasons:
         for key in _FINISH_KEYS:
@@ -181,6 +212,7 @@ def parse(fields: Fields) -> AuditEvent:
     drop_keys(fields, _IGNORED_KEYS)
     drop(fields, *names.method)
     exchange.apply(event)
+    event.model_name = event.model_name or event.deployment
     if event.user_id is not None:
         event.user_type = UserType.USER
     return event

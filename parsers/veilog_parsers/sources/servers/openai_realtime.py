@@ -126,6 +126,13 @@ _IGNORED_EVENT_KEYS: Final = ignored_keys(
     id speaker start:number end:number
     """
 )
+_DETAILS: Final = (
+    ("cached_input_tokens", ("input_token_details", "cached_tokens")),
+    ("input_audio_tokens", ("input_token_details", "audio_tokens")),
+    ("input_image_tokens", ("input_token_details", "image_tokens")),
+    ("output_audio_tokens", ("output_token_details", "audio_tokens")),
+    ("reasoning_tokens", ("output_token_details", "reasoning_tokens")),
+)
 _OBJECTS: Final = keyset("conversation item response")
 _IGNORED_AUDIO_KEYS: Final = ignored_keys("delta:blob")
 _INPUT_PREFIX: Final = "conversation.item.input_audio_transcription."
@@ -172,6 +179,8 @@ def parse(fields: Fields) -> AuditEvent:
         or pop_identifier(fields, "response_id")
         or pop_identifier(fields, "event_id")
     )
+    for usage in (fields.get("usage"), peek(fields, "response", "usage")):
+        _read_details(usage, event)
     _read_session(fields.get("session"), exchange)
     _read_item(fields.get("item"), exchange)
     _read_texts(fields, kind, exchange)
@@ -246,9 +255,17 @@ def _read_response(fields: Fields, kind: str, exchange: Exchange) -> None:
         for item in dicts(response.get("output")):
             drop(item, "object")
         read_response(response, exchange)
-        if peek(response, "usage"):
-            drop(response["usage"], "input_token_details", "output_token_details")
     drop_keys(response, _IGNORED_RESPONSE_KEYS)
+
+
+def _read_details(usage: Any, event: AuditEvent) -> None:
+    """Consume the counts of tokens by what they are of. Those of text are the rest, and are dropped."""
+    if type(usage) is not dict:
+        return
+    for name, path in _DETAILS:
+        setattr(event, name, pop_count(usage, *path))
+    drop(usage, ("input_token_details", "text_tokens"), ("output_token_details", "text_tokens"))
+    drop(usage, ("input_token_details", "cached_tokens_details"))
 
 
 def _read_usage(usage: Any, exchange: Exchange) -> None:
@@ -257,7 +274,7 @@ def _read_usage(usage: Any, exchange: Exchange) -> None:
         exchange.input_tokens = pop_count(usage, "input_tokens")
         exchange.output_tokens = pop_count(usage, "output_tokens")
         exchange.total_tokens = pop_count(usage, "total_tokens")
-        drop(usage, "type", "input_token_details", "output_token_details", "seconds")
+        drop(usage, "type", "seconds")
 
 
 SOURCE: Final = Source(
