@@ -396,9 +396,24 @@ def test_every_name_of_a_prompt_is_read(key: str) -> None:
     assert event.prompt_messages[0].role is (Role.SYSTEM if is_system else Role.USER)
 
 
-@pytest.mark.parametrize("key", [*sorted(evidence.ANSWER_KEYS), "answer", "response", "output", "reply"])
+@pytest.mark.parametrize("key", [*sorted(evidence.ANSWER_KEYS), "answer", "response", "output", "reply", "output_text"])
 def test_every_name_of_an_answer_is_read(key: str) -> None:
     assert texts(read({"model": "gpt-4o", "prompt": ASKED, key: SAID})) == ([ASKED], [SAID])
+
+
+@pytest.mark.parametrize("key", sorted(evidence.TURNS_KEYS - {"contents", "chat_history"}))
+def test_every_name_of_messages_is_read(key: str) -> None:
+    event = read({"model": "m", key: [USER, ASSISTANT, USER], "completion": SAID})
+    assert texts(event) == ([ASKED, SAID, ASKED], [SAID])
+
+
+@pytest.mark.parametrize("content", [{"content": SAID}, {"text": SAID}, {"parts": [{"text": SAID}]}])
+@pytest.mark.parametrize("role", ["user", "assistant", "human", "model", "ai", "system"])
+def test_a_turn_is_its_speaker_s(role: str, content: dict[str, Any]) -> None:
+    event = read({"role": role, **content, "timestamp": "2026-11-20T08:00:00Z"})
+    assert event.source == "app_log"
+    is_answer = role in ("assistant", "model", "ai")
+    assert texts(event) == (([], [SAID]) if is_answer else ([SAID], []))
 
 
 @pytest.mark.parametrize("key", sorted(evidence.MODEL_KEYS))

@@ -53,7 +53,15 @@ from veilog_parsers.record.outcomes import outcome_of_error
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_elapsed, pop_time
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.sources.gateways.evidence import ANSWER_KEYS, MARKERS, MODEL_KEYS, PROMPT_KEYS, is_ai_traffic
+from veilog_parsers.sources.gateways.evidence import (
+    ANSWER_KEYS,
+    CONTENT_KEYS,
+    MARKERS,
+    MODEL_KEYS,
+    PROMPT_KEYS,
+    TURNS_KEYS,
+    is_ai_traffic,
+)
 from veilog_parsers.sources.usual_names import CREDENTIAL_KEYS, USUAL, names_of, read_outcome, read_what, read_who
 
 _USUAL: Final = USUAL._replace(
@@ -112,7 +120,7 @@ _SYSTEM_KEYS: Final = ("system_prompt", "systemPrompt", "SystemPrompt", "system_
 _CONTEXT_KEYS: Final = ("context", "retrieved_context", "retrieved_documents", "retrieved_chunks", "sources")
 _USER_KEYS: Final = (
     *(key for key in sorted(PROMPT_KEYS) if key not in _SYSTEM_KEYS),
-    *("question", "query", "input"),
+    *("question", "query", "input", "input_text"),
 )
 _ANSWER_KEYS: Final = (
     *("reasoning", "reasoning_content", "thinking"),
@@ -136,7 +144,8 @@ _REQUEST_KEYS: Final = keyset(
     """
 )
 """Keys of the APIs' requests, which ``bodies`` reads."""
-_TURNS_KEYS: Final = ("messages", "prompt", "input", "conversation", "history", "turns", "chat_history", "contents")
+_OTHER_TURNS_KEYS: Final = tuple(sorted(TURNS_KEYS - {"messages", "contents", "chat_history"}))
+_TEXTS_OF_TURNS: Final = ("prompt", "input", *sorted(TURNS_KEYS))
 _TEXT_KEYS: Final = keyset(
     """
     messages contents system systemInstruction system_instruction instructions chat_history preamble documents inputs
@@ -170,7 +179,7 @@ _BEDROCK_REQUEST: Final = keyset(
 _BEDROCK_RESPONSE: Final = keyset("stopReason inputTextTokenCount")
 _COHERE_KEYS: Final = ("chat_history", "preamble", "connectors")
 _TURN_KEYS: Final = keyset(
-    "audio content function_call name reasoning reasoning_content refusal role tool_call_id tool_calls"
+    "audio content function_call name parts text reasoning reasoning_content refusal role tool_call_id tool_calls"
 )
 _FINISH_KEYS: Final = ("finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason")
 _ROLE_NAMES: Final = {
@@ -257,17 +266,17 @@ def _is_json(text: str) -> bool:
 
 def _take_request(fields: Fields) -> Fields:
     """Take the parts of a request out of a record."""
-    request = _take(fields, _REQUEST_KEYS)
+    request = _take(fields, _REQUEST_KEYS | TURNS_KEYS)
     if _SETTINGS.isdisjoint(request) or not fields.keys().isdisjoint(_ANSWER_KEYS):
         # Texts without any settings, or beside an answer, are what an application says of a call, not a request.
         for key in ("prompt", "input", "system"):
             if type(request.get(key)) is str and not _is_json(request[key]):
                 fields[key] = request.pop(key)
-    for key in _TURNS_KEYS:
+    for key in _TEXTS_OF_TURNS:
         if type(request.get(key)) is str and _is_json(request[key]):
             opened = decode_body(request[key])
             request[key] = opened if type(opened) in (dict, list) else request[key]
-    for key in ("conversation", "history", "turns"):
+    for key in _OTHER_TURNS_KEYS:
         if key in request and "messages" not in request:
             request["messages"] = request.pop(key)
     for key, signs in (("query", ("documents",)), ("message", _COHERE_KEYS)):
@@ -278,7 +287,12 @@ def _take_request(fields: Fields) -> Fields:
 
 def _take_turn(fields: Fields) -> Fields:
     """Take the turn of a chat out of a record that is one."""
-    return _take(fields, _TURN_KEYS) if type(fields.get("role")) is str and "content" in fields else {}
+    if type(fields.get("role")) is not str or fields.keys().isdisjoint(CONTENT_KEYS):
+        return {}
+    turn = _take(fields, _TURN_KEYS)
+    if "content" not in turn and "parts" in turn:
+        turn["content"] = turn.pop("parts")
+    return turn
 
 
 def _read_request(request: Fields, fields: Fields, exchange: Exchange) -> None:

@@ -87,8 +87,8 @@ _WORD: Final = re.compile(r"[^\W\d_]{2}|[^\x00-\u2fff]")
 _TURN_KEYS: Final = keyset(
     """
     content conversation_id created created_at createdAt date finish_reason function_call id index message_id model
-    name parent_id refusal role session_id thread_id time timestamp tokens tool_call_id tool_calls ts turn type
-    usage user user_id
+    name parent_id parts refusal role session_id thread_id text time timestamp tokens tool_call_id tool_calls ts turn
+    type usage user user_id
     """
 )
 """What a turn of a chat has, and nothing else: a record with further keys may be any other that has a role."""
@@ -255,11 +255,15 @@ def _parameters(value: Any, _fields: Fields) -> int:
     )
 
 
+CONTENT_KEYS: Final = ("content", "text", "parts")
+"""Where a turn has its text."""
+
+
 def _role(value: Any, fields: Fields) -> int:
     """A turn of a chat; heavier if the record is nothing but a turn. An operator's role has no content."""
     weight = _ROLES.get(value, 0) if type(value) is str else 0
-    content = fields.get("content")
-    if not weight or not content or type(content) not in (str, list):
+    content = next((fields[key] for key in CONTENT_KEYS if fields.get(key)), None)
+    if not weight or type(content) not in (str, list):
         return 0
     return weight + (6 if fields.keys() <= _TURN_KEYS else 2)
 
@@ -295,13 +299,21 @@ MODEL_KEYS: Final = _spelled("model model_name model_id llm_model ai_model llm m
 PROMPT_KEYS: Final = _spelled(
     """
     prompt user_prompt system_prompt prompt_text full_prompt raw_prompt final_prompt input_prompt llm_prompt ai_prompt
-    user_message user_query user_input
+    user_message user_query user_input user_question prompt_content
     """
 )
 ANSWER_KEYS: Final = _spelled(
     """
-    completion completion_text generation llm_response llm_output model_response model_output
-    ai_response ai_message bot_response bot_reply assistant_response assistant_message response_text
+    answer_text assistant_reply chat_response completion completion_content completion_text final_answer
+    generated_answer generated_response model_answer response_content response_message generation llm_response
+    llm_output model_response model_output ai_response ai_message bot_response bot_reply assistant_response
+    assistant_message response_text
+    """
+)
+TURNS_KEYS: Final = keyset(
+    """
+    messages contents chat_history chat_messages conversation conversation_history history input_messages
+    prompt_messages request_messages turns
     """
 )
 _ONE_SIDE: Final = {"input": "output", "prompt": "completion", "output": "input", "completion": "prompt"}
@@ -327,7 +339,7 @@ SIGNS: Final = (
     ),
     Sign(
         "prompt",
-        keyset("input question query inputs"),
+        keyset("input question query inputs input_text"),
         10,
         _input,
         "Everything has an input; a list of messages is a model's.",
@@ -337,7 +349,7 @@ SIGNS: Final = (
     Sign("prompt", keyset("message"), 8, _message, "Every log line has a message: it counts beside an answer."),
     Sign(
         "prompt",
-        keyset("messages contents chat_history conversation history turns"),
+        TURNS_KEYS,
         10,
         _turns,
         "Objects with roles of a chat.",
@@ -345,7 +357,7 @@ SIGNS: Final = (
     Sign("answer", ANSWER_KEYS, 6, _text(6, 4), "Names that a model's answer has; a percentage is no completion."),
     Sign(
         "answer",
-        keyset("answer response output reply"),
+        keyset("answer response output reply output_text"),
         4,
         _text(4, 1),
         "Everything answers; most answers of machines are words.",
