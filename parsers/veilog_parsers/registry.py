@@ -79,7 +79,10 @@ _MODULES: Final = (
     "servers.access_log",
     "gateways.mcp",
     "otel.otel_genai",
+    "assistants.llm_batch",
+    "servers.openai_realtime",
     "gateways.openai_gateway",
+    "gateways.app_log",
 )
 """Where the built-in sources are below ``veilog_parsers.sources``, in order of precedence."""
 BUILT_IN: Final[Mapping[str, str]] = MappingProxyType(
