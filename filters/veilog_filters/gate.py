@@ -22,8 +22,9 @@ no text in disguise
     A value that decodes to text, whole or in pieces, is not an id, see ``disguise``.
 
 Ids are random letters and digits: there only runs of four letters and more are words, of which a random id of 30
-characters has one or two, not eight. Nothing unbroken is longer than 64 characters, which is a SHA-256. What short
-names can still carry, a few words that look like a model's name, is stated in SECURITY.md.
+characters has one or two, not eight. Ids of a form that their vendor documents are known by it. Nothing unbroken is
+longer than 64 characters, which is a SHA-256. What short names can still carry, a few words that look like a model's
+name, is stated in SECURITY.md.
 """
 
 from __future__ import annotations
@@ -92,6 +93,19 @@ _HEX_PART: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
 _NO_LETTERS: Final = re.compile(r"[^A-Za-z]+")
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
+_RANDOM: Final = r"(?:(?=[0-9A-Z]*[a-z])(?=[0-9a-z]*[A-Z])|(?=[A-Za-z]*[0-9][A-Za-z]*[0-9]))"
+"""Letters of both cases, or two digits, are ahead."""
+_KNOWN_ID: Final = re.compile(
+    # OpenAI (api-reference: the ids of its examples), also behind other servers of its API.
+    rf"(?:chatcmpl|cmpl)-{_RANDOM}[0-9A-Za-z]{{29}}"
+    rf"|(?:asst|batch|call|conv|file|fc|ft|msg|org|proj|run|step|thread|user|vs)[_-]{_RANDOM}[0-9A-Za-z]{{24}}"
+    # Anthropic (docs.claude.com/en/api: errors, messages, tool use), and Bedrock's ids of its models.
+    rf"|(?:msg|msgbatch|req|toolu|msg_bdrk|toolu_bdrk|msg_vrtx|toolu_vrtx)_01{_RANDOM}[0-9A-Za-z]{{22}}"
+    # ULID (github.com/ulid/spec): the time of these years in Crockford's base32, which has no I, L, O and U.
+    r"|01[0-9A-HJKMNP-TV-Z]{24}"
+)
+"""Ids of a form that vendors document, to the character. One in fifty has so many letters in a row that it looks like
+words without blanks. It is a name all the same: it holds fewer letters than the words that a name may have."""
 _IGNORABLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
 )
@@ -143,11 +157,10 @@ class Grammar:
             value = urllib.parse.unquote(value, errors="replace")
             if "%" in value or not self.characters.fullmatch(value):
                 return False
-        return (
-            count_words(value, self.vocabulary, self.max_words, has_versions=self.has_versions) <= self.max_words
-            and not is_disguised_text(value)
-            and (self.also is None or self.also(value))
-        )
+        few = count_words(value, self.vocabulary, self.max_words, has_versions=self.has_versions) <= self.max_words
+        if not (few and not is_disguised_text(value)) and not _KNOWN_ID.fullmatch(value):
+            return False
+        return self.also is None or self.also(value)
 
     def name(self, value: str) -> Name | None:
         """The value as a name, or None if it does not fit."""

@@ -34,6 +34,7 @@ from veilog_filters.detect.api import ANY, NAME, Finding, Found, TextItem, Timed
 from veilog_filters.forms.unfold import CONTEXT_KEYS, END_OF_VALUE, Keys, context_of, looks_like_json, unfolded
 from veilog_filters.forms.unmask import unmasked
 from veilog_filters.forms.view import Maker, View
+from veilog_filters.likeness import Likeness
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import Message, Role
 from veilog_parsers.record.times import parse_time
@@ -205,18 +206,20 @@ class Texts:
         """One text."""
         return self._text(text, field, exclude=exclude)
 
-    def name(self, text: str, exclude: frozenset[str]) -> Inspected:
-        """A short text in which some entity types are nothing to be found: a name, an id, a version.
+    def name(self, text: str, likeness: Likeness) -> Inspected:
+        """A short text that looks like some entity types and is none: a name, an id, a version.
 
         Names are put together with underscores, which patterns take for letters: ``tenant_536-90-4399_eu``. So one
         with a digit or an address in it is also read with blanks there.
         """
+        exclude = likeness.exclude
         inspected = self._text(text, NAME, exclude=exclude)
         if "_" in text and _DIGIT_OR_AT.search(text):
             truncated_bytes = self.coverage.truncated_bytes
             apart = self._text(text.replace("_", " "), NAME, exclude=exclude)
             self.coverage.truncated_bytes = truncated_bytes
             self._finish.append(lambda _: _unite(inspected, apart))
+        self._finish.append(lambda _: _discard_chance(inspected, likeness))
         return inspected
 
     def tree(self, value: Any, field: str = ANY) -> Any:
@@ -365,6 +368,12 @@ class Texts:
 
 def _unite(inspected: Inspected, apart: Inspected) -> None:
     inspected.findings = united(inspected.findings, apart.findings)
+
+
+def _discard_chance(inspected: Inspected, likeness: Likeness) -> None:
+    if inspected.findings:
+        text = inspected.text
+        inspected.findings = [f for f in inspected.findings if not likeness.is_by_chance(text, f)]
 
 
 def _discard_doubtful_phones(inspected: Inspected) -> None:
