@@ -5,6 +5,9 @@ id they are. So each field has a row in ``LIKENESSES``: which entity types nobod
 only if they are written as a person writes them, in groups (``4111-1111-1111-1111``). Whatever the field, a number that
 is cut out of a longer run of letters and digits, or of a UUID, is there by chance.
 
+What no parser consumed is text and no name. But its keys, and the names of services and operations among its values,
+have dots in them, which makes Presidio's recognizer of URLs see hosts: ``is_dotted`` and what follows.
+
 Secrets, e-mail addresses and whatever the configuration or a plugin looks for are in no row: no name looks like them.
 """
 
@@ -109,3 +112,34 @@ _BY_HANDLING: Final = {Handling.IDENTITY: _OF_A_CALLER, Handling.IDENTIFIER: _OF
 def likeness_of(field: str, handling: Handling = Handling.IDENTIFIER) -> Likeness:
     """What the names of a field look like; of one without a row, what its handling says."""
     return LIKENESSES.get(field) or _BY_HANDLING[handling]
+
+
+_DOTTED: Final = re.compile(r"(?!https?:|www\.)[A-Za-z0-9_$@-]+(?:[.:/][A-Za-z0-9_$@-]+)+", re.IGNORECASE)
+_MAX_DOTTED_CHARS: Final = 128
+_SERVICE_HOST: Final = re.compile(
+    r"[a-z0-9-]{1,40}(?:\.[a-z]{2}(?:-[a-z]+)+-[0-9])?\.(?:amazonaws\.com(?:\.cn)?|googleapis\.com|azure\.com)"
+)
+"""Hosts of cloud services, without those of their customers' buckets, accounts and gateways."""
+_SERVICE_KEYS: Final = frozenset(
+    """
+    @type action api_operation eventname eventsource eventtype event_type method methodname operation operationname
+    permission service servicename service_name
+    """.split()  # noqa: SIM905
+)
+"""Keys whose values are names of services and operations, in lower case."""
+
+
+def is_dotted(text: str) -> bool:
+    """Whether a text is an identifier with dots, slashes or colons in it, as keys and services have: no URL."""
+    return len(text) <= _MAX_DOTTED_CHARS and _DOTTED.fullmatch(text) is not None
+
+
+def is_of_a_service(text: str, key: str) -> bool:
+    """Whether an identifier with dots is the name of a service or an operation: by its key, or as a cloud's host."""
+    return key.lower() in _SERVICE_KEYS or _SERVICE_HOST.fullmatch(text) is not None
+
+
+def is_cut(text: str, finding: Finding) -> bool:
+    """Whether what was found begins or ends within a word."""
+    before, behind = text[finding.start - 1 : finding.start], text[finding.end : finding.end + 1]
+    return before.isalnum() or before == "_" or behind.isalnum() or behind == "_"

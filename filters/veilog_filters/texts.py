@@ -34,7 +34,7 @@ from veilog_filters.detect.api import ANY, NAME, Finding, Found, TextItem, Timed
 from veilog_filters.forms.unfold import CONTEXT_KEYS, END_OF_VALUE, Keys, context_of, looks_like_json, unfolded
 from veilog_filters.forms.unmask import unmasked
 from veilog_filters.forms.view import Maker, View
-from veilog_filters.likeness import Likeness
+from veilog_filters.likeness import Likeness, is_cut, is_dotted, is_of_a_service
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import Message, Role
 from veilog_parsers.record.times import parse_time
@@ -57,6 +57,7 @@ _GLUES: Final = ("", " ")
 _LARGEST_WHOLE: Final = 1e21
 _NO_ENTITIES: Final[frozenset[str]] = frozenset()
 _URL: Final = "URL"
+_URL_ALONE: Final = frozenset((_URL,))
 _MADE_OF_WORDS: Final = frozenset((_URL, "EMAIL_ADDRESS"))
 _SCHEMES: Final = ("http", "www.")
 _PHONE: Final = "PHONE_NUMBER"
@@ -325,7 +326,7 @@ class Texts:
         kind = type(value)
         if kind is str:
             # A time is a time by its grammar; as a text, Presidio would take it for a date.
-            return Inspected(value, []) if parse_time(value) else self._text(value, field, above)
+            return Inspected(value, []) if parse_time(value) else self._leaf(value, field, above)
         if kind is dict:
             self._check_depth(depth)
             named = above
@@ -335,7 +336,7 @@ class Texts:
             return InspectedObject(
                 [
                     (
-                        self._text(key, field, above, ""),
+                        self._text(key, field, above, "", _URL_ALONE if is_dotted(key) else _NO_ENTITIES),
                         self._tree(
                             item,
                             field,
@@ -352,6 +353,16 @@ class Texts:
         if kind is int or kind is float:
             return self._number(value, above)
         return value
+
+    def _leaf(self, value: str, field: str, above: Keys) -> Inspected:
+        """A string of a tree. Names of services and operations have dots, and are no addresses."""
+        if not is_dotted(value):
+            return self._text(value, field, above)
+        if is_of_a_service(value, above[-1] if above else ""):
+            return self._text(value, field, above, exclude=_URL_ALONE)
+        inspected = self._text(value, field, above)
+        self._finish.append(lambda _: _discard_cut_urls(inspected))
+        return inspected
 
     def _check_depth(self, depth: int) -> None:
         if depth >= self._limits.max_depth:
@@ -374,6 +385,13 @@ def _discard_chance(inspected: Inspected, likeness: Likeness) -> None:
     if inspected.findings:
         text = inspected.text
         inspected.findings = [f for f in inspected.findings if not likeness.is_by_chance(text, f)]
+
+
+def _discard_cut_urls(inspected: Inspected) -> None:
+    """An address that ends within a word is none: ``org.up`` in ``org.update_member``."""
+    if inspected.findings:
+        text = inspected.text
+        inspected.findings = [f for f in inspected.findings if f.entity != _URL or not is_cut(text, f)]
 
 
 def _discard_doubtful_phones(inspected: Inspected) -> None:

@@ -7,6 +7,7 @@ import random
 import string
 import uuid
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -190,3 +191,62 @@ def test_what_only_a_configuration_a_plugin_or_veilog_looks_for_is_found_in_ids_
     stage.detector = PerText(lambda _: [Finding(4, 11, entity, 0.9)])
     for field in LIKENESSES:
         assert stage(["emp-1234567a"], field) == [f"emp-<{entity}>a"]
+
+
+KEYS = """
+gen_ai.input.messages gen_ai.output.messages gen_ai.usage.input_tokens error.stacktrace ai.model.id service.name
+k8s.pod.name http.request.header.x-id aws.bedrock.guardrail.id kubernetes.io/name user_agent.original org.update
+actor.client.com login.failed api_key.created
+""".split()  # noqa: SIM905 - a dozen lines otherwise
+SERVICES = {
+    "eventSource": ("bedrock.amazonaws.com", "s3.amazonaws.com", "signin.amazonaws.com"),
+    "sourceIPAddress": ("sagemaker.amazonaws.com", "bedrock.us-east-1.amazonaws.com"),
+    "serviceName": ("aiplatform.googleapis.com", "bigquery.googleapis.com", "k8s.io", "login.microsoftonline.com"),
+    "action": ("org.update_member", "repo.create", "copilot.cfb_seat_added", "business.add_organization"),
+    "permission": ("aiplatform.endpoints.predict", "resourcemanager.projects.get"),
+    "@type": ("type.googleapis.com/google.cloud.audit.AuditLog",),
+    "state": ("task.started", "job.inserted", "flow.declarative.T_91"),
+}
+
+
+def cleaned(stage: NamesStage, tree: dict[str, Any]) -> dict[str, Any]:
+    texts = Texts(stage.limits)
+    inspected = texts.tree(tree, "unmapped")
+    texts.assemble(stage.detector.verify(stage.detector.scan(texts.items)))
+    return stage.redactor.tree(inspected, "")
+
+
+def test_keys_with_dots_are_no_addresses_and_stay_apart(leave: NamesStage) -> None:
+    tree = {key: {key: 1} for key in KEYS}
+    assert cleaned(leave, tree) == tree
+
+
+def test_names_of_services_and_operations_are_no_addresses(leave: NamesStage) -> None:
+    tree = {key: [{key: name} for name in names] for key, names in SERVICES.items()}
+    assert cleaned(leave, tree) == tree
+
+
+@pytest.mark.parametrize(
+    ("text", "entity"),
+    [
+        ("https://www.nordwind-ag.com/kunden/berg", "URL"),
+        ("www.nordwind-ag.com", "URL"),
+        ("see nordwind-ag.com", "URL"),
+        ("anna.berg@nordwind-ag.com", "EMAIL_ADDRESS"),
+        ("user.536-90-4399.name", "US_SSN"),
+        ("host.203.0.113.99", "IP_ADDRESS"),
+        ("card.4111-1111-1111-1111", "CREDIT_CARD"),
+        (SECRETS[1], "GITHUB_TOKEN"),
+        ("key." + SECRETS[1], "GITHUB_TOKEN"),
+    ],
+)
+def test_keys_and_names_of_services_lose_what_else_stands_in_them(leave: NamesStage, text: str, entity: str) -> None:
+    for tree in ({text: 1}, {"action": text}, {"eventSource": [text]}):
+        (left,) = (str(pair) for pair in cleaned(leave, tree).items())
+        assert f"<{entity}>" in left, left
+        assert text not in left
+
+
+def test_an_address_of_a_host_is_found_where_no_service_is_named(leave: NamesStage) -> None:
+    for value in ("anna.berg.example.com", "shop.nordwind-ag.com/kunden", "kunde-berg.s3.amazonaws.com"):
+        assert "<URL>" in cleaned(leave, {"referrer": value})["referrer"]
