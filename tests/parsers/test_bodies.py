@@ -434,7 +434,7 @@ def test_operation(request_body: Any, response: Any, operation: Operation | None
         ({"error": {"message": "m", "type": "invalid_request_error", "code": None}}, Outcome.FAILURE, "invalid_request_error"),
         ({"error": {"code": "content_filter", "status": 400}}, Outcome.CONTENT_FILTERED, "content_filter"),
         ({"type": "error", "error": {"type": "permission_error", "message": "m"}}, Outcome.DENIED, "permission_error"),
-        ([{"error": {"code": 429, "message": "m", "status": "RESOURCE_EXHAUSTED"}}], Outcome.FAILURE, "RESOURCE_EXHAUSTED"),
+        ([{"error": {"code": 429, "message": "m", "status": "RESOURCE_EXHAUSTED"}}], Outcome.THROTTLED, "RESOURCE_EXHAUSTED"),
         ({"object": "error", "message": "m", "type": "invalid_model", "code": 1500}, Outcome.FAILURE, "invalid_model"),
     ],
     ids=["openai", "type for want of a code", "azure filter", "anthropic", "google list", "mistral"],

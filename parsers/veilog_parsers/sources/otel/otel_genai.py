@@ -51,7 +51,7 @@ from veilog_parsers.record.fields import (
 )
 from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.otlp import is_model_call, is_model_log
-from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status
+from veilog_parsers.record.outcomes import most_telling, outcome_of_error, outcome_of_status
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
@@ -335,10 +335,11 @@ def _pop_exceptions(fields: Fields) -> Iterator[SensitiveText]:
 def _read_failure(message: Any, errors: list[SensitiveText], event: AuditEvent) -> None:
     """The error code, the outcome and the HTTP status of a failed call, from its message and types of errors."""
     in_message = list(_errorpaths(message))
-    names = [name for name in in_message if not name.isdigit()]
-    # OpenAI's messages have a type and a code: the last one that stands for a known outcome counts, else the code.
-    names.sort(key=lambda name: outcome_of_error(name) is not Outcome.FAILURE)
-    event.error_code = SensitiveText(names[-1]) if names else next(iter(errors), None)
+    # OpenAI's messages have a type and a code: the code, which comes last, tells more than the type.
+    names = [name for name in reversed(in_message) if not name.isdigit()]
+    names += [error.reveal() for error in errors]
+    best = most_telling(names)
+    event.error_code = SensitiveText(best) if best is not None else None
     event.outcome_status = outcome_of_error(" ".join((*in_message, *(error.reveal() for error in errors))))
     if in_message and in_message[0].isdigit():
         event.http_status = int(in_message[0])
