@@ -14,7 +14,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final, NamedTuple
 
-from veilog_parsers.bodies.read import open_body, read_exchange
+from veilog_parsers.bodies.flat import has_generated
+from veilog_parsers.bodies.read import flattened, is_converse_response, open_body, read_exchange
 from veilog_parsers.event import AuditEvent, Kind, Outcome, SensitiveText, UserType
 from veilog_parsers.record.decoding import keep_under
 from veilog_parsers.record.endpoints import is_model_api, model_at, operation_at, pop_provider, provider_at
@@ -30,6 +31,7 @@ from veilog_parsers.record.fields import (
     pop_count,
     pop_first,
     pop_identifier,
+    pop_name,
     pop_text,
     withhold,
 )
@@ -192,13 +194,15 @@ def _is_model_response(body: Any) -> bool:
     if type(body) is str:
         return (_text_has(body, "model") and _text_has(body, *_ANSWER_KEYS)) or _text_has(body, *_UNMISTAKABLE_KEYS)
     if type(body) is list:
-        return any(_is_model_response(event) for event in body[:3] if type(event) is dict)
+        return any(_is_model_response(event) for event in flattened(body)[:3] if type(event) is dict)
     if type(body) is not dict:
         return False
     inner = body.get("message") or body.get("response")
     return (
         ("model" in body and not body.keys().isdisjoint(_ANSWER_KEYS))
         or not body.keys().isdisjoint(_UNMISTAKABLE_KEYS)
+        or has_generated(body)
+        or is_converse_response(body)
         or (type(inner) is dict and "model" in inner)
     )
 
@@ -266,8 +270,9 @@ def _add_header(headers: dict[str, Any], name: str, value: Any) -> None:
 def _read_who(fields: Fields, names: _Names, event: AuditEvent) -> None:
     event.tenant_id = pop_first(pop_identifier, fields, names.tenant)
     event.user_id = pop_first(pop_identifier, fields, names.user_id)
-    event.user_name = pop_first(pop_identifier, fields, names.user_name)
-    if event.user_id is None:
+    event.user_name = pop_first(pop_name, fields, names.user_name)
+    if event.user_id is None and event.user_name is not None and " " not in event.user_name.reveal():
+        # Where there is one name, it identifies. A name to show does not.
         event.user_id, event.user_name = event.user_name, None
     event.session_id = pop_first(pop_identifier, fields, names.session)
     event.conversation_id = pop_first(pop_identifier, fields, names.conversation)
@@ -330,7 +335,7 @@ def parse(fields: Fields) -> AuditEvent:
     drop_keys(fields, _IGNORED_KEYS)
     drop(fields, *names.method)
     read_exchange(request, response).apply(event)
-    if event.user_id is not None:
+    if event.user_id is not None or event.user_name is not None:
         event.user_type = UserType.USER
     return event
 
