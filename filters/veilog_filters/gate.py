@@ -496,6 +496,7 @@ def _has_letters(value: str) -> bool:
 
 GRAMMARS: Final[dict[str, Grammar]] = {
     "tenant_id": Grammar("id", _ID, 128, 4, _CLOUD),
+    "organization_id": Grammar("id", _ID, 128, 4, _CLOUD),
     "user_id": Grammar("id, e-mail or ARN", _WHO, 256, 6, _CLOUD),
     "user_name": Grammar("name of up to five words", _WHO, 128, 5, _CLOUD),
     "session_id": Grammar("id", _ID, 128, 4, _CLOUD),

@@ -82,6 +82,7 @@ _OF_A_CALLERS_CALL: Final = Likeness(_OF_NAMES | _NEVER_IN_GROUPS | _ADDRESSES, 
 
 LIKENESSES: Final = {
     "tenant_id": _OF_AN_ID,
+    "organization_id": _OF_AN_ID,
     "user_id": _OF_A_CALLERS_ID,
     "user_name": _OF_A_CALLER,
     "session_id": _OF_A_CALLERS_CALL,

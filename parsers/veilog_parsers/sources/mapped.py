@@ -73,7 +73,7 @@ _POPPERS: Final[dict[str, Callable[..., Any]]] = {
     **dict.fromkeys(("user_name", "user_agent"), pop_text),
     **dict.fromkeys(
         (
-            *("tenant_id", "user_id", "session_id", "conversation_id", "provider", "api_operation"),
+            *("tenant_id", "organization_id", "user_id", "session_id", "conversation_id", "provider", "api_operation"),
             *("model_name", "model_version", "request_id", "error_code", "deployment", "inference_region"),
             *("trace_id", "span_id", "knowledge_base_id", "fallback_from", "host"),
         ),
