@@ -547,6 +547,32 @@ def test_what_is_not_understood_stays(left: dict[str, Any]) -> None:
     assert remainder(body) == left
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"phone": 2125551234},
+        {"customer": {"contacts": [{"mail": "a@b.se"}]}},
+        {"question": "what is this"},
+        {"name": "Anna", "social": "536-90-4399"},
+        2125551234,
+    ],
+)
+@pytest.mark.parametrize("key", ["messages", "input"])
+def test_content_that_is_data_is_a_text(data: Any, key: str) -> None:
+    body: dict[str, Any] = {key: [{"role": "user", "content": data}] if key == "messages" else data}
+    ((role, parts),) = asked(body)
+    assert (role, [json.loads(part) for part in parts]) == ("user", [data])
+    assert remainder(body) == {}
+
+
+@pytest.mark.parametrize(
+    "media",
+    [{"bytes": "JVBERi0xLjcKJeLjz9MK"}, {"flag": True, "count": 7}, {"s3Location": {"uri": "s3://bucket/a"}}, {}],
+)
+def test_content_that_says_nothing_is_no_text(media: dict[str, Any]) -> None:
+    assert asked({"messages": [{"role": "user", "content": media}]}) == []
+
+
 def nested(depth: int) -> dict[str, Any]:
     content: Any = "deep"
     for _ in range(depth):
