@@ -1,11 +1,11 @@
 """Text in what looks like an id: base64, base32, hexadecimal digits, character codes, whole or in pieces.
 
 Theory of operation. An id is random, so what it decodes to is random too. Text decodes to letters. Twelve letters,
-blanks and commas in a row come once in fifty million places of random bytes, and eight of them among sixteen printable
-characters are as rare. So where a value decodes to such a run, anywhere, it is text and no id. (Fewer letters than that
-say less than the words that a name may have in clear.) A code may begin behind a prefix (``resp_``), which shifts it,
-so it is decoded from each of its first characters; and it may be cut into pieces by separators, so it is decoded piece
-by piece and with the separators taken out.
+blanks and commas in a row come once in fifty million places of random bytes. Eight of them among twenty printable
+characters are as rare, or among fourteen, if that is all. So where a value decodes to such a run, anywhere, it is text
+and no id. (Fewer letters say less than the words that a name may have in clear.) A code may begin behind a prefix
+(``resp_``), which shifts it, so it is decoded from each of its first characters; and it may be cut into pieces by
+separators, so it is decoded piece by piece and with the separators taken out.
 
 This is no proof that a value is an id. It backs up ``gate``, whose grammars count words in what is not encoded.
 """
@@ -48,6 +48,8 @@ _LETTERS: Final = _classes(bytes(byte for byte in range(128) if chr(byte).isalph
 _CODE: Final = _classes(bytes(byte for byte in range(128) if chr(byte).isalnum() or chr(byte) in "+/="))
 _PRINTABLE: Final = _classes(bytes((*range(32, 127), *b"\t\n")))
 _SHORT_RUN, _RUN, _LONG_RUN = b"a" * 8, b"a" * 12, b"a" * 20
+_MIN_PRINTABLE: Final = 14
+_PRINTABLE_RUN: Final = re.compile(rb"a+")
 _MIN_ENCODED_BYTES: Final = 15
 """So long is a run that has letters beyond ASCII, at least."""
 _CONTINUING: Final = bytes(range(0x80, 0xC0))
@@ -178,8 +180,12 @@ def _has_text(data: bytes) -> bool:
 
 def _is_printable(data: bytes) -> bool:
     """Whether letters stand in a row of printable characters that is too long for chance."""
-    runs = re.finditer(rb"a{16,}", data.translate(_PRINTABLE))
-    return any(_SHORT_RUN in data[run.start() : run.end()].translate(_LETTERS) for run in runs)
+    least = max(_MIN_PRINTABLE, min(len(data), len(_LONG_RUN)))
+    runs = _PRINTABLE_RUN.finditer(data.translate(_PRINTABLE))
+    return any(
+        run.end() - run.start() >= least and _SHORT_RUN in data[run.start() : run.end()].translate(_LETTERS)
+        for run in runs
+    )
 
 
 def _is_beyond_ascii(data: bytes) -> bool:
