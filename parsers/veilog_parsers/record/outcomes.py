@@ -125,7 +125,7 @@ DOCUMENTED: Final[dict[str, dict[Outcome, str]]] = {
         Outcome.FAILURE: "APIConnectionError ContextWindowExceededError ServiceUnavailableError Timeout",
     },
 }
-"""Names of errors by the outcome that they stand for, and where that is documented (read in November 2026)."""
+"""Names of errors by the outcome that they stand for, and where that is documented."""
 
 _WORDS: Final = (
     (
