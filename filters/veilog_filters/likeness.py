@@ -103,9 +103,17 @@ LIKENESSES: Final = {
     "cloud.region": _OF_A_THING,
     "cloud.resource": _OF_A_THING,
     "tool_calls.name": _OF_A_THING,
+    "trace_id": _OF_AN_ID,
+    "span_id": _OF_AN_ID,
+    "sensitivity_labels": _OF_AN_ID,
+    "knowledge_base_id": _OF_AN_ID,
+    "agent.id": _OF_AN_ID,
+    "guardrail.id": _OF_AN_ID,
+    "network.ja3": _OF_AN_ID,
+    "network.ja4": _OF_AN_ID,
     "group": _OF_A_THING,
 }
-"""By field, as ``gate.GRAMMARS``. A field with the grammar of ids is an id here too: a test holds both together."""
+"""By field, as ``gate.GRAMMARS``; others by their handling. Whatever has the grammar of ids is an id here too."""
 
 _BY_HANDLING: Final = {Handling.IDENTITY: _OF_A_CALLER, Handling.IDENTIFIER: _OF_A_THING}
 
