@@ -57,7 +57,7 @@ _SCRIPTS: Final = bytes(range(7))
 _ALL_TEXT: Final = re.compile(rb"(?:" + _LETTER + rb"){5,}")
 _COMPRESSED: Final = (b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd")
 """How gzip and zstd begin."""
-_ZLIB: Final = (b"\x78\x01", b"\x78\x9c", b"\x78\xda")
+_ZLIB: Final = (b"\x78\x9c", b"\x78\xda")
 """How zlib begins, and one random id in ten thousand."""
 _INFLATED_BYTES: Final = 64
 
@@ -193,9 +193,9 @@ def _is_beyond_ascii(data: bytes) -> bool:
 
 
 def _inflates(data: bytes) -> bool:
-    """Whether bytes are compressed ones: random bytes are refused within a few."""
+    """Whether bytes are compressed text: what random bytes seem to hold is none."""
     try:
-        return len(zlib.decompressobj().decompress(data, _INFLATED_BYTES)) >= len(_RUN)
+        return _RUN in zlib.decompressobj().decompress(data, _INFLATED_BYTES).translate(_LETTERS)
     except zlib.error:
         return False
 
