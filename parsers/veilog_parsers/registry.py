@@ -68,6 +68,7 @@ _MODULES: Final = (
     "assistants.github_copilot_audit",
     "gateways.kong",
     "assistants.m365_copilot",
+    "assistants.m365_interaction",
     "assistants.openai_audit",
     "google.vertex_request_response",
     "gateways.litellm",
