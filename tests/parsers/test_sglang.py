@@ -42,6 +42,7 @@ def test_recognition(case: str) -> None:
     "record",
     [
         {"message": "Receive: obj=Order(id=7)"},
+        {"message": "Finish: obj={'id': 7}, out={'text': 'x'}"},
         {"message": "the object obj=GenerateReqInput was seen"},
         {"event": "request.finished", "rid": "a"},
         {"event": "request.sent", "obj": {}},
@@ -65,6 +66,16 @@ def test_what_is_no_sglang(record: dict[str, Any]) -> None:
 )
 def test_texts_as_python_writes_them(arguments: str, prompt: list[str]) -> None:
     assert texts(parse(f"Receive: obj=GenerateReqInput({arguments})"))[0] == prompt
+
+
+def test_a_request_of_openai_s_api_has_its_messages() -> None:
+    line = (
+        "Receive OpenAI: obj={'model': 'qwen', 'messages': [{'role': 'user', 'content': 'It is late'}], 'stream': True}"
+    )
+    assert Registry().recognize({"message": line}) is SOURCE
+    event = parse(line)
+    assert texts(event) == (["It is late"], [])
+    assert (reveal(event.model_name), event.stream) == ("qwen", True)
 
 
 def test_the_kind_of_request_and_its_end() -> None:

@@ -30,12 +30,14 @@ from veilog_parsers.record.fields import (
     drop,
     drop_keys,
     ignored_keys,
+    keyset,
     open_json,
     paths,
     pop_count,
     pop_first,
     pop_identifier,
     pop_number,
+    pop_text,
 )
 from veilog_parsers.record.network import pop_address
 from veilog_parsers.record.raw import Fields
@@ -46,6 +48,16 @@ _PROVIDER: Final = Constant("cursor")
 _TARGETS: Final = paths("target_email user_email email target_user_id user_id server_name name key_id id")
 _SETTINGS: Final = paths("setting_name setting")
 _VALUES: Final = ("new_value", "enabled", "value")
+_AUDIT_KEYS: Final = keyset(
+    "event_data event_id event_type id ip_address organization_id team_id timestamp user_email user_agent user_id"
+)
+_TYPES: Final = keyset(
+    """
+    add_user create_directory_group delete_directory_group login logout mcp_authentication mcp_server_config
+    privacy_mode remove_user update_directory_group update_user_role user_api_key user_spend_limit
+    """
+)
+_TYPES_BEGIN: Final = ("team_",)
 _FAILED: Final = ("failed", "denied")
 
 _IGNORED_USAGE_KEYS: Final = ignored_keys(
@@ -56,11 +68,19 @@ _IGNORED_USAGE_KEYS: Final = ignored_keys(
 
 
 def _is_audit_event(fields: Fields) -> bool:
-    return type(fields.get("event_type")) is str and "user_email" in fields and "timestamp" in fields
+    # Many applications log the type of an event and an e-mail: only Cursor's types with Cursor's names are Cursor's.
+    name = fields.get("event_type")
+    return (
+        type(name) is str
+        and (name in _TYPES or name.startswith(_TYPES_BEGIN))
+        and "user_email" in fields
+        and "event_data" in fields
+        and fields.keys() <= _AUDIT_KEYS
+    )
 
 
 def _is_usage_event(fields: Fields) -> bool:
-    return "userEmail" in fields and "timestamp" in fields and ("model" in fields or "kind" in fields)
+    return "model" in fields and not fields.keys().isdisjoint(("isTokenBasedCall", "requestsCosts", "tokenUsage"))
 
 
 def _pop_time(fields: Fields) -> Timestamp | None:
@@ -112,6 +132,7 @@ def _parse_audit(fields: Fields) -> AuditEvent:
         user_id=pop_identifier(fields, "user_email"),
         client_ip=pop_address(fields, "ip_address"),
         tenant_id=pop_first(pop_identifier, fields, paths("team_id organization_id")),
+        user_agent=pop_text(fields, "user_agent"),
     )
     event.user_type = UserType.USER if event.user_id is not None else None
     failed = type(name) is str and name.endswith(_FAILED)

@@ -78,7 +78,9 @@ def _is_response(fields: Fields) -> bool:
 
 
 def _is_quality(fields: Fields) -> bool:
-    return "parent__c" in fields and "timestamp__c" in fields
+    return "parent__c" in fields and not fields.keys().isdisjoint(
+        ("isToxicityDetected__c", "detectorType__c", "feedbackDetailId__c")
+    )
 
 
 def _read_texts(fields: Fields, event: AuditEvent) -> None:

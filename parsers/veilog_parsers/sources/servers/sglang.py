@@ -41,7 +41,7 @@ from veilog_parsers.source import Source, Stability
 
 _EVENTS: Final = ("request.received", "request.received.openai", "request.finished")
 _LINE: Final = re.compile(r"(Receive|Finish)(?: OpenAI)?: obj=([A-Za-z]{0,64})(?=[({])")
-_HEAD: Final = re.compile(r"(?:Receive|Finish)(?: OpenAI)?: obj=(?:(?:Generate|Embedding)ReqInput\(|\{)")
+_HEAD: Final = re.compile(r"(?:(?:Receive|Finish): obj=(?:Generate|Embedding)ReqInput\(|Receive OpenAI: obj=\{)")
 _OUT: Final = re.compile(r",\s*out=(?=\{)")
 _ARGUMENT: Final = re.compile(r"\s*([A-Za-z_]{1,64})=")
 _STRING: Final = r"(?:'[^'\\]*+(?:\\.[^'\\]*+)*+'?|\"[^\"\\]*+(?:\\.[^\"\\]*+)*+\"?)"
