@@ -94,7 +94,7 @@ def _is_payload(fields: Fields) -> bool:
 
 def _parse_event(fields: Fields) -> AuditEvent:
     action: Any = fields.get("action")
-    used = action in _USES
+    used = type(action) is str and action in _USES
     event = AuditEvent(
         kind=Kind.AI_ACCESS if used else Kind.AI_CONTROL_PLANE,
         operation=_USES.get(action) if used else None,
