@@ -81,8 +81,8 @@ def test_a_request_of_openai_s_api_has_its_messages() -> None:
 def test_the_kind_of_request_and_its_end() -> None:
     assert SOURCE.parse(load("sglang", "good_embedding")).operation is Operation.EMBEDDINGS
     event = SOURCE.parse(load("sglang", "error_aborted"))
-    assert (event.outcome_status, event.http_status) == (Outcome.FAILURE, 499)
-    assert reveal(event.error_code) == "AbortError"
+    assert (event.outcome_status, event.http_status) == (Outcome.FAILURE, 400)
+    assert reveal(event.error_code) == "BadRequestError"
 
 
 def test_a_line_that_only_begins_like_one_keeps_its_rest() -> None:

@@ -48,15 +48,15 @@ _PROVIDER: Final = Constant("cursor")
 _TARGETS: Final = paths("target_email user_email email target_user_id user_id server_name name key_id id")
 _SETTINGS: Final = paths("setting_name setting")
 _VALUES: Final = ("new_value", "enabled", "value")
-_AUDIT_KEYS: Final = keyset(
-    "event_data event_id event_type id ip_address organization_id team_id timestamp user_email user_agent user_id"
-)
+_AUDIT_KEYS: Final = keyset("event_data event_type timestamp user_email")
+_ALL_AUDIT_KEYS: Final = _AUDIT_KEYS | keyset("event_id ip_address")
 _TYPES: Final = keyset(
     """
-    add_user create_directory_group delete_directory_group login logout mcp_authentication mcp_server_config
-    privacy_mode remove_user update_directory_group update_user_role user_api_key user_spend_limit
+    create_directory_group delete_directory_group mcp_authentication mcp_server_config privacy_mode
+    update_directory_group update_user_role user_api_key user_spend_limit
     """
 )
+_USUAL_TYPES: Final = keyset("add_user login logout remove_user")
 _TYPES_BEGIN: Final = ("team_",)
 _FAILED: Final = ("failed", "denied")
 
@@ -68,15 +68,13 @@ _IGNORED_USAGE_KEYS: Final = ignored_keys(
 
 
 def _is_audit_event(fields: Fields) -> bool:
-    # Many applications log the type of an event and an e-mail: only Cursor's types with Cursor's names are Cursor's.
+    # Many applications log the type of an event and an e-mail. Types that others have too need all of Cursor's names.
     name = fields.get("event_type")
-    return (
-        type(name) is str
-        and (name in _TYPES or name.startswith(_TYPES_BEGIN))
-        and "user_email" in fields
-        and "event_data" in fields
-        and fields.keys() <= _AUDIT_KEYS
-    )
+    if type(name) is not str or not fields.keys() >= _AUDIT_KEYS:
+        return False
+    if name in _TYPES or name.startswith(_TYPES_BEGIN):
+        return True
+    return name in _USUAL_TYPES and fields.keys() >= _ALL_AUDIT_KEYS
 
 
 def _is_usage_event(fields: Fields) -> bool:
