@@ -200,3 +200,13 @@ def test_notifications_of_interactions_name_their_thread_in_any_workload() -> No
     assert event.kind is Kind.AI_CONTROL_PLANE
     assert reveal(event.conversation_id) == "19:k2Vq8YtLw0RzXnB5HsDj@thread.v2"
     assert Registry().recognize(load("m365_copilot", "good_notification") | {"Operation": "FileAccessed"}) is None
+
+
+def test_a_graph_record_whose_data_is_flat_says_the_same() -> None:
+    fields = load("m365_copilot", "good_graph_record")
+    fields["auditData"] |= fields["auditData"].pop("copilotEventData")
+    fields["auditData"] = orjson.dumps(fields["auditData"]).decode()
+    flat, nested = SOURCE.parse(fields), SOURCE.parse(load("m365_copilot", "good_graph_record"))
+    assert threats(flat) == threats(nested) == ["jailbreak", "indirect_injection"]
+    for name in ("conversation_id", "endpoint", "model_name", "api_operation", "user_id", "client_ip"):
+        assert reveal(getattr(flat, name)) == reveal(getattr(nested, name))

@@ -44,14 +44,14 @@ _INPUT: Final = "llm.prediction.input"
 _OUTPUT: Final = "llm.prediction.output"
 _TYPES: Final = (_INPUT, _OUTPUT)
 REQUEST: Final = re.compile(
-    r"(?:\[?(?P<lms_time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\]?\s*\[[A-Z]{4,7}\]\s*(?:\[[^\]\n]{0,200}\]\s*)*)?"
+    r"(?:\[?(?P<lms_time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\]?\s*\[[A-Z]{4,7}\]\s*(?:\[[^\]\n]{0,200}\]\s*){0,4})?"
     r"(?P<lms_line>Received request): (?P<lms_method>[A-Z]{3,7}) to (?P<lms_path>/\S{0,400}) with body\s*"
     r"(?P<lms_body>.+)?",
     re.DOTALL,
 )
 RESPONSE: Final = re.compile(
     r"(?:\[?(?P<lms_time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\]?\s*\[[A-Z]{4,7}\]\s*"
-    r"(?:\[(?P<lms_model>[^\]\n]{0,200})\]\s*)*)?"
+    r"(?:\[(?P<lms_model>[^\]\n]{0,200})\]\s*){0,4})?"
     r"(?P<lms_line>Generated (?:prediction|packet)):\s*(?P<lms_body>\{.+)",
     re.DOTALL,
 )
