@@ -28,7 +28,8 @@ from veilog_parsers.event import (
     SensitiveText,
     UserType,
 )
-from veilog_parsers.record.fields import drop, drop_keys, ignored_keys, pop, pop_identifier, pop_text
+from veilog_parsers.record.dropped import Why, prefer
+from veilog_parsers.record.fields import drop, drop_keys, drop_known, ignored_keys, pop_identifier, pop_text
 from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time

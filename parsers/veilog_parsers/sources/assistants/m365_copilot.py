@@ -46,11 +46,12 @@ from veilog_parsers.event import (
     UpstreamThreatType,
     UserType,
 )
+from veilog_parsers.record.dropped import Why
 from veilog_parsers.record.fields import (
+    Droppable,
     dicts,
     drop,
     drop_keys,
-    drop_known,
     ignored_keys,
     keyset,
     open_json,
@@ -98,7 +99,7 @@ _ODATA_TYPES: Final = tuple(
     f"#microsoft.graph.security.{name}"
     for name in ("auditData", "auditLogRecord", "copilotInteractionAuditRecord", "aiAppInteractionAuditRecord")
 )
-_IGNORED_TYPES: Final = {"@odata.type": lambda value: value in _ODATA_TYPES}
+_IGNORED_TYPES: Final = {"@odata.type": Droppable(lambda value: value in _ODATA_TYPES, Why.NOISE)}
 _IGNORED_KEYS: Final = _IGNORED_TYPES | ignored_keys("CopilotLogVersion RecordType Type Version Workload")
 _IGNORED_RESOURCE_KEYS: Final = ignored_keys("Action Status Type ListItemUniqueId XPIADetected:flag")
 _IGNORED_MESSAGE_KEYS: Final = ignored_keys("Id ID isPrompt:flag IsPrompt:flag Size JailbreakDetected:flag")

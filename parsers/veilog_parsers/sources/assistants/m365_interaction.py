@@ -18,7 +18,8 @@ from typing import Final
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.turns import Turn, add_completion_turn
 from veilog_parsers.event import Agent, AuditEvent, Constant, Kind, Operation, Outcome, Role, SensitiveText, UserType
-from veilog_parsers.record.fields import dicts, drop, drop_keys, ignored_keys, peek, pop_identifier, pop_text
+from veilog_parsers.record.dropped import Why
+from veilog_parsers.record.fields import Droppable, dicts, drop, drop_keys, ignored_keys, peek, pop_identifier, pop_text
 from veilog_parsers.record.network import pop_endpoint
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
@@ -35,7 +36,7 @@ _ODATA_TYPES: Final = tuple(
         *("teamworkApplicationIdentity", "teamworkUserIdentity"),
     )
 )
-_IGNORED_TYPES: Final = {"@odata.type": lambda value: value in _ODATA_TYPES}
+_IGNORED_TYPES: Final = {"@odata.type": Droppable(lambda value: value in _ODATA_TYPES, Why.NOISE)}
 _IGNORED_KEYS: Final = _IGNORED_TYPES | ignored_keys("conversationType etag id locale")
 _IGNORED_IDENTITY_KEYS: Final = _IGNORED_TYPES | ignored_keys("applicationIdentityType userIdentityType")
 _IGNORED_ATTACHMENT_KEYS: Final = ignored_keys("attachmentId contentType")

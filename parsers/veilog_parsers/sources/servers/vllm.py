@@ -22,6 +22,7 @@ from typing import Final
 
 from veilog_parsers.bodies import Exchange
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, Role, SensitiveText
+from veilog_parsers.record.dropped import Why, note_dropped
 from veilog_parsers.record.fields import as_identifier, pop_identifier, pop_str, pop_word
 from veilog_parsers.record.lines import find_line, markers, open_line, read_shipper_keys
 from veilog_parsers.record.prose import may_hold_prose
