@@ -46,7 +46,7 @@ from veilog_parsers.event import (
     UpstreamThreatType,
     UserType,
 )
-from veilog_parsers.record.dropped import Why
+from veilog_parsers.record.dropped import Why, prefer
 from veilog_parsers.record.fields import (
     Droppable,
     dicts,
@@ -216,7 +216,7 @@ def _open_record(fields: Fields) -> Fields:
                     for item in dicts(nested if type(nested) is list else [nested]):
                         _rename(item, _SPELLINGS)
             return inner
-    if "LLMEventData" in fields:
+    if "LLMEventData" in fields and "Operation" not in fields:
         _rename(fields, _COLUMNS)
     return fields
 
@@ -264,8 +264,8 @@ def _read_around(fields: Fields, event: AuditEvent) -> None:
     event.user_id = _known_or(event.user_id, fields, "userId AccountObjectId AccountId") or event.user_name
     if event.user_type is None:
         _read_user_type(fields, "userType", event)
-    address = pop_address(fields, "clientIp") or pop_address(fields, "IPAddress")
-    event.client_ip = event.client_ip or address
+    for key in ("clientIp", "IPAddress"):
+        event.client_ip = prefer(event.client_ip, pop_address(fields, key), key)
     event.user_agent = pop_text(fields, "UserAgent")
     country = pop_identifier(fields, "CountryCode")
     event.network = Network(country=country) if country else None

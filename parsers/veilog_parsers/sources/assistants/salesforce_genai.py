@@ -36,6 +36,7 @@ from veilog_parsers.event import (
 from veilog_parsers.record.fields import (
     drop,
     drop_keys,
+    drop_known,
     ignored_keys,
     paths,
     pop_count,
@@ -127,7 +128,7 @@ def parse(fields: Fields) -> AuditEvent:
     event.trace_id = pop_first(pop_identifier, fields, _FOREIGN_IDS)
     event.provider = pop_identifier(fields, "provider__c") or _PROVIDER
     if fields.get("userId__c") == _NOBODY:
-        del fields["userId__c"]
+        drop_known(fields, "userId__c")
     event.user_id = pop_identifier(fields, "userId__c")
     event.user_type = UserType.USER if event.user_id is not None else None
     agent = pop_first(pop_identifier, fields, paths("plannerId__c botVersionId__c"))

@@ -27,6 +27,7 @@ from veilog_parsers.event import (
     UserType,
 )
 from veilog_parsers.record.changes import pop_names
+from veilog_parsers.record.dropped import Why
 from veilog_parsers.record.fields import (
     drop,
     drop_keys,
@@ -36,7 +37,6 @@ from veilog_parsers.record.fields import (
     pop_first,
     pop_identifier,
     pop_text,
-    pop_word,
 )
 from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.raw import Fields
@@ -71,7 +71,8 @@ def _is_ai_event(fields: Fields) -> bool:
 
 def _read_policy(fields: Fields, event: AuditEvent) -> None:
     """Read the policy that was applied, and what it found."""
-    word = (pop_word(fields, "action") or "").lower()
+    held = fields.get("action")
+    word = held.lower() if type(held) is str else ""
     kind = fields.get("alert_type")
     found = ["dlp"] if (type(kind) is str and kind.lower() == "dlp") or fields.get("dlp_rule") else []
     action = None
@@ -79,6 +80,10 @@ def _read_policy(fields: Fields, event: AuditEvent) -> None:
         action = GuardrailAction.BLOCKED
     elif word in _FLAGGED or found:
         action = GuardrailAction.FLAGGED
+    if action is GuardrailAction.FLAGGED and found:
+        drop(fields, "action", why=Why.DUPLICATE)
+    elif word in _BLOCKED + _FLAGGED:
+        del fields["action"]
     policy = pop_first(pop_identifier, fields, paths("policy dlp_profile dlp_rule"))
     if policy is not None or action is not None:
         event.guardrail = Guardrail(id=policy)

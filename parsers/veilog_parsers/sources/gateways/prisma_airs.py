@@ -32,10 +32,12 @@ from veilog_parsers.event import (
     Text,
     ThreatReporter,
 )
+from veilog_parsers.record.dropped import Why
 from veilog_parsers.record.fields import (
     dicts,
     drop,
     drop_keys,
+    drop_known,
     ignored_keys,
     open_json,
     paths,
@@ -43,7 +45,6 @@ from veilog_parsers.record.fields import (
     pop_first,
     pop_identifier,
     pop_text,
-    pop_word,
 )
 from veilog_parsers.record.network import pop_address
 from veilog_parsers.record.raw import Fields
@@ -97,8 +98,15 @@ def _pop_detectors(holder: Fields) -> list[str]:
     for side in _SIDES:
         flags: Any = holder.get(f"{side}_detected")
         if type(flags) is dict:
-            told = [name for name, flag in flags.items() if type(flag) is bool]
-            names += [name for name in told if flags.pop(name)]
+            # The flag of a detector that nobody knows stays.
+            for name in [name for name, flag in flags.items() if type(flag) is bool]:
+                if not flags[name]:
+                    drop_known(flags, name)
+                elif name in names:
+                    drop_known(flags, name, Why.DUPLICATE)
+                elif find_verdict(name) != find_verdict(""):
+                    del flags[name]
+                    names.append(name)
     for service in dicts(holder.get("detection_results")):
         name = service.get("detection_service")
         if type(name) is str and service.get("verdict") == _MALICIOUS:
@@ -107,10 +115,16 @@ def _pop_detectors(holder: Fields) -> list[str]:
     return names
 
 
-def _action(word: Any, *, found: bool) -> GuardrailAction | None:
-    """What the profile demands. What was found and allowed was flagged."""
+def _pop_action(fields: Fields, key: str, *, found: bool) -> GuardrailAction | None:
+    """Pop what the profile demands. What was found and allowed was flagged."""
+    word: Any = fields.get(key)
     action = _ACTIONS.get(word.lower()) if type(word) is str else None
-    return GuardrailAction.FLAGGED if found and action in (None, GuardrailAction.NONE) else action
+    if action is not None and not (found and action is not GuardrailAction.BLOCKED):
+        del fields[key]
+        return action
+    if action is not None:
+        drop_known(fields, key, Why.DUPLICATE)
+    return GuardrailAction.FLAGGED if found else None
 
 
 def _read_texts(fields: Fields, holder: Fields, event: AuditEvent) -> None:
@@ -162,8 +176,8 @@ def _parse_result(fields: Fields) -> AuditEvent:
     event.endpoint = name
     event.guardrail = Guardrail(id=_profile(holder, "profile_name", "profile_id"))
     found = _pop_detectors(holder)
-    action = pop_word(holder, "action")
-    add_verdicts(event, ThreatReporter.PRISMA_AIRS, found, _action(action, found=bool(found)))
+    action = _pop_action(holder, "action", found=bool(found))
+    add_verdicts(event, ThreatReporter.PRISMA_AIRS, found, action)
     if holder.get("timeout") is True or holder.get("error") is True:
         event.outcome_status = Outcome.FAILURE
     _read_texts(fields, holder, event)
@@ -198,9 +212,8 @@ def _parse_log(fields: Fields) -> AuditEvent:
             del fields[key]
     verdicts = [fields.get(key) for key in ("FinalPromptVerdict", "FinalResponseVerdict")]
     malicious = any(type(verdict) is str and verdict.lower() == _MALICIOUS for verdict in verdicts)
-    add_verdicts(
-        event, ThreatReporter.PRISMA_AIRS, found, _action(pop_word(fields, "Action"), found=malicious or bool(found))
-    )
+    action = _pop_action(fields, "Action", found=malicious or bool(found))
+    add_verdicts(event, ThreatReporter.PRISMA_AIRS, found, action)
     drop(fields, "TimeGenerated", "ScanStartTime")
     drop_keys(fields, _IGNORED_LOG_KEYS)
     return event

@@ -32,9 +32,11 @@ from veilog_parsers.event import (
     ThreatReporter,
     UserType,
 )
+from veilog_parsers.record.dropped import Why, note_dropped
 from veilog_parsers.record.fields import (
     drop,
     drop_keys,
+    drop_known,
     ignored_keys,
     paths,
     pop_count,
@@ -119,8 +121,11 @@ def _parse_guard(fields: Fields) -> AuditEvent:
     event.guardrail = Guardrail(id=policy, version=pop_identifier(fields, "policyVersion"))
     severity = pop_word(fields, "severity")
     event.guardrail.confidence = _SEVERITIES.get(severity.upper()) if severity else None
-    action = pop_word(fields, "action")
-    add_verdicts(event, ThreatReporter.ZSCALER, triggered, _ACTIONS.get(action.upper()) if action else None)
+    word: Any = fields.get("action")
+    action = _ACTIONS.get(word.upper()) if type(word) is str else None
+    if action is not None:
+        del fields["action"]
+    add_verdicts(event, ThreatReporter.ZSCALER, triggered, action)
     _read_texts(fields, event)
     drop_keys(fields, _IGNORED_KEYS)
     return event
@@ -128,6 +133,9 @@ def _parse_guard(fields: Fields) -> AuditEvent:
 
 def _read_texts(fields: Fields, event: AuditEvent) -> None:
     direction = pop_word(fields, "direction")
+    if direction is not None:
+        # It decides whose the text is, if there is one.
+        note_dropped("direction", direction, Why.TEXT_READ)
     exchange, turn = Exchange(), Turn()
     key = "content" if fields.get("content") else "maskedContent"
     if direction == "OUT":
@@ -142,7 +150,7 @@ def _read_texts(fields: Fields, event: AuditEvent) -> None:
 
 def _parse_web(fields: Fields, record: Fields) -> AuditEvent:
     for key in [key for key, value in record.items() if type(value) is str and value in _NONE]:
-        del record[key]
+        drop_known(record, key)
     event = AuditEvent(
         kind=Kind.AI_ACCESS,
         timestamp=pop_first(pop_time, record, paths("datetime time")),
@@ -162,6 +170,8 @@ def _parse_web(fields: Fields, record: Fields) -> AuditEvent:
     event.endpoint = SensitiveText(endpoint) if endpoint else None
     action = pop_word(record, "action") or ""
     blocked = action.lower().startswith("block")
+    if action and not blocked:
+        note_dropped("action", action, Why.DUPLICATE)
     event.outcome_status = Outcome.DENIED if blocked else outcome_of_status(event.http_status)
     _read_prevention(record, event, blocked=blocked)
     drop(record, "ClientIP", "urlcategory", "hostname")

@@ -164,6 +164,7 @@ def _parse_audit(fields: Fields) -> AuditEvent:
         parameters = open_json(fields, key)
         if type(parameters) is dict:
             _read_parameters(parameters, event)
+            break
     drop_keys(fields, _IGNORED_AUDIT_KEYS)
     return event
 

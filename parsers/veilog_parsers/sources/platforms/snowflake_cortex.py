@@ -24,6 +24,7 @@ from veilog_parsers.bodies.rest import drop_repeated, texts_of
 from veilog_parsers.bodies.turns import Turn, add_completion_turn, add_prompt_content
 from veilog_parsers.event import Agent, AuditEvent, Constant, Kind, Operation, Outcome, Role, ToolCall, UserType
 from veilog_parsers.record.changes import pop_names
+from veilog_parsers.record.dropped import Why, note_dropped
 from veilog_parsers.record.fields import (
     dicts,
     drop,
@@ -262,6 +263,9 @@ def _read_status(fields: Fields, event: AuditEvent) -> None:
     if type(code) is str and code in _STATUSES:
         event.outcome_status = _STATUSES[code]
         pop(fields, "RECORD", "status", "code")
+        if event.outcome_status is Outcome.SUCCESS:
+            # A response says so too.
+            note_dropped("code", code, Why.DUPLICATE)
 
 
 def _read_texts(attributes: Fields, event: AuditEvent) -> None:

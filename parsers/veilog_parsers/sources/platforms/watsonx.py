@@ -39,6 +39,7 @@ from veilog_parsers.event import (
     Role,
     UserType,
 )
+from veilog_parsers.record.dropped import Why, note_dropped
 from veilog_parsers.record.fields import (
     dicts,
     drop,
@@ -109,9 +110,11 @@ def _parse_event(fields: Fields) -> AuditEvent:
         http_status=pop_http_status(fields, "reason", "reasonCode"),
         model_name=pop_first(pop_identifier, fields, paths("requestData/model_id requestData/modelId")),
     )
-    kind = pop_word(fields, "initiator", "typeURI") or ""
+    kind = peek(fields, "initiator", "typeURI")
+    is_service = type(kind) is str and kind.endswith(("serviceid", "service"))
     if event.user_id is not None:
-        event.user_type = UserType.SERVICE if kind.endswith(("serviceid", "service")) else UserType.USER
+        event.user_type = UserType.SERVICE if is_service else UserType.USER
+    drop(fields, ("initiator", "typeURI"), why=Why.DUPLICATE)
     credential = pop_word(fields, "initiator", "credential", "type")
     if credential in _CREDENTIALS:
         event.credential = Credential(type=_CREDENTIALS[credential])
@@ -129,8 +132,11 @@ def _parse_event(fields: Fields) -> AuditEvent:
 
 
 def _read_outcome(fields: Fields, event: AuditEvent) -> None:
-    named = _OUTCOMES.get(pop_word(fields, "outcome") or "")
+    word = pop_word(fields, "outcome")
+    named = _OUTCOMES.get(word or "")
     by_status = outcome_of_status(event.http_status)
+    if word is not None and by_status is not None:
+        note_dropped("outcome", word, Why.DUPLICATE)
     event.outcome_status = by_status if by_status in (Outcome.DENIED, Outcome.THROTTLED) else named or by_status
     if event.outcome_status is not Outcome.SUCCESS:
         event.error_code = pop_identifier(fields, "reason", "reasonType")

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from veilog_parsers.event import AuditEvent, Kind, Message, Operation, Outcome, Role, SensitiveText
+from veilog_parsers.record.dropped import Why, note_dropped
 from veilog_parsers.record.fields import (
     dicts,
     drop_keys,
@@ -81,7 +82,11 @@ def _texts(message: list[Any], event: AuditEvent) -> list[SensitiveText]:
         return []
     texts = [SensitiveText(pieces[0])] if pieces[0] else []
     rest: list[Any] = [item for item in [*pieces[1:], *message[2:]] if item]
-    message[:] = [] if is_word(role) and not rest else [role, *rest]
+    if is_word(role) and not rest:
+        note_dropped("", role, Why.TEXT_READ)
+        message.clear()
+    else:
+        message[:] = [role, *rest]
     return texts
 
 

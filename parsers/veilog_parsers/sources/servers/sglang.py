@@ -149,7 +149,8 @@ def _value(text: str, start: int) -> tuple[Any, int]:
 
 def parse(fields: Fields) -> AuditEvent:
     """Read one line, or one record of the JSON format."""
-    event = AuditEvent(kind=Kind.AI_ACCESS, operation=_open_text(fields))
+    operation = None if _is_sglang_record(fields) else _open_text(fields)
+    event = AuditEvent(kind=Kind.AI_ACCESS, operation=operation)
     if type(fields.get("obj")) is not dict:
         event.kind = Kind.OTHER
         read_shipper_keys(fields, event)
