@@ -24,7 +24,6 @@ def texts(event: AuditEvent) -> tuple[str, str]:
         ("good_output", "", "Köl."),
         ("good_block", "<start_of_turn>user\nWhere is hall 3?<end_of_turn>\n", ""),
         ("good_request", "Answer in one line.|Call Ines Falk at +49 431 5550123?", ""),
-        ("good_prediction", "", "Yes, after noon."),
         ("good_redacted", "", ""),
     ],
 )
@@ -42,9 +41,11 @@ def test_statistics() -> None:
 
 
 def test_the_line_names_the_path_and_the_model() -> None:
-    request, answer = (SOURCE.parse(load("lm_studio", f"good_{case}")) for case in ("request", "prediction"))
-    assert (reveal(request.endpoint), request.stream) == ("/v1/chat/completions", False)
-    assert reveal(answer.model_name) == "qwen/qwen3-8b"
+    event = SOURCE.parse(load("lm_studio", "good_request"))
+    assert (reveal(event.endpoint), reveal(event.model_name), event.stream) == (
+        *("/v1/chat/completions", "qwen/qwen3-8b"),
+        False,
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 With ``--json`` the stream has an object for each prompt and each response of a model: ``data.type`` is
 ``llm.prediction.input`` with the whole chat in the model's template, or ``llm.prediction.output`` with text and
 statistics. Without it the same stands in a block of lines. The server's log has the body of each request
-(``Received request: POST to /v1/chat/completions with body {...}``) and of each response (``Generated prediction:
-{...}``, ``Generated packet: {...}``): JSON over several lines, which the shipper has to join.
+(``Received request: POST to /v1/chat/completions with body {...}``): JSON over several lines, which the shipper has to
+join. Its lines with responses (``Generated prediction: {...}``) are bodies behind a prefix: ``app_log`` reads them.
 
 The prompt of the stream counts as one turn of the user. Nothing joins a prompt with its response. Durations are in
 seconds. Times of lines have no zone, those of blocks depend on the user's locale.
@@ -18,7 +18,7 @@ import re
 from typing import Final
 
 from veilog_parsers.bodies.exchange import Exchange
-from veilog_parsers.bodies.read import open_body, read_request, read_response
+from veilog_parsers.bodies.read import open_body, read_request
 from veilog_parsers.bodies.turns import Turn, add_completion_turn, add_prompt_content
 from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome, Role, SensitiveText
 from veilog_parsers.record.endpoints import operation_at
@@ -49,12 +49,6 @@ REQUEST: Final = re.compile(
     r"(?P<lms_body>.+)?",
     re.DOTALL,
 )
-RESPONSE: Final = re.compile(
-    r"(?:\[?(?P<lms_time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\]?\s*\[[A-Z]{4,7}\]\s*"
-    r"(?:\[(?P<lms_model>[^\]\n]{0,200})\]\s*){0,4})?"
-    r"(?P<lms_line>Generated (?:prediction|packet)):\s*(?P<lms_body>\{.+)",
-    re.DOTALL,
-)
 BLOCK: Final = re.compile(
     r"type: (?P<lms_type>llm\.prediction\.(?:in|out)put)\s+modelIdentifier: (?P<lms_model>\S{1,256})\s+"
     r"(?:modelPath: (?P<lms_model_path>[^\n]{1,512})\s+)?(?:input|output): ?(?P<lms_text>.+)",
@@ -74,9 +68,7 @@ _FAILED: Final = ("failed", "modelUnloaded")
 def _is_lm_studio_line(head: str) -> bool:
     if "Received request: " in head:
         return " with body" in head
-    if "type: llm.prediction." in head:
-        return "modelIdentifier: " in head
-    return "Generated p" in head and RESPONSE.search(head) is not None
+    return "type: llm.prediction." in head and "modelIdentifier: " in head
 
 
 def _is_prediction(fields: Fields) -> bool:
@@ -129,7 +121,6 @@ def _read_block(fields: Fields, event: AuditEvent) -> None:
 
 def _read_body(fields: Fields, event: AuditEvent) -> None:
     """Read a line of the server's log."""
-    line = pop_word(fields, "lms_line") or ""
     endpoint = pop_endpoint(fields, "lms_path")
     if endpoint is not None:
         event.endpoint = SensitiveText(endpoint)
@@ -137,13 +128,10 @@ def _read_body(fields: Fields, event: AuditEvent) -> None:
     if fields.get("lms_body") == _REDACTED:
         del fields["lms_body"]
     body, exchange = open_body(fields, "lms_body"), Exchange(operation=event.operation)
-    if line == "Received request":
-        event.stream = peek(body, "stream") if type(peek(body, "stream")) is bool else None
-        read_request(body, exchange)
-    else:
-        read_response(body, exchange)
+    event.stream = peek(body, "stream") if type(peek(body, "stream")) is bool else None
+    read_request(body, exchange)
     exchange.apply(event)
-    drop(fields, "lms_method")
+    drop(fields, "lms_line", "lms_method")
 
 
 def parse(fields: Fields) -> AuditEvent:
@@ -152,7 +140,7 @@ def parse(fields: Fields) -> AuditEvent:
     if _is_prediction(fields):
         _read_prediction(fields, event)
         return event
-    open_line(fields, BLOCK, REQUEST, RESPONSE)
+    open_line(fields, BLOCK, REQUEST)
     event.model_name = pop_first(pop_identifier, fields, paths("lms_model"))
     if type(fields.get("lms_text")) is str:
         _read_block(fields, event)
