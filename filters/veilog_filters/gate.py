@@ -72,6 +72,7 @@ _MIN_LEET_PARTS: Final = 2
 """If so many parts have digits inside, the digits may be letters, and numbers count as words too."""
 _LONG_ID_CHARS: Final = 32
 _SHORT_PART_CHARS: Final = 16
+_MAX_OCTET: Final = 255
 _MAX_MARKS: Final = 2
 """Marks that a letter may carry: Vietnamese and Hindi need two."""
 
@@ -408,6 +409,10 @@ _SIMPLE: Final = re.compile(r"[A-Za-z0-9._/-]+")
 _ADDRESS: Final = re.compile(r"[0-9A-Fa-f:.]{2,45}(?:%[a-z]{0,8}[0-9]{0,4})?")
 """With the zone of RFC 4007 as interfaces are named: ``eth0``, ``2``."""
 
+_MASKED_ADDRESS: Final = re.compile(r"(?:[0-9]{1,3}\.){2}(?:[0-9]{1,3}|\*{1,3}|x{1,3})\.(?:\*{1,3}|x{1,3})")
+"""An IPv4 address without its last one or two octets: Azure hides them (``81.2.69.***``). It has two numbers at least,
+and the marks that stand for the others say nothing."""
+
 _COMMENT: Final = re.compile(r"\([^()]*\)")
 
 
@@ -421,6 +426,8 @@ def _is_products(value: str) -> bool:
 
 
 def _is_address(value: str) -> bool:
+    if _MASKED_ADDRESS.fullmatch(value):
+        return all(int(octet) <= _MAX_OCTET for octet in value.split(".") if octet.isdecimal())
     # The library accepts any text, also a sentence, as the zone of an IPv6 address.
     if not _ADDRESS.fullmatch(value):
         return False

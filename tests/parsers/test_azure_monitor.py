@@ -196,8 +196,14 @@ def test_durations(duration: Any, ticks: tuple[Any, Any], latency: float | None)
     assert SOURCE.parse(fields).latency_ms == latency
 
 
-@pytest.mark.parametrize("address", ["10.0.0.***", "10.0.0.*", "xxx.xxx.0.1", "", None])
-def test_masked_addresses_are_none(address: Any) -> None:
+@pytest.mark.parametrize("address", ["10.0.0.***", "10.0.0.*", "10.0.***.***", "10.0.0.xxx"])
+def test_addresses_without_their_last_octets_are_addresses(address: Any) -> None:
+    fields = load("good_request_response") | {"callerIpAddress": address}
+    assert reveal(SOURCE.parse(fields).client_ip) == address
+
+
+@pytest.mark.parametrize("address", ["xxx.xxx.0.1", "10.*.*.*", "*.*.*.*", "10.0.0.****", "10.0.300.*", "", None])
+def test_other_masks_are_no_addresses(address: Any) -> None:
     fields = load("good_request_response") | {"callerIpAddress": address}
     assert SOURCE.parse(fields).client_ip is None
 

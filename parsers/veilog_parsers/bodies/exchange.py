@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
+from veilog_parsers.bodies.verdicts import Verdict
 from veilog_parsers.event import (
     AuditEvent,
     Message,
@@ -13,11 +14,22 @@ from veilog_parsers.event import (
     Role,
     SensitiveText,
     Text,
+    ThreatReporter,
     Timestamp,
     ToolCall,
 )
 
 TOKEN_COUNTS: Final = ("input_tokens", "output_tokens", "total_tokens")
+_FACTS: Final = (
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "time_to_first_token_ms",
+    "stream",
+    "tools_offered",
+    "attachments",
+)
+"""Fields that an exchange and an event call the same."""
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -44,6 +56,14 @@ class Exchange:
     output_tokens: int | None = None
     total_tokens: int | None = None
     latency_ms: float | None = None
+    cached_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    time_to_first_token_ms: float | None = None
+    stream: bool | None = None
+    tools_offered: int | None = None
+    attachments: int | None = None
+    verdict: Verdict | None = None
     error_code: SensitiveText | None = None
     failed: bool = False
     error_outcome: Outcome | None = None
@@ -58,6 +78,12 @@ class Exchange:
         """Add a turn of the model to the response, unless it has no parts."""
         if parts:
             self.response.append(Message(Role.ASSISTANT, parts))
+
+    def verdict_of(self, reporter: ThreatReporter) -> Verdict:
+        """The verdict on this exchange, to add findings to; the first reporter stays."""
+        if self.verdict is None:
+            self.verdict = Verdict(reporter)
+        return self.verdict
 
     def sum_tokens(self) -> None:
         """Add up input and output tokens, if both are known and the total is not."""
@@ -99,6 +125,7 @@ class Exchange:
         if event.latency_ms is None:
             event.latency_ms = self.latency_ms
         event.error_code = event.error_code or self.error_code
+        self._apply_facts(event)
         if self.content_filtered:
             event.outcome_status = Outcome.CONTENT_FILTERED
         elif self.failed and event.outcome_status in (None, Outcome.SUCCESS):
@@ -107,3 +134,12 @@ class Exchange:
         elif event.outcome_status is None and (self.response or self.finish_reasons or self.output_tokens is not None):
             # Nothing tells how the call ended, but there is a response: it succeeded.
             event.outcome_status = Outcome.SUCCESS
+
+    def _apply_facts(self, event: AuditEvent) -> None:
+        """Copy what exchange and event call the same, and the verdict."""
+        for name in _FACTS:
+            value = getattr(self, name)
+            if value is not None and getattr(event, name) is None:
+                setattr(event, name, value)
+        if self.verdict is not None:
+            self.verdict.apply(event)
