@@ -288,12 +288,13 @@ _ARMOR_FILTERS: Final = {
 _MATCH: Final = "MATCH_FOUND"
 _ARMOR_STATES: Final = frozenset((_MATCH, "NO_MATCH_FOUND"))
 _ARMOR_BLOCK: Final = "MODEL_ARMOR_SANITIZATION_VERDICT_BLOCK"
+_ARMOR_DECISIONS: Final = frozenset((_ARMOR_BLOCK, "MODEL_ARMOR_SANITIZATION_VERDICT_ALLOW"))
 _IGNORED_ARMOR_KEYS: Final = ignored_keys("executionState")
 
 
 def read_model_armor(result: Fields, verdict: Verdict) -> None:
     """Consume a ``SanitizationResult``. What a filter matched is blocked only if the verdict says so."""
-    decision = pop_word(result, "sanitizationVerdict")
+    decision = _pop_known(result, "sanitizationVerdict", _ARMOR_DECISIONS)
     action = GuardrailAction.BLOCKED if decision == _ARMOR_BLOCK else GuardrailAction.FLAGGED
     filters = result.get("filterResults")
     for name, (policy, threat) in _ARMOR_FILTERS.items():
@@ -302,18 +303,21 @@ def read_model_armor(result: Fields, verdict: Verdict) -> None:
             for kind, state in _armor_states(found, "", 0):
                 degree = _DEGREES.get((pop_word(state, "confidenceLevel") or "").lower())
                 category = _CATEGORIES.get(kind)
-                matched = state.get("matchState") == _MATCH
-                if state.get("matchState") in _ARMOR_STATES:
-                    del state["matchState"]
+                matched = _pop_known(state, "matchState", _ARMOR_STATES) == _MATCH
                 drop_keys(state, _IGNORED_ARMOR_KEYS)
                 if matched:
                     verdict.find(policy, action, category=category, confidence=degree, threat=threat)
-    if result.get("filterMatchState") == _MATCH or decision == _ARMOR_BLOCK:
-        verdict.act(action)
-    else:
-        verdict.act(GuardrailAction.NONE)
-    if result.get("filterMatchState") in _ARMOR_STATES:
-        del result["filterMatchState"]
+    matched = _pop_known(result, "filterMatchState", _ARMOR_STATES) == _MATCH
+    verdict.act(action if matched or decision == _ARMOR_BLOCK else GuardrailAction.NONE)
+
+
+def _pop_known(fields: Fields, key: str, known: frozenset[str]) -> str | None:
+    """Pop a member of a closed list; any other value stays."""
+    value = fields.get(key)
+    if type(value) is not str or value not in known:
+        return None
+    del fields[key]
+    return value
 
 
 _MAX_ARMOR_DEPTH: Final = 4
