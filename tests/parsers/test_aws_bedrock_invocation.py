@@ -83,7 +83,7 @@ def test_good_samples_leave_only_what_is_meant_to_be_left(name: str) -> None:
     fields = load(name)
     SOURCE.parse(fields)
     left = {
-        "good_converse": {"inferenceRegion", "requestMetadata"},
+        "good_converse": {"requestMetadata"},
         "good_s3_body": {"input"},
     }
     assert remainder(fields).keys() == left.get(name, set())

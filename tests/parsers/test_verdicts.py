@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from parsed import reveal
 from veilog_parsers.bodies import bedrock, gemini, read
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.verdicts import (
@@ -194,8 +195,7 @@ def test_azure_names_the_blocklist() -> None:
     read_azure_filters(
         {"custom_blocklists": [{"id": "quiet", "filtered": False}, {"id": "b2", "filtered": True}]}, verdict
     )
-    assert verdict.id is not None
-    assert verdict.id.reveal() == "b2"
+    assert reveal(verdict.id) == "b2"
 
 
 JAILBREAK = {"jailbreak": {"filtered": True, "detected": True}}

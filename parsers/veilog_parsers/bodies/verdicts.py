@@ -24,7 +24,7 @@ from veilog_parsers.event import (
     Guardrail,
     GuardrailAction,
     GuardrailPolicy,
-    SensitiveText,
+    Text,
     ThreatReporter,
     UpstreamThreat,
     UpstreamThreatType,
@@ -66,8 +66,8 @@ class Verdict:
     """The findings of one reporter on one call."""
 
     reporter: ThreatReporter
-    id: SensitiveText | None = None
-    version: SensitiveText | None = None
+    id: Text | None = None
+    version: Text | None = None
     action: GuardrailAction | None = None
     policies: list[GuardrailPolicy] = dataclasses.field(default_factory=list)
     categories: list[ContentCategory] = dataclasses.field(default_factory=list)
