@@ -93,9 +93,26 @@ class Verdict:
         _add(self.policies, policy)
         _add(self.categories, category)
         _add(self.threats, threat)
-        if confidence is not None and (
-            self.confidence is None or _CONFIDENCES.index(confidence) > _CONFIDENCES.index(self.confidence)
+        if confidence is not None:
+            self._raise_confidence(confidence)
+
+    def add(self, other: Verdict) -> None:
+        """Add the findings of another verdict on the same call."""
+        self.id, self.version = self.id or other.id, self.version or other.version
+        if other.action is not None:
+            self.act(other.action)
+        if other.confidence is not None:
+            self._raise_confidence(other.confidence)
+        for mine, theirs in (
+            (self.policies, other.policies),
+            (self.categories, other.categories),
+            (self.threats, other.threats),
         ):
+            for item in theirs:
+                _add(mine, item)
+
+    def _raise_confidence(self, confidence: Confidence) -> None:
+        if self.confidence is None or _CONFIDENCES.index(confidence) > _CONFIDENCES.index(self.confidence):
             self.confidence = confidence
 
     def apply(self, event: AuditEvent) -> None:
