@@ -55,8 +55,8 @@ def test_request_response_says_who_and_what_and_how_long_but_has_no_text() -> No
     assert (event.outcome_status, event.http_status, event.latency_ms) == (Outcome.SUCCESS, 200, 1843.0)
     assert event.cloud is not None
     assert reveal(event.cloud.account_id) == "7D3C1F5E-0B1A-4C57-9B7E-2A4F6E8D9C01"
+    assert reveal(event.cloud.region) == "westeurope"
     assert reveal(event.client_ip) == "198.51.100.***"
-    assert event.client_ip is None
     assert not event.prompt_messages
 
 
