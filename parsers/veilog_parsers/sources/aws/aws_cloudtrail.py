@@ -58,6 +58,9 @@ from veilog_parsers.source import Source, Stability
 from veilog_parsers.sources.aws.common import (
     AWS,
     BEDROCK,
+    LEX,
+    Q_BUSINESS,
+    Q_DEVELOPER,
     SAGEMAKER,
     parent_without_placeholder,
     pop_error_code,
@@ -69,9 +72,6 @@ from veilog_parsers.sources.aws.common import (
 
 _HOST: Final = ".amazonaws.com"
 _KENDRA: Final = Constant("aws.kendra")
-_LEX: Final = Constant("aws.lex")
-_Q_BUSINESS: Final = Constant("aws.q_business")
-_Q_DEVELOPER: Final = Constant("aws.q_developer")
 _PROVIDERS: Final = {
     "bedrock": BEDROCK,
     "bedrock-agent": BEDROCK,
@@ -82,18 +82,18 @@ _PROVIDERS: Final = {
     "bedrock-data-automation-runtime": BEDROCK,
     "bedrock-mantle": BEDROCK,
     "bedrock-runtime": BEDROCK,
-    "codewhisperer": _Q_DEVELOPER,
+    "codewhisperer": Q_DEVELOPER,
     "kendra": _KENDRA,
     "kendra-ranking": _KENDRA,
-    "lex": _LEX,
-    "lexv2": _LEX,
-    "models-v2-lex": _LEX,
-    "models.lex": _LEX,
-    "q": _Q_DEVELOPER,
-    "qapps": _Q_BUSINESS,
-    "qbusiness": _Q_BUSINESS,
-    "runtime-v2-lex": _LEX,
-    "runtime.lex": _LEX,
+    "lex": LEX,
+    "lexv2": LEX,
+    "models-v2-lex": LEX,
+    "models.lex": LEX,
+    "q": Q_DEVELOPER,
+    "qapps": Q_BUSINESS,
+    "qbusiness": Q_BUSINESS,
+    "runtime-v2-lex": LEX,
+    "runtime.lex": LEX,
     "runtime.sagemaker": SAGEMAKER,
     "sagemaker": SAGEMAKER,
     "sagemaker-runtime": SAGEMAKER,
