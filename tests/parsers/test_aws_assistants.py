@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from parsed import load, reveal, said, turns
-from veilog_parsers.event import AuditEvent, GuardrailAction, Kind, Operation, Outcome, ToolCall
+from veilog_parsers.event import AuditEvent, GuardrailAction, Kind, Operation, Outcome, SensitiveText
 from veilog_parsers.record.fields import remainder
 from veilog_parsers.record.raw import Fields, RawRecord
 from veilog_parsers.registry import Registry
@@ -119,9 +119,11 @@ def test_a_turn_with_a_bot() -> None:
     ]
     assert said(event.response_messages)[0] == "Your claim was paid on 3 March."
     assert said(event.prompt_messages) == ["What about claim 7712 of Lena Brandt, phone +49 30 901820?"]
-    (intent,) = event.tool_calls or ()
+    assert event.tool_calls is not None
+    (intent,) = event.tool_calls
     assert reveal(intent.name) == "AskForClaim"
-    assert "7712" in (intent.arguments.reveal() if hasattr(intent.arguments, "reveal") else "")
+    assert isinstance(intent.arguments, SensitiveText)
+    assert "7712" in intent.arguments.reveal()
 
 
 def test_transcriptions_that_repeat_the_words_go_and_others_stay() -> None:
@@ -148,7 +150,6 @@ def test_no_intent_is_no_tool(case: str) -> None:
 def test_a_bot_that_could_not_fulfil_an_intent_failed() -> None:
     (event,) = events("aws_lex", "error_failed")
     assert event.outcome_status is Outcome.FAILURE
-    assert isinstance((event.tool_calls or [None])[0], ToolCall)
 
 
 @pytest.mark.parametrize(
