@@ -359,9 +359,9 @@ _OPERATIONS: Final = _CLOUD | _words(
 )
 _GOOGLE: Final = _words(
     """
-    assist assistant assistants answer cloudaicompanion collection collections companion dataagents datastores detect
-    dialogflow engine engines geminidataanalytics intent modelarmor sanitize search servingconfigs session sessions
-    template templates v1alpha v1main v3beta1
+    answer assist assistant assistants branches cloudaicompanion collection collections companion dataagents
+    datastores detect dialogflow documents engine engines geminidataanalytics intent modelarmor sanitize search
+    servingconfigs session sessions template templates v1alpha v1main v3beta1
     """
 )
 """Words of the names that Google gives to its services, their methods and the kinds of their resources."""

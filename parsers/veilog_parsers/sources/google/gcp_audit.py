@@ -73,7 +73,7 @@ _PROVIDERS: Final = {
 }
 _AI_SERVICES: Final = tuple(service.partition(".")[0] for service in _PROVIDERS)
 
-_MODEL_USE: Final[dict[str, Operation | None]] = {
+MODEL_USE: Final[dict[str, Operation | None]] = {
     "AdvancedCompleteQuery": Operation.RETRIEVAL,
     "AnalyzeContent": Operation.CHAT,
     "AnswerQuery": Operation.CHAT,
@@ -210,22 +210,24 @@ def read_resource(name: object, event: AuditEvent, cloud: Cloud) -> None:
         event.model_name = as_identifier(model[1])
 
 
-def _read_parts(name: object, event: AuditEvent) -> None:
+def read_parts(name: object, event: AuditEvent) -> None:
     """Read agent, store of documents and session from the name of the resource that was called."""
     if type(name) is not str:
         return
     agent, store, session = _AGENT.search(name), _DATA_STORE.search(name), _SESSION.search(name)
-    if agent:
+    if agent and event.agent is None:
         event.agent = Agent(id=as_identifier(agent[1]))
-    event.knowledge_base_id = as_identifier(store[1]) if store else None
-    event.conversation_id = as_identifier(session[1]) if session else None
+    if store and event.knowledge_base_id is None:
+        event.knowledge_base_id = as_identifier(store[1])
+    if session and event.conversation_id is None:
+        event.conversation_id = as_identifier(session[1])
 
 
 def _kind(payload: Fields) -> Kind:
     service, method = payload.get("serviceName"), payload.get("methodName")
     if type(service) is not str or service not in _PROVIDERS:
         return Kind.AI_CONTROL_PLANE if role_service(payload, _AI_SERVICES) else Kind.OTHER
-    used = type(method) is str and method.rpartition(".")[2] in _MODEL_USE
+    used = type(method) is str and method.rpartition(".")[2] in MODEL_USE
     return Kind.AI_ACCESS if used else Kind.AI_CONTROL_PLANE
 
 
@@ -289,10 +291,10 @@ def _read_what(fields: Fields, payload: Fields, event: AuditEvent) -> None:
         owner = f"{role_service(payload, _AI_SERVICES)}.googleapis.com"
         event.provider = _PROVIDERS.get(str(service)) or _PROVIDERS[owner]
         short = str(method).rpartition(".")[2]
-        event.operation = _MODEL_USE.get(short) or _CONTROL.get(short)
+        event.operation = MODEL_USE.get(short) or _CONTROL.get(short)
         if event.kind is Kind.AI_ACCESS and short.startswith(_STREAMED):
             event.stream = True
-        _read_parts(name, event)
+        read_parts(name, event)
         for found in (
             name,
             peek(payload, "request", "endpoint"),
