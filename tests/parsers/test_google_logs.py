@@ -147,6 +147,21 @@ def test_an_assistant_s_answer_counts_once() -> None:
     assert reveal(event.trace_id) == "67a1c0de5b2f4e8d9a3c7b1e0f2d4c6a"
 
 
+@pytest.mark.parametrize(
+    ("trace", "expected"),
+    [
+        ("projects/p/traces/67a1c0de5b2f4e8d9a3c7b1e0f2d4c6a", "67a1c0de5b2f4e8d9a3c7b1e0f2d4c6a"),
+        ("67a1c0de5b2f4e8d9a3c7b1e0f2d4c6a", "67a1c0de5b2f4e8d9a3c7b1e0f2d4c6a"),
+        ("sell-the_old/house", None),
+        (7, None),
+    ],
+)
+def test_traces(trace: Any, expected: str | None) -> None:
+    fields = load("gcp_gemini_enterprise", "good_choice") | {"trace": trace}
+    assert reveal(gcp_gemini_enterprise.SOURCE.parse(fields).trace_id) == expected
+    assert ("trace" in fields) is (expected is None)
+
+
 def test_a_piece_that_the_whole_answer_lacks_is_a_text_too() -> None:
     fields = load("gcp_gemini_enterprise", "good_assist")
     replies = fields["jsonPayload"]["response"]["answer"]["replies"]

@@ -16,6 +16,7 @@ from veilog_parsers.record.times import pop_time
 from veilog_parsers.sources.google.gcp_audit import GCP
 
 _LOG: Final = re.compile(r"projects/([^/\s]{1,128})/logs/(\S{1,256})")
+_TRACE: Final = re.compile(r"(?:projects/[^/\s]{1,128}/traces/)?([0-9a-fA-F]{16,32})")
 _PROJECT_LABELS: Final = ("project_id", "resource_container")
 _IGNORED_KEYS: Final = ignored_keys("logName receiveTimestamp severity traceSampled:flag")
 _IGNORED_LABELS: Final = ignored_keys("instance_id location method project_id service")
@@ -75,8 +76,10 @@ def read_entry(fields: Fields, event: AuditEvent, *, known: frozenset[str]) -> N
     event.cloud.account_id = event.tenant_id
     event.cloud.region = event.cloud.region or pop_identifier(fields, "resource", "labels", "location")
     trace = fields.get("trace")
-    if type(trace) is str and pop_identifier(fields, "trace") is not None:
-        event.trace_id = as_identifier(trace.rpartition("/")[2])
+    in_trace = _TRACE.fullmatch(trace) if type(trace) is str else None
+    if in_trace:
+        event.trace_id = as_identifier(in_trace[1])
+        pop(fields, "trace")
     event.span_id = pop_identifier(fields, "spanId")
     if log_id(fields) in known:
         del fields["logName"]
