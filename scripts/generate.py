@@ -17,6 +17,7 @@ import field_table
 import fluent_bit_parsers
 import picture
 import reference_pages
+import schema_page
 import source_table
 from veilog_filters.config import Config
 from veilog_filters.encode import native
@@ -34,6 +35,7 @@ GENERATED: Final[dict[Path, Callable[[], str]]] = {
     source_table.README: lambda: source_table.updated(source_table.README.read_text(encoding="utf-8")),
     source_table.PAGE: source_table.page,
     field_table.PAGE: field_table.page,
+    schema_page.PAGE: schema_page.page,
     picture.FILE: picture.svg,
     fluent_bit_parsers.FOLDER / "parsers.conf": fluent_bit_parsers.classic,
     fluent_bit_parsers.FOLDER / "parsers.yaml": fluent_bit_parsers.in_yaml,

@@ -10,6 +10,7 @@ prose oracle, which is the sacred one: ``test_prose_oracle``.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from veilog_parsers.event import AuditEvent
 from veilog_parsers.record.raw import RawRecord
 
 ALL = list(samples())
+SOAK = bool(os.environ.get("VEILOG_SOAK"))
 PATTERN = {"name": "canary", "entity": "CANARY", "patterns": [{"regex": MARKER.pattern, "score": 0.9}]}
 
 
@@ -111,8 +113,10 @@ def test_no_marker_leaves_by_another_way(command: str, veilog: Run, tmp_path: Pa
 def test_no_marker_leaves_from_any_single_place(mode: str) -> None:
     sections = {name: value for name, value in MODES[mode].items() if name == "policy"}
     pipeline = Pipeline(config_with(**sections), detector=PerText(canaries))
-    lines = list(one_by_one())
-    assert len(lines) > 2000
+    # Each mode has every fourth place of its own; the soak has all of them in both.
+    every = list(one_by_one())
+    lines = every if SOAK else every[list(MODES).index(mode) :: 4]
+    assert len(lines) > 1000
     for line in lines:
         assert MARKER.search(line.decode())
         for event in pipeline(RawRecord(orjson.loads(line), line)):

@@ -33,7 +33,7 @@ import reference_pages
 from forward_peers import free_port
 from no_network import sitecustomize
 from reference_pages import metric_names, option_names
-from samples import ROOT
+from samples import ROOT, SAMPLES
 from veilog_filters.cli import app
 from veilog_filters.config import Config
 from veilog_filters.forward.errors import Reason
@@ -173,6 +173,37 @@ def test_the_commands_of_a_page_run(page: Path, tmp_path: Path) -> None:
         if block.mark == "printed":
             wanted = json.loads(block.body)
             assert any(is_part(wanted, found) for found in documents(printed[number])), printed[number]
+
+
+def quick_start() -> list[str]:
+    """The blocks of commands in the README's quick start, without what they install."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text.partition("## Quick start\n")[2].partition("\n## ")[0]
+    found = re.findall(r"(?:^    .*\n)+", section, re.MULTILINE)
+    return ["".join(line[4:] + "\n" for line in one.splitlines() if "pip install" not in line) for one in found]
+
+
+def test_the_quick_start_runs_on_the_command_line(tmp_path: Path) -> None:
+    clone = Clone(tmp_path)
+    (tmp_path / "logs").mkdir()
+    sample = (SAMPLES / "openai_gateway" / "good_chat.in.json").read_bytes()
+    for name in ("logs/a.json", "record.json"):
+        (tmp_path / name).write_bytes(sample)
+    code, printed, said = clone.run([quick_start()[0]])
+    assert code == 0, said
+    event, *explained = documents(printed[0])
+    assert event["prompt_hash"]
+    assert explained[0]["parser"] == "openai_gateway"
+
+
+def test_the_quick_start_runs_with_fluent_bit(tmp_path: Path) -> None:
+    clone = Clone(tmp_path)
+    end = f"until grep -q prompt_hash {tmp_path}/stdout; do sleep 1; done\n"
+    code, printed, said = clone.run([quick_start()[1], end])
+    assert code == 0, said
+    out = "".join(printed)
+    assert '"EMAIL_ADDRESS":1' in out.replace(" ", "")
+    assert "ann@example.com" not in out
 
 
 def test_what_is_no_part_is_told_apart() -> None:

@@ -18,7 +18,7 @@ SOAK = bool(os.environ.get("VEILOG_SOAK"))
 RUNS = (
     {"forward": 1_000_000, "json": 1_000_000, "filter": 1_000_000, "msgpack": 100_000}
     if SOAK
-    else {"forward": 3_000, "json": 6_000, "filter": 1_500, "msgpack": 400}
+    else {"forward": 2_000, "json": 3_000, "filter": 700, "msgpack": 200}
 )
 HARNESS = ROOT / "tests" / "fuzz" / "harness.py"
 MAX_GROWTH = 1.05

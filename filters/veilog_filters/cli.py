@@ -300,7 +300,7 @@ def _compiled(config: Config, config_path: str | None) -> list[bool]:
 @_FILES
 @_CONFIG
 def explain(paths: tuple[str, ...], config_path: str | None) -> None:
-    """Explain records: their parser, what was found where (no text), and why each label.
+    """Explain records: their parser, what was found where (no text), why each label, and what became of each key.
 
     Reads FILEs and folders of them, or stdin without any: a JSON record per line, or one document over many lines.
     """
@@ -475,12 +475,20 @@ def _list(door: plugins.DoorName, config_path: str | None) -> None:
         _print(table(door, config))
 
 
-@app.command(short_help="Print a JSON Schema, or the built-in policy.")
-@click.argument("what", type=click.Choice(["config", "native", "policy"]))
+_TARGETS: Final = sorted(set(plugins.BUILT_IN["encoders"]) - {"native"})
+
+
+@app.command(short_help="Print a JSON Schema, a schema's table, or the policy.")
+@click.argument("what", type=click.Choice(["config", "native", "policy", *_TARGETS]))
 def schema(what: str) -> None:
-    """Print the JSON Schema of the configuration or of native events, or the built-in classification policy."""
+    """Print a JSON Schema (config, native), the built-in policy, or the table by which a schema is written."""
     import json
 
+    if what in _TARGETS:
+        from veilog_filters.encode.mappings import as_text
+
+        _print(as_text(what))
+        return
     if what == "policy":
         _print(DEFAULT_POLICY_FILE.read_text(encoding="utf-8").rstrip("\n"))
         return

@@ -508,3 +508,18 @@ GRAMMARS: Final[dict[str, Grammar]] = {
     "group": Grammar("attribute of a resource or scope", _RESOURCE, 128, 5, _CLOUD | _CLIENTS),
 }
 """By field of the event (``tag`` and ``group`` stand beside events); docs/reference/fields.md is made from it."""
+
+KEY: Final = Grammar(
+    "key of a record",
+    re.compile(r"@?[A-Za-z0-9._:/$~-]+"),
+    64,
+    4,
+    _words(
+        """
+        gen ai llm usage input output token tokens count cache read write creation request response body model id name
+        type index message messages content system user tool call calls details prompt completion total aws bedrock
+        amazon guardrail metrics invocation finish reason time status code error http url
+        """
+    ),
+)
+"""Which keys ``veilog explain`` shows a person on the host. None leaves by it."""

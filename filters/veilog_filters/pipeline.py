@@ -191,9 +191,9 @@ class Pipeline:
         # What the stages after parse are called in metrics, what is said of an event that fails there, and the work.
         self.stages: tuple[tuple[str, ErrorType, Callable[[_Job], None]], ...] = (
             ("fingerprint", ErrorType.FINGERPRINT_FAILED, self._identify),
-            ("inspect", ErrorType.DETECTOR_FAILED, self._gather),
-            ("inspect", ErrorType.DETECTOR_FAILED, self._scan),
-            ("inspect", ErrorType.DETECTOR_FAILED, self._verify),
+            ("detect", ErrorType.DETECTOR_FAILED, self._gather),
+            ("detect", ErrorType.DETECTOR_FAILED, self._scan),
+            ("detect", ErrorType.DETECTOR_FAILED, self._verify),
             ("classify", ErrorType.CLASSIFIER_FAILED, self._label),
             ("fingerprint", ErrorType.FINGERPRINT_FAILED, self._fingerprint),
             ("redact", ErrorType.REDACTION_FAILED, self._clean),
@@ -471,7 +471,7 @@ class Pipeline:
 
     def _clean(self, job: _Job) -> None:
         event = job.event
-        proof = Redaction(policy=self._policy_name, detectors=self._detectors)
+        proof = Redaction(policy=self._policy_name, detectors=self._detectors, dropped_fields=event.dropped_fields)
         if isinstance(event.unmapped, SensitiveTree):
             proof.unmapped_fields = _count_leaves(event.unmapped.reveal())
         hashed = self._redact(event, job.collected, job.tenant)

@@ -41,7 +41,15 @@ BUILT_IN: Final[Mapping[DoorName, Mapping[str, str]]] = MappingProxyType(
             "presidio": "veilog_filters.detect.builtin:PRESIDIO",
             "secrets": "veilog_filters.detect.builtin:SECRETS",
         },
-        "encoders": {"native": "veilog_filters.encode.native:ENCODER"},
+        "encoders": {
+            "native": "veilog_filters.encode.native:ENCODER",
+            "asim": "veilog_filters.encode.asim:ENCODER",
+            "ecs": "veilog_filters.encode.ecs:ENCODER",
+            "ocsf": "veilog_filters.encode.ocsf:ENCODER",
+            "otel": "veilog_filters.encode.otel:ENCODER",
+            "splunk_cim": "veilog_filters.encode.splunk_cim:ENCODER",
+            "udm": "veilog_filters.encode.udm:ENCODER",
+        },
         "rules": {"default": "veilog_filters.rules:DEFAULT"},
     }
 )

@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import importlib.util
 import json
+import os
 import re
 import socket
 import subprocess
@@ -49,13 +50,15 @@ needs_hyperscan = pytest.mark.skipif(
     not hyperscan.available(), reason="Hyperscan is not there: the engine is what runs"
 )
 OF_PYTHON = [Change(kind, one.module, one.path) for one in INTERNALS if one.library == PYTHON for kind in KINDS]
+SOAK = bool(os.environ.get("VEILOG_SOAK"))
 CHANGES = [
     *OF_PYTHON[:2],
     *(
         Change(kind, one.module, one.path, compiled=one.part not in FAST_PATHS)
-        for one in INTERNALS
+        for number, one in enumerate(INTERNALS)
         if one.library != PYTHON
-        for kind in KINDS
+        # Each is removed or changed, in turn; the soak does both to each.
+        for kind in (KINDS if SOAK else KINDS[number % 2 :][:1])
     ),
 ]
 INTERNAL_OF = {(one.module, one.path): one for one in INTERNALS}
@@ -70,7 +73,7 @@ def texts() -> list[str]:
     """Texts that Presidio's engine reads without failing, and that need not be made readable for spaCy."""
     engine = PresidioDetector(Detect(timeout_secs=60))
     found = []
-    for text in [*probes.TEXTS, *sample_texts()[:6], *generated(seed=12, number=12)]:
+    for text in [*probes.TEXTS, *sample_texts()[:3], *generated(seed=12, number=6)]:
         try:
             engine(text)
         except Exception:
@@ -153,8 +156,8 @@ def test_another_parser_of_patterns_is_not_believed(change: Change, monkeypatch:
 @pytest.mark.slow
 def test_there_are_changes_of_both_kinds() -> None:
     results = [outcomes()[change].result for change in CHANGES]
-    assert results.count("equal") > 50
-    assert results.count("refused") > 20
+    assert results.count("equal") > (50 if SOAK else 25)
+    assert results.count("refused") > (20 if SOAK else 10)
 
 
 @needs_hyperscan

@@ -90,7 +90,7 @@ def test_near_is_enough() -> None:
 def test_pieces_give_the_tokens_of_the_whole_text() -> None:
     """Every word of the texts, as it is and with marks around it, and everything that spaCy has a rule for."""
     tokenizer = rule().tokenizer
-    texts = [*sample_texts(), *generated(seed=6, number=300)]
+    texts = [*sample_texts(), *generated(seed=6, number=100)]
     known = {word for text in texts for word in text.split()} | set(tokenizer._rules)
     known |= {form for word in list(known) for form in (word.lower(), word.upper(), word.title())}
     known |= {form for word in list(known) for form in (f"{word},", f"{word}.", f"({word})", word.strip(".,"))}

@@ -85,9 +85,9 @@ def test_counts_of_both_workers_add_up(printing: Sidecar) -> None:
     assert printing.metric("veilog_records_emitted_total", kind="ai_access") >= 40
     assert printing.metric("veilog_entities_total", type="EMAIL_ADDRESS") == 0, "nothing kept, nothing replaced"
     assert printing.metric("veilog_findings_total", type="EMAIL_ADDRESS") >= 40
-    for stage in ("parse", "inspect"):
+    for stage in ("parse", "detect"):
         assert printing.metric("veilog_stage_duration_seconds_count", stage=stage) >= 40
-    assert printing.metric("veilog_stage_duration_seconds_sum", stage="inspect") > 0
+    assert printing.metric("veilog_stage_duration_seconds_sum", stage="detect") > 0
     assert b"ann.smith" not in printing.out.read_bytes()
 
 

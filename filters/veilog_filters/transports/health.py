@@ -46,7 +46,7 @@ STAGES = {
     "over_budget": "any",
     "unrecognized": "parse",
     "parser_failed": "parse",
-    "detector_failed": "inspect",
+    "detector_failed": "detect",
     "classifier_failed": "classify",
     "fingerprint_failed": "fingerprint",
     "redaction_failed": "redact",

@@ -24,19 +24,24 @@ from veilog_parsers.bodies.turns import (
     MAX_DEPTH,
     Turn,
     add_completion_turn,
+    add_prompt_turn,
     add_prompt_variables,
+    drop_role,
     pop_finish_reason,
     pop_role,
     pop_serialized,
 )
 from veilog_parsers.bodies.verdicts import read_bedrock_trace
 from veilog_parsers.event import GuardrailAction, Operation, Role, SensitiveText, ThreatReporter
+from veilog_parsers.record.dropped import Why, prefer
 from veilog_parsers.record.fields import (
     dicts,
     drop,
     drop_keys,
+    drop_known,
     ignored_keys,
     keyset,
+    merge,
     peek,
     peek_count,
     pop_count,
@@ -171,7 +176,7 @@ def _pop_guardrail_action(body: Fields) -> bool | None:
     action = body.get("amazon-bedrock-guardrailAction")
     if action not in ("INTERVENED", "NONE"):
         return None
-    del body["amazon-bedrock-guardrailAction"]
+    drop_known(body, "amazon-bedrock-guardrailAction", Why.DUPLICATE)
     return bool(action == "INTERVENED")
 
 
@@ -206,14 +211,12 @@ def _read_converse_request(body: Fields, exchange: Exchange) -> None:
     exchange.add_prompt(Role.SYSTEM, turn.text_parts + turn.result_parts)
     add_prompt_variables(body, "promptVariables", exchange)
     for message in dicts(body.get("messages")):
-        role = pop_role(message) or Role.USER
+        named = pop_role(message)
         media = sum(not _MEDIA.isdisjoint(block) for block in dicts(message.get("content")))
         exchange.attachments = (exchange.attachments or 0) + media or None
         turn = Turn()
         _read_blocks(message, "content", turn, 0)
-        # The user's messages may begin with the results of tools.
-        exchange.add_prompt(Role.TOOL, turn.result_parts)
-        exchange.add_prompt(role, turn.text_parts)
+        add_prompt_turn(turn, named, Role.USER, exchange)
 
 
 def _read_converse_settings(body: Fields, exchange: Exchange) -> None:
@@ -231,7 +234,7 @@ def _read_converse_response(body: Fields, exchange: Exchange) -> None:
     exchange.operation = exchange.operation or Operation.CHAT
     message = peek(body, "output", "message")
     if type(message) is dict:
-        pop_role(message)
+        drop_role(message)
         turn = Turn()
         _read_blocks(message, "content", turn, 0)
         add_completion_turn(turn, exchange)
@@ -296,11 +299,12 @@ def _assemble_converse(events: list[Fields]) -> Fields:
         delta = pop_dict(event, "contentBlockDelta", "delta")
         if delta is not None:
             _append_delta(runs, delta)
-        message |= pop_dict(event, "messageStart") or {}
-        body |= (pop_dict(event, "messageStop") or {}) | (pop_dict(event, "metadata") or {})
+        merge(message, pop_dict(event, "messageStart") or {})
+        merge(body, pop_dict(event, "messageStop") or {})
+        merge(body, pop_dict(event, "metadata") or {})
         drop(event, "contentBlockStop", ("contentBlockStart", "contentBlockIndex"))
         drop(event, ("contentBlockDelta", "contentBlockIndex"))
-        body |= remainder(event)
+        merge(body, remainder(event))
     message["content"] = [_block(*run) for run in runs]
     return body | {"output": {"message": message}}
 
@@ -370,8 +374,8 @@ def _read_metrics(metrics: Any, exchange: Exchange) -> None:
     if type(metrics) is dict:
         _read_cache(metrics, exchange)
         sent, produced = _pop_input_tokens(metrics, "inputTokenCount"), pop_count(metrics, "outputTokenCount")
-        exchange.input_tokens = sent if exchange.input_tokens is None else exchange.input_tokens
-        exchange.output_tokens = produced if exchange.output_tokens is None else exchange.output_tokens
-        exchange.latency_ms = pop_number(metrics, "invocationLatency") or exchange.latency_ms
+        exchange.input_tokens = prefer(exchange.input_tokens, sent)
+        exchange.output_tokens = prefer(exchange.output_tokens, produced)
+        exchange.latency_ms = prefer(pop_number(metrics, "invocationLatency") or None, exchange.latency_ms)
         exchange.time_to_first_token_ms = pop_number(metrics, "firstByteLatency")
         exchange.stream = True

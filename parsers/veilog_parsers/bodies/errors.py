@@ -11,6 +11,7 @@ from typing import Final
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.verdicts import read_azure_filters
 from veilog_parsers.event import Outcome, ThreatReporter
+from veilog_parsers.record.dropped import Why
 from veilog_parsers.record.fields import drop, peek, pop_identifier
 from veilog_parsers.record.outcomes import outcome_of_error
 from veilog_parsers.record.raw import Fields
@@ -49,4 +50,5 @@ def read_error(body: Fields, exchange: Exchange) -> None:
         results = peek(error, "innererror", key)
         if results is not None:
             read_azure_filters(results, exchange.verdict_of(ThreatReporter.AZURE_AI))
-    drop(error, *_NAMES, "innererror", "param")
+    drop(error, *_NAMES, why=Why.DUPLICATE)
+    drop(error, "innererror", "param")

@@ -25,12 +25,15 @@ from veilog_parsers.bodies.turns import (
     pop_role,
 )
 from veilog_parsers.event import Operation, Role
+from veilog_parsers.record.decoding import keep_under
+from veilog_parsers.record.dropped import Why, note_dropped, prefer
 from veilog_parsers.record.fields import (
     dicts,
     drop,
     drop_keys,
     ignored_keys,
     keyset,
+    merge,
     peek,
     pop_count,
     pop_dict,
@@ -39,6 +42,7 @@ from veilog_parsers.record.fields import (
     pop_sum,
     remainder,
 )
+from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields
 
 REQUEST_KEYS: Final = keyset("chat_history inputs instances preamble query texts")
@@ -234,8 +238,8 @@ def read_counts(counts: Any, exchange: Exchange) -> None:
         units = counts.get(name)
         if type(units) is dict:
             sent, produced = pop_count(units, "input_tokens"), pop_count(units, "output_tokens")
-            exchange.input_tokens = sent if exchange.input_tokens is None else exchange.input_tokens
-            exchange.output_tokens = produced if exchange.output_tokens is None else exchange.output_tokens
+            exchange.input_tokens = prefer(exchange.input_tokens, sent)
+            exchange.output_tokens = prefer(exchange.output_tokens, produced)
     exchange.sum_tokens()
     drop(counts, "api_version", "billed_units", "cached_tokens", ("tokens", "image_tokens"))
 
@@ -250,7 +254,7 @@ def _read_answer(answer: Fields, exchange: Exchange) -> None:
         turn.add_content(data, "text")
         drop_keys(data, _IGNORED_DETAIL_KEYS)
     for call in dicts(answer.get("tool_calls")):
-        if "parameters" in call:
+        if "parameters" in call and "arguments" not in call:
             call["arguments"] = call.pop("parameters")
         turn.add_tool_call(call)
     add_completion_turn(turn, exchange)
@@ -259,8 +263,8 @@ def _read_answer(answer: Fields, exchange: Exchange) -> None:
     details = answer.get("details")
     if type(details) is dict:
         generated = pop_count(details, "generated_tokens")
-        exchange.output_tokens = generated if exchange.output_tokens is None else exchange.output_tokens
-        exchange.input_tokens = pop_count(details, "input_length") or exchange.input_tokens
+        exchange.output_tokens = prefer(exchange.output_tokens, generated)
+        exchange.input_tokens = prefer(pop_count(details, "input_length") or None, exchange.input_tokens)
         drop_keys(details, _IGNORED_DETAIL_KEYS)
     drop_repeated(answer, texts_of(exchange.prompt), "prompt", "texts")
     drop_keys(answer, _IGNORED_ANSWER_KEYS)
@@ -273,18 +277,25 @@ def assemble_texts(events: list[Fields]) -> Fields:
     for event in events:
         whole = pop_dict(event, "response")
         if whole is not None:
-            pieces.clear()
-            event |= whole
+            _drop_pieces(pieces)
+            merge(event, whole)
         outputs = event.get("outputs")
         if type(outputs) is list and len(outputs) == 1 and type(outputs[0]) is dict:
-            event |= event.pop("outputs")[0]
+            merge(event, event.pop("outputs")[0])
         _open_token(event, pieces)
         for key in _ANSWER_TEXTS:
             piece = pop_str(event, key)
             if piece:
                 pieces.setdefault(key, []).append(piece)
-        body |= remainder(event)
+        merge(body, remainder(event))
     return body | {key: "".join(found) for key, found in pieces.items()}
+
+
+def _drop_pieces(pieces: dict[str, list[str]]) -> None:
+    """Drop the pieces of a text that an event has as a whole."""
+    if pieces:
+        note_dropped("", dict(pieces), Why.TEXT_READ)
+        pieces.clear()
 
 
 def _open_token(event: Fields, pieces: dict[str, list[str]]) -> None:
@@ -293,7 +304,11 @@ def _open_token(event: Fields, pieces: dict[str, list[str]]) -> None:
     if token is None:
         return
     if event.get("generated_text"):
-        pieces.clear()
+        _drop_pieces(pieces)
     elif type(token.get("text")) is str and token.get("special") is not True:
-        event["generated_text"] = token["text"]
+        event["generated_text"] = token.pop("text")
+    if may_hold_prose(token):
+        keep_under(event, "token", token)
+    else:
+        note_dropped("token", token, Why.TEXT_READ)
     drop_keys(event, _IGNORED_TOKEN_KEYS)

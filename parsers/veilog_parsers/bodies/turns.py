@@ -15,12 +15,14 @@ import orjson
 
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.errors import RecordError
-from veilog_parsers.event import Role, SensitiveText, ToolCall
+from veilog_parsers.event import Message, Role, SensitiveText, ToolCall
 from veilog_parsers.record.decoding import decode_one
+from veilog_parsers.record.dropped import DUPLICATE, Why, note_dropped
 from veilog_parsers.record.fields import (
     as_identifier,
     dicts,
     drop_keys,
+    drop_known,
     ignored_keys,
     keyset,
     peek,
@@ -145,9 +147,9 @@ class Turn:
                 texts = self.result_parts
             elif kind.endswith(_TOOL_RESULT_SUFFIXES):
                 texts = self.result_parts
-        if "reasoning" in block:
+        if "reasoning" in block and "reasoning_details" in block:
             # OpenRouter has the same text under both keys.
-            block.pop("reasoning_details", None)
+            drop_known(block, "reasoning_details", Why.TEXT_READ)
         for key in _TEXT_KEYS:
             if key in block:
                 self._read_content(block, key, texts, depth)
@@ -158,7 +160,7 @@ class Turn:
         drop_keys(block, _IGNORED_KEYS)
         if type(kind) is str and len(block) == 1 and is_word(kind):
             # A block with unknown keys keeps its type, so that it can be recognized in ``unmapped``.
-            del block["type"]
+            drop_known(block, "type")
 
     def _read_content(self, fields: Fields, key: str, texts: list[SensitiveText], depth: int) -> None:
         content = fields[key]
@@ -189,7 +191,7 @@ class Turn:
             self.add_tool_call(inner if type(inner) is dict else call)
             drop_keys(call, _IGNORED_KEYS)
             if call.get("type") in ("function", "custom"):
-                del call["type"]
+                drop_known(call, "type")
         for call in dicts(block.get("executed_tools")):
             self.add_tool_call(call, pop_str(call, "type") or "")
             self.add_tool_result(call, "output")
@@ -253,6 +255,13 @@ def pop_role(turn: Fields) -> Role | None:
     return _ROLES[role]
 
 
+def drop_role(turn: Fields) -> None:
+    """Drop the role of a turn whose place tells it: the model's response, a system instruction."""
+    role = turn.get("role")
+    if type(role) is str and role in _ROLES:
+        note_dropped("role", turn.pop("role"), DUPLICATE)
+
+
 def pop_finish_reason(fields: Fields, exchange: Exchange, *path: str) -> None:
     """Pop the reason why the response ended; some reasons mean that a filter ended it."""
     reason = peek(fields, *path)
@@ -276,12 +285,30 @@ def add_prompt_messages(turns: Any, exchange: Exchange) -> None:
         kind = item.get("type")
         by_model = type(kind) is str and (kind.endswith(_TOOL_CALL_SUFFIXES) or kind == "reasoning")
         # A message without a known role counts as the user's, so that no prompt is overlooked.
-        role = pop_role(item) or (Role.ASSISTANT if by_model else Role.USER)
+        named = pop_role(item)
         turn = Turn()
         turn.add_block(item)
-        # Anthropic's user messages may begin with the results of tools.
-        exchange.add_prompt(Role.TOOL, turn.result_parts)
-        exchange.add_prompt(role, turn.text_parts)
+        add_prompt_turn(turn, named, Role.ASSISTANT if by_model else Role.USER, exchange)
+
+
+def add_prompt_turn(turn: Turn, named: Role | None, default: Role, exchange: Exchange) -> None:
+    """Add a turn to the request.
+
+    Args:
+        turn: the turn. Anthropic's user messages may begin with the results of tools.
+        named: the role that it has; of no use if it has no text.
+        default: its role if it has none.
+        exchange: the exchange that the request belongs to.
+    """
+    exchange.add_prompt(Role.TOOL, turn.result_parts)
+    if turn.text_parts:
+        exchange.prompt.append(Message(named or default, turn.text_parts))
+    elif named is not None:
+        note_dropped("role", named, DUPLICATE)
+    for call in turn.tool_calls:
+        # It was in an earlier response.
+        if call.name is not None:
+            note_dropped("name", call.name, DUPLICATE)
 
 
 def add_prompt_content(fields: Fields, key: str, role: Role, exchange: Exchange) -> None:

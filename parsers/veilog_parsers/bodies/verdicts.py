@@ -29,7 +29,9 @@ from veilog_parsers.event import (
     UpstreamThreat,
     UpstreamThreatType,
 )
-from veilog_parsers.record.fields import dicts, drop, drop_keys, ignored_keys, peek, pop, pop_identifier, pop_word
+from veilog_parsers.record.dropped import Why
+from veilog_parsers.record.fields import dicts, drop, drop_keys, drop_known, ignored_keys, peek, pop_identifier
+from veilog_parsers.record.prose import is_word
 from veilog_parsers.record.raw import Fields
 
 _ACTIONS: Final = tuple(GuardrailAction)
@@ -136,6 +138,36 @@ def _add(found: list[Any], item: Any) -> None:
         found.append(item)
 
 
+# What is taken from a verdict says in the provider's words what the guardrail's fields say in ours: it is a duplicate.
+
+
+def _take_word(fields: Fields, key: str) -> str | None:
+    """Take a word, in the form that it has; a text with more words stays."""
+    value = fields.get(key)
+    if type(value) is not str or not value or not is_word(value):
+        return None
+    drop_known(fields, key, Why.DUPLICATE)
+    return value
+
+
+def _take_known(fields: Fields, key: str, known: frozenset[str]) -> str | None:
+    """Take a member of a closed list; any other value stays."""
+    value = fields.get(key)
+    if type(value) is not str or value not in known:
+        return None
+    drop_known(fields, key, Why.DUPLICATE)
+    return value
+
+
+def _take_flag(fields: Fields, key: str) -> bool | None:
+    """Take a flag; any other value stays."""
+    value = fields.get(key)
+    if type(value) is not bool:
+        return None
+    drop_known(fields, key, Why.DUPLICATE)
+    return value
+
+
 # Amazon Bedrock
 
 _BEDROCK_POLICIES: Final = {
@@ -193,14 +225,14 @@ def _lists(policy: Any) -> Iterator[list[Any]]:
 
 def _read_bedrock_finding(finding: Fields, policy: GuardrailPolicy, verdict: Verdict) -> None:
     """Consume a finding. In detect mode its action is ``NONE``; with full output, what was not found is listed too."""
-    action = _BEDROCK_ACTIONS.get(pop_word(finding, "action") or "")
-    detected = pop(finding, "detected") if type(finding.get("detected")) is bool else None
-    degree = _DEGREES.get((pop_word(finding, "confidence") or "").lower())
+    action = _BEDROCK_ACTIONS.get(_take_word(finding, "action") or "")
+    detected = _take_flag(finding, "detected")
+    degree = _DEGREES.get((_take_word(finding, "confidence") or "").lower())
     kind = finding.get("type")
     kind = kind.lower() if type(kind) is str else ""
     drop_keys(finding, _IGNORED_FINDING_KEYS)
     if policy is GuardrailPolicy.CONTENT and (kind in _CATEGORIES or kind == _PROMPT_ATTACK):
-        del finding["type"]
+        drop_known(finding, "type", Why.DUPLICATE)
     if action is None or detected is False or (action is GuardrailAction.FLAGGED and detected is None):
         return
     if kind == _PROMPT_ATTACK:
@@ -246,8 +278,8 @@ def read_azure_filters(results: Any, verdict: Verdict) -> None:
             _read_blocklists(result, verdict)
         if type(result) is not dict:
             continue
-        filtered, detected = _pop_flag(result, "filtered"), _pop_flag(result, "detected")
-        degree = _DEGREES.get((pop_word(result, "severity") or "").lower())
+        filtered, detected = _take_flag(result, "filtered"), _take_flag(result, "detected")
+        degree = _DEGREES.get((_take_word(result, "severity") or "").lower())
         if filtered or detected or degree is not None:
             verdict.find(
                 GuardrailPolicy.CONTENT if category else _AZURE_POLICIES[name],
@@ -262,14 +294,9 @@ def read_azure_filters(results: Any, verdict: Verdict) -> None:
 
 def _read_blocklists(lists: Any, verdict: Verdict) -> None:
     for blocklist in dicts(lists if type(lists) is list else peek(lists, "details")):
-        if _pop_flag(blocklist, "filtered"):
+        if _take_flag(blocklist, "filtered"):
             verdict.id = verdict.id or pop_identifier(blocklist, "id")
             verdict.find(GuardrailPolicy.WORD, GuardrailAction.BLOCKED)
-
-
-def _pop_flag(fields: Fields, key: str) -> bool:
-    """Pop a flag; any other value stays."""
-    return bool(pop(fields, key)) if type(fields.get(key)) is bool else False
 
 
 # Google
@@ -281,11 +308,11 @@ _HARM_PREFIX: Final = "HARM_CATEGORY_"
 def read_gemini_ratings(ratings: Any, verdict: Verdict) -> None:
     """Consume safety ratings. Every answer has them: only what was blocked, or is probable, is a finding."""
     for rating in dicts(ratings)[:_MAX_FINDINGS]:
-        name, blocked = rating.get("category"), _pop_flag(rating, "blocked")
+        name, blocked = rating.get("category"), _take_flag(rating, "blocked")
         category = _CATEGORIES.get(name.removeprefix(_HARM_PREFIX).lower()) if type(name) is str else None
-        degree = _PROBABLE.get(pop_word(rating, "probability") or "")
+        degree = _PROBABLE.get(_take_word(rating, "probability") or "")
         if category is not None:
-            del rating["category"]
+            drop_known(rating, "category", Why.DUPLICATE)
         drop(rating, "probabilityScore", "probability_score", "severity", "severityScore", "severity_score")
         if blocked or degree is not None:
             action = GuardrailAction.BLOCKED if blocked else GuardrailAction.FLAGGED
@@ -311,30 +338,21 @@ _IGNORED_ARMOR_KEYS: Final = ignored_keys("executionState")
 
 def read_model_armor(result: Fields, verdict: Verdict) -> None:
     """Consume a ``SanitizationResult``. What a filter matched is blocked only if the verdict says so."""
-    decision = _pop_known(result, "sanitizationVerdict", _ARMOR_DECISIONS)
+    decision = _take_known(result, "sanitizationVerdict", _ARMOR_DECISIONS)
     action = GuardrailAction.BLOCKED if decision == _ARMOR_BLOCK else GuardrailAction.FLAGGED
     filters = result.get("filterResults")
     for name, (policy, threat) in _ARMOR_FILTERS.items():
         found = filters.get(name) if type(filters) is dict else None
         if type(found) is dict:
             for kind, state in _armor_states(found, "", 0):
-                degree = _DEGREES.get((pop_word(state, "confidenceLevel") or "").lower())
+                degree = _DEGREES.get((_take_word(state, "confidenceLevel") or "").lower())
                 category = _CATEGORIES.get(kind)
-                matched = _pop_known(state, "matchState", _ARMOR_STATES) == _MATCH
+                matched = _take_known(state, "matchState", _ARMOR_STATES) == _MATCH
                 drop_keys(state, _IGNORED_ARMOR_KEYS)
                 if matched:
                     verdict.find(policy, action, category=category, confidence=degree, threat=threat)
-    matched = _pop_known(result, "filterMatchState", _ARMOR_STATES) == _MATCH
+    matched = _take_known(result, "filterMatchState", _ARMOR_STATES) == _MATCH
     verdict.act(action if matched or decision == _ARMOR_BLOCK else GuardrailAction.NONE)
-
-
-def _pop_known(fields: Fields, key: str, known: frozenset[str]) -> str | None:
-    """Pop a member of a closed list; any other value stays."""
-    value = fields.get(key)
-    if type(value) is not str or value not in known:
-        return None
-    del fields[key]
-    return value
 
 
 _MAX_ARMOR_DEPTH: Final = 4

@@ -12,11 +12,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import SensitiveText
 from veilog_parsers.record.decoding import decode_one, keep_under, may_be_json
+from veilog_parsers.record.dropped import DUPLICATE, LEDGER, Dropped, Why, note_dropped
 from veilog_parsers.record.prose import (
     is_blob,
     is_flag,
@@ -84,7 +85,7 @@ def pop_first(
         if path[0] not in fields:
             continue
         if found is not None:
-            drop(fields, path)
+            drop(fields, path, why=DUPLICATE)
             continue
         found = popper(fields, *path)
         if found is not None and not drop_others:
@@ -92,16 +93,24 @@ def pop_first(
     return found
 
 
-def drop(fields: Fields, *paths: Path | str) -> None:
-    """Drop values that an audit trail does not need, so that they do not count as unmapped.
+def drop(fields: Fields, *paths: Path | str, why: Why = Why.NOISE) -> None:
+    """Drop values for a reason, so that they do not count as unmapped. A value that could hold prose stays.
 
-    A value that could hold prose stays, whatever its key.
+    Args:
+        fields: the object that the paths begin in.
+        paths: a path, or a top-level key, for each value.
+        why: the reason. Noise: an audit trail does not need the value.
     """
     for path in paths:
         keys = (path,) if isinstance(path, str) else path
         holder = _parent(fields, keys) if len(keys) > 1 else fields
         if type(holder) is dict and keys[-1] in holder:
-            _drop(holder, keys[-1], is_plain)
+            _drop(holder, keys[-1], is_plain, why)
+
+
+def drop_known(fields: Fields, key: str, why: Why = Why.NOISE) -> None:
+    """Drop the value of a top-level key that the caller has seen, and that holds nothing more, for a reason."""
+    note_dropped(key, fields.pop(key), why)
 
 
 def paths(names: str) -> tuple[Path, ...]:
@@ -114,8 +123,20 @@ def keyset(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
-IgnoredKeys = dict[str, Callable[[Any], bool]]
-"""Keys that a parser drops, each with the test that its value has to pass to be dropped."""
+class Droppable(NamedTuple):
+    """How a key is dropped.
+
+    Attributes:
+        may_go: the test that its value has to pass.
+        why: the reason.
+    """
+
+    may_go: Callable[[Any], bool]
+    why: Why
+
+
+IgnoredKeys = dict[str, Droppable]
+"""Keys that a parser drops."""
 
 
 def _is_secret(value: Any) -> bool:
@@ -123,7 +144,7 @@ def _is_secret(value: Any) -> bool:
     return is_plain(value)
 
 
-_KINDS: Final[IgnoredKeys] = {
+_KINDS: Final[dict[str, Callable[[Any], bool]]] = {
     "word": is_word,
     "number": is_number,
     "numbers": is_numbers,
@@ -148,37 +169,54 @@ it is never kept, and if it could hold a sentence, the number of its characters 
 """
 
 
-def ignored_keys(declarations: str) -> IgnoredKeys:
-    """The keys to drop with ``drop_keys``, from a string of ``name`` or ``name:kind``; for the kinds see ``_KINDS``."""
+def ignored_keys(declarations: str, why: Why = Why.NOISE) -> IgnoredKeys:
+    """The keys to drop with ``drop_keys``.
+
+    Args:
+        declarations: ``name`` or ``name:kind``, with blanks between them; for the kinds see ``_KINDS``.
+        why: the reason for all of them. What is ``secret`` is always dropped as a credential.
+    """
     keys: IgnoredKeys = {}
     for declaration in declarations.split():
         name, colon, kind = declaration.rpartition(":")
         if colon and kind in _KINDS:
-            keys[name] = _KINDS[kind]
+            may_go = _KINDS[kind]
+            keys[name] = Droppable(may_go, Why.CREDENTIAL if may_go is _is_secret else why)
         else:
-            keys[declaration] = is_word
+            keys[declaration] = Droppable(is_word, why)
     return keys
 
 
 def drop_keys(fields: Fields, keys: IgnoredKeys) -> None:
     """Drop top-level keys whose values are of the declared kinds; other values of these keys stay."""
     for key in [key for key in fields if key in keys]:
-        _drop(fields, key, keys[key])
+        may_go, why = keys[key]
+        value = fields[key]
+        if may_go(value):
+            del fields[key]
+            LEDGER.count += 1
+            if LEDGER.entries is not None:
+                LEDGER.entries.append(Dropped(key, why, value))
+        elif may_go is _is_secret:
+            _drop(fields, key, may_go, why)
 
 
 def withhold(fields: Fields, *keys: str) -> None:
     """Remove values that must not leave. If one could hold prose, the number of its characters replaces it."""
     for key in keys:
         if key in fields:
-            _drop(fields, key, _is_secret)
+            _drop(fields, key, _is_secret, Why.CREDENTIAL)
 
 
-def _drop(fields: Fields, key: str, may_go: Callable[[Any], bool]) -> None:
+def _drop(fields: Fields, key: str, may_go: Callable[[Any], bool], why: Why) -> None:
     value = fields[key]
     if may_go(value):
         del fields[key]
     elif may_go is _is_secret:
         fields[key] = count_chars(value)
+    else:
+        return
+    note_dropped(key, value, why)
 
 
 def merge(fields: Fields, others: Fields) -> None:
@@ -187,6 +225,8 @@ def merge(fields: Fields, others: Fields) -> None:
         was = fields.get(key)
         if was and was != value and may_hold_prose(was):
             keep_under(fields, key, was)
+        elif was is not None:
+            note_dropped(key, was, DUPLICATE)
         fields[key] = value
 
 
@@ -226,7 +266,7 @@ def pop_same_text(fields: Fields, known: SensitiveText | None, *path: str) -> Se
     if known is None:
         return pop_text(fields, *path)
     if peek(fields, *path) == known.reveal():
-        pop(fields, *path)
+        note_dropped(path[-1], pop(fields, *path), Why.DUPLICATE)
     return known
 
 

@@ -36,15 +36,16 @@ from veilog_parsers.event import (
     ThreatReporter,
     UserType,
 )
+from veilog_parsers.record.dropped import Why, note_dropped, prefer
 from veilog_parsers.record.fields import (
     Path,
     as_identifier,
     drop,
     drop_keys,
+    drop_known,
     ignored_keys,
     open_json,
     peek,
-    pop,
     pop_count,
     pop_identifier,
     pop_str,
@@ -339,7 +340,7 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
     identity = fields.get("userIdentity")
     identity = identity if type(identity) is dict else {}
     if peek(identity, "accountId") == fields.get("recipientAccountId"):
-        drop(identity, "accountId")
+        drop(identity, "accountId", why=Why.DUPLICATE)
     event.tenant_id = pop_identifier(fields, "recipientAccountId")
     if event.tenant_id is None and peek(identity, "accountId") not in _ANONYMOUS:
         event.tenant_id = pop_identifier(identity, "accountId")
@@ -355,8 +356,10 @@ def _read_identity(identity: Fields, event: AuditEvent) -> None:
     read_principal(identity.get("arn"), event)
     name = pop_identifier(identity, "userName")
     issuer = pop_identifier(identity, "sessionContext", "sessionIssuer", "userName")
-    event.user_name = event.user_name or name or issuer
+    event.user_name = prefer(prefer(event.user_name, name), issuer)
     event.user_type = event.user_type or _USER_TYPES.get(kind or "")
+    if kind is not None:
+        note_dropped("type", kind, Why.DUPLICATE)
     if peek(identity, "accountId") in _ANONYMOUS or principal in _ANONYMOUS:
         drop(identity, "accountId")
         event.user_type = UserType.ANONYMOUS
@@ -412,7 +415,7 @@ def _pop_flag(fields: Fields, *path: str) -> bool | None:
     value = peek(fields, *path)
     flag = value if type(value) is bool else _FLAGS.get(value) if type(value) is str else None
     if flag is not None:
-        pop(fields, *path)
+        drop(fields, path, why=Why.DUPLICATE)
     return flag
 
 
@@ -509,7 +512,8 @@ def _read_guardrail(parameters: Fields, elements: Fields, verdict: Verdict) -> N
     verdict.version = verdict.version or pop_identifier(parameters, "guardrailVersion")
     if elements.get("action") not in ("GUARDRAIL_INTERVENED", "NONE"):
         return
-    intervened = elements.pop("action") != "NONE"
+    intervened = elements["action"] != "NONE"
+    drop_known(elements, "action", Why.DUPLICATE)
     if not intervened:
         verdict.act(GuardrailAction.NONE)
     elif verdict.action is not GuardrailAction.MASKED:
@@ -523,7 +527,7 @@ def _read_use(fields: Fields, name: object, parameters: Fields, event: AuditEven
     _read_end_user(fields, parameters, event)
     for key in _CONVERSATION_KEYS:
         in_request, in_response = pop_identifier(parameters, key), pop_identifier(elements, key)
-        event.conversation_id = event.conversation_id or in_request or in_response
+        event.conversation_id = prefer(prefer(event.conversation_id, in_request), in_response)
     event.knowledge_base_id = pop_identifier(parameters, "knowledgeBaseId") or pop_identifier(parameters, "indexId")
     if type(name) is str and name.endswith("Stream"):
         event.stream = True
@@ -539,9 +543,9 @@ def _read_use(fields: Fields, name: object, parameters: Fields, event: AuditEven
 
 def _read_end_user(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
     """Read the end user. Callers of a gateway have no AWS identity, but a token whose claims the gateway verified."""
-    subject = pop_identifier(fields, "additionalEventData", "jwt", "claims", "sub")
-    if event.user_id is None and subject is not None:
-        event.user_id, event.user_type = subject, None
+    if event.user_id is None:
+        event.user_id = pop_identifier(fields, "additionalEventData", "jwt", "claims", "sub")
+        event.user_type = event.user_type if event.user_id is None else None
     for key in _END_USER_KEYS:
         event.user_id = event.user_id or pop_identifier(parameters, key)
 

@@ -26,7 +26,8 @@ from veilog_parsers.event import (
     Role,
     UserType,
 )
-from veilog_parsers.record.fields import drop_keys, ignored_keys, pop, pop_identifier
+from veilog_parsers.record.dropped import Why
+from veilog_parsers.record.fields import drop_keys, drop_known, ignored_keys, pop_identifier
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
@@ -49,7 +50,7 @@ def _read_verdict(fields: Fields, event: AuditEvent) -> None:
     blocked = fields.get(_BLOCKED)
     if type(blocked) not in (bool, int) or blocked not in (0, 1):
         return
-    pop(fields, _BLOCKED)
+    drop_known(fields, _BLOCKED, Why.DUPLICATE)
     event.guardrail = Guardrail(action=GuardrailAction.BLOCKED if blocked else GuardrailAction.NONE)
     if blocked:
         event.outcome_status = Outcome.CONTENT_FILTERED
@@ -74,7 +75,7 @@ def parse(fields: Fields) -> AuditEvent:
     _read_verdict(fields, event)
     check = fields.get("hallucinated_message")
     if type(check) is str and check in _CHECKS:
-        del fields["hallucinated_message"]
+        drop_known(fields, "hallucinated_message")
     if not is_feedback:
         _read_texts(fields, event)
     drop_keys(fields, _IGNORED_KEYS)

@@ -15,7 +15,8 @@ from typing import Final
 
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.turns import Turn, add_completion_turn, add_prompt_content
-from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Role, SensitiveText, UserType
+from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Role, SensitiveText, Text, UserType
+from veilog_parsers.record.dropped import prefer
 from veilog_parsers.record.fields import dicts, drop_keys, ignored_keys, peek, pop_identifier
 from veilog_parsers.record.network import pop_endpoint
 from veilog_parsers.record.raw import Fields
@@ -41,12 +42,13 @@ def _has_a_side(fields: Fields) -> bool:
 
 
 def _read_request(request: Fields, event: AuditEvent, exchange: Exchange) -> None:
-    event.timestamp = pop_time(request, "timeStamp")
-    event.user_id = pop_identifier(request, "userId")
+    event.timestamp = prefer(event.timestamp, pop_time(request, "timeStamp"))
+    event.user_id = prefer(event.user_id, pop_identifier(request, "userId"))
     event.user_type = UserType.USER if event.user_id is not None else None
-    event.model_name = pop_identifier(request, "modelId")
-    event.conversation_id = pop_identifier(request, "conversationId")
-    event.cloud = Cloud(provider=AWS, resource=pop_identifier(request, "customizationArn"))
+    event.model_name = prefer(event.model_name, pop_identifier(request, "modelId"))
+    event.conversation_id = prefer(event.conversation_id, pop_identifier(request, "conversationId"))
+    if event.cloud is not None:
+        event.cloud.resource = prefer(event.cloud.resource, pop_identifier(request, "customizationArn"))
     for key in _PROMPT_KEYS:
         add_prompt_content(request, key, Role.USER, exchange)
     drop_keys(request, _IGNORED_REQUEST_KEYS)
@@ -54,18 +56,18 @@ def _read_request(request: Fields, event: AuditEvent, exchange: Exchange) -> Non
 
 
 def _read_response(response: Fields, event: AuditEvent, exchange: Exchange) -> None:
-    event.request_id = pop_identifier(response, "requestId")
+    event.request_id = prefer(event.request_id, pop_identifier(response, "requestId"))
     metadata = peek(response, "messageMetadata")
     if type(metadata) is dict:
-        conversation = pop_identifier(metadata, "conversationId")
-        event.conversation_id = event.conversation_id or conversation
+        event.conversation_id = prefer(event.conversation_id, pop_identifier(metadata, "conversationId"))
         drop_keys(metadata, _IGNORED_RESPONSE_KEYS)
     turn = Turn()
     for key in _ANSWER_KEYS:
         turn.add_content(response, key)
     add_completion_turn(turn, exchange)
     links = [pop_endpoint(link, "uri") for link in dicts(response.get("supplementaryWebLinksEvent"))]
-    event.data_sources = [SensitiveText(link) for link in links if link is not None] or None
+    found: list[Text] = [SensitiveText(link) for link in links if link is not None]
+    event.data_sources = (event.data_sources or []) + found or None
 
 
 def parse(fields: Fields) -> AuditEvent:

@@ -36,12 +36,14 @@ from veilog_parsers.event import (
     UserType,
 )
 from veilog_parsers.record.decoding import looks_like_json
+from veilog_parsers.record.dropped import Why, note_dropped, prefer
 from veilog_parsers.record.envelopes import LLM_ROWS
 from veilog_parsers.record.fields import (
     as_identifier,
     dicts,
     drop,
     drop_keys,
+    drop_known,
     ignored_keys,
     open_json,
     paths,
@@ -225,9 +227,10 @@ def _read_who(fields: Fields, properties: Fields, event: AuditEvent) -> None:
     event.client_ip = pop_address(fields, "callerIpAddress")
     _read_identity(fields, properties, event)
     subscription = pop_identifier(properties, "apimSubscriptionId") or pop_identifier(fields, "apimSubscriptionId")
-    if event.user_id is None and subscription is not None:
-        event.user_id, event.user_type = subscription, UserType.SERVICE
     if subscription is not None:
+        if event.user_id is None:
+            event.user_type = UserType.SERVICE
+        event.user_id = prefer(event.user_id, subscription)
         event.credential = Credential(type=CredentialType.API_KEY)
     _read_credential(fields, event)
 
@@ -238,7 +241,7 @@ def _read_credential(fields: Fields, event: AuditEvent) -> None:
     for key in [key for key in claims if key.rpartition("/")[2] in _AMR_CLAIMS] if type(claims) is dict else ():
         methods = claims[key]
         if type(methods) is str and _METHODS.fullmatch(methods):
-            del claims[key]
+            drop_known(claims, key, Why.DUPLICATE)
             event.credential = Credential(type=CredentialType.OAUTH, mfa="mfa" in methods.split(","))
 
 
@@ -259,7 +262,7 @@ def _read_identity(fields: Fields, properties: Fields, event: AuditEvent) -> Non
     principal = None
     if object_id is None and event.user_name is None and application is None:
         principal = pop_identifier(fields, "identity", "authorization", "evidence", "principalId")
-    event.user_id = object_id or event.user_name or application or principal
+    event.user_id = prefer(object_id or event.user_name, application) or principal
     if event.user_id is not None:
         is_person = peek(fields, "identity", "authorization", "evidence", "principalType") == "User"
         event.user_type = UserType.USER if event.user_name or object_id or is_person else UserType.SERVICE
@@ -298,12 +301,16 @@ def _read_outcome(fields: Fields, properties: Fields, event: AuditEvent) -> None
     event.http_status = _status(fields, properties)
     result = pop_word(fields, "resultType")
     event.outcome_status = outcome_of_status(event.http_status)
-    if event.outcome_status is None and result is not None:
+    if event.outcome_status is not None:
+        prefer(event.outcome_status.value, result, "resultType")
+    elif result is not None:
         word = result.lower()
         if word in ("success", "succeeded", "accept", "accepted"):
             event.outcome_status = Outcome.SUCCESS
         elif word.startswith(("fail", "error", "unauthor", "forbid")):
             event.outcome_status = outcome_of_error(word)
+        else:
+            fields["resultType"] = result
     # Ticks are integers beyond 2^53: floats would be off by microseconds.
     duration, started = pop_number(fields, "durationMs"), pop_int(properties, "requestTime")
     ended = pop_int(properties, "responseTime")
@@ -311,6 +318,12 @@ def _read_outcome(fields: Fields, properties: Fields, event: AuditEvent) -> None
         event.latency_ms = duration
     elif started is not None and ended is not None and ended >= started:
         event.latency_ms = round((ended - started) / _TICKS_PER_MS, 3)
+        started = ended = None
+    else:
+        duration = None
+    for name, found in (("durationMs", duration), ("requestTime", started), ("responseTime", ended)):
+        if found is not None and found != event.latency_ms:
+            note_dropped(name, found, Why.DUPLICATE)
 
 
 def _status(fields: Fields, properties: Fields) -> int | None:
@@ -330,23 +343,29 @@ def _read_request(properties: Fields, event: AuditEvent) -> None:
     event.request_bytes = pop_count(properties, "requestLength")
     event.response_bytes = pop_count(properties, "responseLength")
     if properties.get("streamType") in ("Streaming", "Non-Streaming"):
-        event.stream = pop(properties, "streamType") == "Streaming"
+        event.stream = properties["streamType"] == "Streaming"
+        drop_known(properties, "streamType", Why.DUPLICATE)
     event.input_tokens = pop_count(properties, "promptTokens")
     event.output_tokens = pop_count(properties, "completionTokens") or pop_count(properties, "generatedTokens")
     event.token_count = pop_count(properties, "totalTokens")
     if type(name := properties.get("apiName")) is str and _API_NAME.fullmatch(name):
-        pop(properties, "apiName")
+        drop_known(properties, "apiName")
     drop(properties, "apiName", "streamType")
 
 
 def _read_gateway(properties: Fields, event: AuditEvent) -> None:
     """Read API Management's log of a call: the client's bodies, and what only the backend's have."""
-    endpoint = pop_endpoint(properties, "url") or pop_endpoint(properties, "backendUrl")
+    own, backend = pop_endpoint(properties, "url"), pop_endpoint(properties, "backendUrl")
+    endpoint = backend if own is None else own
     if endpoint is not None:
         event.endpoint = SensitiveText(endpoint)
         model = _MODEL_IN_URL.search(endpoint)
         event.model_name = as_identifier(model[1]) if model else None
-    _read_backend(properties, event)
+    event.deployment = event.model_name if backend is None else _deployment(backend) or event.model_name
+    if backend is not None and own is not None:
+        note_dropped("backendUrl", backend, Why.NOISE)
+    event.request_bytes = pop_count(properties, "requestSize")
+    event.response_bytes = pop_count(properties, "responseSize")
     bodies = {key: open_body(properties, key) for key in _BODIES}
     for own, backend, lists in _SIDES:
         _drop_shared(bodies[own], bodies[backend], lists)
@@ -365,21 +384,14 @@ def _read_gateway(properties: Fields, event: AuditEvent) -> None:
         withhold(properties, key)
     for key in _BODIES:
         if properties.get(key) == "":
-            del properties[key]
+            drop_known(properties, key)
     drop_keys(properties, _IGNORED_GATEWAY_KEYS)
 
 
-def _read_backend(properties: Fields, event: AuditEvent) -> None:
-    """Read sizes, and the deployment: of the backend's URL, else of the client's, else the host of the backend.
-
-    API Management may send a call to another deployment than the client named.
-    """
-    backend = pop_endpoint(properties, "backendUrl")
-    found = _MODEL_IN_URL.search(backend) if backend is not None else None
-    host = backend.partition("://")[2].partition("/")[0] if backend is not None else ""
-    event.deployment = as_identifier(found[1]) if found else event.model_name or as_identifier(host)
-    event.request_bytes = pop_count(properties, "requestSize")
-    event.response_bytes = pop_count(properties, "responseSize")
+def _deployment(backend: str) -> SensitiveText | None:
+    """The deployment in the backend's URL: API Management may send a call to another one than the client named."""
+    found = _MODEL_IN_URL.search(backend)
+    return as_identifier(found[1]) if found else None
 
 
 def _read_gateway_error(properties: Fields, event: AuditEvent) -> None:
@@ -393,11 +405,15 @@ def _drop_shared(own: Any, backend: Any, lists: str) -> None:
     if type(own) is not dict or type(backend) is not dict:
         return
     if own == backend:
+        note_dropped("", dict(backend), Why.TEXT_READ)
         backend.clear()
         return
     known_texts = {_text_of(item) for item in dicts(own.get(lists))}
     if type(backend.get(lists)) is list:
-        backend[lists] = [item for item in backend[lists] if _text_of(item) not in known_texts]
+        shared = [item for item in backend[lists] if _text_of(item) in known_texts]
+        if shared:
+            note_dropped("", shared, Why.TEXT_READ)
+            backend[lists] = [item for item in backend[lists] if _text_of(item) not in known_texts]
 
 
 def _text_of(item: Any) -> bytes:
@@ -419,6 +435,8 @@ def _add_backend(exchange: Exchange, backend: Exchange) -> None:
     """
     if not exchange.response:
         exchange.fill(backend, "finish_reasons", "failed", "error_code", "error_outcome")
+    elif backend.finish_reasons:
+        note_dropped("finish_reason", backend.finish_reasons, Why.DUPLICATE)
     exchange.prompt[:0] = backend.prompt
     exchange.response += backend.response
     exchange.fill(backend, "content_filtered", "tool_calls", "operation", "requested_model", "answered_model")
@@ -511,7 +529,8 @@ def _read_traffic(row: Fields, event: AuditEvent) -> None:
         event.error_code = pop_identifier(row, "responseCodeReason")
     kind = row.get("authType")
     if type(kind) is str and kind.lower() in _AUTHENTICATIONS:
-        event.credential = Credential(type=_AUTHENTICATIONS[pop(row, "authType").lower()])
+        event.credential = Credential(type=_AUTHENTICATIONS[kind.lower()])
+        drop_known(row, "authType", Why.DUPLICATE)
     drop_keys(row, _IGNORED_TRAFFIC_KEYS)
 
 

@@ -11,7 +11,8 @@ import re
 from typing import Any, Final
 
 from veilog_parsers.event import AuditEvent, Change, Cloud, Constant, Text
-from veilog_parsers.record.fields import as_identifier, dicts, peek, pop, pop_identifier
+from veilog_parsers.record.dropped import Why
+from veilog_parsers.record.fields import as_identifier, dicts, drop, drop_known, peek
 from veilog_parsers.record.raw import Fields
 
 _SETTINGS: Final = (
@@ -56,7 +57,8 @@ def read_change(method: str, payload: Fields, event: AuditEvent) -> None:
     change.setting = next((ours for part, ours in _SETTINGS if part in method), None)
     for path in _LOGGING:
         if type(peek(payload, *path)) is bool:
-            change.enabled = pop(payload, *path)
+            change.enabled = peek(payload, *path)
+            drop(payload, path, why=Why.DUPLICATE)
     _read_roles(payload, change)
     change.target = change.target or (event.cloud or Cloud()).resource
     event.change = change
@@ -75,9 +77,9 @@ def _read_roles(payload: Fields, change: Change) -> None:
             roles[str(role)] = name
             change.target = change.target or as_identifier(member)
             for key in ("action", "role"):
-                del delta[key]
+                drop_known(delta, key, Why.DUPLICATE)
             if change.target is not None and as_identifier(member) is not None:
-                pop_identifier(delta, "member")
+                drop_known(delta, "member", Why.DUPLICATE)
     if roles:
         change.roles, change.enabled = list(roles.values()), action == "ADD"
 

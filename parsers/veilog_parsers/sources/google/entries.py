@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from veilog_parsers.event import AuditEvent, Cloud
-from veilog_parsers.record.fields import as_identifier, drop, drop_keys, ignored_keys, peek, pop, pop_identifier
+from veilog_parsers.record.dropped import Why
+from veilog_parsers.record.fields import as_identifier, drop, drop_keys, drop_known, ignored_keys, peek, pop_identifier
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
 from veilog_parsers.sources.google.gcp_audit import GCP
@@ -62,7 +63,7 @@ def read_entry(fields: Fields, event: AuditEvent, *, known: frozenset[str]) -> N
     if event.request_id is None:
         event.request_id = pop_identifier(fields, "insertId")
     else:
-        drop(fields, "insertId")
+        drop(fields, "insertId", why=Why.DUPLICATE)
     name = fields.get("logName")
     in_name = _LOG.match(name) if type(name) is str else None
     for label in _PROJECT_LABELS:
@@ -79,13 +80,13 @@ def read_entry(fields: Fields, event: AuditEvent, *, known: frozenset[str]) -> N
     in_trace = _TRACE.fullmatch(trace) if type(trace) is str else None
     if in_trace:
         event.trace_id = as_identifier(in_trace[1])
-        pop(fields, "trace")
+        drop_known(fields, "trace", Why.DUPLICATE)
     event.span_id = pop_identifier(fields, "spanId")
     if log_id(fields) in known:
-        del fields["logName"]
+        drop_known(fields, "logName", Why.DUPLICATE)
     kind = peek(fields, "resource", "type")
     if type(kind) is str and kind in known:
-        pop(fields, "resource", "type")
+        drop_known(fields["resource"], "type", Why.DUPLICATE)
     drop(fields, ("resource", "type"))
     labels = peek(fields, "resource", "labels")
     if type(labels) is dict:

@@ -41,15 +41,16 @@ from veilog_parsers.event import (
     Text,
     UserType,
 )
+from veilog_parsers.record.dropped import Why
 from veilog_parsers.record.fields import (
     as_identifier,
     dicts,
     drop,
     drop_keys,
+    drop_known,
     ignored_keys,
     open_json,
     peek,
-    pop,
     pop_identifier,
     pop_same_text,
     pop_text,
@@ -131,7 +132,7 @@ def _drop_elided(holder: Fields, *keys: str) -> None:
     """Drop what stands for a text that the administrator does not want logged."""
     for key in keys:
         if holder.get(key) == _ELIDED:
-            del holder[key]
+            drop_known(holder, key)
 
 
 def _add_prompt(holder: Fields, key: str, exchange: Exchange) -> None:
@@ -187,7 +188,7 @@ def _read_response(response: Fields, event: AuditEvent, exchange: Exchange) -> N
     session = _SESSION.search(answer) if type(answer) is str else None
     event.conversation_id = event.conversation_id or (as_identifier(session[1]) if session else None)
     if type(answer) is str and as_identifier(answer) is not None:
-        pop(response, "answer", "name")
+        drop(response, ("answer", "name"), why=Why.DUPLICATE)
     _read_state(response, event)
     drop_keys(response, _IGNORED_RESPONSE_KEYS)
 
@@ -199,7 +200,7 @@ def _document_of(result: Fields) -> list[SensitiveText]:
     if name is None:
         name = pop_identifier(result, "id")
     elif type(number) is str and name.reveal().endswith(f"/{number}"):
-        del result["id"]
+        drop_known(result, "id", Why.DUPLICATE)
     return [] if name is None else [name]
 
 
@@ -214,7 +215,7 @@ def _read_agent(info: Fields, event: AuditEvent) -> None:
     if known is None:
         agent.id = pop_identifier(info, "agent")
     elif type(full) is str and full.endswith(f"/agents/{known.reveal()}"):
-        del info["agent"]
+        drop_known(info, "agent", Why.DUPLICATE)
 
 
 def _read_reply(content: Fields, exchange: Exchange) -> None:
@@ -224,7 +225,7 @@ def _read_reply(content: Fields, exchange: Exchange) -> None:
     for key in ("text", "content"):
         piece = content.get(key)
         if type(piece) is str and piece.strip() in known:
-            del content[key]
+            drop_known(content, key, Why.TEXT_READ)
         else:
             turn.add_content(content, key)
     add_completion_turn(turn, exchange)
@@ -240,7 +241,7 @@ def _read_state(response: Fields, event: AuditEvent) -> None:
     if type(reasons) is list and len(reasons) == 1 and type(reasons[0]) is str:
         event.error_code = as_identifier(reasons[0])
         if event.error_code is not None:
-            pop(response, "answer", "skippedReasons")
+            drop(response, ("answer", "skippedReasons"), why=Why.DUPLICATE)
         if reasons[0] == "CUSTOMER_POLICY_VIOLATION":
             event.outcome_status = Outcome.CONTENT_FILTERED
 
@@ -307,7 +308,7 @@ def _read_turn(name: str, payload: Fields, event: AuditEvent) -> None:
     if type(content) is dict and content.get("role") == "model":
         role = None
     if type(content) is dict and content.get("role") in ("user", "model", "function", "system"):
-        del content["role"]
+        drop_known(content, "role", Why.DUPLICATE)
     _drop_elided(holder, key)
     turn.add_content(holder, key)
     if role is None:

@@ -19,7 +19,8 @@ from veilog_parsers.bodies.rest import add_unread_completion, add_unread_prompt
 from veilog_parsers.bodies.turns import Turn, add_completion_turn, add_prompt_content
 from veilog_parsers.bodies.verdicts import read_model_armor
 from veilog_parsers.event import AuditEvent, GuardrailAction, Kind, Operation, Outcome, Role, ThreatReporter
-from veilog_parsers.record.fields import drop, peek, pop_identifier, withhold
+from veilog_parsers.record.dropped import Why
+from veilog_parsers.record.fields import drop, drop_known, peek, pop_identifier, withhold
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.sources.google.entries import log_id, payload_of, payload_type, read_entry
@@ -67,7 +68,7 @@ def _read_result(result: Fields, event: AuditEvent, exchange: Exchange) -> None:
     else:
         event.outcome_status = Outcome.FAILURE if ended == "FAILURE" else Outcome.SUCCESS
     if ended in _RESULTS:
-        del result["invocationResult"]
+        drop_known(result, "invocationResult", Why.DUPLICATE)
 
 
 def parse(fields: Fields) -> AuditEvent:

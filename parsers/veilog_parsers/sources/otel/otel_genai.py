@@ -31,6 +31,7 @@ from veilog_parsers.event import (
     ToolCall,
     UserType,
 )
+from veilog_parsers.record.dropped import Why, prefer
 from veilog_parsers.record.endpoints import provider_named
 from veilog_parsers.record.fields import (
     Path,
@@ -38,6 +39,7 @@ from veilog_parsers.record.fields import (
     dicts,
     drop,
     drop_keys,
+    drop_known,
     ignored_keys,
     open_json,
     paths,
@@ -46,12 +48,12 @@ from veilog_parsers.record.fields import (
     pop_first,
     pop_identifier,
     pop_text,
-    pop_word,
     withhold,
 )
 from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.otlp import is_model_call, is_model_log
 from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status
+from veilog_parsers.record.places import pop_pod, resource_of_pod
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
@@ -220,32 +222,33 @@ def _read_times(fields: Fields, logs: list[Fields], event: AuditEvent) -> None:
 def _read_who(attributes: Fields, event: AuditEvent) -> None:
     # Values are popped even if the event has one, so that repetitions do not end as unmapped.
     user, name = _pop_first(pop_identifier, attributes, _USER), _pop_first(pop_text, attributes, _USER_NAME)
-    event.user_id, event.user_name = event.user_id or user, event.user_name or name
+    event.user_id, event.user_name = prefer(event.user_id, user), prefer(event.user_name, name)
     if event.user_id is not None or event.user_name is not None:
         event.user_type = UserType.USER
     session, conversation = (_pop_first(pop_identifier, attributes, names) for names in (_SESSION, _CONVERSATION))
-    event.session_id, event.conversation_id = event.session_id or session, event.conversation_id or conversation
+    event.session_id = prefer(event.session_id, session)
+    event.conversation_id = prefer(event.conversation_id, conversation)
     address, agent = pop_address(attributes, "client.address"), pop_text(attributes, "user_agent.original")
-    event.client_ip, event.user_agent = event.client_ip or address, event.user_agent or agent
+    event.client_ip, event.user_agent = prefer(event.client_ip, address), prefer(event.user_agent, agent)
 
 
 def _read_what(attributes: Fields, event: AuditEvent) -> None:
     provider, requested, answered, request = (
         _pop_first(pop_identifier, attributes, names) for names in (_PROVIDER, _MODEL, _ANSWERED_MODEL, _REQUEST_ID)
     )
-    event.provider = event.provider or _provider(provider)
-    event.model_version = event.model_version or answered
-    event.model_name = event.model_name or requested or answered
-    event.request_id = event.request_id or request
+    event.provider = prefer(event.provider, _provider(provider))
+    event.model_version = prefer(event.model_version, answered)
+    event.model_name = prefer(event.model_name, requested) or answered
+    event.request_id = prefer(event.request_id, request)
     endpoint = _pop_first(pop_endpoint, attributes, _ENDPOINT)
-    if event.endpoint is None and endpoint:
-        event.endpoint = SensitiveText(endpoint)
+    if endpoint:
+        event.endpoint = prefer(event.endpoint, SensitiveText(endpoint))
     for (name,) in _OPERATION:
         name_of_kind = attributes.get(name)
         if event.operation is None and type(name_of_kind) is str:
             event.operation = _OPERATIONS.get(name_of_kind.lower())
     operation = _pop_first(pop_identifier, attributes, _OPERATION)
-    event.api_operation = event.api_operation or operation
+    event.api_operation = prefer(event.api_operation, operation)
     if event.operation is Operation.EXECUTE_TOOL and event.tool_calls is None:
         tool = _pop_first(pop_identifier, attributes, _TOOL)
         event.tool_calls = [ToolCall(name=tool)] if tool else None
@@ -261,14 +264,14 @@ def _provider(name: SensitiveText | None) -> Text | None:
 def _read_usage(attributes: Fields, event: AuditEvent) -> None:
     for field, names in (("input_tokens", _INPUT), ("output_tokens", _OUTPUT), ("token_count", _TOTAL)):
         count = _pop_first(pop_count, attributes, names)
-        if getattr(event, field) is None:
-            setattr(event, field, count)
+        setattr(event, field, prefer(getattr(event, field), count))
     _add_cached(attributes, event)
     reasons = peek(attributes, "gen_ai.response.finish_reasons")
     named: list[Text] = [name for item in (reasons if type(reasons) is list else ()) if (name := as_identifier(item))]
     drop(attributes, "gen_ai.response.finish_reasons")
     reason = _pop_first(pop_identifier, attributes, _FINISH_REASON)
-    event.finish_reasons = event.finish_reasons or named or ([reason] if reason else None)
+    single: list[Text] | None = [reason] if reason else None
+    event.finish_reasons = prefer(prefer(event.finish_reasons, named or None), single)
 
 
 def _add_cached(attributes: Fields, event: AuditEvent) -> None:
@@ -277,7 +280,7 @@ def _add_cached(attributes: Fields, event: AuditEvent) -> None:
     if event.input_tokens is not None and cached > event.input_tokens:
         event.input_tokens += cached
         if event.output_tokens is not None:
-            event.token_count = event.input_tokens + event.output_tokens
+            event.token_count = prefer(event.input_tokens + event.output_tokens, event.token_count)
 
 
 def _has_guardrail_found(attributes: Fields) -> bool:
@@ -328,7 +331,7 @@ def _pop_exceptions(fields: Fields) -> Iterator[SensitiveText]:
         drop(attributes, "exception.escaped")
         message = attributes.get("exception.message")
         if type(status_message) is str and type(message) is str and message in status_message:
-            del attributes["exception.message"]
+            drop_known(attributes, "exception.message", Why.DUPLICATE)
         drop(span_event, "name", "timeUnixNano")
 
 
@@ -338,7 +341,9 @@ def _read_failure(message: Any, errors: list[SensitiveText], event: AuditEvent) 
     names = [name for name in in_message if not name.isdigit()]
     # OpenAI's messages have a type and a code: the last one that stands for a known outcome counts, else the code.
     names.sort(key=lambda name: outcome_of_error(name) is not Outcome.FAILURE)
-    event.error_code = SensitiveText(names[-1]) if names else next(iter(errors), None)
+    event.error_code = SensitiveText(names[-1]) if names else None
+    for error in errors:
+        event.error_code = prefer(event.error_code, error, "error.type")
     event.outcome_status = outcome_of_error(" ".join((*in_message, *(error.reveal() for error in errors))))
     if in_message and in_message[0].isdigit():
         event.http_status = int(in_message[0])
@@ -390,12 +395,12 @@ def _read_resource(fields: Fields, event: AuditEvent) -> None:
     if event.user_type is None and type(service) is str and service and not service.startswith("unknown_service"):
         event.user_type, event.user_name = UserType.SERVICE, pop_text(resource, "service.name")
     drop(resource, "service.name")
-    pod = [pop_word(resource, f"k8s.{part}.name") for part in ("namespace", "pod", "container")]
+    event.k8s, event.host = pop_pod(resource), pop_identifier(resource, "host.name")
     cloud = Cloud(
         provider=pop_identifier(resource, "cloud.provider"),
         account_id=pop_identifier(resource, "cloud.account.id"),
         region=pop_identifier(resource, "cloud.region"),
-        resource=pop_identifier(resource, "cloud.resource_id") or as_identifier("/".join(filter(None, pod))),
+        resource=pop_identifier(resource, "cloud.resource_id") or resource_of_pod(event.k8s),
     )
     if any((cloud.provider, cloud.account_id, cloud.region, cloud.resource)):
         event.cloud = cloud

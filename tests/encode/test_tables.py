@@ -1,0 +1,154 @@
+"""Every schema of events: the target's own definition accepts what is written, and no fact is lost on the way."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import jsonschema
+import pytest
+
+from facts import event_from, full
+from samples import SAMPLES
+from schema_definitions import CHECKS, leaves
+from veilog_filters import plugins
+from veilog_filters.encode import asim, ecs, ocsf, otel, splunk_cim, udm
+from veilog_filters.encode.table import Row, Table, elsewhere
+
+MODULES = {"ocsf": ocsf, "ecs": ecs, "otel": otel, "splunk_cim": splunk_cim, "asim": asim, "udm": udm}
+GOLDENS = sorted(SAMPLES.rglob("*.out.json"))
+SAYS_NOTHING = {"schema"}
+"""The name of veilog's own schema, which stands in no other."""
+LONGEST = 64
+
+
+def events() -> Iterator[tuple[str, dict[str, Any]]]:
+    """The events of all samples; one with a value in every field; one of each kind with nothing but what is required."""
+    for path in GOLDENS:
+        for number, event in enumerate(json.loads(path.read_text(encoding="utf-8"))):
+            yield f"{path.parent.name}/{path.name}#{number}", event
+    for text in ("a1b2c3d4", "192.0.2.7", "x" * LONGEST, "https://api.example.com/v1"):
+        yield f"full {text[:12]}", plain(event_from(partial(full, text)))
+    for kind in ("ai_access", "ai_control_plane", "other", "quarantine"):
+        yield f"empty {kind}", {"schema": "veilog/1", "event_id": "e1", "source": "other", "kind": kind}
+    many = plain(event_from(partial(full, "a1b2c3d4")))
+    yield "many tools", many | {"tool_calls": [{"name": f"tool_{number}"} for number in range(1_000)]}
+
+
+def plain(event: dict[str, Any]) -> dict[str, Any]:
+    decoded: dict[str, Any] = json.loads(json.dumps(event))
+    return decoded
+
+
+ALL = dict(events())
+
+
+def tables_of(schema: str, event: dict[str, Any]) -> Table:
+    if schema == "asim":
+        return asim.AGENT if event["kind"] == "ai_access" else asim.AUDIT
+    table: Table = MODULES[schema].TABLE
+    return table
+
+
+def written_in(schema: str, event: dict[str, Any]) -> dict[str, Any]:
+    written: dict[str, Any] = MODULES[schema].ENCODER.encode(event)
+    return written
+
+
+def test_all_schemas_are_asked() -> None:
+    assert set(MODULES) == set(CHECKS) == set(plugins.BUILT_IN["encoders"]) - {"native"}
+    for name, place in plugins.BUILT_IN["encoders"].items():
+        module, _, attribute = place.partition(":")
+        assert getattr(importlib.import_module(module), attribute).name == name
+
+
+@pytest.mark.parametrize("schema", MODULES)
+@pytest.mark.parametrize("name", ALL)
+def test_what_is_written_is_valid(name: str, schema: str) -> None:
+    CHECKS[schema](written_in(schema, ALL[name]))
+
+
+def lost(event: dict[str, Any], schema: str, written: dict[str, Any]) -> list[str]:
+    """The fields of an event that are not in what was written, neither as they are nor as their rows make them."""
+    made: dict[str, list[Any]] = {}
+    for row in tables_of(schema, event).rows:
+        if row.transform not in (None, elsewhere):
+            made.setdefault(row.field, []).append(row.transform)
+    there = [value for _, value in leaves(written)]
+    there += [int(value) for value in there if isinstance(value, str) and value.lstrip("-").isdigit()]
+    if schema == "otel":
+        # A null is a value without any of the kinds.
+        there.append(None)
+    missing = []
+    for path, value in leaves(event):
+        wanted = [transform(value) for transform in made.get(path, ())]
+        found = [item for want in wanted if want is not None for _, item in leaves(want)]
+        if path not in SAYS_NOTHING and value not in there and not any(item in there for item in found):
+            missing.append(path)
+    return missing
+
+
+@pytest.mark.parametrize("schema", MODULES)
+@pytest.mark.parametrize("name", ALL)
+def test_no_fact_is_lost(name: str, schema: str) -> None:
+    event = dict(ALL[name])
+    missing = lost(event, schema, written_in(schema, event))
+    if schema == "otel" and "timestamp" in missing:
+        missing.remove("timestamp")
+    assert missing == []
+
+
+@pytest.mark.parametrize("schema", [name for name in MODULES if name != "asim"])
+def test_a_lost_fact_would_be_seen(schema: str) -> None:
+    event = ALL["full a1b2c3d4"] | {"model_name": "gpt-4o-lost"}
+    table = tables_of(schema, event)
+    without = tuple(row for row in table.rows if row.field != "model_name")
+    broken = dataclasses.replace(table, rows=(*without, Row("model_name", "", transform=elsewhere)))
+    made = lost(event, schema, broken.compiled()(event))
+    # What only repeats a fact (an object's name) may have it still.
+    assert "model_name" in made or schema in ("splunk_cim",)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"no_such_attribute": 1},
+        {"time": "yesterday"},
+        {"severity_id": 12},
+        {"src_endpoint": {"ip": "81.2.69.***"}},
+        {"src_endpoint": {}},
+        {"ai_model": {"name": "gpt-4o"}},
+        {"type_uid": 600301},
+        {"enrichments": [{"name": "prompt_hash"}]},
+    ],
+    ids=str,
+)
+def test_the_check_of_ocsf_can_fail(change: dict[str, Any]) -> None:
+    with pytest.raises((jsonschema.ValidationError, AssertionError)):
+        CHECKS["ocsf"](written_in("ocsf", ALL["full a1b2c3d4"]) | change)
+
+
+@pytest.mark.parametrize(
+    ("schema", "change"),
+    [
+        ("ecs", {"no": {"such": 1}}),
+        ("ecs", {"event": {"kind": "odd"}}),
+        ("ecs", {"source": {"ip": "81.2.69.***"}}),
+        ("ecs", {"gen_ai": {"request": {"model": {"id": "m"}}}}),
+        ("splunk_cim", {"sourcetype": "veilog:ai_access", "event": {"action": "allowed"}}),
+        ("splunk_cim", {"odd": 1}),
+        ("asim", {"NoSuchColumn": 1}),
+        ("asim", {"InputTokensUsed": "12"}),
+        ("udm", {"metadata": {"eventTimestamp": "2026-01-01T00:00:00Z", "eventType": "AI_CALL"}}),
+        ("udm", {"principal": {}}),
+        ("otel", {"resourceLogs": []}),
+    ],
+    ids=str,
+)
+def test_the_other_checks_can_fail(schema: str, change: dict[str, Any]) -> None:
+    with pytest.raises((AssertionError, KeyError, ValueError)):
+        CHECKS[schema](written_in(schema, ALL["full a1b2c3d4"]) | change)
