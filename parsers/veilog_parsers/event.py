@@ -518,7 +518,10 @@ class AuditEvent:
     source: Constant | None = _field(_ID, "Parser that read the record.")
     kind: Kind | None = _field(_ID, "What the event is about.")
 
-    tenant_id: Text | None = _field(_WHO, "Account, subscription or organization.", _IDENTIFIER)
+    tenant_id: Text | None = _field(_WHO, "Your tenant, as configured; without one, `organization_id`.", _IDENTIFIER)
+    organization_id: Text | None = _field(
+        _WHO, "Account, subscription or organization, as the source names it.", _IDENTIFIER
+    )
     user_id: Text | None = _field(_WHO, "Stable id of the caller (ARN, object id, e-mail).", _IDENTITY)
     user_name: Text | None = _field(_WHO, "Readable name of the caller.", _IDENTITY)
     user_type: UserType | None = _field(_WHO, "Kind of caller.")

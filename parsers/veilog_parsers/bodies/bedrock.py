@@ -41,16 +41,12 @@ from veilog_parsers.record.fields import (
     drop_known,
     ignored_keys,
     keyset,
-    merge,
     peek,
     peek_count,
     pop_count,
-    pop_dict,
     pop_identifier,
     pop_number,
-    pop_str,
     pop_sum,
-    remainder,
     withhold,
 )
 from veilog_parsers.record.raw import Fields
@@ -116,7 +112,7 @@ def open_body(fields: Fields, *path: str) -> Any:
 def _assembler_for(event: Fields) -> Callable[[list[Fields]], Fields] | None:
     """Which function assembles a stream, given one of its events: that of Converse, of a flat format, or another."""
     if not _CONVERSE_EVENTS.isdisjoint(event):
-        return _assemble_converse
+        return streams.assemble_converse
     if "choices" not in event and not flat.EVENT_KEYS.isdisjoint(event):
         return flat.assemble_texts
     return streams.assembler_for(event)
@@ -282,55 +278,6 @@ def _read_block(block: Fields, turn: Turn, depth: int) -> None:
     if data:
         turn.text_parts.append(data)
     drop_keys(block, _IGNORED_BLOCK_KEYS)
-
-
-def _assemble_converse(events: list[Fields]) -> Fields:
-    """Join deltas to blocks.
-
-    Nova gives every piece of a text a number of its own, so pieces are joined by their kind.
-    """
-    runs: list[tuple[str, Fields, list[str]]] = []
-    message: Fields = {}
-    body: Fields = {}
-    for event in events:
-        call = pop_dict(event, "contentBlockStart", "start", "toolUse")
-        if call is not None:
-            runs.append(("toolUse", call, []))
-        delta = pop_dict(event, "contentBlockDelta", "delta")
-        if delta is not None:
-            _append_delta(runs, delta)
-        merge(message, pop_dict(event, "messageStart") or {})
-        merge(body, pop_dict(event, "messageStop") or {})
-        merge(body, pop_dict(event, "metadata") or {})
-        drop(event, "contentBlockStop", ("contentBlockStart", "contentBlockIndex"))
-        drop(event, ("contentBlockDelta", "contentBlockIndex"))
-        merge(body, remainder(event))
-    message["content"] = [_block(*run) for run in runs]
-    return body | {"output": {"message": message}}
-
-
-def _append_delta(runs: list[tuple[str, Fields, list[str]]], delta: Fields) -> None:
-    drop(delta, ("reasoningContent", "signature"))
-    for path in (("text",), ("toolUse", "input"), ("reasoningContent", "text")):
-        piece = pop_str(delta, *path)
-        if piece:
-            if not runs or runs[-1][0] != path[0]:
-                runs.append((path[0], {}, []))
-            runs[-1][2].append(piece)
-    rest = remainder(delta)
-    if rest:
-        runs.append(("", rest, []))
-
-
-def _block(kind: str, start: Fields, pieces: list[str]) -> Fields:
-    text = "".join(pieces)
-    if kind == "text":
-        return {"text": text}
-    if kind == "toolUse":
-        return {"toolUse": start | {"input": text}}
-    if kind == "reasoningContent":
-        return {"reasoningContent": {"reasoningText": {"text": text}}}
-    return start
 
 
 def _read_cache(usage: Fields, exchange: Exchange) -> None:

@@ -13,7 +13,7 @@ from veilog_parsers.bodies.verdicts import read_azure_filters
 from veilog_parsers.event import Outcome, ThreatReporter
 from veilog_parsers.record.dropped import Why
 from veilog_parsers.record.fields import drop, peek, pop_identifier
-from veilog_parsers.record.outcomes import outcome_of_error
+from veilog_parsers.record.outcomes import most_telling, outcome_of_error
 from veilog_parsers.record.raw import Fields
 
 _NAMES: Final = ("code", "type", "status")
@@ -38,12 +38,13 @@ def read_error(body: Fields, exchange: Exchange) -> None:
         exchange.error_code = pop_identifier(body, "error_type")
         return
     # Google's ``code`` is an HTTP status and its ``status`` a name: a number counts only if there is no name.
-    keys = sorted(_NAMES, key=lambda key: type(error.get(key)) is not str)
+    names = {key: name for key in _NAMES if type(name := error.get(key)) is str and name}
+    best = most_telling(names.values())
+    keys = sorted(_NAMES, key=lambda key: (key not in names, names.get(key) != best))
     for key in keys:
-        name = peek(error, key)
         exchange.error_code = pop_identifier(error, key)
         if exchange.error_code is not None:
-            exchange.error_outcome = outcome_of_error(str(name))
+            exchange.error_outcome = outcome_of_error(exchange.error_code.reveal())
             break
     exchange.content_filtered = exchange.content_filtered or exchange.error_outcome is Outcome.CONTENT_FILTERED
     for key in ("content_filter_result", "content_filter_results"):

@@ -116,8 +116,8 @@ class Exchange:
         self._apply_facts(event)
         if self.content_filtered:
             event.outcome_status = Outcome.CONTENT_FILTERED
-        elif self.failed and event.outcome_status in (None, Outcome.SUCCESS):
-            # Some gateways answer with status 200 and an error in the body: the body is right.
+        elif self.failed and event.outcome_status in (None, Outcome.SUCCESS, Outcome.FAILURE):
+            # Some gateways answer with status 200 and an error in the body: the body is right, and tells more.
             event.outcome_status = self.error_outcome or Outcome.FAILURE
         elif event.outcome_status is None and (self.response or self.finish_reasons or self.output_tokens is not None):
             # Nothing tells how the call ended, but there is a response: it succeeded.

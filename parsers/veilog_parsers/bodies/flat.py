@@ -84,7 +84,7 @@ _IGNORED_TASK_KEYS: Final = ignored_keys(
     """
 )
 
-_ANSWER_LISTS: Final = ("results", "generations", "outputs", "completions", "predictions")
+_ANSWER_LISTS: Final = ("results", "generations", "outputs", "completions", "predictions", "data")
 _ANSWER_TEXTS: Final = ("outputText", "generation", "generated_text", "text", "content")
 _FINISH_REASONS: Final = (
     ("completionReason",),
@@ -125,12 +125,17 @@ def is_request(body: Fields) -> bool:
 
 def is_response(body: Fields) -> bool:
     """Whether a response body has a flat format."""
-    if not RESPONSE_KEYS.isdisjoint(body):
+    if not RESPONSE_KEYS.isdisjoint(body) or has_generated(body):
         return True
     if "embeddings" in body:
         # Ollama's embeddings are lists of numbers. Cohere's have other keys beside them.
         return "response_type" in body or "meta" in body or type(body["embeddings"]) is dict
     return any("relevance_score" in result for result in dicts(body.get("results"))[:1])
+
+
+def has_generated(body: Fields) -> bool:
+    """Whether a body has a list of generated texts, as containers with Hugging Face's pipelines answer."""
+    return any("generated_text" in answer for key in _ANSWER_LISTS for answer in dicts(body.get(key))[:1])
 
 
 def read_request(body: Fields, exchange: Exchange) -> None:

@@ -15,7 +15,7 @@ from veilog_parsers.bodies import flat
 from veilog_parsers.errors import RecordError
 from veilog_parsers.record.decoding import Decoded, decode, keep_around, keep_under
 from veilog_parsers.record.dropped import DUPLICATE, NOISE, Why, note_dropped
-from veilog_parsers.record.fields import dicts, drop_known, keyset
+from veilog_parsers.record.fields import dicts, drop, drop_known, keyset, merge, pop_dict, pop_str, remainder
 from veilog_parsers.record.prose import is_word, may_hold_prose
 from veilog_parsers.record.raw import Fields
 
@@ -488,6 +488,55 @@ def _append_part(parts: list[Any], part: Fields) -> None:
         _collect(parts[-1], part)
 
 
+def assemble_converse(events: list[Fields]) -> Fields:
+    """Assemble events of Bedrock's ConverseStream: join deltas to blocks.
+
+    Nova gives every piece of a text a number of its own, so pieces are joined by their kind.
+    """
+    runs: list[tuple[str, Fields, list[str]]] = []
+    message: Fields = {}
+    body: Fields = {}
+    for event in events:
+        call = pop_dict(event, "contentBlockStart", "start", "toolUse")
+        if call is not None:
+            runs.append(("toolUse", call, []))
+        delta = pop_dict(event, "contentBlockDelta", "delta")
+        if delta is not None:
+            _append_converse_delta(runs, delta)
+        merge(message, pop_dict(event, "messageStart") or {})
+        merge(body, pop_dict(event, "messageStop") or {})
+        merge(body, pop_dict(event, "metadata") or {})
+        drop(event, "contentBlockStop", ("contentBlockStart", "contentBlockIndex"))
+        drop(event, ("contentBlockDelta", "contentBlockIndex"))
+        merge(body, remainder(event))
+    message["content"] = [_converse_block(*run) for run in runs]
+    return body | {"output": {"message": message}}
+
+
+def _append_converse_delta(runs: list[tuple[str, Fields, list[str]]], delta: Fields) -> None:
+    drop(delta, ("reasoningContent", "signature"))
+    for path in (("text",), ("toolUse", "input"), ("reasoningContent", "text")):
+        piece = pop_str(delta, *path)
+        if piece:
+            if not runs or runs[-1][0] != path[0]:
+                runs.append((path[0], {}, []))
+            runs[-1][2].append(piece)
+    rest = remainder(delta)
+    if rest:
+        runs.append(("", rest, []))
+
+
+def _converse_block(kind: str, start: Fields, pieces: list[str]) -> Fields:
+    text = "".join(pieces)
+    if kind == "text":
+        return {"text": text}
+    if kind == "toolUse":
+        return {"toolUse": start | {"input": text}}
+    if kind == "reasoningContent":
+        return {"reasoningContent": {"reasoningText": {"text": text}}}
+    return start
+
+
 _BY_TYPE: Final = (
     (_ANTHROPIC_EVENTS, _assemble_anthropic),
     (keyset("completion"), _assemble_texts),
@@ -497,6 +546,7 @@ _BY_TYPE_PREFIX: Final = (("response.", _assemble_responses), ("transcript.text.
 _BY_KEYS: Final = (
     (keyset("choices"), _assemble_choices),
     (keyset("candidates promptFeedback usageMetadata"), _assemble_gemini),
+    (keyset("contentBlockDelta contentBlockStart messageStart messageStop"), assemble_converse),
     (keyset("done"), _assemble_ollama),
     (keyset("event_type generated_text token tokens_predicted"), flat.assemble_texts),
     (keyset("error"), _merge_all),

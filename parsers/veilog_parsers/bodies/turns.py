@@ -9,6 +9,7 @@ Media (images, audio, files as base64) have no text and are dropped, as are ids,
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import orjson
@@ -171,18 +172,25 @@ class Turn:
             return
         if depth >= MAX_DEPTH:
             return
-        if type(content) is dict:
+        if _is_data(content):
+            # Whatever an application sends there, the model reads its JSON: names of keys, numbers and all.
+            text = pop_serialized(fields, key)
+            texts += [text] if text is not None else ()
+        elif type(content) is dict:
             self._read_block(content, texts, depth + 1)
         elif type(content) is list:
-            for position, item in enumerate(content):
-                if type(item) is str:
-                    content[position] = None
-                    texts.append(SensitiveText(item))
-                elif type(item) is dict:
-                    self._read_block(item, texts, depth + 1)
-            content[:] = filter(None, content)
+            self._read_items(content, texts, depth + 1)
         if content in ({}, []):
-            del fields[key]
+            fields.pop(key, None)
+
+    def _read_items(self, content: list[Any], texts: list[SensitiveText], depth: int) -> None:
+        for position, item in enumerate(content):
+            if type(item) is str:
+                content[position] = None
+                texts.append(SensitiveText(item))
+            elif type(item) is dict:
+                self._read_block(item, texts, depth)
+        content[:] = filter(None, content)
 
     def _read_tool_calls(self, block: Fields) -> None:
         """Consume tool calls beside the content: ``tool_calls``, and the older ``function_call`` for a single one."""
@@ -216,6 +224,37 @@ class Turn:
         ):
             if type(holder) is dict and key in holder:
                 self._read_content(holder, key, texts, depth + 1)
+
+
+def _is_data(content: Any) -> bool:
+    """Whether content is data of an application and no block of any API: an object, or a number, that says something.
+
+    Settings, flags, small numbers and media say nothing.
+    """
+    if type(content) is dict and not _BLOCK_KEYS.isdisjoint(content):
+        return False
+    pending = [content] if type(content) in (dict, int, float) else []
+    while pending:
+        item = pending.pop()
+        if type(item) is dict:
+            pending += item.values()
+        elif type(item) is list:
+            pending += item
+        elif type(item) is str:
+            if _TELLING.search(item, 0, _GLANCE_CHARS):
+                return True
+        elif type(item) in (int, float) and abs(item) >= _LEAST_NUMBER:
+            return True
+    return False
+
+
+_TELLING: Final = re.compile(r"[0-9][0-9 .()/+-]{5,}[0-9]|@|\s")
+"""In a string: a number of a person or an account, an address, or several words."""
+_GLANCE_CHARS: Final = 1024
+_LEAST_NUMBER: Final = 1_000_000
+_BLOCK_KEYS: Final = frozenset(
+    (*_TEXT_KEYS, "type", "role", "parts", "function", "input", "inputs", "prompt", "messages")
+)
 
 
 def pop_serialized(fields: Fields, key: str) -> SensitiveText | None:

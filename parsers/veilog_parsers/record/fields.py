@@ -40,6 +40,9 @@ Path = tuple[str, ...]
 
 MAX_IDENTIFIER_CHARS: Final = 512
 _IDENTIFIER = re.compile(rf"[^\s\x00-\x1f\x7f]{{1,{MAX_IDENTIFIER_CHARS}}}")
+_NAME_OF_A_PERSON = re.compile(r"[^\W\d_][\w.'-]{0,39}(?: [^\W\d_][\w.'-]{0,39}){0,3}(?<!\.)")
+_MAX_TITLE_CHARS: Final = 96
+_TITLE = re.compile(r"[A-Z][A-Za-z0-9'/-]*(?: [A-Za-z0-9()'/-]+)+")
 _DECIMAL = re.compile(r"-?[0-9]{1,18}")
 _INT64: Final = 2**63
 _CONTAINERS: Final = frozenset((dict, list))
@@ -287,6 +290,32 @@ def pop_identifier(fields: Fields, *path: str) -> SensitiveText | None:
     if text is not None:
         del holder[path[-1]]
     return text
+
+
+def pop_name(fields: Fields, *path: str) -> SensitiveText | None:
+    """Pop a caller's name: an identifier, or at most four words with single blanks between (``Jane Doe``).
+
+    The first word has no small letter at its beginning. Any other phrase stays in the record.
+    """
+    holder = _parent(fields, path) if len(path) > 1 else fields
+    value = holder.get(path[-1]) if type(holder) is dict else None
+    if type(value) is str and not value[:1].islower() and _NAME_OF_A_PERSON.fullmatch(value):
+        del holder[path[-1]]
+        return SensitiveText(value)
+    return pop_identifier(fields, *path)
+
+
+def pop_operation(fields: Fields, *path: str) -> SensitiveText | None:
+    """Pop an operation: an identifier, or a phrase that may be the title of one (``Add member to role``).
+
+    A title begins with a capital, and has no sentence's punctuation. Any other phrase stays in the record.
+    """
+    holder = _parent(fields, path) if len(path) > 1 else fields
+    value = holder.get(path[-1]) if type(holder) is dict else None
+    if type(value) is str and len(value) <= _MAX_TITLE_CHARS and _TITLE.fullmatch(value):
+        del holder[path[-1]]
+        return SensitiveText(value)
+    return pop_identifier(fields, *path)
 
 
 def as_identifier(value: Any) -> SensitiveText | None:

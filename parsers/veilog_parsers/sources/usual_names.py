@@ -19,6 +19,7 @@ from veilog_parsers.record.fields import (
     pop_count,
     pop_first,
     pop_identifier,
+    pop_name,
     pop_text,
 )
 from veilog_parsers.record.keysets import KeySetCache
@@ -141,8 +142,9 @@ def read_who(fields: Fields, names: UsualNames, event: AuditEvent) -> None:
     """Read the caller, and where the call came from."""
     event.tenant_id = pop_first(pop_identifier, fields, names.tenant)
     event.user_id = pop_first(pop_identifier, fields, names.user_id)
-    event.user_name = pop_first(pop_identifier, fields, names.user_name)
-    if event.user_id is None:
+    event.user_name = pop_first(pop_name, fields, names.user_name)
+    if event.user_id is None and event.user_name is not None and " " not in event.user_name.reveal():
+        # Where there is one name, it identifies. A name to show does not.
         event.user_id, event.user_name = event.user_name, None
     event.session_id = pop_first(pop_identifier, fields, names.session)
     event.conversation_id = pop_first(pop_identifier, fields, names.conversation)

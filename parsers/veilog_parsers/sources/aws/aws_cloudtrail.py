@@ -15,7 +15,7 @@ of agents, Q Business and AgentCore gateways (JSON-RPC of the Model Context Prot
 from __future__ import annotations
 
 import ipaddress
-from typing import Final
+from typing import Any, Final
 
 from veilog_parsers.bodies import bedrock
 from veilog_parsers.bodies.exchange import Exchange
@@ -31,6 +31,7 @@ from veilog_parsers.event import (
     GuardrailAction,
     Kind,
     Operation,
+    Outcome,
     Role,
     SensitiveText,
     ThreatReporter,
@@ -438,11 +439,11 @@ def _read_what(fields: Fields, event: AuditEvent) -> None:
     event.api_operation = pop_identifier(fields, "eventName")
     event.request_id = pop_identifier(fields, "requestID")
     event.cloud = Cloud(provider=AWS, account_id=event.tenant_id, region=pop_identifier(fields, "awsRegion"))
+    event.request_id = event.request_id or pop_identifier(fields, "eventID")
     if event.kind is not Kind.OTHER:
         service = pop_str(fields, "eventSource") or ""
         event.provider = _PROVIDERS.get(service.partition(_HOST)[0], BEDROCK)
         event.operation = _MODEL_USE.get(name) or _CONTROL.get(name) if type(name) is str else None
-        event.request_id = event.request_id or pop_identifier(fields, "eventID")
 
 
 def _read_resource(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
@@ -550,14 +551,22 @@ def _read_end_user(fields: Fields, parameters: Fields, event: AuditEvent) -> Non
         event.user_id = event.user_id or pop_identifier(parameters, key)
 
 
+def _has_failed(fields: Fields, name: Any) -> bool:
+    """Whether somebody failed to sign in. Such events say so in ``responseElements``, under their own name."""
+    answer = peek(fields, "responseElements", name) if type(name) is str else None
+    return answer == "Failure"
+
+
 def parse(fields: Fields) -> AuditEvent:
     """Read one record."""
+    name = fields.get("eventName")
     event = AuditEvent(kind=_kind(fields), timestamp=pop_time(fields, "eventTime"))
     _read_who(fields, event)
-    name = fields.get("eventName")
     _read_what(fields, event)
     _read_additional(fields, event)
     pop_error_code(fields, event)
+    if event.outcome_status is Outcome.SUCCESS and _has_failed(fields, name):
+        event.outcome_status = Outcome.DENIED
     if event.kind is Kind.OTHER:
         return event
     parameters = open_json(fields, "requestParameters")
@@ -584,6 +593,7 @@ SOURCE: Final = Source(
     never_carries="Prompts, answers and tokens of Bedrock's models: those are in its invocation log.",
     references=(
         "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference.html",
+        "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-aws-console-sign-in-events.html",
         "https://docs.aws.amazon.com/bedrock/latest/userguide/logging-using-cloudtrail.html",
         "https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-cloudtrail.html",
     ),

@@ -53,7 +53,9 @@ from veilog_parsers.record.fields import (
     pop_first,
     pop_identifier,
     pop_int,
+    pop_name,
     pop_number,
+    pop_operation,
     pop_text,
     pop_word,
     withhold,
@@ -254,8 +256,7 @@ def _read_identity(fields: Fields, properties: Fields, event: AuditEvent) -> Non
     """The caller: a person with an object id or a name, else an application, else the principal of a role."""
     claims = peek(fields, "identity", "claims")
     claims = claims if type(claims) is dict else {}
-    name_claims = [key for key in claims if key.rpartition("/")[2] in ("upn", "name")]
-    upn = pop_identifier(claims, name_claims[0]) if name_claims else None
+    upn = _pop_name(claims)
     object_id = pop_identifier(properties, "objectId") or pop_identifier(claims, _OBJECT_ID_CLAIM)
     application = pop_identifier(claims, "appid")
     event.user_name = pop_text(fields, "caller") or pop_text(fields, "Caller") or upn
@@ -268,6 +269,15 @@ def _read_identity(fields: Fields, properties: Fields, event: AuditEvent) -> Non
         event.user_type = UserType.USER if event.user_name or object_id or is_person else UserType.SERVICE
 
 
+def _pop_name(claims: Fields) -> SensitiveText | None:
+    """Pop the caller's name from the claims of a token: the one to sign in with before the one to show."""
+    keys = [key for name in _NAME_CLAIMS for key in claims if key.rpartition("/")[2] == name]
+    # Two claims may be called "name", of which one has an address.
+    keys.sort(key=lambda key: key.endswith("name") and "@" not in str(claims[key]))
+    return next((found for key in keys if (found := pop_name(claims, key)) is not None), None)
+
+
+_NAME_CLAIMS: Final = ("upn", "preferred_username", "unique_name", "name")
 _OBJECT_ID_CLAIM: Final = "http://schemas.microsoft.com/identity/claims/objectidentifier"
 
 
@@ -281,7 +291,7 @@ def _read_what(fields: Fields, event: AuditEvent) -> None:
         resource=pop_identifier(fields, "resourceId"),
     )
     operation = fields.get("operationName")
-    event.api_operation = pop_identifier(fields, "operationName")
+    event.api_operation = pop_operation(fields, "operationName")
     if event.kind is Kind.AI_ACCESS and type(operation) is str:
         folded = operation.lower().replace("_", "")
         event.operation = next((ours for name, ours in _OPERATIONS if folded.startswith(name)), None)
@@ -308,7 +318,9 @@ def _read_outcome(fields: Fields, properties: Fields, event: AuditEvent) -> None
         if word in ("success", "succeeded", "accept", "accepted"):
             event.outcome_status = Outcome.SUCCESS
         elif word.startswith(("fail", "error", "unauthor", "forbid")):
-            event.outcome_status = outcome_of_error(word)
+            # The signature tells why: ``Failed.Forbidden``.
+            signature = fields.get("resultSignature")
+            event.outcome_status = outcome_of_error(f"{word} {signature if type(signature) is str else ''}")
         else:
             fields["resultType"] = result
     # Ticks are integers beyond 2^53: floats would be off by microseconds.

@@ -33,7 +33,7 @@ from veilog_parsers.record.fields import (
     withhold,
 )
 from veilog_parsers.record.network import pop_address, pop_endpoint
-from veilog_parsers.record.outcomes import outcome_of_error
+from veilog_parsers.record.outcomes import is_vague, outcome_of_error
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import parse_time, pop_elapsed, pop_time
 from veilog_parsers.source import Source, Stability
@@ -165,7 +165,10 @@ def _read_outcome(fields: Fields, event: AuditEvent) -> None:
         error_class = pop_identifier(information, "error_class")
         if code is not None and code.reveal().isdigit():
             event.http_status = int(code.reveal()) if len(code) == 3 else None
-        event.error_code = error_class or code
+        if error_class is None or (code is not None and event.http_status is None and is_vague(error_class.reveal())):
+            event.error_code = code
+        else:
+            event.error_code = error_class
         if event.outcome_status is Outcome.FAILURE and event.error_code is not None:
             name = f"{error_class.reveal() if error_class else ''} {code.reveal() if code else ''}"
             event.outcome_status = outcome_of_error(name)

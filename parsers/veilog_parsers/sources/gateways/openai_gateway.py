@@ -14,7 +14,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from veilog_parsers.bodies.read import open_body, read_exchange
+from veilog_parsers.bodies.flat import has_generated
+from veilog_parsers.bodies.read import flattened, is_converse_response, open_body, read_exchange
 from veilog_parsers.event import AuditEvent, Kind, UserType
 from veilog_parsers.record.decoding import keep_under
 from veilog_parsers.record.endpoints import is_model_api
@@ -97,13 +98,15 @@ def _is_model_response(body: Any) -> bool:
     if type(body) is str:
         return (_text_has(body, "model") and _text_has(body, *_ANSWER_KEYS)) or _text_has(body, *_UNMISTAKABLE_KEYS)
     if type(body) is list:
-        return any(_is_model_response(event) for event in body[:3] if type(event) is dict)
+        return any(_is_model_response(event) for event in flattened(body)[:3] if type(event) is dict)
     if type(body) is not dict:
         return False
     inner = body.get("message") or body.get("response")
     return (
         ("model" in body and not body.keys().isdisjoint(_ANSWER_KEYS))
         or not body.keys().isdisjoint(_UNMISTAKABLE_KEYS)
+        or has_generated(body)
+        or is_converse_response(body)
         or (type(inner) is dict and "model" in inner)
     )
 
@@ -206,7 +209,7 @@ def parse(fields: Fields) -> AuditEvent:
     drop_keys(fields, _IGNORED_KEYS)
     drop(fields, *names.method)
     read_exchange(request, response).apply(event)
-    if event.user_id is not None:
+    if event.user_id is not None or event.user_name is not None:
         event.user_type = UserType.USER
     return event
 

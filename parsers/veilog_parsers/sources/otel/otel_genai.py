@@ -31,7 +31,7 @@ from veilog_parsers.event import (
     ToolCall,
     UserType,
 )
-from veilog_parsers.record.dropped import Why, prefer
+from veilog_parsers.record.dropped import Why, note_dropped, prefer
 from veilog_parsers.record.endpoints import provider_named
 from veilog_parsers.record.fields import (
     Path,
@@ -52,7 +52,7 @@ from veilog_parsers.record.fields import (
 )
 from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.otlp import is_model_call, is_model_log
-from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status
+from veilog_parsers.record.outcomes import most_telling, outcome_of_error, outcome_of_status
 from veilog_parsers.record.places import pop_pod, resource_of_pod
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
@@ -337,13 +337,15 @@ def _pop_exceptions(fields: Fields) -> Iterator[SensitiveText]:
 
 def _read_failure(message: Any, errors: list[SensitiveText], event: AuditEvent) -> None:
     """The error code, the outcome and the HTTP status of a failed call, from its message and types of errors."""
-    in_message = list(_errorpaths(message))
-    names = [name for name in in_message if not name.isdigit()]
-    # OpenAI's messages have a type and a code: the last one that stands for a known outcome counts, else the code.
-    names.sort(key=lambda name: outcome_of_error(name) is not Outcome.FAILURE)
-    event.error_code = SensitiveText(names[-1]) if names else None
+    in_message = list(_names_in_error(message))
+    # OpenAI's messages have a type and a code: the code, which comes last, tells more than the type.
+    names = [name for name in reversed(in_message) if not name.isdigit()]
+    names += [error.reveal() for error in errors]
+    best = most_telling(names)
+    event.error_code = SensitiveText(best) if best is not None else None
     for error in errors:
-        event.error_code = prefer(event.error_code, error, "error.type")
+        if error.reveal() != best:
+            note_dropped("error.type", error.reveal(), Why.DUPLICATE)
     event.outcome_status = outcome_of_error(" ".join((*in_message, *(error.reveal() for error in errors))))
     if in_message and in_message[0].isdigit():
         event.http_status = int(in_message[0])
@@ -352,7 +354,7 @@ def _read_failure(message: Any, errors: list[SensitiveText], event: AuditEvent) 
         event.outcome_status = by_status
 
 
-def _errorpaths(message: Any) -> Iterator[str]:
+def _names_in_error(message: Any) -> Iterator[str]:
     if type(message) is str:
         for match in _NAMES_IN_ERRORS.finditer(message[:_MAX_MESSAGE_CHARS]):
             yield match[match.lastindex or 0]
