@@ -367,15 +367,13 @@ def _read_request(properties: Fields, event: AuditEvent) -> None:
 
 def _read_gateway(properties: Fields, event: AuditEvent) -> None:
     """Read API Management's log of a call: the client's bodies, and what only the backend's have."""
-    own, backend = pop_endpoint(properties, "url"), pop_endpoint(properties, "backendUrl")
-    endpoint = backend if own is None else own
+    deployment = _deployment(properties.get("backendUrl"))
+    endpoint = pop_endpoint(properties, "url") or pop_endpoint(properties, "backendUrl")
     if endpoint is not None:
         event.endpoint = SensitiveText(endpoint)
         model = _MODEL_IN_URL.search(endpoint)
         event.model_name = as_identifier(model[1]) if model else None
-    event.deployment = event.model_name if backend is None else _deployment(backend) or event.model_name
-    if backend is not None and own is not None:
-        note_dropped("backendUrl", backend, Why.NOISE)
+    event.deployment = deployment or event.model_name
     event.request_bytes = pop_count(properties, "requestSize")
     event.response_bytes = pop_count(properties, "responseSize")
     bodies = {key: open_body(properties, key) for key in _BODIES}
@@ -400,9 +398,9 @@ def _read_gateway(properties: Fields, event: AuditEvent) -> None:
     drop_keys(properties, _IGNORED_GATEWAY_KEYS)
 
 
-def _deployment(backend: str) -> SensitiveText | None:
+def _deployment(backend: Any) -> SensitiveText | None:
     """The deployment in the backend's URL: API Management may send a call to another one than the client named."""
-    found = _MODEL_IN_URL.search(backend)
+    found = _MODEL_IN_URL.search(backend) if type(backend) is str else None
     return as_identifier(found[1]) if found else None
 
 
