@@ -461,6 +461,10 @@ google.cloud.aiplatform.v1.PredictionService.RawPredict google.cloud.aiplatform.
 google.cloud.aiplatform.v1beta1.PredictionService.CountTokens google.cloud.aiplatform.v1beta1.LlmBidiService.BidiGenerateContent google.cloud.aiplatform.v1.EndpointService.DeployModel
 google.cloud.aiplatform.v1.EndpointService.DeleteEndpoint google.cloud.aiplatform.v1.GenAiTuningService.CreateTuningJob google.cloud.aiplatform.v1beta1.ReasoningEngineExecutionService.QueryReasoningEngine
 google.cloud.aiplatform.v1.JobService.CreateBatchPredictionJob google.cloud.aiplatform.ui.PredictionService.Predict google.cloud.discoveryengine.v1.ConversationalSearchService.AnswerQuery
+google.cloud.discoveryengine.v1main.AssistantService.StreamAssist google.cloud.discoveryengine.v1.SearchService.Search
+google.cloud.dialogflow.cx.v3.Sessions.DetectIntent google.cloud.cloudaicompanion.v1.CloudAiCompanion.CompleteTask
+google.cloud.geminidataanalytics.v1beta.DataChatService.Chat google.cloud.modelarmor.v1.ModelArmor.SanitizeUserPrompt
+SANITIZE_USER_PROMPT SANITIZE_MODEL_RESPONSE SendMessage GenerateAssistantResponse InvokeDataAutomationAsync RecognizeUtterance
 google.ai.generativelanguage.v1beta.GenerativeService.GenerateContent google.ai.generativelanguage.v1beta.GenerativeService.StreamGenerateContent
 google.ai.generativelanguage.v1beta.GenerativeService.BatchEmbedContents google.ai.generativelanguage.v1beta.CacheService.CreateCachedContent
 google.iam.admin.v1.CreateServiceAccount google.iam.admin.v1.CreateServiceAccountKey google.logging.v2.ConfigServiceV2.DeleteSink google.cloud.run.v1.Services.SetIamPolicy
@@ -1217,6 +1221,9 @@ NAMES_THAT_FIT: Final[dict[str, list[str]]] = {
             "fe80::1",
             "::ffff:203.0.113.7",
             "2001:db8::1",
+            "81.2.69.***",
+            "10.0.*.*",
+            "203.0.113.xxx",
         ],
         *_some(60, lambda: ".".join(str(_random.randint(0, 255)) for _ in range(4))),
         *_some(60, lambda: "2001:db8:" + ":".join(f"{_random.getrandbits(16):x}" for _ in range(6))),

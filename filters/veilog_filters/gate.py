@@ -74,6 +74,7 @@ _MIN_LEET_PARTS: Final = 2
 """If so many parts have digits inside, the digits may be letters, and numbers count as words too."""
 _LONG_ID_CHARS: Final = 32
 _SHORT_PART_CHARS: Final = 16
+_MAX_OCTET: Final = 255
 _MAX_MARKS: Final = 2
 """Marks that a letter may carry: Vietnamese and Hindi need two."""
 
@@ -380,6 +381,14 @@ _OPERATIONS: Final = _CLOUD | _words(
     predictionservice k8s
     """
 )
+_GOOGLE: Final = _words(
+    """
+    answer assist assistant assistants branches cloudaicompanion collection collections companion dataagents
+    datastores detect dialogflow documents engine engines geminidataanalytics intent modelarmor sanitize search
+    servingconfigs session sessions template templates v1alpha v1main v3beta1
+    """
+)
+"""Words of the names that Google gives to its services, their methods and the kinds of their resources."""
 _PATHS: Final = (
     _CLOUD
     | _VENDORS
@@ -466,6 +475,10 @@ _SIMPLE: Final = re.compile(r"[A-Za-z0-9._/-]+")
 _ADDRESS: Final = re.compile(r"[0-9A-Fa-f:.]{2,45}(?:%[a-z]{0,8}[0-9]{0,4})?")
 """With the zone of RFC 4007 as interfaces are named: ``eth0``, ``2``."""
 
+_MASKED_ADDRESS: Final = re.compile(r"(?:[0-9]{1,3}\.){2}(?:[0-9]{1,3}|\*{1,3}|x{1,3})\.(?:\*{1,3}|x{1,3})")
+"""An IPv4 address without its last one or two octets: Azure hides them (``81.2.69.***``). It has two numbers at least,
+and the marks that stand for the others say nothing."""
+
 _COMMENT: Final = re.compile(r"\([^()]*\)")
 
 
@@ -479,6 +492,8 @@ def _is_products(value: str) -> bool:
 
 
 def _is_address(value: str) -> bool:
+    if _MASKED_ADDRESS.fullmatch(value):
+        return all(int(octet) <= _MAX_OCTET for octet in value.split(".") if octet.isdecimal())
     # The library accepts any text, also a sentence, as the zone of an IPv6 address.
     if not _ADDRESS.fullmatch(value):
         return False
@@ -504,7 +519,7 @@ GRAMMARS: Final[dict[str, Grammar]] = {
     "client_ip": Grammar("address or host", _HOST, 100, 4, _CLOUD, _has_letters, is_address=True),
     "user_agent": Grammar("product tokens", _CLIENT, 256, 4, _CLIENTS, _is_products, has_versions=True),
     "provider": Grammar("name", _SIMPLE, 64, 4, _VENDORS),
-    "api_operation": Grammar("operation of an API", _TOKEN, 128, 5, _OPERATIONS, phrases=_DIRECTORY),
+    "api_operation": Grammar("operation of an API", _TOKEN, 128, 5, _OPERATIONS | _GOOGLE, phrases=_DIRECTORY),
     "endpoint": Grammar("path or URL without query", _PATH, 256, 5, _PATHS),
     "model_name": Grammar("model", _MODEL, 160, 5, _VENDORS | _CLOUD),
     "model_version": Grammar("model", _MODEL, 160, 5, _VENDORS | _CLOUD),
@@ -515,7 +530,7 @@ GRAMMARS: Final[dict[str, Grammar]] = {
     "cloud.provider": Grammar("name", _SIMPLE, 32, 2, _CLOUD),
     "cloud.account_id": Grammar("id", _ID, 128, 4, _CLOUD),
     "cloud.region": Grammar("region", re.compile(r"[A-Za-z0-9-]+(?: [A-Za-z0-9]+){0,3}"), 40, 3, _CLOUD),
-    "cloud.resource": Grammar("path of a resource", _RESOURCE, 320, 6, _CLOUD | _VENDORS),
+    "cloud.resource": Grammar("path of a resource", _RESOURCE, 320, 6, _CLOUD | _VENDORS | _GOOGLE),
     "tool_calls.name": Grammar("name of a tool", _TOOL, 96, 5, _words("mcp get list create search")),
     "host": Grammar("host", _HOST, 128, 5, _CLOUD | _TAGS, is_address=True),
     "deployment": Grammar("model", _MODEL, 160, 5, _VENDORS | _CLOUD),
@@ -523,7 +538,7 @@ GRAMMARS: Final[dict[str, Grammar]] = {
     "trace_id": Grammar("id", _ID, 128, 4),
     "span_id": Grammar("id", _ID, 128, 4),
     "knowledge_base_id": Grammar("path of a resource", _RESOURCE, 256, 5, _CLOUD),
-    "data_sources": Grammar("path of a resource", _RESOURCE, 320, 5, _CLOUD | _PATHS),
+    "data_sources": Grammar("path of a resource", _RESOURCE, 320, 5, _CLOUD | _PATHS | _GOOGLE),
     "sensitivity_labels": Grammar("id", _ID, 128, 4),
     "fallback_from": Grammar("model", _MODEL, 160, 5, _VENDORS | _CLOUD),
     "agent.id": Grammar("path of a resource", _RESOURCE, 256, 5, _CLOUD),
@@ -544,7 +559,7 @@ GRAMMARS: Final[dict[str, Grammar]] = {
     "mcp.tool": Grammar("name of a tool", _TOOL, 96, 5, _words("mcp get list create search")),
     "guardrail.id": Grammar("path of a resource", _RESOURCE, 256, 5, _CLOUD | _VENDORS),
     "guardrail.version": Grammar("version", _SIMPLE, 48, 2),
-    "change.target": Grammar("path of a resource", _RESOURCE, 320, 6, _CLOUD | _VENDORS),
+    "change.target": Grammar("path of a resource", _RESOURCE, 320, 6, _CLOUD | _VENDORS | _GOOGLE),
     "change.target_type": Grammar("name", _TOKEN, 64, 4, _CLOUD),
     "change.setting": Grammar("operation of an API", _TOKEN, 96, 5, _OPERATIONS),
     "change.roles": Grammar("path of a resource", _RESOURCE, 256, 5, _CLOUD | _OPERATIONS, max_distinct=8),

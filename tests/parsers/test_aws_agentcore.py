@@ -123,7 +123,17 @@ def test_other_records_are_not_recognized(arn: Any) -> None:
     assert not SOURCE.markers["resource_arn"]({"resource_arn": arn})
 
 
-def test_only_traces_are_left_of_a_runtime_s_record() -> None:
+def test_nothing_is_left_of_a_runtime_s_record() -> None:
     fields = load("good_runtime")
-    SOURCE.parse(fields)
-    assert remainder(fields).keys() == {"traceId", "trace_id"}
+    event = SOURCE.parse(fields)
+    assert remainder(fields) == {}
+    assert reveal(event.trace_id) == "67a1c0de5b2f4e8d9a3c7b1e0f2d4c6a"
+    assert event.agent is not None
+    assert reveal(event.agent.id) == "returns-desk-Qk3v8Zt1Lm"
+
+
+def test_an_id_of_a_trace_that_differs_from_the_spans_stays() -> None:
+    fields = load("good_runtime") | {"trace_id": "1-67a1c0de-5b2f4e8d9a3c7b1e0f2d4c6a"}
+    event = SOURCE.parse(fields)
+    assert reveal(event.trace_id) == "67a1c0de5b2f4e8d9a3c7b1e0f2d4c6a"
+    assert remainder(fields) == {"trace_id": "1-67a1c0de-5b2f4e8d9a3c7b1e0f2d4c6a"}

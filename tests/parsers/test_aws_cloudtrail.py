@@ -11,7 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veilog_parsers.event import AuditEvent, Kind, Message, Operation, Outcome, Text, UserType
+from veilog_parsers.event import (
+    AuditEvent,
+    Credential,
+    CredentialType,
+    GuardrailAction,
+    GuardrailPolicy,
+    Kind,
+    Message,
+    Operation,
+    Outcome,
+    Text,
+    UserType,
+)
 from veilog_parsers.record.fields import remainder
 from veilog_parsers.sources.aws.aws_cloudtrail import SOURCE
 
@@ -98,7 +110,24 @@ def test_other_records_are_not_recognized(fields: dict[str, Any]) -> None:
         ("sagemaker", "InvokeEndpoint", Kind.AI_ACCESS),
         ("runtime.sagemaker", "InvokeEndpointAsync", Kind.AI_ACCESS),
         ("qbusiness", "ChatSync", Kind.AI_ACCESS),
+        ("q", "SendMessage", Kind.AI_ACCESS),
+        ("q", "StartConversation", Kind.AI_ACCESS),
+        ("codewhisperer", "GenerateCompletions", Kind.AI_ACCESS),
+        ("codewhisperer", "GenerateAssistantResponse", Kind.AI_ACCESS),
+        ("qapps", "StartQAppSession", Kind.AI_ACCESS),
+        ("lex", "RecognizeText", Kind.AI_ACCESS),
+        ("kendra", "Retrieve", Kind.AI_ACCESS),
+        ("bedrock-data-automation", "InvokeDataAutomationAsync", Kind.AI_ACCESS),
+        ("bedrock-mantle", "CreateInference", Kind.AI_ACCESS),
+        ("q", "CreateAssignment", Kind.AI_CONTROL_PLANE),
+        ("codewhisperer", "CreateProfile", Kind.AI_CONTROL_PLANE),
+        ("qapps", "CreateQApp", Kind.AI_CONTROL_PLANE),
+        ("lex", "CreateBot", Kind.AI_CONTROL_PLANE),
+        ("kendra", "CreateIndex", Kind.AI_CONTROL_PLANE),
+        ("bedrock-data-automation", "CreateBlueprint", Kind.AI_CONTROL_PLANE),
+        ("bedrock-mantle", "ListModels", Kind.AI_CONTROL_PLANE),
         ("bedrock", "DeleteGuardrail", Kind.AI_CONTROL_PLANE),
+        ("iam", "CreateUser", Kind.OTHER),
         ("bedrock-agent", "CreateAgent", Kind.AI_CONTROL_PLANE),
         ("sagemaker", "CreateEndpoint", Kind.AI_CONTROL_PLANE),
         ("s3", "GetObject", Kind.OTHER),
@@ -365,13 +394,146 @@ def test_what_a_guardrail_s_verdict_quotes_is_dropped() -> None:
     }
     fields = {"eventName": "ApplyGuardrail", "eventSource": "bedrock.amazonaws.com", "responseElements": elements}
     assert turns(SOURCE.parse(fields).response_messages) == [("assistant", ["A"])]
-    assert elements["assessments"] == [{"wordPolicy": {"customWords": [{"action": "BLOCKED"}]}}]
+    assert elements["assessments"] == [{"wordPolicy": {"customWords": [{}]}}]
 
 
 def test_a_tool_that_failed_inside_a_successful_call() -> None:
     event = SOURCE.parse(load("error_agentcore_gateway_tool"))
     assert (event.outcome_status, event.http_status) == (Outcome.FAILURE, 200)
     assert turns(event.prompt_messages) == [("user", ['{"email":"viktor.hansen@nordlys.dk"}'])]
+
+
+def credential_of(identity: dict[str, Any], **fields: Any) -> Credential | None:
+    return parse("Converse", userIdentity=identity, **fields).credential
+
+
+@pytest.mark.parametrize(
+    ("identity", "kind"),
+    [
+        ({"accessKeyId": "AKIA2EXAMPLE5ASDFGHJ"}, CredentialType.LONG_TERM_KEY),
+        ({"accessKeyId": "ASIA2EXAMPLE5ASDFGHJ"}, CredentialType.TEMPORARY),
+        ({"accessKeyId": "XYZ"}, None),
+        ({"type": "WebIdentityUser", "accessKeyId": "ASIA2EXAMPLE5ASDFGHJ"}, CredentialType.FEDERATED),
+        (
+            {"sessionContext": {"webIdFederationData": {"federatedProvider": "accounts.google.com"}}},
+            CredentialType.FEDERATED,
+        ),
+    ],
+)
+def test_credentials(identity: dict[str, Any], kind: CredentialType | None) -> None:
+    credential = credential_of(identity)
+    assert credential is not None
+    assert credential.type is kind
+    key = identity.get("accessKeyId")
+    assert reveal(credential.id_hash) == key
+
+
+@pytest.mark.parametrize("fields", [{}, {"userIdentity": {"accessKeyId": "one two three four"}}])
+def test_no_credential_is_made_up(fields: dict[str, Any]) -> None:
+    assert parse("Converse", **fields).credential is None
+
+
+@pytest.mark.parametrize(
+    ("value", "mfa"), [("true", True), ("false", False), (True, True), ("maybe", None), ([], None), (None, None)]
+)
+def test_the_second_factor(value: Any, mfa: bool | None) -> None:
+    identity = {"accessKeyId": "ASIA1", "sessionContext": {"attributes": {"mfaAuthenticated": value}}}
+    credential = credential_of(identity)
+    assert credential is not None
+    assert credential.mfa is mfa
+
+
+def test_a_sign_in_at_the_console_tells_the_second_factor() -> None:
+    event = parse("ConsoleLogin", "signin", additionalEventData={"MFAUsed": "No"})
+    assert event.credential == Credential(mfa=False)
+
+
+@pytest.mark.parametrize("holder", ["additionalEventData", "requestParameters"])
+@pytest.mark.parametrize(("used", "kind"), [(True, CredentialType.BEARER), (False, CredentialType.LONG_TERM_KEY)])
+def test_calls_with_a_bearer_token(holder: str, used: bool, kind: CredentialType) -> None:
+    credential = credential_of({"accessKeyId": "AKIA1"}, **{holder: {"callWithBearerToken": used}})
+    assert credential is not None
+    assert credential.type is kind
+
+
+@pytest.mark.parametrize(
+    "session", [{"onBehalfOf": {"userId": "person-7"}}, {"sessionContext": {"sourceIdentity": "person-7"}}]
+)
+def test_a_role_that_acts_for_a_person(session: dict[str, Any]) -> None:
+    arn = "arn:aws:sts::1:assumed-role/App/web-1"
+    event = parse("Converse", userIdentity={"type": "AssumedRole", "arn": arn} | session)
+    assert (reveal(event.user_id), reveal(event.user_name), event.user_type) == (arn, "person-7", UserType.USER)
+
+
+LOGGING = {"loggingConfig": {"s3Config": {"bucketName": "logs"}, "textDataDeliveryEnabled": True}}
+CHANGES: list[tuple[str, dict[str, Any], tuple[str | None, str | None, bool | None, list[str] | None]]] = [
+    ("DeleteGuardrail", {"guardrailIdentifier": "gr1"}, ("gr1", "guardrail", False, None)),
+    ("UpdateGuardrail", {"guardrailIdentifier": "gr1"}, ("gr1", "guardrail", None, None)),
+    ("DeleteModelInvocationLoggingConfiguration", {}, (None, "model_invocation_logging", False, None)),
+    ("PutModelInvocationLoggingConfiguration", LOGGING, (None, "model_invocation_logging", True, None)),
+    (
+        "PutModelInvocationLoggingConfiguration",
+        {"loggingConfig": {"textDataDeliveryEnabled": False}},
+        (None, "model_invocation_logging", False, None),
+    ),
+    (
+        "CreateAgent",
+        {"agentName": "claims", "agentResourceRoleArn": "arn:aws:iam::1:role/admin"},
+        (None, None, None, ["arn:aws:iam::1:role/admin"]),
+    ),
+    (
+        "PutFoundationModelEntitlement",
+        {"modelId": "anthropic.claude-v2"},
+        ("anthropic.claude-v2", "model_access", True, None),
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "parameters", "expected"), CHANGES)
+def test_what_the_control_plane_changed(name: str, parameters: dict[str, Any], expected: Any) -> None:
+    change = parse(name, readOnly=False, requestParameters=parameters).change
+    assert change is not None
+    roles = [reveal(role) for role in change.roles] if change.roles else None
+    assert (reveal(change.target), change.setting, change.enabled, roles) == expected
+
+
+def test_who_only_looks_changes_nothing() -> None:
+    assert parse("GetGuardrail", readOnly=True, requestParameters={"guardrailIdentifier": "gr1"}).change is None
+
+
+def test_prose_in_the_place_of_a_flag_stays() -> None:
+    fields = {
+        "eventName": "PutModelInvocationLoggingConfiguration",
+        "eventSource": "bedrock.amazonaws.com",
+        "requestParameters": {"loggingConfig": {"textDataDeliveryEnabled": "sell the old house to Anna"}},
+        "additionalEventData": {"callWithBearerToken": "sell the old house to Anna"},
+    }
+    SOURCE.parse(fields)
+    assert json.dumps(fields).count("Anna") == 2
+
+
+def test_a_key_of_bedrock_is_made_in_iam() -> None:
+    fields = {"requestParameters": {"serviceName": "bedrock.amazonaws.com", "userName": "build-bot"}}
+    event = parse("CreateServiceSpecificCredential", "iam", **fields)
+    assert (event.kind, reveal(event.provider)) == (Kind.AI_CONTROL_PLANE, "aws.bedrock")
+    assert event.change is not None
+    assert (reveal(event.change.target), event.change.setting, event.change.enabled) == ("build-bot", "api_key", True)
+    fields["requestParameters"]["serviceName"] = "codecommit.amazonaws.com"
+    assert parse("CreateServiceSpecificCredential", "iam", **fields).kind is Kind.OTHER
+
+
+def test_an_applied_guardrail_is_named() -> None:
+    event = parse(
+        "ApplyGuardrail",
+        requestParameters={"guardrailIdentifier": "gr1", "guardrailVersion": "2"},
+        responseElements={
+            "action": "GUARDRAIL_INTERVENED",
+            "assessments": [{"topicPolicy": {"topics": [{"name": "Loans", "action": "BLOCKED"}]}}],
+        },
+    )
+    assert event.guardrail is not None
+    assert reveal(event.guardrail.version) == "2"
+    assert (event.guardrail.action, event.guardrail.policies) == (GuardrailAction.BLOCKED, [GuardrailPolicy.TOPIC])
 
 
 @pytest.mark.parametrize("name", ["ConsoleLogin", "CheckMfa", "SwitchRole"])

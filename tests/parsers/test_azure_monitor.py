@@ -11,7 +11,18 @@ import pytest
 from parsed import said
 from samples import SAMPLES
 from veilog_parsers.errors import RecordError
-from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, Text, UserType
+from veilog_parsers.event import (
+    AuditEvent,
+    CredentialType,
+    GuardrailAction,
+    GuardrailPolicy,
+    Kind,
+    Operation,
+    Outcome,
+    Text,
+    UpstreamThreatType,
+    UserType,
+)
 from veilog_parsers.record.fields import remainder
 from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import Registry
@@ -45,7 +56,7 @@ def test_request_response_says_who_and_what_and_how_long_but_has_no_text() -> No
     assert event.cloud is not None
     assert reveal(event.cloud.account_id) == "7D3C1F5E-0B1A-4C57-9B7E-2A4F6E8D9C01"
     assert reveal(event.cloud.region) == "westeurope"
-    assert event.client_ip is None
+    assert reveal(event.client_ip) == "198.51.100.***"
     assert not event.prompt_messages
 
 
@@ -196,8 +207,14 @@ def test_durations(duration: Any, ticks: tuple[Any, Any], latency: float | None)
     assert SOURCE.parse(fields).latency_ms == latency
 
 
-@pytest.mark.parametrize("address", ["10.0.0.***", "10.0.0.*", "xxx.xxx.0.1", "", None])
-def test_masked_addresses_are_none(address: Any) -> None:
+@pytest.mark.parametrize("address", ["10.0.0.***", "10.0.0.*", "10.0.***.***", "10.0.0.xxx"])
+def test_addresses_without_their_last_octets_are_addresses(address: Any) -> None:
+    fields = load("good_request_response") | {"callerIpAddress": address}
+    assert reveal(SOURCE.parse(fields).client_ip) == address
+
+
+@pytest.mark.parametrize("address", ["xxx.xxx.0.1", "10.*.*.*", "*.*.*.*", "10.0.0.****", "10.0.300.*", "", None])
+def test_other_masks_are_no_addresses(address: Any) -> None:
     fields = load("good_request_response") | {"callerIpAddress": address}
     assert SOURCE.parse(fields).client_ip is None
 
@@ -288,6 +305,100 @@ def test_bodies_that_the_gateway_cut_are_read_as_far_as_they_go() -> None:
     event = SOURCE.parse(load("good_apim_cut_bodies"))
     assert said(event.prompt_messages)[1].endswith("The heating in flat 14 has been off sin")
     assert said(event.response_messages) == ["I am sorry to hear that, Mr. Jans"]
+
+
+TRAFFIC = {"category": "AmlOnlineEndpointTrafficLog", "resourceId": "/subscriptions/s1/providers/Microsoft.Ml"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "credential"),
+    [
+        ("Key", CredentialType.API_KEY),
+        ("AADToken", CredentialType.OAUTH),
+        ("AMLToken", CredentialType.BEARER),
+        ("a new kind of token", None),
+        (None, None),
+    ],
+)
+def test_a_call_of_an_online_endpoint_uses_a_model(kind: Any, credential: CredentialType | None) -> None:
+    fields = TRAFFIC | {"properties": {"endpointName": "e1", "deploymentName": "blue", "authType": kind}}
+    event = SOURCE.parse(copy.deepcopy(fields))
+    assert (event.kind, reveal(event.model_name), reveal(event.deployment)) == (Kind.AI_ACCESS, "e1", "blue")
+    assert (event.credential.type if event.credential else None) is credential
+
+
+def test_the_deployment_behind_a_gateway_may_be_another_one() -> None:
+    event = SOURCE.parse(load("good_jailbreak_detected"))
+    assert (reveal(event.model_name), reveal(event.deployment)) == ("triage-prod", "triage-blue")
+    assert (event.request_bytes, event.response_bytes) == (612, 1874)
+
+
+def test_a_jailbreak_that_was_answered_is_reported() -> None:
+    event = SOURCE.parse(load("good_jailbreak_detected"))
+    assert event.outcome_status is Outcome.SUCCESS
+    assert event.guardrail is not None
+    assert event.guardrail.action is GuardrailAction.FLAGGED
+    assert [threat.type for threat in event.upstream_threats or ()] == [UpstreamThreatType.JAILBREAK]
+
+
+def test_what_the_backend_s_filters_found_counts_too() -> None:
+    fields = load("good_jailbreak_detected")
+    own = json.loads(fields["properties"]["responseBody"])
+    own["prompt_filter_results"] = []
+    fields["properties"]["responseBody"] = json.dumps(own)
+    event = SOURCE.parse(fields)
+    assert event.guardrail is not None
+    assert event.guardrail.policies == [GuardrailPolicy.JAILBREAK]
+
+
+RESOURCE = "/subscriptions/s1/providers/Microsoft.CognitiveServices/accounts/a1"
+
+
+@pytest.mark.parametrize(
+    ("operation", "setting", "enabled"),
+    [
+        ("Microsoft.CognitiveServices/accounts/raiPolicies/write", "guardrail", True),
+        ("MICROSOFT.COGNITIVESERVICES/ACCOUNTS/RAIPOLICIES/DELETE", "guardrail", False),
+        ("Microsoft.CognitiveServices/accounts/raiBlocklists/delete", "blocklist", False),
+        ("Microsoft.Insights/diagnosticSettings/delete", "diagnostic_logging", False),
+        ("Microsoft.CognitiveServices/accounts/defenderForAISettings/write", "threat_protection", True),
+        ("Microsoft.CognitiveServices/accounts/listKeys/action", "api_key", None),
+        ("Microsoft.CognitiveServices/accounts/write", None, True),
+    ],
+)
+def test_what_the_control_plane_changed(operation: str, setting: str | None, enabled: bool | None) -> None:
+    event = SOURCE.parse({"category": "Administrative", "operationName": operation, "resourceId": RESOURCE})
+    assert event.change is not None
+    assert (event.change.setting, event.change.enabled, reveal(event.change.target)) == (setting, enabled, RESOURCE)
+
+
+@pytest.mark.parametrize("operation", ["Microsoft.CognitiveServices/accounts/read", 7, None])
+def test_who_only_reads_changes_nothing(operation: Any) -> None:
+    fields = {"category": "Administrative", "operationName": operation, "resourceId": RESOURCE}
+    assert SOURCE.parse(fields).change is None
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_who_got_which_role(wrapped: bool) -> None:
+    grant = {"principalId": "p1", "principalType": "User", "roleDefinitionId": "/roleDefinitions/r1"}
+    body = json.dumps({"properties": grant} if wrapped else grant)
+    fields = {
+        "operationName": "Microsoft.Authorization/roleAssignments/write",
+        "resourceId": RESOURCE,
+        "properties": {"requestbody": body},
+    }
+    change = SOURCE.parse(fields).change
+    assert change is not None
+    assert [reveal(role) for role in change.roles or ()] == ["/roleDefinitions/r1"]
+    assert (reveal(change.target), reveal(change.target_type), change.setting) == ("p1", "User", "role")
+
+
+@pytest.mark.parametrize(("methods", "mfa"), [("pwd,mfa", True), ("pwd", False), ("sold to Anna", None), (7, None)])
+def test_the_second_factor_is_in_the_claims(methods: Any, mfa: bool | None) -> None:
+    fields = load("good_activity")
+    fields["identity"]["claims"]["http://schemas.microsoft.com/claims/authnmethodsreferences"] = methods
+    credential = SOURCE.parse(fields).credential
+    assert (credential.mfa if credential else None) is mfa
 
 
 UPN = "jane.doe@contoso.com"

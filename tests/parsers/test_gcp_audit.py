@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from parsed import load, reveal, turns
-from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, UserType
+from veilog_parsers.event import AuditEvent, CredentialType, Kind, Operation, Outcome, UserType
 from veilog_parsers.record.fields import remainder
 from veilog_parsers.sources.google.gcp_audit import SOURCE
 
@@ -137,3 +137,118 @@ def test_nothing_is_left_of_a_plain_call_and_all_of_another_service_s() -> None:
 @pytest.mark.parametrize("payload", [None, "x", {}, {"methodName": 7}])
 def test_other_records_are_not_recognized(payload: Any) -> None:
     assert not SOURCE.markers["protoPayload"]({"protoPayload": payload})
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "kind", "operation"),
+    [
+        ("discoveryengine", "AssistantService.StreamAssist", Kind.AI_ACCESS, Operation.CHAT),
+        ("discoveryengine", "ConversationalSearchService.AnswerQuery", Kind.AI_ACCESS, Operation.CHAT),
+        ("discoveryengine", "SearchService.Search", Kind.AI_ACCESS, Operation.RETRIEVAL),
+        ("discoveryengine", "EngineService.CreateEngine", Kind.AI_CONTROL_PLANE, None),
+        ("dialogflow", "Sessions.DetectIntent", Kind.AI_ACCESS, Operation.CHAT),
+        ("dialogflow", "Agents.CreateAgent", Kind.AI_CONTROL_PLANE, Operation.CREATE_AGENT),
+        ("cloudaicompanion", "CloudAiCompanion.CompleteTask", Kind.AI_ACCESS, Operation.CHAT),
+        ("cloudaicompanion", "CloudAiCompanion.CompleteCode", Kind.AI_ACCESS, Operation.TEXT_COMPLETION),
+        ("cloudaicompanion", "CloudAICompanion.CreateLoggingSetting", Kind.AI_CONTROL_PLANE, None),
+        ("geminidataanalytics", "DataChatService.Chat", Kind.AI_ACCESS, Operation.CHAT),
+        ("geminidataanalytics", "DataAgentService.CreateDataAgent", Kind.AI_CONTROL_PLANE, Operation.CREATE_AGENT),
+        ("modelarmor", "ModelArmor.SanitizeModelResponse", Kind.AI_ACCESS, Operation.MODERATION),
+        ("modelarmor", "ModelArmor.DeleteTemplate", Kind.AI_CONTROL_PLANE, None),
+    ],
+)
+def test_kinds_of_the_other_services(service: str, method: str, kind: Kind, operation: Operation | None) -> None:
+    event = parse(f"google.cloud.{service}.v1.{method}", service)
+    assert (event.kind, event.operation) == (kind, operation)
+
+
+@pytest.mark.parametrize(
+    ("who", "expected"),
+    [
+        ({"principalEmail": "a@b.de", "serviceAccountKeyName": "//iam/keys/k1"}, (CredentialType.SERVICE_ACCOUNT, "//iam/keys/k1")),
+        ({"principalEmail": "a@b.de", "oauthInfo": {"oauthClientId": "c7"}}, (CredentialType.OAUTH, "c7")),
+        ({"principalSubject": "principal://iam.googleapis.com/pool/subject/7"}, (CredentialType.FEDERATED, None)),
+        ({"principalEmail": "a@b.de"}, None),
+    ],
+)  # fmt: skip
+def test_credentials(who: dict[str, Any], expected: tuple[CredentialType, str | None] | None) -> None:
+    credential = parse(authenticationInfo=who).credential
+    assert (None if credential is None else (credential.type, reveal(credential.id_hash))) == expected
+
+
+def test_who_impersonates_a_service_account_is_named() -> None:
+    event = SOURCE.parse(load("gcp_audit", "good_impersonation"))
+    assert reveal(event.user_id) == "claims-bot@claims-prod-118.iam.gserviceaccount.com"
+    assert reveal(event.user_name) == "petra.kuhn@assekuranz-sued.de"
+
+
+def test_a_permission_that_was_not_granted_stays_and_the_call_was_denied() -> None:
+    permission = {"permission": "aiplatform.endpoints.predict", "granted": False}
+    fields = {"protoPayload": {"serviceName": "aiplatform.googleapis.com", "authorizationInfo": [permission]}}
+    assert SOURCE.parse(fields).outcome_status is Outcome.DENIED
+    assert remainder(fields) == {"protoPayload": {"authorizationInfo": [permission]}}
+
+
+@pytest.mark.parametrize(
+    ("method", "service", "setting", "enabled"),
+    [
+        ("ModelArmor.DeleteTemplate", "modelarmor", "guardrail", False),
+        ("ModelArmor.UpdateFloorSetting", "modelarmor", "guardrail", None),
+        ("CloudAICompanion.DeleteLoggingSetting", "cloudaicompanion", "prompt_logging", False),
+        ("EndpointService.DeployModel", "aiplatform", "deployment", True),
+        ("EndpointService.CreateEndpoint", "aiplatform", None, True),
+    ],
+)
+def test_what_the_control_plane_changed(method: str, service: str, setting: str | None, enabled: bool | None) -> None:
+    change = parse(f"google.cloud.{service}.v1.{method}", service, resourceName="projects/p/x/y").change
+    assert change is not None
+    assert (change.setting, change.enabled, reveal(change.target)) == (setting, enabled, "projects/p/x/y")
+
+
+def test_who_only_reads_changes_nothing() -> None:
+    assert parse("google.cloud.modelarmor.v1.ModelArmor.ListTemplates", "modelarmor").change is None
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_log_of_requests_and_responses_may_be_turned_off(enabled: bool) -> None:
+    request = {"publisherModelConfig": {"loggingConfig": {"enabled": enabled}}}
+    change = parse("google.cloud.aiplatform.v1.EndpointService.SetPublisherModelConfig", request=request).change
+    assert change is not None
+    assert (change.setting, change.enabled) == ("model_invocation_logging", enabled)
+
+
+def deltas(*changes: tuple[str, str, str]) -> dict[str, Any]:
+    found = [{"action": action, "role": role, "member": member} for action, role, member in changes]
+    return {"serviceData": {"policyDelta": {"bindingDeltas": found}}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ([("ADD", "roles/aiplatform.admin", "user:a@b.de")], (["roles/aiplatform.admin"], "user:a@b.de", True)),
+        ([("REMOVE", "roles/modelarmor.admin", "user:a@b.de")], (["roles/modelarmor.admin"], "user:a@b.de", False)),
+        (
+            [("REMOVE", "roles/viewer", "user:a@b.de"), ("ADD", "roles/aiplatform.user", "allUsers")],
+            (["roles/aiplatform.user"], "allUsers", True),
+        ),
+    ],
+)
+def test_roles_of_ai_services_are_changes_of_theirs(changes: list[tuple[str, str, str]], expected: Any) -> None:
+    event = parse("SetIamPolicy", "cloudresourcemanager", **deltas(*changes))
+    assert event.kind is Kind.AI_CONTROL_PLANE
+    assert event.change is not None
+    roles = [reveal(role) for role in event.change.roles or ()]
+    assert (roles, reveal(event.change.target), event.change.enabled) == expected
+
+
+@pytest.mark.parametrize("service", ["cloudresourcemanager", "storage"])
+def test_other_roles_are_not_ours(service: str) -> None:
+    assert parse("SetIamPolicy", service, **deltas(("ADD", "roles/owner", "user:a@b.de"))).kind is Kind.OTHER
+
+
+def test_agent_session_and_store_are_in_the_name_of_the_resource() -> None:
+    event = SOURCE.parse(load("gcp_audit", "good_dialogflow"))
+    assert event.agent is not None
+    assert reveal(event.agent.id) == "0f4d3c2b-1a09-4f8e-9d7c-6b5a49382716"
+    assert reveal(event.conversation_id) == "dfMessenger-7712"
+    assert reveal(SOURCE.parse(load("gcp_audit", "good_search")).knowledge_base_id) == "policies-2026"

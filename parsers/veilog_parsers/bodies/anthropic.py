@@ -18,7 +18,7 @@ from veilog_parsers.bodies.turns import (
     pop_finish_reason,
 )
 from veilog_parsers.event import Operation, Role
-from veilog_parsers.record.fields import drop_keys, ignored_keys, pop_count, pop_identifier, pop_sum
+from veilog_parsers.record.fields import drop_keys, ignored_keys, peek_count, pop_count, pop_identifier, pop_sum
 from veilog_parsers.record.raw import Fields
 
 _IGNORED_REQUEST_KEYS: Final = ignored_keys(
@@ -49,6 +49,8 @@ def read_request(body: Fields, exchange: Exchange) -> None:
     )
     exchange.requested_model = pop_identifier(body, "model")
     exchange.user = pop_identifier(body, "metadata", "user_id")
+    if type(body.get("tools")) is list:
+        exchange.tools_offered = len(body["tools"])
     add_prompt_content(body, "system", Role.SYSTEM, exchange)
     add_prompt_messages(body.get("messages"), exchange)
     add_prompt_content(body, "prompt", Role.USER, exchange)
@@ -73,6 +75,8 @@ def read_response(body: Fields, exchange: Exchange) -> None:
 
 
 def _read_usage(usage: Fields, exchange: Exchange) -> None:
+    exchange.cached_input_tokens = peek_count(usage, "cache_read_input_tokens")
+    exchange.cache_write_tokens = peek_count(usage, "cache_creation_input_tokens")
     exchange.input_tokens = pop_sum(usage, "input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
     exchange.output_tokens = pop_count(usage, "output_tokens")
     exchange.sum_tokens()

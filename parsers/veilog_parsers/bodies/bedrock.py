@@ -8,7 +8,7 @@ the prompt in a response are dropped. So are images, parameters, tool definition
 
 Traces of guardrails quote texts. The response that a guardrail withheld is read as a text of the model. Every match of
 a policy in a prompt or response is withheld, since veilog's detectors may not find what AWS's found. The rest of a
-trace tells which policy did what.
+trace tells which policy did what (``verdicts``).
 """
 
 from __future__ import annotations
@@ -31,19 +31,21 @@ from veilog_parsers.bodies.turns import (
     pop_role,
     pop_serialized,
 )
-from veilog_parsers.event import Operation, Role
-from veilog_parsers.record.dropped import prefer
+from veilog_parsers.bodies.verdicts import read_bedrock_trace
+from veilog_parsers.event import GuardrailAction, Operation, Role, SensitiveText, ThreatReporter
+from veilog_parsers.record.dropped import Why, prefer
 from veilog_parsers.record.fields import (
     dicts,
     drop,
     drop_keys,
+    drop_known,
     ignored_keys,
     keyset,
     peek,
+    peek_count,
     pop_count,
     pop_identifier,
     pop_number,
-    pop_str,
     pop_sum,
     withhold,
 )
@@ -75,6 +77,7 @@ _IGNORED_REQUEST_KEYS: Final = ignored_keys(
     videoGenerationConfig:plain width:number
     """
 )
+_INTERVENED: Final = "guardrail_intervened"
 _TRACES: Final = (("trace", "guardrail"), ("amazon-bedrock-trace", "guardrail"))
 _QUOTES: Final = keyset("match modelOutput naturalLanguage text")
 """Keys under which traces of guardrails quote prompts and responses, at any depth."""
@@ -91,6 +94,7 @@ _IGNORED_BLOCK_TEXT_KEYS: Final = ignored_keys(
     "citations:objects format:schema image:blob redactedContent:blob source:blob"
 )
 _IGNORED_BLOCK_KEYS: Final = ignored_keys("audio:blob cachePoint:plain image:blob video:blob")
+_MEDIA: Final = keyset("audio document image video")
 _IGNORED_TOOL_USE_KEYS: Final = ignored_keys("status toolUseId type")
 _IGNORED_USAGE_KEYS: Final = ignored_keys(
     """
@@ -148,8 +152,7 @@ def read_response(body: Any, exchange: Exchange) -> None:
 
 def _read_response(body: Fields, exchange: Exchange) -> None:
     read_error(body, exchange)
-    if pop_str(body, "amazon-bedrock-guardrailAction") == "INTERVENED":
-        exchange.content_filtered = True
+    intervened = _pop_guardrail_action(body)
     if type(body.get("output")) is dict:
         _read_converse_response(body, exchange)
     elif "choices" in body or "output" in body:
@@ -160,7 +163,35 @@ def _read_response(body: Fields, exchange: Exchange) -> None:
         flat.read_response(body, exchange)
     for path in _TRACES:
         _read_trace(peek(body, *path), exchange)
+    _note_guardrail(intervened, exchange)
     _read_metrics(body.get("amazon-bedrock-invocationMetrics"), exchange)
+
+
+def _pop_guardrail_action(body: Fields) -> bool | None:
+    """Whether the guardrail of a call of InvokeModel intervened; None if the call had none."""
+    action = body.get("amazon-bedrock-guardrailAction")
+    if action not in ("INTERVENED", "NONE"):
+        return None
+    drop_known(body, "amazon-bedrock-guardrailAction", Why.DUPLICATE)
+    return bool(action == "INTERVENED")
+
+
+def _note_guardrail(intervened: bool | None, exchange: Exchange) -> None:
+    """Note what the guardrail did. It intervened if the call says so, even if no trace tells which policy did."""
+    if intervened:
+        exchange.content_filtered = True
+    if intervened is None and exchange.verdict is None and _INTERVENED not in _words(exchange):
+        return
+    verdict = exchange.verdict_of(ThreatReporter.AWS_BEDROCK)
+    if intervened or _INTERVENED in _words(exchange):
+        if verdict.action is not GuardrailAction.MASKED:
+            verdict.act(GuardrailAction.BLOCKED)
+    elif exchange.finish_reasons or intervened is False:
+        verdict.act(GuardrailAction.NONE)
+
+
+def _words(exchange: Exchange) -> list[str]:
+    return [reason.reveal() for reason in exchange.finish_reasons if isinstance(reason, SensitiveText)]
 
 
 def _has_untyped_blocks(messages: Any) -> bool:
@@ -170,15 +201,29 @@ def _has_untyped_blocks(messages: Any) -> bool:
 
 def _read_converse_request(body: Fields, exchange: Exchange) -> None:
     exchange.operation = exchange.operation or Operation.CHAT
+    _read_converse_settings(body, exchange)
     turn = Turn()
     _read_blocks(body, "system", turn, 0)
     exchange.add_prompt(Role.SYSTEM, turn.text_parts + turn.result_parts)
     add_prompt_variables(body, "promptVariables", exchange)
     for message in dicts(body.get("messages")):
         named = pop_role(message)
+        media = sum(not _MEDIA.isdisjoint(block) for block in dicts(message.get("content")))
+        exchange.attachments = (exchange.attachments or 0) + media or None
         turn = Turn()
         _read_blocks(message, "content", turn, 0)
         add_prompt_turn(turn, named, Role.USER, exchange)
+
+
+def _read_converse_settings(body: Fields, exchange: Exchange) -> None:
+    """Read the number of tools that the model was offered, and which guardrail the call has."""
+    tools = peek(body, "toolConfig", "tools")
+    if type(tools) is list:
+        exchange.tools_offered = sum("toolSpec" in tool or "systemTool" in tool for tool in dicts(tools))
+    guardrail = pop_identifier(body, "guardrailConfig", "guardrailIdentifier")
+    if guardrail is not None:
+        verdict = exchange.verdict_of(ThreatReporter.AWS_BEDROCK)
+        verdict.id, verdict.version = guardrail, pop_identifier(body, "guardrailConfig", "guardrailVersion")
 
 
 def _read_converse_response(body: Fields, exchange: Exchange) -> None:
@@ -192,6 +237,7 @@ def _read_converse_response(body: Fields, exchange: Exchange) -> None:
     pop_finish_reason(body, exchange, "stopReason")
     usage = body.get("usage")
     if type(usage) is dict:
+        _read_cache(usage, exchange)
         exchange.input_tokens = _pop_input_tokens(usage, "inputTokens")
         exchange.output_tokens = pop_count(usage, "outputTokens")
         exchange.total_tokens = pop_count(usage, "totalTokens")
@@ -234,6 +280,14 @@ def _read_block(block: Fields, turn: Turn, depth: int) -> None:
     drop_keys(block, _IGNORED_BLOCK_KEYS)
 
 
+def _read_cache(usage: Fields, exchange: Exchange) -> None:
+    """Read the tokens that came from the cache and went into it; their counts stay, to be added to the input's."""
+    for suffix in ("InputTokenCount", "InputTokens"):
+        read, written = peek_count(usage, f"cacheRead{suffix}"), peek_count(usage, f"cacheWrite{suffix}")
+        exchange.cached_input_tokens = exchange.cached_input_tokens if read is None else read
+        exchange.cache_write_tokens = exchange.cache_write_tokens if written is None else written
+
+
 def _pop_input_tokens(usage: Fields, key: str) -> int | None:
     """Pop input tokens with those of the cache, whose counts have two spellings, sometimes both."""
     suffix = "InputTokens" if "cacheReadInputTokens" in usage else "InputTokenCount"
@@ -247,6 +301,7 @@ def _read_trace(trace: Any, exchange: Exchange) -> None:
         withheld.add_content(trace, "modelOutput")
         exchange.add_completion(withheld.text_parts)
         withhold_quotes(trace, 0)
+        read_bedrock_trace(trace, exchange.verdict_of(ThreatReporter.AWS_BEDROCK))
 
 
 def withhold_quotes(tree: Any, depth: int = 0) -> None:
@@ -264,8 +319,10 @@ def withhold_quotes(tree: Any, depth: int = 0) -> None:
 def _read_metrics(metrics: Any, exchange: Exchange) -> None:
     """Consume what Bedrock measured of a stream, which is in the last event."""
     if type(metrics) is dict:
+        _read_cache(metrics, exchange)
         sent, produced = _pop_input_tokens(metrics, "inputTokenCount"), pop_count(metrics, "outputTokenCount")
         exchange.input_tokens = prefer(exchange.input_tokens, sent)
         exchange.output_tokens = prefer(exchange.output_tokens, produced)
         exchange.latency_ms = prefer(pop_number(metrics, "invocationLatency") or None, exchange.latency_ms)
-        drop(metrics, "firstByteLatency")
+        exchange.time_to_first_token_ms = pop_number(metrics, "firstByteLatency")
+        exchange.stream = True

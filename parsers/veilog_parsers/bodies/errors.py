@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from veilog_parsers.bodies.exchange import Exchange
-from veilog_parsers.event import Outcome
+from veilog_parsers.bodies.verdicts import read_azure_filters
+from veilog_parsers.event import Outcome, ThreatReporter
 from veilog_parsers.record.dropped import Why
-from veilog_parsers.record.fields import drop, pop_identifier
+from veilog_parsers.record.fields import drop, peek, pop_identifier
 from veilog_parsers.record.outcomes import most_telling, outcome_of_error
 from veilog_parsers.record.raw import Fields
 
@@ -46,5 +47,9 @@ def read_error(body: Fields, exchange: Exchange) -> None:
             exchange.error_outcome = outcome_of_error(exchange.error_code.reveal())
             break
     exchange.content_filtered = exchange.content_filtered or exchange.error_outcome is Outcome.CONTENT_FILTERED
+    for key in ("content_filter_result", "content_filter_results"):
+        results = peek(error, "innererror", key)
+        if results is not None:
+            read_azure_filters(results, exchange.verdict_of(ThreatReporter.AZURE_AI))
     drop(error, *_NAMES, why=Why.DUPLICATE)
     drop(error, "innererror", "param")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
+from veilog_parsers.bodies.verdicts import Verdict
 from veilog_parsers.event import (
     AuditEvent,
     Message,
@@ -13,12 +14,23 @@ from veilog_parsers.event import (
     Role,
     SensitiveText,
     Text,
+    ThreatReporter,
     Timestamp,
     ToolCall,
 )
 from veilog_parsers.record.dropped import DUPLICATE, note_dropped, prefer
 
 TOKEN_COUNTS: Final = ("input_tokens", "output_tokens", "total_tokens")
+_FACTS: Final = (
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "time_to_first_token_ms",
+    "stream",
+    "tools_offered",
+    "attachments",
+)
+"""Fields that an exchange and an event call the same."""
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -45,6 +57,14 @@ class Exchange:
     output_tokens: int | None = None
     total_tokens: int | None = None
     latency_ms: float | None = None
+    cached_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    time_to_first_token_ms: float | None = None
+    stream: bool | None = None
+    tools_offered: int | None = None
+    attachments: int | None = None
+    verdict: Verdict | None = None
     error_code: SensitiveText | None = None
     failed: bool = False
     error_outcome: Outcome | None = None
@@ -59,6 +79,12 @@ class Exchange:
         """Add a turn of the model to the response, unless it has no parts."""
         if parts:
             self.response.append(Message(Role.ASSISTANT, parts))
+
+    def verdict_of(self, reporter: ThreatReporter) -> Verdict:
+        """The verdict on this exchange, to add findings to; the first reporter stays."""
+        if self.verdict is None:
+            self.verdict = Verdict(reporter)
+        return self.verdict
 
     def sum_tokens(self) -> None:
         """Add up input and output tokens, if both are known and the total is not."""
@@ -87,6 +113,7 @@ class Exchange:
         self._apply_counts(event)
         event.prompt_messages.extend(self.prompt)
         event.response_messages.extend(self.response)
+        self._apply_facts(event)
         if self.content_filtered:
             event.outcome_status = Outcome.CONTENT_FILTERED
         elif self.failed and event.outcome_status in (None, Outcome.SUCCESS, Outcome.FAILURE):
@@ -133,3 +160,12 @@ class Exchange:
             event.latency_ms = prefer(event.latency_ms, self.latency_ms)
         if self.finish_reasons:
             event.finish_reasons = prefer(event.finish_reasons, self.finish_reasons)
+
+    def _apply_facts(self, event: AuditEvent) -> None:
+        """Copy what exchange and event call the same, and the verdict."""
+        for name in _FACTS:
+            value = getattr(self, name)
+            if value is not None and getattr(event, name) is None:
+                setattr(event, name, value)
+        if self.verdict is not None:
+            self.verdict.apply(event)

@@ -21,14 +21,25 @@ from veilog_parsers.bodies.turns import (
     pop_finish_reason,
     pop_role,
 )
-from veilog_parsers.event import Operation, Role, SensitiveText
-from veilog_parsers.record.fields import dicts, drop, drop_keys, ignored_keys, pop_count, pop_identifier, pop_sum
+from veilog_parsers.bodies.verdicts import read_gemini_ratings
+from veilog_parsers.event import GuardrailAction, Operation, Role, SensitiveText, ThreatReporter
+from veilog_parsers.record.fields import (
+    dicts,
+    drop,
+    drop_keys,
+    ignored_keys,
+    peek_count,
+    pop_count,
+    pop_identifier,
+    pop_sum,
+)
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
 
 _CAMEL_CASE: Final = {
     "candidates_token_count": "candidatesTokenCount",
     "code_execution_result": "codeExecutionResult",
+    "cached_content_token_count": "cachedContentTokenCount",
     "create_time": "createTime",
     "executable_code": "executableCode",
     "finish_message": "finishMessage",
@@ -39,6 +50,7 @@ _CAMEL_CASE: Final = {
     "prompt_feedback": "promptFeedback",
     "prompt_token_count": "promptTokenCount",
     "response_id": "responseId",
+    "safety_ratings": "safetyRatings",
     "system_instruction": "systemInstruction",
     "thoughts_token_count": "thoughtsTokenCount",
     "tool_use_prompt_token_count": "toolUsePromptTokenCount",
@@ -62,19 +74,21 @@ _IGNORED_CANDIDATE_KEYS: Final = ignored_keys(
     """
     avgLogprobs:number avg_logprobs:number citationMetadata:objects citation_metadata:objects
     groundingMetadata:objects grounding_metadata:objects index:number logprobsResult:objects logprobs_result:objects
-    safetyRatings:plain safety_ratings:plain score:number tokenCount:number token_count:number
-    urlContextMetadata:plain
+    safetyRatings:plain score:number tokenCount:number token_count:number
+    urlContextMetadata:plain url_context_metadata:plain
     """
 )
 _IGNORED_USAGE_KEYS: Final = ignored_keys(
     """
     billablePromptUsage:plain billable_prompt_usage:plain cacheTokensDetails:plain cache_tokens_details:plain
-    cachedContentTokenCount:number cached_content_token_count:number candidatesTokensDetails:plain
+    candidatesTokensDetails:plain
     candidates_tokens_details:plain promptTokensDetails:plain prompt_tokens_details:plain serviceTier
     toolUsePromptTokensDetails:plain tool_use_prompt_tokens_details:plain trafficType traffic_type
     """
 )
 _IGNORED_EMBEDDING_KEYS: Final = ignored_keys("embedding:plain embeddings:plain")
+_FILTER: Final = ThreatReporter.GOOGLE_MODEL_ARMOR
+"""Google's filters report harmful content here, and no attacks: those only Model Armor tells."""
 _FINISH_REASONS: Final = (
     "FINISH_REASON_UNSPECIFIED",
     "STOP",
@@ -96,6 +110,9 @@ def read_request(body: Fields, exchange: Exchange) -> None:
         Operation.GENERATE_CONTENT if "contents" in body else Operation.EMBEDDINGS
     )
     exchange.requested_model = pop_identifier(body, "model")
+    tools = dicts(body.get("tools"))
+    if tools:
+        exchange.tools_offered = sum(len(_declared(tool)) or 1 for tool in tools)
     _add_prompt(body, "systemInstruction", Role.SYSTEM, exchange)
     contents = body.get("contents")
     if type(contents) is list:
@@ -127,8 +144,12 @@ def read_response(body: Fields, exchange: Exchange) -> None:
         _read_candidate(candidate, exchange)
     feedback = body.get("promptFeedback")
     if type(feedback) is dict:
+        _rename(feedback)
+        _read_ratings(feedback, exchange)
         exchange.error_code = pop_identifier(feedback, "blockReason") or pop_identifier(feedback, "block_reason")
-        exchange.content_filtered = exchange.content_filtered or exchange.error_code is not None
+        if exchange.error_code is not None:
+            exchange.content_filtered = True
+            exchange.verdict_of(_FILTER).act(GuardrailAction.BLOCKED)
         drop_keys(feedback, _IGNORED_CANDIDATE_KEYS)
     if "embedding" in body or "embeddings" in body:
         exchange.operation = Operation.EMBEDDINGS
@@ -139,6 +160,11 @@ def read_response(body: Fields, exchange: Exchange) -> None:
     usage = body.get("usageMetadata")
     if type(usage) is dict:
         _read_usage(usage, exchange)
+
+
+def _declared(tool: Fields) -> list[Fields]:
+    """The functions that a tool declares; none for a tool of Google's own, for example its search."""
+    return dicts(tool.get("functionDeclarations") or tool.get("function_declarations"))
 
 
 def _rename(fields: Fields) -> None:
@@ -205,12 +231,22 @@ def _read_candidate(candidate: Fields, exchange: Exchange) -> None:
     if type(number) is int and 0 <= number < len(_FINISH_REASONS):
         candidate["finishReason"] = _FINISH_REASONS[number]
     pop_finish_reason(candidate, exchange, "finishReason")
+    _read_ratings(candidate, exchange)
+    if exchange.content_filtered:
+        exchange.verdict_of(_FILTER).act(GuardrailAction.BLOCKED)
     drop_keys(candidate, _IGNORED_CANDIDATE_KEYS)
+
+
+def _read_ratings(holder: Fields, exchange: Exchange) -> None:
+    if dicts(holder.get("safetyRatings")):
+        read_gemini_ratings(holder["safetyRatings"], exchange.verdict_of(_FILTER))
 
 
 def _read_usage(usage: Fields, exchange: Exchange) -> None:
     _rename(usage)
     exchange.input_tokens = pop_sum(usage, "promptTokenCount", "toolUsePromptTokenCount")
+    exchange.cached_input_tokens = pop_count(usage, "cachedContentTokenCount")
+    exchange.reasoning_tokens = peek_count(usage, "thoughtsTokenCount")
     exchange.output_tokens = pop_sum(usage, "candidatesTokenCount", "thoughtsTokenCount")
     exchange.total_tokens = pop_count(usage, "totalTokenCount")
     drop_keys(usage, _IGNORED_USAGE_KEYS)

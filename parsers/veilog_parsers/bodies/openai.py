@@ -27,7 +27,8 @@ from veilog_parsers.bodies.turns import (
     drop_role,
     pop_finish_reason,
 )
-from veilog_parsers.event import Operation, Role
+from veilog_parsers.bodies.verdicts import read_azure_filters
+from veilog_parsers.event import Operation, Role, ThreatReporter
 from veilog_parsers.record.dropped import Why, note_dropped, prefer
 from veilog_parsers.record.fields import (
     dicts,
@@ -98,6 +99,8 @@ _PROMPT_KEYS_BESIDE_MESSAGES: Final = keyset(
 )
 """Keys of texts beside the messages. Most chats have none of them."""
 _ID_KEYS: Final = keyset("user safety_identifier user_security_context conversation previous_response_id")
+_FILTERED_LISTS: Final = ("prompt_filter_results", "prompt_annotations", "content_filters")
+"""Where Azure has the results of its content filters beside the choices; the last in its Responses API."""
 _IGNORED_TRANSCRIPT_KEYS: Final = ignored_keys("segments:objects")
 _IGNORED_DATUM_KEYS: Final = ignored_keys("b64_json:blob embedding:vector index:number object url:blob")
 _IGNORED_VERDICT_KEYS: Final = ignored_keys(
@@ -149,6 +152,7 @@ def read_response(body: Fields, exchange: Exchange) -> None:
         exchange.input_tokens = pop_count(body, "input_tokens")
     for choice in dicts(body.get("choices")):
         _read_choice(choice, exchange)
+    _read_filtered_lists(body, exchange)
     if "output" in body:
         _read_output(body, exchange)
     for datum in dicts(body.get("data")):
@@ -254,6 +258,19 @@ def _read_usage(usage: Any, exchange: Exchange) -> None:
         drop_keys(usage, _IGNORED_USAGE_KEYS)
 
 
+def _read_filtered_lists(body: Fields, exchange: Exchange) -> None:
+    for key in _FILTERED_LISTS:
+        for result in dicts(body[key]) if key in body else ():
+            _read_filters(result, exchange)
+
+
+def _read_filters(holder: Fields, exchange: Exchange) -> None:
+    """Consume what Azure's content filters found in a prompt or a choice."""
+    for key in ("content_filter_results", "content_filter_result"):
+        if key in holder:
+            read_azure_filters(holder[key], exchange.verdict_of(ThreatReporter.AZURE_AI))
+
+
 def _read_choice(choice: Fields, exchange: Exchange) -> None:
     """Consume a choice: a message (missing if a filter withheld it), or a text of the completions API."""
     turn = Turn()
@@ -269,6 +286,7 @@ def _read_choice(choice: Fields, exchange: Exchange) -> None:
         turn.add_content(choice, "text")
     add_completion_turn(turn, exchange)
     pop_finish_reason(choice, exchange, "finish_reason")
+    _read_filters(choice, exchange)
     drop_keys(choice, _IGNORED_CHOICE_KEYS)
 
 

@@ -356,6 +356,11 @@ def pop_count(fields: Fields, *path: str) -> int | None:
     return pop_int(holder, path[-1])
 
 
+def peek_count(fields: Fields, *path: str) -> int | None:
+    """A count that stays, to be read again as part of a sum."""
+    return pop_count({"": peek(fields, *path)}, "")
+
+
 def pop_sum(fields: Fields, *keys: str) -> int | None:
     """Pop the counts under some top-level keys and return their sum; None if there are none."""
     counts = [count for key in keys if (count := pop_count(fields, key)) is not None]

@@ -20,7 +20,7 @@ from typing import Final
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.turns import Turn, add_completion_turn, add_prompt_messages
 from veilog_parsers.errors import ErrorType, RecordError
-from veilog_parsers.event import AuditEvent, Cloud, Kind, Operation, Outcome, ToolCall
+from veilog_parsers.event import Agent, AuditEvent, Cloud, Kind, Operation, Outcome, ToolCall
 from veilog_parsers.record.decoding import looks_like_json
 from veilog_parsers.record.dropped import Why
 from veilog_parsers.record.fields import (
@@ -34,6 +34,7 @@ from veilog_parsers.record.fields import (
     peek,
     pop_identifier,
     pop_int,
+    pop_same_text,
     remainder,
 )
 from veilog_parsers.record.raw import Fields
@@ -100,6 +101,9 @@ def _read_who(fields: Fields, body: Fields, event: AuditEvent) -> None:
     )
     event.conversation_id = pop_identifier(fields, "session_id") or pop_identifier(fields, "attributes", "session.id")
     event.session_id = pop_identifier(fields, "tool_session_id")
+    # The ids of OpenTelemetry (``traceId``), which join spans, and of AWS (``trace_id``) are mostly the same.
+    for field, key, same in (("trace_id", "traceId", "trace_id"), ("span_id", "spanId", "span_id")):
+        setattr(event, field, pop_same_text(fields, pop_identifier(fields, key), same))
 
 
 def _read_what(fields: Fields, body: Fields, event: AuditEvent) -> None:
@@ -109,7 +113,10 @@ def _read_what(fields: Fields, body: Fields, event: AuditEvent) -> None:
     if account.isdigit():
         event.tenant_id = event.tenant_id or as_identifier(account)
     event.provider = BEDROCK
-    event.operation = _OPERATIONS.get(resource.partition("/")[0])
+    kind, _, name = resource.partition("/")
+    event.operation = _OPERATIONS.get(kind)
+    if kind == "runtime":
+        event.agent = Agent(id=as_identifier(name))
     event.api_operation = pop_identifier(fields, "operation") or pop_identifier(
         fields, "attributes", "aws.operation.name"
     )

@@ -4,8 +4,7 @@ The caller and the token counts are read from the fields that Bedrock writes, an
 them. ``requestMetadata`` is written by the caller, so a session or a user in it counts only if there is no better one.
 
 These fields stay unmapped on purpose: the S3 paths of bodies that are too large or binary (the only sign of a text that
-is not in the record), the region to which a call was rerouted (``region`` is where it was made), and messages of
-errors.
+is not in the record) and messages of errors.
 """
 
 from __future__ import annotations
@@ -15,12 +14,23 @@ from typing import Final
 from veilog_parsers.bodies import bedrock
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.event import AuditEvent, Cloud, Kind, Operation
-from veilog_parsers.record.fields import drop, peek, pop_count, pop_identifier, pop_sum
+from veilog_parsers.record.fields import drop, peek, peek_count, pop_count, pop_identifier, pop_sum
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.sources.aws.common import AWS, BEDROCK, pop_error_code, pop_model, read_principal
 
+_METADATA: Final = {
+    "sessionId": "session_id",
+    "session_id": "session_id",
+    "userId": "user_id",
+    "user_id": "user_id",
+    "conversationId": "conversation_id",
+    "conversation_id": "conversation_id",
+    "traceId": "trace_id",
+    "trace_id": "trace_id",
+}
+"""Usual keys of what callers write, and the fields of the event that they fill."""
 _SCHEMA_TYPE: Final = "ModelInvocationLog"
 
 
@@ -42,12 +52,9 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
     event.tenant_id = pop_identifier(fields, "accountId")
     metadata = fields.get("requestMetadata")
     if type(metadata) is dict:
-        for key in ("sessionId", "session_id"):
-            event.session_id = event.session_id or pop_identifier(metadata, key)
-        for key in ("userId", "user_id"):
-            event.user_id = event.user_id or pop_identifier(metadata, key)
-        for key in ("conversationId", "conversation_id"):
-            event.conversation_id = event.conversation_id or pop_identifier(metadata, key)
+        for key, field in _METADATA.items():
+            if key in metadata and getattr(event, field) is None:
+                setattr(event, field, pop_identifier(metadata, key))
 
 
 def _read_what(fields: Fields, event: AuditEvent) -> None:
@@ -57,7 +64,10 @@ def _read_what(fields: Fields, event: AuditEvent) -> None:
         event.operation = Operation.EMBEDDINGS
     elif type(operation) is str and operation.startswith("Converse"):
         event.operation = Operation.CHAT
+    if type(operation) is str and operation:
+        event.stream = operation.endswith("Stream")
     event.api_operation = pop_identifier(fields, "operation")
+    event.inference_region = pop_identifier(fields, "inferenceRegion")
     event.model_name, resource = pop_model(fields, "modelId")
     event.request_id = pop_identifier(fields, "requestId")
     event.cloud = Cloud(
@@ -69,6 +79,8 @@ def _read_counts(fields: Fields, event: AuditEvent) -> None:
     """``inputTokenCount`` excludes the cache's tokens: the three are added, as OpenTelemetry counts them."""
     sent, produced = fields.get("input"), fields.get("output")
     if type(sent) is dict:
+        event.cached_input_tokens = peek_count(sent, "cacheReadInputTokenCount")
+        event.cache_write_tokens = peek_count(sent, "cacheWriteInputTokenCount")
         event.input_tokens = pop_sum(sent, "inputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount")
         drop(sent, "inputContentType")
     if type(produced) is dict:

@@ -22,6 +22,9 @@ from veilog_parsers.record.raw import Fields
 
 AWS: Final = Constant("aws")
 BEDROCK: Final = Constant("aws.bedrock")
+LEX: Final = Constant("aws.lex")
+Q_BUSINESS: Final = Constant("aws.q_business")
+Q_DEVELOPER: Final = Constant("aws.q_developer")
 SAGEMAKER: Final = Constant("aws.sagemaker")
 
 _PLACEHOLDERS: Final = frozenset(("HIDDEN_DUE_TO_SECURITY_REASONS", "REDACTED", "***"))

@@ -5,7 +5,8 @@ nor tokens: it tells who called which deployment, when, and for how long. API Ma
 JSON in strings: those of the client, and those of the backend, which differ if a policy of the gateway rewrites them.
 The client's count, and what only the backend's have is added. API Management's newer LLM log spreads a call over rows
 that share a correlation id: tokens in row 0, the messages of the request in row 1, those of the response in row 2. The
-rows of one batch are joined before they are parsed (see ``record.envelopes``). The activity log has the control plane.
+rows of one batch are joined before they are parsed (see ``record.envelopes``). The traffic log of Azure Machine
+Learning's online endpoints tells who called which deployment. The activity log has the control plane (``changes``).
 
 Pitfalls: ``properties`` is an object or a JSON string; ``durationMs`` can be negative, and then the .NET ticks in
 ``requestTime`` and ``responseTime`` are right; caller addresses may be masked; resource ids are in upper case; keys are
@@ -22,7 +23,18 @@ import orjson
 from veilog_parsers.bodies.exchange import TOKEN_COUNTS, Exchange
 from veilog_parsers.bodies.read import decode_body, open_body, read_exchange, read_request, read_response
 from veilog_parsers.errors import ErrorType, RecordError
-from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Outcome, SensitiveText, UserType
+from veilog_parsers.event import (
+    AuditEvent,
+    Cloud,
+    Constant,
+    Credential,
+    CredentialType,
+    Kind,
+    Operation,
+    Outcome,
+    SensitiveText,
+    UserType,
+)
 from veilog_parsers.record.decoding import looks_like_json
 from veilog_parsers.record.dropped import Why, note_dropped, prefer
 from veilog_parsers.record.envelopes import LLM_ROWS
@@ -54,6 +66,7 @@ from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
+from veilog_parsers.sources.azure.changes import read_change
 
 AZURE: Final = Constant("azure")
 AZURE_OPENAI: Final = Constant("azure.ai.openai")
@@ -63,7 +76,11 @@ _SUBSCRIPTION: Final = re.compile(r"/subscriptions/([^/\s]{1,64})", re.IGNORECAS
 _MODEL_IN_URL: Final = re.compile(r"/deployments/([^/?\s]{1,256})")
 _AI_RESOURCES: Final = ("microsoft.cognitiveservices", "microsoft.machinelearningservices", "microsoft.botservice")
 
+AZURE_INFERENCE: Final = Constant("azure.ai.inference")
+
 _ACCESS: Final = frozenset(("requestresponse", "azureopenairequestusage", "trace"))
+_TRAFFIC: Final = frozenset(("amlonlineendpointtrafficlog", "amlonlineendpointtrafficlogs"))
+"""Calls of online endpoints of Azure Machine Learning, which may serve any model."""
 _GATEWAY: Final = frozenset(("gatewaylogs", "apimanagementgatewaylogs"))
 
 _OPERATIONS: Final = (
@@ -126,7 +143,7 @@ def _is_azure(fields: Fields) -> bool:
 def _is_gateway_table(fields: Fields) -> bool:
     """Recognize a table of Log Analytics by its name, since some tables have no category."""
     table = fields.get("Type")
-    return type(table) is str and (table.lower() in _GATEWAY or table.lower() in LLM_ROWS)
+    return type(table) is str and (table.lower() in _GATEWAY or table.lower() in LLM_ROWS or table.lower() in _TRAFFIC)
 
 
 def parse(fields: Fields) -> AuditEvent:
@@ -140,23 +157,35 @@ def parse(fields: Fields) -> AuditEvent:
     if type(properties) is str and looks_like_json(properties):
         raise RecordError(ErrorType.MALFORMED_JSON, f"properties of {len(properties)} characters")
     properties = properties if type(properties) is dict else {}
-    if category in _GATEWAY or category in LLM_ROWS:
+    if category in _GATEWAY or category in LLM_ROWS or category in _TRAFFIC:
         properties = _camel_cased(properties or fields)
     event = AuditEvent(kind=_kind(category, fields, properties), timestamp=pop_time(fields, "time"))
+    operation = fields.get("operationName")
     _read_who(fields, properties, event)
     _read_what(fields, event)
     _read_outcome(fields, properties, event)
     if event.kind is Kind.AI_ACCESS:
-        event.provider = AZURE_OPENAI
-        if category in _GATEWAY:
-            _read_gateway(properties, event)
-        elif category in LLM_ROWS:
-            _read_llm_row(properties, event)
-        else:
-            _read_request(properties, event)
+        _read_access(category, fields, properties, event)
+    elif event.kind is Kind.AI_CONTROL_PLANE:
+        read_change(operation, properties, event)
     if event.kind is not Kind.OTHER:
         drop_keys(fields, _IGNORED_KEYS)
     return event
+
+
+def _read_access(category: str, fields: Fields, properties: Fields, event: AuditEvent) -> None:
+    """Read what only calls that use a model have."""
+    event.provider = AZURE_OPENAI
+    if category in _GATEWAY:
+        _read_gateway(properties, event)
+    elif category in LLM_ROWS:
+        _read_llm_row(properties, event)
+    elif category in _TRAFFIC:
+        # The operation repeats method and path.
+        drop(fields, "operationName")
+        _read_traffic(properties, event)
+    else:
+        _read_request(properties, event)
 
 
 def _camel_cased(columns: Fields) -> Fields:
@@ -169,7 +198,7 @@ def _camel_cased(columns: Fields) -> Fields:
 
 
 def _kind(category: str, fields: Fields, properties: Fields) -> Kind:
-    if category in LLM_ROWS:
+    if category in LLM_ROWS or category in _TRAFFIC:
         return Kind.AI_ACCESS
     if category in _GATEWAY:
         return Kind.AI_ACCESS if _is_model_call(properties) else Kind.OTHER
@@ -199,10 +228,28 @@ def _read_who(fields: Fields, properties: Fields, event: AuditEvent) -> None:
     event.tenant_id = tenant or directory
     event.client_ip = pop_address(fields, "callerIpAddress")
     _read_identity(fields, properties, event)
-    if event.user_id is None:
-        subscription = pop_identifier(properties, "apimSubscriptionId") or pop_identifier(fields, "apimSubscriptionId")
-        if subscription is not None:
-            event.user_id, event.user_type = subscription, UserType.SERVICE
+    subscription = pop_identifier(properties, "apimSubscriptionId") or pop_identifier(fields, "apimSubscriptionId")
+    if subscription is not None:
+        if event.user_id is None:
+            event.user_type = UserType.SERVICE
+        event.user_id = prefer(event.user_id, subscription)
+        event.credential = Credential(type=CredentialType.API_KEY)
+    _read_credential(fields, event)
+
+
+def _read_credential(fields: Fields, event: AuditEvent) -> None:
+    """Read whether the caller of the control plane signed in with a second factor, from the claims of the token."""
+    claims = peek(fields, "identity", "claims")
+    for key in [key for key in claims if key.rpartition("/")[2] in _AMR_CLAIMS] if type(claims) is dict else ():
+        methods = claims[key]
+        if type(methods) is str and _METHODS.fullmatch(methods):
+            drop_known(claims, key, Why.DUPLICATE)
+            event.credential = Credential(type=CredentialType.OAUTH, mfa="mfa" in methods.split(","))
+
+
+_AMR_CLAIMS: Final = ("authnmethodsreferences", "amr")
+_METHODS: Final = re.compile("[a-z0-9]{2,8}(?:,[a-z0-9]{2,8}){0,7}")
+"""Authentication methods (learn.microsoft.com/entra/identity-platform/access-token-claims-reference): ``pwd,mfa``."""
 
 
 def _read_identity(fields: Fields, properties: Fields, event: AuditEvent) -> None:
@@ -303,23 +350,32 @@ def _read_request(properties: Fields, event: AuditEvent) -> None:
     """
     deployment = pop_identifier(properties, "modelDeploymentName")
     model, version = pop_identifier(properties, "modelName"), pop_identifier(properties, "modelVersion")
-    event.model_name = prefer(model, deployment)
+    event.model_name, event.deployment = model or deployment, deployment
     event.model_version = version
+    event.request_bytes = pop_count(properties, "requestLength")
+    event.response_bytes = pop_count(properties, "responseLength")
+    if properties.get("streamType") in ("Streaming", "Non-Streaming"):
+        event.stream = properties["streamType"] == "Streaming"
+        drop_known(properties, "streamType", Why.DUPLICATE)
     event.input_tokens = pop_count(properties, "promptTokens")
     event.output_tokens = pop_count(properties, "completionTokens") or pop_count(properties, "generatedTokens")
     event.token_count = pop_count(properties, "totalTokens")
     if type(name := properties.get("apiName")) is str and _API_NAME.fullmatch(name):
         drop_known(properties, "apiName")
-    drop(properties, "apiName", "requestLength", "responseLength", "streamType")
+    drop(properties, "apiName", "streamType")
 
 
 def _read_gateway(properties: Fields, event: AuditEvent) -> None:
     """Read API Management's log of a call: the client's bodies, and what only the backend's have."""
+    deployment = _deployment(properties.get("backendUrl"))
     endpoint = pop_endpoint(properties, "url") or pop_endpoint(properties, "backendUrl")
     if endpoint is not None:
         event.endpoint = SensitiveText(endpoint)
         model = _MODEL_IN_URL.search(endpoint)
         event.model_name = as_identifier(model[1]) if model else None
+    event.deployment = deployment or event.model_name
+    event.request_bytes = pop_count(properties, "requestSize")
+    event.response_bytes = pop_count(properties, "responseSize")
     bodies = {key: open_body(properties, key) for key in _BODIES}
     for own, backend, lists in _SIDES:
         _drop_shared(bodies[own], bodies[backend], lists)
@@ -340,6 +396,12 @@ def _read_gateway(properties: Fields, event: AuditEvent) -> None:
         if properties.get(key) == "":
             drop_known(properties, key)
     drop_keys(properties, _IGNORED_GATEWAY_KEYS)
+
+
+def _deployment(backend: Any) -> SensitiveText | None:
+    """The deployment in the backend's URL: API Management may send a call to another one than the client named."""
+    found = _MODEL_IN_URL.search(backend) if type(backend) is str else None
+    return as_identifier(found[1]) if found else None
 
 
 def _read_gateway_error(properties: Fields, event: AuditEvent) -> None:
@@ -389,6 +451,8 @@ def _add_backend(exchange: Exchange, backend: Exchange) -> None:
     exchange.response += backend.response
     exchange.fill(backend, "content_filtered", "tool_calls", "operation", "requested_model", "answered_model")
     exchange.fill(backend, "request_id", "user", "timestamp", *TOKEN_COUNTS)
+    if backend.verdict is not None:
+        exchange.verdict_of(backend.verdict.reporter).add(backend.verdict)
 
 
 _SIDES: Final = (
@@ -402,7 +466,7 @@ _IGNORED_GATEWAY_KEYS: Final = ignored_keys(
     """
     apiId apiRevision backendId backendMethod backendProtocol backendResponseCode:number backendTime:number
     backendUrl cache:plain cacheTime:number clientProtocol clientTime:number clientTlsVersion isRequestSuccess:flag
-    method operationId productId region requestSize:number responseSize:number sourceSystem type
+    method operationId productId region sourceSystem type
     """
 )
 _STATUS: Final = paths("responseCode statusCode")
@@ -412,7 +476,10 @@ _BODIES: Final = ("requestBody", "backendRequestBody", "responseBody", "backendR
 def _read_llm_row(row: Fields, event: AuditEvent) -> None:
     """Read the joined rows of a call, or a single one of them."""
     model, deployment = pop_identifier(row, "modelName"), pop_identifier(row, "deploymentName")
-    event.model_name = prefer(model, deployment)
+    event.model_name, event.deployment = model or deployment, deployment
+    event.cached_input_tokens = pop_count(row, "promptCachedTokens")
+    if type(row.get("isStreamCompletion")) is bool:
+        event.stream = row.pop("isStreamCompletion")
     event.input_tokens = pop_count(row, "promptTokens")
     event.output_tokens = pop_count(row, "completionTokens")
     event.token_count = pop_count(row, "totalTokens")
@@ -434,19 +501,59 @@ def _read_llm_row(row: Fields, event: AuditEvent) -> None:
                 exchange,
             )
     exchange.apply(event)
-    drop(row, "isStreamCompletion", "sequenceNumber", "apiVersion", "requestId", "promptCachedTokens")
+    drop(row, "isStreamCompletion", "sequenceNumber", "apiVersion", "requestId")
     drop(row, "sourceSystem", "type")
+
+
+_AUTHENTICATIONS: Final = {
+    "aadtoken": CredentialType.OAUTH,
+    "amltoken": CredentialType.BEARER,
+    "key": CredentialType.API_KEY,
+}
+_IGNORED_TRAFFIC_KEYS: Final = ignored_keys(
+    """
+    azureMLWorkspaceId azureMLWorkspaceName method modelStatusCode:number modelStatusReason protocol
+    requestDurationMs:number requestThrottlingDelayMs:number responseCodeReason responseDurationMs:number
+    responseThrottlingDelayMs:number sourceSystem subscriptionId type xMSClientRequestId
+    """
+)
+
+
+def _read_traffic(row: Fields, event: AuditEvent) -> None:
+    """Read a call of an online endpoint (learn.microsoft.com/azure/azure-monitor/reference/tables/
+    amlonlineendpointtrafficlog, read 2026-11-26). The endpoint's name is the only sign of the model.
+    """
+    event.provider, event.operation = AZURE_INFERENCE, None
+    event.model_name = pop_identifier(row, "endpointName")
+    event.deployment = pop_identifier(row, "deploymentName")
+    path = pop_endpoint(row, "path")
+    event.endpoint = SensitiveText(path) if path is not None else None
+    event.request_id = event.request_id or pop_identifier(row, "xRequestId")
+    event.user_agent = pop_text(row, "userAgent")
+    event.user_id = event.user_id or pop_identifier(row, "identityData")
+    event.request_bytes = pop_count(row, "requestPayloadSize")
+    event.response_bytes = pop_count(row, "responsePayloadSize")
+    latency = pop_number(row, "totalDurationMs")
+    event.latency_ms = latency if event.latency_ms is None else event.latency_ms
+    if event.outcome_status is not Outcome.SUCCESS:
+        event.error_code = pop_identifier(row, "responseCodeReason")
+    kind = row.get("authType")
+    if type(kind) is str and kind.lower() in _AUTHENTICATIONS:
+        event.credential = Credential(type=_AUTHENTICATIONS[kind.lower()])
+        drop_known(row, "authType", Why.DUPLICATE)
+    drop_keys(row, _IGNORED_TRAFFIC_KEYS)
 
 
 SOURCE: Final = Source(
     name="azure_monitor",
-    summary="Azure OpenAI and AI Foundry diagnostics, API Management gateway and LLM logs, the activity log.",
+    summary="Azure OpenAI, AI Foundry and Machine Learning diagnostics, API Management's logs, the activity log.",
     stability=Stability.STABLE,
     never_carries="Prompts, responses and tokens in the RequestResponse category; they are in API Management's logs.",
     references=(
         "https://learn.microsoft.com/en-us/azure/azure-monitor/reference/supported-logs/"
         "microsoft-cognitiveservices-accounts-logs",
         "https://learn.microsoft.com/en-us/azure/azure-monitor/reference/tables/apimanagementgatewayllmlog",
+        "https://learn.microsoft.com/en-us/azure/azure-monitor/reference/tables/amlonlineendpointtrafficlog",
     ),
     markers={
         **dict.fromkeys(("operationName", "OperationName", "category", "Category"), _is_azure),

@@ -1,8 +1,13 @@
 """Google Cloud Audit Logs: who called which Google service, and how the call ended.
 
-Cloud Logging has the calls of all services in ``protoPayload``. Calls of Vertex AI and the Gemini API that use a model
-are ``ai_access`` (they are in the data access log, which is off by default), their other calls ``ai_control_plane``,
-and calls of other services ``other``: of these only the caller and the operation are read, and the rest stays unmapped.
+Cloud Logging has the calls of all services in ``protoPayload``. Calls of Vertex AI, the Gemini API, Gemini Enterprise
+(``discoveryengine``), Dialogflow, Gemini Code Assist (``cloudaicompanion``), Conversational Analytics
+(``geminidataanalytics``) and Model Armor that use a model, an agent or an index are ``ai_access`` (they are in the data
+access log, which is off by default), their other calls ``ai_control_plane``, as are changes of their roles
+(``changes``). Calls of other services are ``other``: of these only the caller and the operation are read, and the rest
+stays unmapped.
+
+The name of a service account's key leaves as its keyed hash. Who impersonates a service account is the user's name.
 
 Pitfalls: ``status`` has the gRPC code, and is missing or empty for success; the caller's address may be ``private`` or
 a word for Google's own network, and its key is ``callerIp`` or ``callerIP``; a live session logs its first and its last
@@ -19,10 +24,22 @@ from veilog_parsers.bodies import gemini
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.read import open_body
 from veilog_parsers.bodies.rest import add_unread_completion, add_unread_prompt
-from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Outcome, UserType
+from veilog_parsers.event import (
+    Agent,
+    AuditEvent,
+    Cloud,
+    Constant,
+    Credential,
+    CredentialType,
+    Kind,
+    Operation,
+    Outcome,
+    UserType,
+)
 from veilog_parsers.record.dropped import Why
 from veilog_parsers.record.fields import (
     as_identifier,
+    dicts,
     drop,
     drop_keys,
     drop_known,
@@ -37,47 +54,94 @@ from veilog_parsers.record.network import pop_address
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
+from veilog_parsers.sources.google.changes import read_change, role_service
 
 GCP: Final = Constant("gcp")
+CODE_ASSIST: Final = Constant("gcp.gemini_code_assist")
+DISCOVERY_ENGINE: Final = Constant("gcp.discovery_engine")
+MODEL_ARMOR: Final = Constant("gcp.model_armor")
 VERTEX: Final = Constant("gcp.vertex_ai")
 
 _PROVIDERS: Final = {
     "aiplatform.googleapis.com": VERTEX,
+    "cloudaicompanion.googleapis.com": CODE_ASSIST,
+    "dialogflow.googleapis.com": Constant("gcp.dialogflow"),
+    "discoveryengine.googleapis.com": DISCOVERY_ENGINE,
+    "geminicloudassist.googleapis.com": CODE_ASSIST,
+    "geminidataanalytics.googleapis.com": Constant("gcp.gemini_data_analytics"),
     "generativelanguage.googleapis.com": Constant("gcp.gemini"),
+    "modelarmor.googleapis.com": MODEL_ARMOR,
 }
+_AI_SERVICES: Final = tuple(service.partition(".")[0] for service in _PROVIDERS)
 
-_MODEL_USE: Final[dict[str, Operation | None]] = {
+MODEL_USE: Final[dict[str, Operation | None]] = {
+    "AdvancedCompleteQuery": Operation.RETRIEVAL,
+    "AnalyzeContent": Operation.CHAT,
+    "AnswerQuery": Operation.CHAT,
+    "Assist": Operation.CHAT,
     "AsyncQueryReasoningEngine": Operation.INVOKE_AGENT,
     "AugmentPrompt": Operation.RETRIEVAL,
     "BatchEmbedContents": Operation.EMBEDDINGS,
     "BidiGenerateContent": Operation.GENERATE_CONTENT,
+    "BidiStreamingAnalyzeContent": Operation.CHAT,
+    "Chat": Operation.CHAT,
     "ChatCompletions": Operation.CHAT,
+    "CheckGrounding": Operation.MODERATION,
+    "CompleteCode": Operation.TEXT_COMPLETION,
+    "CompleteQuery": Operation.RETRIEVAL,
+    "CompleteTask": Operation.CHAT,
     "ComputeTokens": None,
+    "ConverseConversation": Operation.CHAT,
     "CountTokens": None,
+    "DetectIntent": Operation.CHAT,
     "DirectPredict": None,
     "DirectRawPredict": None,
     "EmbedContent": Operation.EMBEDDINGS,
     "Explain": None,
     "FindNeighbors": Operation.RETRIEVAL,
+    "FulfillIntent": Operation.CHAT,
     "GenerateAnswer": Operation.GENERATE_CONTENT,
+    "GenerateCode": Operation.TEXT_COMPLETION,
     "GenerateContent": Operation.GENERATE_CONTENT,
+    "GenerateFreeFormStreamed": Operation.CHAT,
+    "GenerateGroundedContent": Operation.GENERATE_CONTENT,
+    "GenerateStatelessSuggestion": Operation.GENERATE_CONTENT,
+    "GenerateStatelessSummary": Operation.GENERATE_CONTENT,
+    "InteractSources": Operation.CHAT,
+    "MatchIntent": None,
     "Predict": None,
     "PredictLongRunning": None,
+    "QueryData": Operation.CHAT,
     "QueryReasoningEngine": Operation.INVOKE_AGENT,
+    "Rank": Operation.RETRIEVAL,
     "RawPredict": None,
+    "Recommend": Operation.RETRIEVAL,
     "RetrieveContexts": Operation.RETRIEVAL,
+    "SanitizeModelResponse": Operation.MODERATION,
+    "SanitizeUserPrompt": Operation.MODERATION,
+    "Search": Operation.RETRIEVAL,
+    "SearchKnowledge": Operation.RETRIEVAL,
+    "SearchLite": Operation.RETRIEVAL,
+    "ServerStreamingDetectIntent": Operation.CHAT,
     "ServerStreamingPredict": None,
+    "StreamAnswerQuery": Operation.CHAT,
+    "StreamAssist": Operation.CHAT,
     "StreamDirectPredict": None,
     "StreamDirectRawPredict": None,
     "StreamGenerateContent": Operation.GENERATE_CONTENT,
+    "StreamGenerateGroundedContent": Operation.GENERATE_CONTENT,
     "StreamQueryReasoningEngine": Operation.INVOKE_AGENT,
     "StreamRawPredict": None,
+    "StreamSanitizeModelResponse": Operation.MODERATION,
+    "StreamSanitizeUserPrompt": Operation.MODERATION,
+    "StreamingAnalyzeContent": Operation.CHAT,
+    "StreamingDetectIntent": Operation.CHAT,
     "StreamingPredict": None,
     "StreamingRawPredict": None,
 }
 """Methods that use a model, and their operations; None if the name does not tell."""
 
-_CONTROL: Final = {"CreateReasoningEngine": Operation.CREATE_AGENT}
+_CONTROL: Final = dict.fromkeys(("CreateAgent", "CreateDataAgent", "CreateReasoningEngine"), Operation.CREATE_AGENT)
 
 _CODES: Final = (
     "OK",
@@ -109,12 +173,16 @@ _OUTCOMES: Final = {
 _PROJECT: Final = re.compile(r"projects/([^/\s]{1,128})")
 _LOCATION: Final = re.compile(r"/locations/([^/\s]{1,64})")
 _MODEL: Final = re.compile(r"(?:^|/)(?:models|tunedModels|endpoints)/([^/:\s]{1,256})")
+_AGENT: Final = re.compile(r"/(?:agents|dataAgents|reasoningEngines)/([^/:\s]{1,256})")
+_DATA_STORE: Final = re.compile(r"/(?:dataStores|ragCorpora)/([^/:\s]{1,256})")
+_SESSION: Final = re.compile(r"/(?:sessions|conversations)/([^/:\s]{1,256})")
+_STREAMED: Final = ("Stream", "ServerStream", "Bidi")
 _ANONYMOUS: Final = frozenset(("allUsers", "anonymous", "system:anonymous"))
 
 _IGNORED_KEYS: Final = ignored_keys("insertid logName receiveTimestamp receivetimestamp severity")
 _IGNORED_PAYLOAD_KEYS: Final = ignored_keys(
     """
-    @type at_sign_type authorizationInfo:plain numResponseItems:number resourceLocation:plain serviceName
+    @type at_sign_type numResponseItems:number resourceLocation:plain serviceName
     """
 )
 _IGNORED_METADATA_KEYS: Final = ignored_keys("destinationAttributes:plain requestAttributes:plain")
@@ -143,11 +211,24 @@ def read_resource(name: object, event: AuditEvent, cloud: Cloud) -> None:
         event.model_name = as_identifier(model[1])
 
 
+def read_parts(name: object, event: AuditEvent) -> None:
+    """Read agent, store of documents and session from the name of the resource that was called."""
+    if type(name) is not str:
+        return
+    agent, store, session = _AGENT.search(name), _DATA_STORE.search(name), _SESSION.search(name)
+    if agent and event.agent is None:
+        event.agent = Agent(id=as_identifier(agent[1]))
+    if store and event.knowledge_base_id is None:
+        event.knowledge_base_id = as_identifier(store[1])
+    if session and event.conversation_id is None:
+        event.conversation_id = as_identifier(session[1])
+
+
 def _kind(payload: Fields) -> Kind:
     service, method = payload.get("serviceName"), payload.get("methodName")
     if type(service) is not str or service not in _PROVIDERS:
-        return Kind.OTHER
-    used = type(method) is str and method.rpartition(".")[2] in _MODEL_USE
+        return Kind.AI_CONTROL_PLANE if role_service(payload, _AI_SERVICES) else Kind.OTHER
+    used = type(method) is str and method.rpartition(".")[2] in MODEL_USE
     return Kind.AI_ACCESS if used else Kind.AI_CONTROL_PLANE
 
 
@@ -165,6 +246,25 @@ def _read_who(payload: Fields, event: AuditEvent) -> None:
         payload, "requestMetadata", "callerIP"
     )
     event.user_agent = pop_text(payload, "requestMetadata", "callerSuppliedUserAgent")
+    authentication = payload.get("authenticationInfo")
+    if type(authentication) is dict:
+        _read_credential(authentication, str(subject or ""), event)
+
+
+def _read_credential(authentication: Fields, subject: str, event: AuditEvent) -> None:
+    """Read with what the caller was authenticated, and who impersonates a service account."""
+    key = pop_identifier(authentication, "serviceAccountKeyName")
+    client = pop_identifier(authentication, "oauthInfo", "oauthClientId")
+    if key is not None:
+        event.credential = Credential(type=CredentialType.SERVICE_ACCOUNT, id_hash=key)
+    elif subject.startswith(("principal://", "principalSet://")):
+        event.credential = Credential(type=CredentialType.FEDERATED)
+    elif client is not None:
+        event.credential = Credential(type=CredentialType.OAUTH, id_hash=client)
+    for delegation in dicts(authentication.get("serviceAccountDelegationInfo"))[:1]:
+        event.user_name = pop_identifier(delegation, "firstPartyPrincipal", "principalEmail") or pop_identifier(
+            delegation, "principalSubject"
+        )
 
 
 def _user_type(email: str, subject: str) -> UserType:
@@ -189,9 +289,13 @@ def _read_what(fields: Fields, payload: Fields, event: AuditEvent) -> None:
         if project and event.tenant_id is None:
             event.tenant_id = cloud.account_id = as_identifier(project[1])
     else:
-        event.provider = _PROVIDERS[str(service)]
+        owner = f"{role_service(payload, _AI_SERVICES)}.googleapis.com"
+        event.provider = _PROVIDERS.get(str(service)) or _PROVIDERS[owner]
         short = str(method).rpartition(".")[2]
-        event.operation = _MODEL_USE.get(short) or _CONTROL.get(short)
+        event.operation = MODEL_USE.get(short) or _CONTROL.get(short)
+        if event.kind is Kind.AI_ACCESS and short.startswith(_STREAMED):
+            event.stream = True
+        read_parts(name, event)
         for found in (
             name,
             peek(payload, "request", "endpoint"),
@@ -215,6 +319,12 @@ def _read_outcome(payload: Fields, event: AuditEvent) -> None:
         event.outcome_status = Outcome.SUCCESS if code is None else Outcome.FAILURE
     if peek(payload, "status", "message") == "OK":
         pop_str(payload, "status", "message")
+    permissions = dicts(payload.get("authorizationInfo"))
+    if any(permission.get("granted") is False for permission in permissions):
+        # Which permission was missing stays in the record.
+        event.outcome_status = Outcome.DENIED
+    elif event.kind is not Kind.OTHER:
+        drop(payload, "authorizationInfo")
 
 
 def _read_bodies(payload: Fields, event: AuditEvent) -> None:
@@ -238,6 +348,7 @@ def parse(fields: Fields) -> AuditEvent:
     """Read one record."""
     payload = fields.get("protoPayload")
     payload = payload if type(payload) is dict else {}
+    method = str(payload.get("methodName")).rpartition(".")[2]
     event = AuditEvent(kind=_kind(payload))
     event.timestamp = pop_time(fields, "timestamp") or pop_time(fields, "receiveTimestamp")
     _read_who(payload, event)
@@ -245,9 +356,12 @@ def parse(fields: Fields) -> AuditEvent:
     _read_outcome(payload, event)
     if event.kind is Kind.OTHER:
         return event
+    if event.kind is Kind.AI_CONTROL_PLANE:
+        read_change(method, payload, event)
     _read_bodies(payload, event)
     if event.kind is Kind.AI_ACCESS:
-        event.conversation_id = pop_identifier(fields, "operation", "id")
+        operation = pop_identifier(fields, "operation", "id")
+        event.conversation_id = event.conversation_id or operation
         drop(fields, ("operation", "producer"))
     drop_keys(payload, _IGNORED_PAYLOAD_KEYS)
     if type(payload.get("requestMetadata")) is dict:
@@ -259,7 +373,7 @@ def parse(fields: Fields) -> AuditEvent:
 
 SOURCE: Final = Source(
     name="gcp_audit",
-    summary="Google Cloud Audit Logs: calls of Vertex AI and the Gemini API, and of all other services.",
+    summary="Google Cloud Audit Logs: calls of Vertex AI, Gemini, Dialogflow, Model Armor, and of all other services.",
     stability=Stability.BETA,
     never_carries="Prompts, answers and tokens: those are in Vertex AI's request-response log.",
     references=(
