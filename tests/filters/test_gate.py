@@ -214,7 +214,7 @@ def test_of_a_group_only_listed_attributes_leave_as_names() -> None:
 def test_titles_of_operations_made_of_known_words_are_names_of_operations_alone(title: str) -> None:
     assert GRAMMARS["api_operation"].fits(title)
     taken = {field for field, grammar in GRAMMARS.items() if grammar.fits(title)}
-    assert taken <= {"api_operation", "user_id", "user_name", "user_agent", "cloud.region"}
+    assert taken <= {"api_operation", "user_id", "user_name", "agent.name", "user_agent", "cloud.region"}
 
 
 @pytest.mark.parametrize(
