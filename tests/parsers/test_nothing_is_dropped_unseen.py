@@ -49,7 +49,10 @@ BY_NATURE = {
     "mcp": {"tools", "requestedSchema", "properties", "prompts", "resources"},
     "aws_bedrock_invocation": {"chat_history", "citations", "toolConfig"},
     "chatgpt_compliance": {"annotations"},
-    "otel_genai": {"llm.invocation_parameters", "llm.tools", "gen_ai.tool.definitions"},
+    "otel_genai": {
+        *("llm.invocation_parameters", "llm.tools", "gen_ai.tool.definitions", "mlflow.chat.tools", "ai.prompt.tools"),
+        *("function_tools", "tools", "logfire.json_schema", "ai.schema"),
+    },
     "openai_gateway": {
         *("tools", "functions", "text", "logprobs", "citations", "annotations", "response_format", "tool_choice"),
         "tokens",
@@ -59,6 +62,7 @@ BY_NATURE = {
 """Structures that hold prose by their nature are dropped whole, if they are structures: what is inside is not sought."""
 IDS = {
     *("id", "requestId", "request_id", "model", "finish_reason", "gen_ai.system", "openinference.span.kind", "location"),
+    *("llm.provider", "ai.model.provider", "mlflow.llm.provider", "toolName"),
     *("modelDeploymentName", "provider_name", "url", "endpoint", "requestURL", "server_url", "name", "user"),
 }  # fmt: skip
 """A body's id or model goes if the record around it has a better one, a region is spelled in one way: it is a name, and
@@ -285,7 +289,7 @@ def test_prose_beside_a_record_in_an_envelope_is_counted(record: dict[str, Any])
 SENTENCES = {"nine words": " ".join(WORDS), "a phrase": "words of a prompt"}
 STRUCTURES = {
     "toolConfig", "tools", "requestedSchema", "chat_history", "citations", "generation_config", "response_format",
-    "format", "tokens",
+    "format", "tokens", "function_tools",
 }  # fmt: skip
 """Structures that hold prose by their nature, as ``BY_NATURE``, under whatever record."""
 

@@ -162,6 +162,7 @@ _BEFORE_AND_TRACELOOP: Final = """
     gen_ai.openai.api_version                             word
     gen_ai.openai.response.system_fingerprint             word
     gen_ai.openai.system_fingerprint                      word
+    gen_ai.prompt.prompt_filter_results                   plain
     gen_ai.prompt_caching                                 plain
     llm.headers                                           secret
     llm.request.*                                         plain
@@ -245,6 +246,8 @@ _VERCEL: Final = """
     ai.stream.msToFirstChunk                      time_to_first_token_ms
     ai.prompt.tools                               tools_offered
 
+    operation.name                                label
+    resource.name                                 label
     ai.prompt                                     vercel_request
     ai.prompt.messages                            vercel_request
     ai.response.text                              response_text
@@ -340,7 +343,7 @@ _LANGFUSE: Final = """
     langfuse.observation.cost_details                                   plain
     langfuse.observation.level                                          word
     langfuse.observation.metadata.*                                     word
-    langfuse.observation.model.parameters                               json
+    langfuse.observation.model.parameters                               secret
     langfuse.observation.prompt.name                                    word
     langfuse.observation.prompt.version                                 word
     langfuse.observation.usage_details                                  plain
@@ -384,7 +387,7 @@ _PYDANTIC: Final = """
 """
 
 _AGENT_DEVELOPMENT_KIT: Final = """
-    gcp.vertex.agent.session_id                       session_id
+    gcp.vertex.agent.session_id                       conversation_id
     gcp.vertex.agent.invocation_id                    request_id
     gcp.vertex.agent.event_id                         request_id
 

@@ -20,9 +20,17 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-import orjson
-
-from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome, SensitiveText, ToolCall, UserType
+from veilog_parsers.event import (
+    AuditEvent,
+    Constant,
+    Kind,
+    Operation,
+    Outcome,
+    SensitiveText,
+    Timestamp,
+    ToolCall,
+    UserType,
+)
 from veilog_parsers.record.fields import (
     dicts,
     drop,
@@ -41,6 +49,7 @@ from veilog_parsers.source import Source, Stability
 from veilog_parsers.sources.otel.dialects import DIALECTS, QUOTED, REFERENCES
 from veilog_parsers.sources.otel.facts import add_cached_tokens
 from veilog_parsers.sources.otel.guardrails import Verdict
+from veilog_parsers.sources.otel.libraries import unquoted
 from veilog_parsers.sources.otel.otel_messages import (
     ExchangeMerger,
     count_tools,
@@ -94,7 +103,9 @@ _OPERATIONS: Final = {
 
 A call of Vercel's SDK has a span for all its steps, which is that of an agent in the conventions, and one for each.
 """
-_CHUNKS: Final = ("gen_ai.content.completion.chunk", "First Token Stream Event")
+_CHUNKS: Final = (
+    *("gen_ai.content.completion.chunk", "First Token Stream Event", "ai.stream.firstChunk", "ai.stream.finish"),
+)
 _STEPS: Final = frozenset((Operation.EXECUTE_TOOL, Operation.INVOKE_AGENT, Operation.RETRIEVAL))
 
 _IGNORED_SPAN_KEYS: Final = ignored_keys(
@@ -120,16 +131,16 @@ def parse(fields: Fields) -> AuditEvent:
     _read_times(fields, logs, event)
     for attributes in holders:
         _unquote(attributes)
-        _read_operation(attributes, event)
         DIALECTS.read(attributes, event)
+        _read_operation(attributes, event)
         event.tools_offered = event.tools_offered or count_tools(attributes)
-    _complete(holders, fields, event)
+    _complete(holders, event)
     _read_outcome(fields, holders, event)
     _read_texts(fields, logs, holders, event)
     if event.outcome_status is None and logs and (event.response_messages or event.finish_reasons):
         event.outcome_status = Outcome.SUCCESS
-    if event.operation is None and logs:
-        # Log records of single messages are those of a chat.
+    if event.operation is None and (logs or (event.response_messages and event.output_tokens is not None)):
+        # Log records of single messages are those of a chat, and so are texts with their tokens.
         event.operation = Operation.CHAT
     _read_ids(fields, event)
     read_resource(fields, event)
@@ -144,13 +155,7 @@ def parse(fields: Fields) -> AuditEvent:
 def _unquote(attributes: Fields) -> None:
     """Open the strings of dialects that have them as JSON, in quotation marks."""
     for key in [key for key in attributes if key.startswith(QUOTED)]:
-        value = attributes[key]
-        if type(value) is str and value[:1] == '"' == value[-1:]:
-            try:
-                value = orjson.loads(value)
-            except orjson.JSONDecodeError:
-                continue
-            attributes[key] = value
+        attributes[key] = unquoted(attributes[key])
 
 
 def _nanoseconds(fields: Fields, key: str) -> int | None:
@@ -183,9 +188,14 @@ def _read_operation(attributes: Fields, event: AuditEvent) -> None:
     if event.operation is Operation.EXECUTE_TOOL and event.tool_calls is None:
         tool = pop_first(pop_identifier, attributes, DIALECTS.paths("tool"), drop_others=True)
         event.tool_calls = [ToolCall(name=tool)] if tool else None
+    known = {text.reveal() for text in (operation, event.agent and event.agent.name) if isinstance(text, SensitiveText)}
+    for name in DIALECTS.attributes("label"):
+        # Vercel's SDK writes both again as one.
+        if type(label := attributes.get(name)) is str and known.issuperset(label.split(" ")):
+            del attributes[name]
 
 
-def _complete(holders: list[Fields], fields: Fields, event: AuditEvent) -> None:
+def _complete(holders: list[Fields], event: AuditEvent) -> None:
     """Complete facts by what they follow from."""
     event.model_name = event.model_name or event.model_version
     if event.user_id is not None or event.user_name is not None:
@@ -195,19 +205,19 @@ def _complete(holders: list[Fields], fields: Fields, event: AuditEvent) -> None:
         # Google's ADK names itself as the provider, and may call any.
         event.provider = _GOOGLE
     if event.time_to_first_token_ms is None:
-        event.time_to_first_token_ms = _time_to_completion(holders, fields)
+        event.time_to_first_token_ms = _time_to_completion(holders, event.timestamp)
     add_cached_tokens(event)
 
 
-def _time_to_completion(holders: list[Fields], fields: Fields) -> float | None:
+def _time_to_completion(holders: list[Fields], start: Timestamp | None) -> float | None:
     """Milliseconds from a span's start to the time when its completion began."""
-    start = _nanoseconds(fields, "startTimeUnixNano")
     for attributes in holders if start is not None else ():
         for name in DIALECTS.attributes("completion_start"):
-            time = parse_time(attributes.get(name))
-            if start is not None and time is not None and (began := to_epoch_ns(time)) >= start:
+            began = parse_time(attributes.get(name))
+            elapsed = to_epoch_ns(began) - to_epoch_ns(start) if began is not None and start is not None else -1
+            if elapsed >= 0:
                 del attributes[name]
-                return round((began - start) / _NANOS_PER_MS, 3)
+                return round(elapsed / _NANOS_PER_MS, 3)
     return None
 
 
@@ -282,6 +292,10 @@ def _read_texts(fields: Fields, logs: list[Fields], holders: list[Fields], event
         # An event per token of a stream, or for the first one, without its text.
         if happened.get("name") in _CHUNKS:
             drop(happened, "name", "timeUnixNano")
+            told = happened.get("attributes")
+            if type(told) is dict:
+                DIALECTS.read(told, event)
+                DIALECTS.drop(told)
     texts.add(read_events(events, "attributes"))
     texts.add(read_events(logs, "body"))
     for attributes in holders:

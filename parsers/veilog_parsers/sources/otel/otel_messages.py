@@ -1,9 +1,10 @@
 """Reads the messages in OpenTelemetry's spans and log records, in every convention that is in use.
 
-The conventions in order of preference: messages as one attribute (``gen_ai.input.messages``), one event per message
-(``gen_ai.user.message``, ``gen_ai.choice``), numbered attributes (Traceloop's ``gen_ai.prompt.0.content``,
+The conventions in order of preference: messages or texts as one attribute (``gen_ai.input.messages``), one event per
+message (``gen_ai.user.message``, ``gen_ai.choice``), numbered attributes (Traceloop's ``gen_ai.prompt.0.content``,
 OpenInference's ``llm.input_messages.0.message.content``), and whole bodies (``input.value``, ``output.value``). A call
-often has the same text in two of them: each text counts once, where it is found first.
+often has the same text in two of them: each text counts once, where it is found first. Which attributes have what, the
+table of ``dialects`` tells.
 
 Pitfalls: an attribute is a JSON string on a span, and structured on a log record; the length limit of an SDK may have
 cut off such a string, which is read up to the cut; parts have their text under ``content``.
@@ -31,8 +32,18 @@ from veilog_parsers.bodies.turns import (
 from veilog_parsers.event import Message, Role, SensitiveText
 from veilog_parsers.record.fields import dicts, drop, drop_keys, ignored_keys, keyset, open_json, pop, withhold
 from veilog_parsers.record.otlp import event_name
+from veilog_parsers.record.prose import is_numbers
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.sources.otel.dialects import DIALECTS
+from veilog_parsers.sources.otel.libraries import (
+    from_adk_request,
+    from_adk_response,
+    from_logfire,
+    from_vercel,
+    messages_in,
+    opened,
+    vercel_tool_calls,
+)
 
 _MESSAGE_KEYS: Final = keyset("content finish_reason gen_ai.event.content message parts role text tool_calls")
 """JSON in a string is a message if it has one of these keys; other JSON is a text."""
@@ -47,7 +58,9 @@ _ROLE_KEYS: Final = {"user": Role.USER, "system": Role.SYSTEM, "assistant": Role
 """Traceloop's older attributes have the role as the key of the text, instead of ``content``."""
 _IGNORED_BLOB_KEYS: Final = ignored_keys("content:blob data:blob")
 _IGNORED_PART_KEYS: Final = ignored_keys("id modality mime_type uri:blob file_id content_filter_results:plain")
-_IGNORED_EVENT_KEYS: Final = ignored_keys("gen_ai.provider.name gen_ai.system id index:number")
+_IGNORED_EVENT_KEYS: Final = ignored_keys(
+    "event.name gen_ai.message.index:number gen_ai.provider.name gen_ai.system id index:number"
+)
 
 
 @dataclasses.dataclass(slots=True)
@@ -67,12 +80,14 @@ class ExchangeMerger:
 
 def read_messages(attributes: Fields) -> Exchange:
     """Consume attributes that have all of the input, or all of the output, as messages or as texts."""
-    exchange = Exchange()
+    merger = ExchangeMerger()
     for text, read in _ATTRIBUTES.items():
+        exchange = Exchange()
         for attribute in DIALECTS.attributes(text):
             if attribute in attributes:
                 read(attributes, attribute, exchange)
-    return exchange
+        merger.add(exchange)
+    return merger.exchange
 
 
 def read_events(events: list[Fields], content_of: str) -> Exchange:
@@ -185,13 +200,19 @@ class _Body:
 def _read_body(
     attributes: Fields, attribute: str, form: _Body, exchange: Exchange, known: Exchange, *, is_body: bool
 ) -> None:
-    body = decode_body(attributes[attribute]) if is_body else None
+    body = decode_body(attributes[attribute])
     body = form.open(body) if form.open is not None and body else body
     if body in ({}, []):
         # Google's ADK writes empty bodies in place of those that it may not tell.
         del attributes[attribute]
         return
-    if type(body) is dict or (type(body) is list and form.is_always_body):
+    if messages := messages_in(body):
+        for message in messages:
+            if form.is_request:
+                _add_prompt_message(message, Role.USER, exchange)
+            else:
+                _add_completion_message(message, exchange)
+    elif is_body and (type(body) is dict or form.is_always_body):
         (read_request if form.is_request else read_response)(body, exchange)
     if form.is_request and not exchange.prompt and not known.prompt:
         text = pop_serialized(attributes, attribute)
@@ -229,6 +250,62 @@ def _add_prompt_attribute(attributes: Fields, key: str, exchange: Exchange, role
 def _add_completion_attribute(attributes: Fields, key: str, exchange: Exchange) -> None:
     for message in _messages(attributes, key):
         _add_completion_message(message, exchange)
+
+
+def _add_conversation(attributes: Fields, key: str, exchange: Exchange) -> None:
+    """Add messages of both sides: what the model said last, after all else, is the response."""
+    messages = _messages(attributes, key)
+    last = len(messages)
+    while last and messages[last - 1].get("role") == "assistant":
+        last -= 1
+    for message in messages[:last]:
+        _add_prompt_message(message, Role.USER, exchange)
+    for message in messages[last:]:
+        _add_completion_message(message, exchange)
+
+
+def _add_event_list(attributes: Fields, key: str, exchange: Exchange) -> None:
+    """Add events that are messages, which an attribute has as JSON."""
+    events = open_json(attributes, key)
+    names = [event.get("event.name") for event in dicts(events)]
+    for position, event in enumerate(dicts(events)):
+        name = names[position]
+        if name == "gen_ai.assistant.message" and set(names[position:]) == {name}:
+            # What the model said last is the response.
+            event = {"message": event}
+            events[position] = event
+            name = "gen_ai.choice"
+        if type(name) is str and _read_event(name, event, exchange):
+            for content in (event, event.get("message")):
+                if type(content) is dict:
+                    drop_keys(content, _IGNORED_EVENT_KEYS)
+
+
+def _add_prompt_texts(attributes: Fields, key: str, exchange: Exchange) -> None:
+    """Add a text, or a list of texts, of the user. They may be JSON in strings."""
+    value = opened(attributes, key)
+    if type(value) is list and not all(type(item) in (str, type(None)) for item in value):
+        text = pop_serialized(attributes, key)
+        exchange.add_prompt(Role.USER, [text] if text else [])
+    else:
+        add_prompt_content(attributes, key, Role.USER, exchange)
+
+
+def _add_response_text(attributes: Fields, key: str, exchange: Exchange) -> None:
+    text = pop_serialized(attributes, key)
+    exchange.add_completion([text] if text else [])
+
+
+def _add_vercel_tool_calls(attributes: Fields, key: str, exchange: Exchange) -> None:
+    message = vercel_tool_calls(opened(attributes, key))
+    if type(message) is dict:
+        attributes[key] = message
+        _add_completion_message(message, exchange)
+
+
+def _drop_vectors(attributes: Fields, key: str, _exchange: Exchange) -> None:
+    opened(attributes, key)
+    drop_keys(attributes, {key: is_numbers})
 
 
 def _messages(attributes: Fields, key: str) -> list[Fields]:
@@ -413,6 +490,13 @@ _ATTRIBUTES: Final[dict[str, Callable[[Fields, str, Exchange], None]]] = {
     "system_messages": functools.partial(_add_prompt_attribute, role=Role.SYSTEM),
     "prompt_messages": functools.partial(_add_prompt_attribute, role=Role.USER),
     "response_messages": _add_completion_attribute,
+    "conversation": _add_conversation,
+    "event_list": _add_event_list,
+    "prompt_text": _add_prompt_texts,
+    "prompt_texts": _add_prompt_texts,
+    "response_text": _add_response_text,
+    "vercel_tool_calls": _add_vercel_tool_calls,
+    "vectors": _drop_vectors,
 }
 """Texts whose attributes have all of them."""
 _OLDER: Final[dict[str, Callable[[Fields, str, Exchange], None]]] = {
@@ -432,7 +516,12 @@ _NUMBERED: Final[dict[str, Callable[[Fields, Exchange], None]]] = {
 }
 """Texts that are spread over numbered attributes, and what reads one message of each."""
 _BODIES: Final = {
+    "request": _Body(is_request=True, is_always_body=True),
+    "vercel_request": _Body(is_request=True, open=from_vercel, is_always_body=True),
+    "adk_request": _Body(is_request=True, open=from_adk_request, is_always_body=True),
     "input": _Body(is_request=True),
+    "adk_response": _Body(is_request=False, open=from_adk_response, is_always_body=True),
+    "logfire_response": _Body(is_request=False, open=from_logfire, is_always_body=True),
     "output": _Body(is_request=False),
 }
 """Texts that are whole bodies."""
