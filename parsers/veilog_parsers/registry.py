@@ -70,6 +70,9 @@ _MODULES: Final = (
     "servers.tgi",
     "servers.access_log",
     "gateways.mcp",
+    "agents.claude_code",
+    "agents.codex_cli",
+    "agents.gemini_cli",
     "otel.otel_genai",
     "gateways.openai_gateway",
 )

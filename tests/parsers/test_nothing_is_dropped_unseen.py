@@ -62,7 +62,7 @@ BY_NATURE = {
 """Structures that hold prose by their nature are dropped whole, if they are structures: what is inside is not sought."""
 IDS = {
     *("id", "requestId", "request_id", "model", "finish_reason", "gen_ai.system", "openinference.span.kind", "location"),
-    *("llm.provider", "ai.model.provider", "mlflow.llm.provider", "toolName"),
+    *("gen_ai.provider.name", "llm.provider", "ai.model.provider", "mlflow.llm.provider", "toolName", "finishReason"),
     *("modelDeploymentName", "provider_name", "url", "endpoint", "requestURL", "server_url", "name", "user"),
 }  # fmt: skip
 """A body's id or model goes if the record around it has a better one, a region is spelled in one way: it is a name, and

@@ -93,15 +93,14 @@ class Verdict:
         if type(result) is not dict:
             return
         self.was_asked = True
-        severity = result.get("severity")
+        severity = _SEVERITIES.get(str(result.get("severity")))
         if result.get("filtered") is True:
             self.has_filtered = True
-        elif result.get("detected") is not True and severity not in _SEVERITIES:
+        elif result.get("detected") is not True and severity is None:
             return
         self._add(_AZURE_POLICIES.get(category, GuardrailPolicy.CONTENT), (category,))
-        confidence = _SEVERITIES.get(severity) if type(severity) is str else None
-        if confidence and (self.confidence is None or _ORDER.index(confidence) > _ORDER.index(self.confidence)):
-            self.confidence = confidence
+        if severity and (self.confidence is None or _ORDER.index(severity) > _ORDER.index(self.confidence)):
+            self.confidence = severity
 
     def _add(self, policy: GuardrailPolicy, names: Any) -> None:
         if policy not in self.policies:
