@@ -32,7 +32,6 @@ from veilog_parsers.bodies.turns import (
 from veilog_parsers.event import Message, Role, SensitiveText
 from veilog_parsers.record.fields import dicts, drop, drop_keys, ignored_keys, keyset, open_json, pop, withhold
 from veilog_parsers.record.otlp import event_name
-from veilog_parsers.record.prose import is_numbers
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.sources.otel.dialects import DIALECTS
 from veilog_parsers.sources.otel.libraries import (
@@ -305,7 +304,7 @@ def _add_vercel_tool_calls(attributes: Fields, key: str, exchange: Exchange) -> 
 
 def _drop_vectors(attributes: Fields, key: str, _exchange: Exchange) -> None:
     opened(attributes, key)
-    drop_keys(attributes, {key: is_numbers})
+    drop_keys(attributes, ignored_keys(f"{key}:numbers"))
 
 
 def _messages(attributes: Fields, key: str) -> list[Fields]:
