@@ -70,10 +70,10 @@ _MODULES: Final = (
     "servers.tgi",
     "servers.access_log",
     "gateways.mcp",
+    "otel.otel_genai",
     "agents.claude_code",
     "agents.codex_cli",
     "agents.gemini_cli",
-    "otel.otel_genai",
     "gateways.openai_gateway",
 )
 """Where the built-in sources are below ``veilog_parsers.sources``, in order of precedence."""

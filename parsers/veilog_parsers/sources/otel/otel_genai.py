@@ -41,7 +41,7 @@ from veilog_parsers.record.fields import (
     pop_identifier,
     withhold,
 )
-from veilog_parsers.record.otlp import is_model_call, is_model_log
+from veilog_parsers.record.otlp import agent_event, is_model_call, is_model_log
 from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import parse_time, pop_time, to_epoch_ns
@@ -316,12 +316,19 @@ def _read_ids(fields: Fields, event: AuditEvent) -> None:
 
 
 def _is_model_span(fields: Fields) -> bool:
-    return is_model_call(fields.get("attributes")) and ("spanId" in fields or "traceId" in fields)
+    # Coding agents have attributes of the conventions in spans of their own.
+    return (
+        is_model_call(fields.get("attributes"))
+        and ("spanId" in fields or "traceId" in fields)
+        and not agent_event({"eventName": fields.get("name")})
+        and not agent_event(fields)
+    )
 
 
 def _has_model_logs(fields: Fields) -> bool:
     logs = fields.get("logs")
-    return type(logs) is list and bool(logs) and type(logs[0]) is dict and is_model_log(logs[0])
+    log = logs[0] if type(logs) is list and logs else None
+    return type(log) is dict and is_model_log(log) and not agent_event(log)
 
 
 SOURCE: Final = Source(
