@@ -20,7 +20,7 @@ they could hold prose. Reading costs one look-up for each attribute of a record,
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from veilog_parsers.event import (
@@ -119,14 +119,16 @@ class Table:
             else:
                 self._texts[what] = (*self._texts.get(what, ()), path)
         self._prefixes = tuple(prefixes.items())
+        self._any_prefix = tuple(prefixes)
+        self._attributes = {text: tuple(path[0] for path in paths) for text, paths in self._texts.items()}
 
     def paths(self, text: str) -> tuple[Path, ...]:
         """Where a text, or any other thing that is no fact, may be, in order of preference."""
         return self._texts.get(text, ())
 
-    def attributes(self, text: str) -> Iterable[str]:
+    def attributes(self, text: str) -> tuple[str, ...]:
         """The attributes of ``paths``."""
-        return (path[0] for path in self.paths(text))
+        return self._attributes.get(text, ())
 
     def read(self, attributes: Fields, event: AuditEvent) -> None:
         """Pop all facts, and put those into an event that it does not have."""
@@ -147,10 +149,13 @@ class Table:
     def drop(self, attributes: Fields) -> None:
         """Drop what an audit trail does not need."""
         drop_keys(attributes, self._ignored)
-        for prefix, kind in self._prefixes:
-            keys = [key for key in attributes if key.startswith(prefix)]
-            if keys:
-                drop_keys(attributes, dict.fromkeys(keys, kind))
+        keys = {
+            key: next(kind for prefix, kind in self._prefixes if key.startswith(prefix))
+            for key in attributes
+            if key.startswith(self._any_prefix)
+        }
+        if keys:
+            drop_keys(attributes, keys)
 
 
 def _putter(name: str) -> Callable[[AuditEvent, Any], None]:

@@ -81,11 +81,12 @@ def read_messages(attributes: Fields) -> Exchange:
     """Consume attributes that have all of the input, or all of the output, as messages or as texts."""
     merger = ExchangeMerger()
     for text, read in _ATTRIBUTES.items():
-        exchange = Exchange()
-        for attribute in DIALECTS.attributes(text):
-            if attribute in attributes:
+        present = [attribute for attribute in DIALECTS.attributes(text) if attribute in attributes]
+        if present:
+            exchange = Exchange()
+            for attribute in present:
                 read(attributes, attribute, exchange)
-        merger.add(exchange)
+            merger.add(exchange)
     return merger.exchange
 
 
@@ -112,6 +113,8 @@ def read_numbered(attributes: Fields) -> Exchange:
     for text, read_attribute in _OLDER.items():
         for attribute in DIALECTS.attributes(text):
             read_attribute(attributes, attribute, exchange)
+    if not any(key.startswith(_NUMBERED_PREFIXES) for key in attributes):
+        return exchange
     for text, read in _NUMBERED.items():
         for attribute in DIALECTS.attributes(text):
             for item in _numbered(attributes, attribute.removesuffix("#")):
@@ -165,11 +168,10 @@ def read_bodies(attributes: Fields, known: Exchange, *, of_a_model: bool) -> Exc
     """
     exchange = Exchange()
     keys = []
-    for text, form in _BODIES.items():
-        for attribute in DIALECTS.attributes(text):
-            if attribute in attributes:
-                _read_body(attributes, attribute, form, exchange, known, is_body=of_a_model or form.is_always_body)
-                keys.append(attribute)
+    for attribute, form in _BODY_ATTRIBUTES:
+        if attribute in attributes:
+            _read_body(attributes, attribute, form, exchange, known, is_body=of_a_model or form.is_always_body)
+            keys.append(attribute)
     present = [key for key in keys if key in attributes]
     if present:
         known_texts = [
@@ -223,6 +225,8 @@ def _read_body(
 
 def count_tools(attributes: Fields) -> int | None:
     """Consume the definitions of tools that are spread over numbered attributes, and return how many there are."""
+    if not any(key.startswith(_TOOL_PREFIXES) for key in attributes):
+        return None
     numbers = set()
     for attribute in DIALECTS.attributes("tools"):
         prefix = attribute.removesuffix("#")
@@ -524,3 +528,14 @@ _BODIES: Final = {
     "output": _Body(is_request=False),
 }
 """Texts that are whole bodies."""
+_BODY_ATTRIBUTES: Final = tuple(
+    (attribute, form) for text, form in _BODIES.items() for attribute in DIALECTS.attributes(text)
+)
+
+
+def _prefixes(*texts: str) -> tuple[str, ...]:
+    return tuple(attribute.removesuffix("#") for text in texts for attribute in DIALECTS.attributes(text))
+
+
+_NUMBERED_PREFIXES: Final = _prefixes(*_NUMBERED)
+_TOOL_PREFIXES: Final = _prefixes("tools")
