@@ -161,6 +161,15 @@ def test_a_table_has_one_row_for_each_attribute(rows: str) -> None:
         Table(rows)
 
 
+def test_a_log_record_by_itself_is_one_of_a_call() -> None:
+    record = {"traceId": "ab" * 16, "spanId": "cd" * 8, "timeUnixNano": "1741167600123456789", "severityNumber": 9}
+    (event,) = parse(record | {"eventName": "gen_ai.user.message", "body": {"content": PROMPT}, "attributes": {}})
+    assert (event.source, prompt(event), event.unmapped) == ("otel_genai", [(Role.USER, PROMPT)], None)
+    details = {"gen_ai.request.model": "m", "gen_ai.input.messages": [{"role": "user", "parts": [PROMPT]}]}
+    (event,) = parse(record | {"attributes": details})
+    assert (prompt(event), event.timestamp) == ([(Role.USER, PROMPT)], "2025-03-05T09:40:00.123456789Z")
+
+
 def test_log_records_of_two_calls_in_one_span_are_two_events() -> None:
     first, second = parse(load("good_events_of_two_calls"))
     assert (len(first.prompt_messages), response(first)) == (2, ["Dear Ms. Lindholm, claim 7731 is approved."])

@@ -1,10 +1,10 @@
 """OpenTelemetry's GenAI conventions: spans and log records of calls to models, agents and tools.
 
 All conventions that instrumentations use today are read: the current ones (messages as one attribute), the ones before
-(an event per message), Traceloop's older numbered attributes, and OpenInference. They are mixed, even within one
-release of one library, so no record is read by one convention: each field has its names in all of them, and
-``otel_messages`` finds the texts. ``record.otlp`` has turned the records into their plain form, and joined those of a
-call.
+(an event per message), Traceloop's older numbered attributes, OpenInference, and vendors' own. They are mixed, even
+within one release of one library, so no record is read by one convention: ``dialects`` has a table of the names that
+each fact has in all of them, and ``otel_messages`` finds the texts. ``record.otlp`` has turned the records into their
+plain form, and joined those of a call.
 
 Pitfalls: a span that ended well has no status at all; errors have a general type (``ClientError``), and their specific
 name in the message; a span has a user only if the application has added one, so otherwise the service is the caller; a
@@ -36,12 +36,13 @@ from veilog_parsers.record.fields import (
     drop,
     drop_keys,
     ignored_keys,
+    keyset,
     peek,
     pop_first,
     pop_identifier,
     withhold,
 )
-from veilog_parsers.record.otlp import agent_event, is_model_call, is_model_log
+from veilog_parsers.record.otlp import agent_event, event_name, is_model_call, is_model_log
 from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import parse_time, pop_time, to_epoch_ns
@@ -115,6 +116,8 @@ _IGNORED_SPAN_KEYS: Final = ignored_keys(
     timeUnixNano traceState
     """
 )
+_LOG_KEYS: Final = keyset("body eventName observedTimeUnixNano severityNumber severityText timeUnixNano")
+"""What log records have, and spans have not."""
 _IGNORED_LOG_KEYS: Final = ignored_keys(
     """
     droppedAttributesCount:number eventName flags:number observedTimeUnixNano severityNumber:number severityText
@@ -126,6 +129,7 @@ _IGNORED_LOG_KEYS: Final = ignored_keys(
 def parse(fields: Fields) -> AuditEvent:
     """Read one call: a span, with or without log records, or log records alone."""
     event = AuditEvent(kind=Kind.AI_ACCESS)
+    _open_log(fields)
     logs = dicts(fields.get("logs"))
     holders = [holder for item in (fields, *logs) if type(holder := item.get("attributes")) is dict]
     _read_times(fields, logs, event)
@@ -150,6 +154,12 @@ def parse(fields: Fields) -> AuditEvent:
         drop_keys(log, _IGNORED_LOG_KEYS)
     drop_keys(fields, _IGNORED_SPAN_KEYS)
     return event
+
+
+def _open_log(fields: Fields) -> None:
+    """Make a log record by itself one of a call, as it is in a document."""
+    if "logs" not in fields and "startTimeUnixNano" not in fields and not _LOG_KEYS.isdisjoint(fields):
+        fields["logs"] = [{key: fields.pop(key) for key in (*_LOG_KEYS, "attributes") if key in fields}]
 
 
 def _unquote(attributes: Fields) -> None:
@@ -316,9 +326,9 @@ def _read_ids(fields: Fields, event: AuditEvent) -> None:
 
 
 def _is_model_span(fields: Fields) -> bool:
-    # Coding agents have attributes of the conventions in spans of their own.
+    """Whether a record is a span, or a log record by itself. Coding agents have such attributes in their own ones."""
     return (
-        is_model_call(fields.get("attributes"))
+        (is_model_call(fields.get("attributes")) or event_name(fields).startswith("gen_ai."))
         and ("spanId" in fields or "traceId" in fields)
         and not agent_event({"eventName": fields.get("name")})
         and not agent_event(fields)
@@ -333,7 +343,8 @@ def _has_model_logs(fields: Fields) -> bool:
 
 SOURCE: Final = Source(
     name="otel_genai",
-    summary="OpenTelemetry GenAI spans and logs (OTLP JSON, Fluent Bit), also Traceloop's and OpenInference's.",
+    summary="OpenTelemetry GenAI spans and logs (OTLP JSON, Fluent Bit), also those of Traceloop, OpenInference, "
+    "Vercel's AI SDK, MLflow, Langfuse, Logfire, Pydantic AI and Google's ADK.",
     stability=Stability.STABLE,
     never_carries="Texts, unless the instrumentation was told to capture them; the caller's address; often the caller.",
     references=REFERENCES,
