@@ -141,6 +141,30 @@ def test_what_a_content_filter_found_is_read() -> None:
     assert (event.guardrail.confidence, event.outcome_status) == (Confidence.MEDIUM, Outcome.CONTENT_FILTERED)
 
 
+def test_what_the_model_said_last_in_a_conversation_is_the_response() -> None:
+    said = [("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d"), ("assistant", "e")]
+    events = [{"event.name": f"gen_ai.{role}.message", "content": text, "role": role} for role, text in said]
+    turns = [{"role": role, "parts": [{"type": "text", "content": text}]} for role, text in said]
+    for told in ({"all_messages_events": json.dumps(events)}, {"pydantic_ai.all_messages": json.dumps(turns)}):
+        (event,) = parse(span({"gen_ai.operation.name": "invoke_agent", **told}))
+        assert [text for _, text in prompt(event)] == ["a", "b", "c"]
+        assert response(event) == ["d", "e"]
+        assert event.unmapped is None
+
+
+@pytest.mark.parametrize("events", [[{"event.name": ["x"]}, 7, {"event.name": {}}], "no JSON at all", {"a": "b"}, 7])
+def test_events_that_are_none_are_left(events: Any) -> None:
+    (event,) = parse(span({"gen_ai.system": "openai", "events": events}))
+    assert (event.prompt_messages, event.response_messages) == ([], [])
+    assert isinstance(event.unmapped, SensitiveTree)
+
+
+def test_a_result_with_a_role_is_no_message() -> None:
+    result = {"role": "admin", "content": "what the tool found", "note": "and what it thought of it"}
+    (event,) = parse(span({"gen_ai.operation.name": "execute_tool", "gen_ai.tool.call.result": json.dumps(result)}))
+    assert response(event) == [json.dumps(result)]
+
+
 def test_bodies_that_a_library_left_empty_are_no_texts() -> None:
     kit = {"gcp.vertex.agent.llm_request": "{}", "gcp.vertex.agent.llm_response": "{}"}
     (event,) = parse(span({"gen_ai.operation.name": "execute_tool", "gcp.vertex.agent.tool_response": "done", **kit}))

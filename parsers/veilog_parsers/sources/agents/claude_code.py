@@ -149,6 +149,9 @@ _TABLE: Final = Table(
     tool_input_size_bytes               request_bytes
     tool_result_size_bytes              response_bytes
 
+    user_system_prompt                  system
+    system_prompt_preview               system
+    new_context                         prompt
     prompt                              prompt
     user_prompt                         prompt
     response                            response

@@ -1,4 +1,5 @@
-"""Codex: the events that OpenAI's coding agent sends by OpenTelemetry, its transcripts, and the input of its hooks.
+"""Codex: the events that OpenAI's coding agent sends by OpenTelemetry, its transcripts, the input of its hooks, and of
+``notify``.
 
 Events are as in ``codex-rs/otel/src/events/session_telemetry.rs`` of August 2026 (documented in the page on advanced
 configuration), lines of transcripts (``~/.codex/sessions/**/rollout-*.jsonl``) as in ``codex-rs/protocol``, hooks as in
@@ -15,7 +16,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from veilog_parsers.bodies.exchange import Exchange
-from veilog_parsers.bodies.turns import Turn, add_completion_turn, add_prompt_messages, pop_role
+from veilog_parsers.bodies.turns import Turn, add_completion_turn, add_prompt_content, add_prompt_messages, pop_role
 from veilog_parsers.event import AuditEvent, Change, Constant, Kind, Operation, Outcome, Role, SensitiveText
 from veilog_parsers.record.fields import (
     dicts,
@@ -35,6 +36,7 @@ from veilog_parsers.sources.otel.facts import Table
 _OPENAI: Final = Constant("openai")
 _PREFIX: Final = "codex."
 _STREAM_EVENT: Final = "codex.sse_event"
+_TURN_COMPLETE: Final = "agent-turn-complete"
 _COMPLETED: Final = "response.completed"
 
 _EVENTS: Final = meanings(
@@ -164,6 +166,7 @@ _IGNORED_PAYLOAD_KEYS: Final = ignored_keys(
     truncation_policy:plain turn_id type
     """
 )
+_IGNORED_NOTICE_KEYS: Final = ignored_keys("client cwd type")
 _IGNORED_LINE_KEYS: Final = ignored_keys("ordinal:number type")
 
 
@@ -177,6 +180,25 @@ def _is_hook(fields: Fields) -> bool:
 
 def _is_line(fields: Fields) -> bool:
     return fields.get("type") in _LINES and type(fields["payload"]) is dict and type(fields.get("timestamp")) is str
+
+
+def _is_notice(fields: Fields) -> bool:
+    return fields.get("type") == _TURN_COMPLETE and "last-assistant-message" in fields
+
+
+def _read_notice(fields: Fields) -> AuditEvent:
+    """Read what ``notify`` tells once a turn is complete: what the user wrote in it, and the last answer."""
+    event = AuditEvent(kind=Kind.AI_ACCESS, provider=_OPENAI, operation=Operation.INVOKE_AGENT)
+    event.api_operation = Constant(_TURN_COMPLETE)
+    event.session_id = event.conversation_id = pop_identifier(fields, "thread-id")
+    event.trace_id = pop_identifier(fields, "turn-id")
+    exchange = Exchange()
+    add_prompt_content(fields, "input-messages", Role.USER, exchange)
+    text = pop_text(fields, "last-assistant-message")
+    exchange.add_completion([text] if text else [])
+    exchange.apply(event)
+    drop_keys(fields, _IGNORED_NOTICE_KEYS)
+    return event
 
 
 def _read_line(fields: Fields) -> AuditEvent:
@@ -282,6 +304,8 @@ def parse(fields: Fields) -> AuditEvent:
     """Read one event, one line of a transcript, or the input of one hook."""
     if _is_hook(fields):
         return _AGENT.read_hook(fields)
+    if _is_notice(fields):
+        return _read_notice(fields)
     if "payload" in fields and _is_line(fields):
         return _read_line(fields)
     kinds = [peek(log, "attributes", "event.kind") for log in (*dicts(fields.get("logs")), fields)]
@@ -294,7 +318,7 @@ def parse(fields: Fields) -> AuditEvent:
 
 SOURCE: Final = Source(
     name="codex_cli",
-    summary="Codex: its OpenTelemetry events, transcripts, and the input of its hooks.",
+    summary="Codex: its OpenTelemetry events, transcripts, and the input of its hooks and of `notify`.",
     stability=Stability.BETA,
     never_carries="Answers of the model in events; the caller's address; costs; in transcripts and hooks, the caller.",
     references=(
@@ -303,6 +327,12 @@ SOURCE: Final = Source(
         "https://github.com/openai/codex/blob/main/codex-rs/protocol/src/protocol.rs",
         "https://developers.openai.com/codex/hooks",
     ),
-    markers={"logs": _is_event, "attributes": _is_event, "hook_event_name": _is_hook, "payload": _is_line},
+    markers={
+        "logs": _is_event,
+        "attributes": _is_event,
+        "hook_event_name": _is_hook,
+        "payload": _is_line,
+        "last-assistant-message": _is_notice,
+    },
     parse=parse,
 )

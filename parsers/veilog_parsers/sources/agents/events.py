@@ -11,8 +11,8 @@ The arguments of a tool are the prompt and its result is the response, as everyw
 was told to withhold (``<REDACTED>``) are none; their lengths are kept. A tool that was not permitted is ``denied``, and
 the error's code tells by whom or by what.
 
-Names of texts in the tables, beside those of facts: ``prompt``, ``response``, ``arguments``, ``result`` (texts);
-``request_body``, ``response_body`` (bodies of the model's API, whole or cut off); ``tool``; ``decision``,
+Names of texts in the tables, beside those of facts: ``system``, ``prompt``, ``response``, ``arguments``, ``result``
+(texts); ``request_body``, ``response_body`` (bodies of the model's API, whole or cut off); ``tool``; ``decision``,
 ``decided_by``, ``blocked``, ``success``, ``error``, ``error_type``, ``server_status`` (how it ended); ``scopes``,
 ``target`` (what an event of the control plane tells); ``turn`` (what all events of one prompt have), ``credential``,
 ``time``.
@@ -222,6 +222,8 @@ class Agent:
     def _read_texts(self, attributes: Fields, event: AuditEvent) -> None:
         exchange = Exchange()
         table = self.table
+        for text in self._texts(attributes, "system"):
+            exchange.add_prompt(Role.SYSTEM, [text])
         for text in self._texts(attributes, "prompt"):
             exchange.add_prompt(Role.USER, [text])
         for text in self._texts(attributes, "response"):

@@ -19,6 +19,7 @@ _VERCEL_RESULT: Final = "tool-result"
 _VERCEL_KINDS: Final = (_VERCEL_CALL, _VERCEL_RESULT, "function")
 _VERCEL_OUTPUTS: Final = ("text", "json", "error-text", "error-json", "content")
 _PART_KEYS: Final = {"mediaType": "media_type", "toolCallId": "id", "toolName": "name"}
+_SPEAKERS: Final = ("assistant", "developer", "function", "human", "model", "system", "tool", "user")
 _CANDIDATE_KEYS: Final = ("content", "finish_reason", "grounding_metadata")
 _ARGUMENTS: Final = ("input", "args")
 _RESULTS: Final = ("output", "result")
@@ -116,9 +117,9 @@ def from_logfire(body: Any) -> Any:
 def messages_in(body: Any) -> list[Fields]:
     """The messages in a body that is nothing but one or more of them; none if it is anything else."""
     messages = body if type(body) is list else [body]
-    if any(type(item) is not dict or type(item.get("role")) is not str or "choices" in item for item in messages):
+    if any(type(item) is not dict or "choices" in item for item in messages):
         return []
-    return messages
+    return messages if all(item.get("role") in _SPEAKERS for item in messages) else []
 
 
 def unquoted(value: Any) -> Any:

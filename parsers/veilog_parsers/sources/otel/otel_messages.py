@@ -268,16 +268,13 @@ def _add_conversation(attributes: Fields, key: str, exchange: Exchange) -> None:
 
 
 def _add_event_list(attributes: Fields, key: str, exchange: Exchange) -> None:
-    """Add events that are messages, which an attribute has as JSON."""
-    events = open_json(attributes, key)
-    names = [event.get("event.name") for event in dicts(events)]
-    for position, event in enumerate(dicts(events)):
-        name = names[position]
-        if name == "gen_ai.assistant.message" and set(names[position:]) == {name}:
-            # What the model said last is the response.
-            event = {"message": event}
-            events[position] = event
-            name = "gen_ai.choice"
+    """Add events that are messages, which an attribute has as JSON: what the model said last is the response."""
+    events = dicts(open_json(attributes, key))
+    last = len(events)
+    while last and events[last - 1].get("event.name") == "gen_ai.assistant.message":
+        last -= 1
+    for position, event in enumerate(events):
+        name = event.get("event.name") if position < last else "gen_ai.choice"
         if type(name) is str and _read_event(name, event, exchange):
             for content in (event, event.get("message")):
                 if type(content) is dict:
