@@ -159,6 +159,19 @@ def test_events_that_are_none_are_left(events: Any) -> None:
     assert isinstance(event.unmapped, SensitiveTree)
 
 
+def test_a_response_that_is_a_message_is_read_as_a_response() -> None:
+    body = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-sonnet-5",
+        "stop_reason": "end_turn",
+    }
+    body["content"] = [{"type": "text", "text": "a", "parsed_output": None}]
+    (event,) = parse(span({"openinference.span.kind": "LLM", "output.value": json.dumps(body)}))
+    assert (response(event), reveal(event.model_version)) == (["a"], "claude-sonnet-5")
+
+
 def test_a_result_with_a_role_is_no_message() -> None:
     result = {"role": "admin", "content": "what the tool found", "note": "and what it thought of it"}
     (event,) = parse(span({"gen_ai.operation.name": "execute_tool", "gen_ai.tool.call.result": json.dumps(result)}))

@@ -20,6 +20,8 @@ _VERCEL_KINDS: Final = (_VERCEL_CALL, _VERCEL_RESULT, "function")
 _VERCEL_OUTPUTS: Final = ("text", "json", "error-text", "error-json", "content")
 _PART_KEYS: Final = {"mediaType": "media_type", "toolCallId": "id", "toolName": "name"}
 _SPEAKERS: Final = ("assistant", "developer", "function", "human", "model", "system", "tool", "user")
+_SIGNS_OF_RESPONSE: Final = frozenset(("choices", "model", "object", "stop_reason", "usage"))
+"""What responses of APIs have, also of those that answer with a message (Anthropic), and messages alone have not."""
 _CANDIDATE_KEYS: Final = ("content", "finish_reason", "grounding_metadata")
 _ARGUMENTS: Final = ("input", "args")
 _RESULTS: Final = ("output", "result")
@@ -117,7 +119,7 @@ def from_logfire(body: Any) -> Any:
 def messages_in(body: Any) -> list[Fields]:
     """The messages in a body that is nothing but one or more of them; none if it is anything else."""
     messages = body if type(body) is list else [body]
-    if any(type(item) is not dict or "choices" in item for item in messages):
+    if any(type(item) is not dict or not _SIGNS_OF_RESPONSE.isdisjoint(item) for item in messages):
         return []
     return messages if all(item.get("role") in _SPEAKERS for item in messages) else []
 
