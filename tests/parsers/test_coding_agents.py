@@ -66,7 +66,7 @@ def log(attributes: dict[str, Any], **about: Any) -> dict[str, Any]:
             "codex_cli",
             ["good_a_log_record_by_itself", "good_transcript_user", "good_transcript_message", "good_hook_prompt"],
         ),
-        ("gemini_cli", ["good_a_local_file", "good_hook_agent"]),
+        ("gemini_cli", ["good_a_local_file", "good_hook_agent", "good_transcript_user"]),
     ],
 )
 def test_a_prompt_is_the_same_wherever_it_is_told(source: str, names: list[str]) -> None:
@@ -214,6 +214,10 @@ def test_whose_a_hook_is(more: dict[str, str], source: str) -> None:
         {"attributes": {"event.name": "codexes.user_prompt"}},
         {"logs": [{"body": "claude_code.user_prompt"}]},
         {"logs": "claude_code.user_prompt"},
+        {"content": [{"text": "t"}], "type": "user", "id": "1", "timestamp": "2026-07-29T08:00:00Z", "channel": "news"},
+        {"content": "t", "type": "gemini", "id": 1, "timestamp": "2026-07-29T08:00:00Z", "model": "m"},
+        {"content": None, "type": ["gemini"], "id": "1", "timestamp": "t"},
+        {"type": "agent-turn-complete", "thread-id": "t"},
     ],
 )
 def test_what_only_looks_like_an_agent_s_is_nobody_s(record: dict[str, Any]) -> None:

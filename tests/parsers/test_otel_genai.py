@@ -160,7 +160,7 @@ def test_events_that_are_none_are_left(events: Any) -> None:
 
 
 def test_a_response_that_is_a_message_is_read_as_a_response() -> None:
-    body = {
+    body: dict[str, Any] = {
         "id": "msg_1",
         "type": "message",
         "role": "assistant",

@@ -1,7 +1,9 @@
-"""Gemini CLI: the events that Google's coding agent sends by OpenTelemetry, or writes into a file, and its hooks.
+"""Gemini CLI: the events that Google's coding agent sends by OpenTelemetry, or writes into a file, transcripts, hooks.
 
 Events are as in ``docs/cli/telemetry.md`` and ``packages/core/src/telemetry/types.ts`` of August 2026, hooks as in
-``docs/hooks/reference.md``. The same release also logs each call by the conventions (``gen_ai.*``): see ``otel_genai``.
+``docs/hooks/reference.md``, lines of transcripts (``~/.gemini/tmp/*/chats/session-*.jsonl``) as in
+``packages/core/src/services/chatRecordingTypes.ts``. The same release also logs each call by the conventions
+(``gen_ai.*``): see ``otel_genai``.
 
 Pitfalls: prompts, arguments and texts are logged unless somebody turned that off; the body is a sentence that repeats
 attributes, the error's message among them; ``output_token_count`` is without the thoughts, and ``input_token_count``
@@ -13,11 +15,25 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from veilog_parsers.event import AuditEvent, Constant
+from veilog_parsers.bodies.exchange import Exchange
+from veilog_parsers.bodies.read import read_request, read_response
+from veilog_parsers.bodies.rest import drop_repeated
+from veilog_parsers.bodies.turns import Turn, add_completion_turn
+from veilog_parsers.event import AuditEvent, Constant, Kind, Operation
 from veilog_parsers.record.decoding import keep_under
-from veilog_parsers.record.fields import dicts, peek, pop_count
+from veilog_parsers.record.fields import (
+    dicts,
+    drop_keys,
+    ignored_keys,
+    keyset,
+    peek,
+    pop_count,
+    pop_identifier,
+    withhold,
+)
 from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields
+from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.sources.agents.events import Agent, meanings
 from veilog_parsers.sources.otel.facts import Table
@@ -192,6 +208,20 @@ _SENTENCES: Final = (
     "CLI configuration loaded.",
 )
 """The bodies of log records, which have nothing that the attributes do not have."""
+_LINE: Final = Table(
+    """
+    model                       model_name
+    tokens/input                input_tokens
+    tokens/output               output_tokens
+    tokens/total                token_count
+    tokens/cached               cached_input_tokens
+    tokens/thoughts             reasoning_tokens
+    """
+)
+_ANSWER_KEYS: Final = keyset("model thoughts tokens toolCalls")
+_PROMPT_KEYS: Final = keyset("content displayContent id timestamp type")
+_IGNORED_LINE_KEYS: Final = ignored_keys("timestamp tokens:plain type")
+_IGNORED_CALL_KEYS: Final = ignored_keys("agentId displayName id renderOutputAsMarkdown:flag status timestamp")
 _AGENT: Final = Agent(provider=_GOOGLE, table=_TABLE, events=_EVENTS)
 
 
@@ -203,8 +233,64 @@ def _is_hook(fields: Fields) -> bool:
     return _AGENT.is_hook(fields) and "timestamp" in fields
 
 
+def _is_line(fields: Fields) -> bool:
+    """Whether a record is a line of a transcript: an answer, or a prompt, which has nothing that others have not."""
+    kind, content = fields.get("type"), fields["content"]
+    if type(fields.get("id")) is not str or type(fields.get("timestamp")) is not str:
+        return False
+    if kind == "gemini":
+        return not _ANSWER_KEYS.isdisjoint(fields)
+    return kind == "user" and fields.keys() <= _PROMPT_KEYS and type(content) is list and bool(dicts(content))
+
+
+def _read_line(fields: Fields) -> AuditEvent:
+    """Read a line of a transcript: a prompt, or an answer with the tools that it called and what they returned."""
+    event = AuditEvent(kind=Kind.AI_ACCESS, provider=_GOOGLE)
+    event.timestamp = pop_time(fields, "timestamp")
+    event.request_id = pop_identifier(fields, "id")
+    exchange = Exchange()
+    side = fields.get("type")
+    event.api_operation = Constant("transcript.user" if side == "user" else "transcript.gemini")
+    content = fields.get("content")
+    parts = [
+        {"text": part} if type(part) is str else part for part in (content if type(content) is list else [content])
+    ]
+    fields["content"] = parts
+    if side == "user":
+        exchange.operation = Operation.INVOKE_AGENT
+        read_request({"contents": [{"role": "user", "parts": parts}]}, exchange)
+    else:
+        exchange.operation = Operation.CHAT
+        _read_answer(fields, parts, exchange)
+        _LINE.read(fields, event)
+        if event.reasoning_tokens and event.output_tokens is not None:
+            event.output_tokens += event.reasoning_tokens
+    known = [part.reveal() for turns in (exchange.prompt, exchange.response) for turn in turns for part in turn.parts]
+    drop_repeated(fields, known, "displayContent")
+    exchange.apply(event)
+    drop_keys(fields, _IGNORED_LINE_KEYS)
+    return event
+
+
+def _read_answer(fields: Fields, parts: list[Any], exchange: Exchange) -> None:
+    read_response({"candidates": [{"content": {"role": "model", "parts": parts}}]}, exchange)
+    turn = Turn()
+    for thought in dicts(fields.get("thoughts")):
+        for key in ("subject", "description"):
+            turn.add_content(thought, key)
+        drop_keys(thought, _IGNORED_LINE_KEYS)
+    for call in dicts(fields.get("toolCalls")):
+        turn.add_tool_call(call)
+        turn.add_tool_result(call, "result")
+        withhold(call, "resultDisplay", "description")
+        drop_keys(call, _IGNORED_CALL_KEYS)
+    add_completion_turn(turn, exchange)
+
+
 def parse(fields: Fields) -> AuditEvent:
-    """Read one event, or the input of one hook."""
+    """Read one event, one line of a transcript, or the input of one hook."""
+    if "content" in fields and _is_line(fields):
+        return _read_line(fields)
     if _is_hook(fields):
         _open_parts(fields)
         return _AGENT.read_hook(fields)
@@ -259,14 +345,15 @@ def _add_up(attributes: Fields) -> None:
 
 SOURCE: Final = Source(
     name="gemini_cli",
-    summary="Gemini CLI: its OpenTelemetry events, its local telemetry file, and the input of its hooks.",
+    summary="Gemini CLI: its OpenTelemetry events, also in its own file, transcripts, and the input of its hooks.",
     stability=Stability.BETA,
-    never_carries="The caller's address; costs; in hooks, the caller.",
+    never_carries="The caller's address; costs; in transcripts and hooks, the caller.",
     references=(
         "https://github.com/google-gemini/gemini-cli/blob/main/docs/cli/telemetry.md",
         "https://github.com/google-gemini/gemini-cli/blob/main/packages/core/src/telemetry/types.ts",
         "https://github.com/google-gemini/gemini-cli/blob/main/docs/hooks/reference.md",
+        "https://github.com/google-gemini/gemini-cli/blob/main/packages/core/src/services/chatRecordingTypes.ts",
     ),
-    markers={"logs": _is_event, "attributes": _is_event, "hook_event_name": _is_hook},
+    markers={"logs": _is_event, "attributes": _is_event, "hook_event_name": _is_hook, "content": _is_line},
     parse=parse,
 )
