@@ -1196,6 +1196,7 @@ NAMES_THAT_FIT: Final[dict[str, list[str]]] = {
     "cloud.account_id": _accounts(),
     "cloud.resource": _resources(),
     "tenant_id": _accounts(),
+    "organization_id": _accounts(),
     "user_id": _user_ids(),
     "user_name": _user_names(),
     "user_department": _lines(_DEPARTMENTS),

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from veilog_filters.detect.api import ANY, Detector, Finding, PerText
+from veilog_filters.likeness import Likeness
 from veilog_filters.texts import Coverage, Inspected, InspectedNumber, InspectedObject, TextLimits, Texts
 from veilog_parsers.event import Message
+
+NO_LIKENESS = Likeness(frozenset())
 
 
 class Reader:
@@ -40,9 +43,9 @@ class Reader:
         self.assemble(texts)
         return inspected
 
-    def name(self, text: str, exclude: frozenset[str]) -> Inspected:
+    def name(self, text: str, likeness: Likeness = NO_LIKENESS) -> Inspected:
         texts = Texts(self.limits)
-        inspected = texts.name(text, exclude)
+        inspected = texts.name(text, likeness)
         self.assemble(texts)
         return inspected
 

@@ -300,7 +300,7 @@ def _compiled(config: Config, config_path: str | None) -> list[bool]:
 @_FILES
 @_CONFIG
 def explain(paths: tuple[str, ...], config_path: str | None) -> None:
-    """Explain records: their parser, what was found where (no text), and why each label.
+    """Explain records: their parser, what was found where (no text), why each label, and what became of each key.
 
     Reads FILEs and folders of them, or stdin without any: a JSON record per line, or one document over many lines.
     """

@@ -21,13 +21,12 @@ from veilog_parsers.event import AuditEvent, Handling, SensitiveText, SensitiveT
 from veilog_parsers.registry import OTHER
 
 _HANDLED: Final = (Handling.IDENTITY, Handling.IDENTIFIER)
-_NAME_FIELDS: Final = tuple(
-    (field.name, field.metadata["handling"])
+_HANDLING: Final = {
+    field.name: field.metadata["handling"]
     for field in dataclasses.fields(AuditEvent)
     if field.metadata["handling"] in _HANDLED
-)
-_IDENTITY_FIELDS: Final = tuple(name for name, handling in _NAME_FIELDS if handling is Handling.IDENTITY)
-_names_of: Final = operator.attrgetter(*(name for name, _ in _NAME_FIELDS))
+}
+_IDENTITY_FIELDS: Final = tuple(name for name, handling in _HANDLING.items() if handling is Handling.IDENTITY)
 _identity_of: Final = operator.attrgetter(*_IDENTITY_FIELDS)
 
 
@@ -45,8 +44,7 @@ def _objects() -> Iterator[tuple[str, list[tuple[str, str, Handling]]]]:
                     yield name, parts
 
 
-_OBJECTS: Final = tuple(_objects())
-_objects_of: Final = operator.attrgetter(*(name for name, _ in _OBJECTS))
+_OBJECTS: Final = dict(_objects())
 
 Read = Named | list[Named] | dict[Any, Named]
 """A name, a list of names, or names by constants, as they were read."""
@@ -111,7 +109,7 @@ class Collector:
         names, texts = self._names, collected.texts
         callers = names.callers(zip(_IDENTITY_FIELDS, _identity_of(event), strict=True), tenant)
 
-        def read(value: Any, field: str, handling: Handling) -> Read:
+        def read_several(value: Any, field: str, handling: Handling) -> Read:
             if type(value) is list:
                 return names.read_each(texts, value, field, handling, tenant, callers)
             if type(value) is dict:
@@ -120,7 +118,13 @@ class Collector:
             return names.read(texts, value, field, handling, tenant, callers)
 
         for holder, part, value, field, handling in _names_in(event):
-            collected.names.append((holder, part, read(value, field, handling)))
+            read: Read
+            if type(value) is SensitiveText:
+                # Nearly all names are: no call more for them.
+                read = names.read(texts, value, field, handling, tenant, callers)
+            else:
+                read = read_several(value, field, handling)
+            collected.names.append((holder, part, read))
         if event.tool_calls:
             given = [call.name for call in event.tool_calls if call.name is not None]
             of_tools = iter(names.read_each(texts, given, "tool_calls.name", Handling.IDENTIFIER, tenant, callers))
@@ -133,17 +137,22 @@ class Collector:
         return None
 
 
-def _names_in(event: AuditEvent) -> Iterator[tuple[Any, str, Any, str, Handling]]:
+def _names_in(event: AuditEvent) -> list[tuple[Any, str, Any, str, Handling]]:
     """Of each name of an event: what holds it, its field there, the name, and its grammar and handling."""
-    for (field, handling), value in zip(_NAME_FIELDS, _names_of(event), strict=True):
-        if value is not None:
-            yield event, field, value, field, handling
-    for (_, parts), holder in zip(_OBJECTS, _objects_of(event), strict=True):
-        if holder is not None:
-            for part, field, handling in parts:
-                value = getattr(holder, part)
-                if value is not None:
-                    yield holder, part, value, field, handling
+    present = vars(event)
+    names = [
+        (event, field, value, field, _HANDLING[field])
+        for field in filter(present.__contains__, _HANDLING)
+        if (value := present[field]) is not None
+    ]
+    for field in filter(present.__contains__, _OBJECTS):
+        if (holder := present[field]) is not None:
+            names += [
+                (holder, part, value, grammar, handling)
+                for part, grammar, handling in _OBJECTS[field]
+                if (value := getattr(holder, part)) is not None
+            ]
+    return names
 
 
 def parts_of(messages: list[list[Inspected]]) -> list[Inspected]:

@@ -571,7 +571,7 @@ class Config(Strict):
 
     tenant_id: str = Field(default="", pattern=r"^[A-Za-z0-9_.:-]{0,128}$")
     """Your organization's or tenant's id, up to 128 letters, digits, dots, colons, dashes and underscores; put into
-    every event, and hashes are separated by it.
+    every event, and hashes are separated by it alone. The organization that a source names stays in `organization_id`.
     """
     source: str = "auto"
     """auto (recognize each record) or the name of the one source that all records are from."""

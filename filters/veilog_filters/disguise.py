@@ -1,10 +1,11 @@
 """Text in what looks like an id: base64, base32, hexadecimal digits, character codes, whole or in pieces.
 
-Theory of operation. An id is random, so what it decodes to is random too. Text decodes to letters. A run of eight
-letters, blanks and commas in random bytes comes once in 180,000 places, so where a value decodes to such a run,
-anywhere, it is text and no id. A code may begin behind a prefix (``resp_``), which shifts it, so it is decoded from
-each of its first characters; and it may be cut into pieces by separators, so it is decoded piece by piece and with the
-separators taken out.
+Theory of operation. An id is random, so what it decodes to is random too. Text decodes to letters. Twelve letters,
+blanks and commas in a row come once in fifty million places of random bytes. Eight of them among twenty printable
+characters are as rare, or among fourteen, if that is all. So where a value decodes to such a run, anywhere, it is text
+and no id. (Fewer letters say less than the words that a name may have in clear.) A code may begin behind a prefix
+(``resp_``), which shifts it, so it is decoded from each of its first characters; and it may be cut into pieces by
+separators, so it is decoded piece by piece and with the separators taken out.
 
 This is no proof that a value is an id. It backs up ``gate``, whose grammars count words in what is not encoded.
 """
@@ -15,6 +16,7 @@ import base64
 import binascii
 import itertools
 import re
+import zlib
 from collections.abc import Callable
 from typing import Final
 
@@ -44,18 +46,27 @@ def _classes(members: bytes) -> bytes:
 
 _LETTERS: Final = _classes(bytes(byte for byte in range(128) if chr(byte).isalpha() or chr(byte) in " ,.'\n-_"))
 _CODE: Final = _classes(bytes(byte for byte in range(128) if chr(byte).isalnum() or chr(byte) in "+/="))
-_RUN, _LONG_RUN = b"a" * 8, b"a" * 20
+_PRINTABLE: Final = _classes(bytes((*range(32, 127), *b"\t\n")))
+_SHORT_RUN, _RUN, _LONG_RUN = b"a" * 8, b"a" * 12, b"a" * 20
+_MIN_PRINTABLE: Final = 14
+_PRINTABLE_RUN: Final = re.compile(rb"a+")
+_MIN_ENCODED_BYTES: Final = 15
+"""So long is a run that has letters beyond ASCII, at least."""
 _CONTINUING: Final = bytes(range(0x80, 0xC0))
 _SCRIPTS: Final = bytes(range(7))
 _ALL_TEXT: Final = re.compile(rb"(?:" + _LETTER + rb"){5,}")
-_COMPRESSED: Final = (b"\x1f\x8b\x08", b"\x78\x9c", b"\x78\xda", b"\x28\xb5\x2f\xfd")
-"""How gzip, zlib and zstd begin."""
+_COMPRESSED: Final = (b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd")
+"""How gzip and zstd begin."""
+_ZLIB: Final = (b"\x78\x9c", b"\x78\xda")
+"""How zlib begins, and one random id in ten thousand."""
+_INFLATED_BYTES: Final = 64
 
 _NOT_CODE: Final = re.compile(r"[^A-Za-z0-9]+")
 _NOT_BASE64: Final = re.compile(r"[^A-Za-z0-9+/]+")
 _URL_SAFE: Final = str.maketrans("-_", "+/")
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _HEX: Final = re.compile(rf"[0-9A-Fa-f]{{{_MIN_HEX_CHARS},}}")
+_HEX_PIECE: Final = re.compile(rf"[0-9a-f]{{{MIN_CHARS},}}|[0-9A-F]{{{MIN_CHARS},}}")
 _ALL_HEX: Final = re.compile(r"[0-9A-Fa-f]+")
 _BASE32: Final = re.compile(r"[A-Z2-7]{16,}|[a-z2-7]{16,}")
 _CODES: Final = re.compile(r"(?:[0-9]{2,3}[^0-9A-Za-z]+){7,}[0-9]{2,3}")
@@ -91,8 +102,8 @@ def is_disguised_text(value: str) -> bool:
         return True
     # Twelve bytes of text have more than hexadecimal digits in base64: most ids end here.
     if not _ALL_HEX.fullmatch(joined):
-        # Words are counted by the gate; no base64 of five bytes looks like one.
-        pieces = [piece for piece in pieces if not _WORD.fullmatch(piece)]
+        # Words are counted by the gate; no base64 of five bytes looks like one. Nor is it all hexadecimal digits.
+        pieces = [piece for piece in pieces if not _WORD.fullmatch(piece) and not _HEX_PIECE.fullmatch(piece)]
         if _decodes("".join(pieces), binascii.a2b_base64, 4):
             return True
         if len(pieces) > 1 and any(map(_is_piece_of_text, pieces)):
@@ -154,12 +165,39 @@ def _decodes(run: str, decode: Callable[[str], bytes], unit: int) -> bool:
 
 def _has_text(data: bytes) -> bool:
     """Whether text stands somewhere in bytes. The questions that most ids answer with no are asked by tables."""
-    if _RUN in data.translate(_LETTERS) or _LONG_RUN in data.translate(_CODE) or data.startswith(_COMPRESSED):
+    letters = data.translate(_LETTERS)
+    if _RUN in letters or _LONG_RUN in data.translate(_CODE) or data.startswith(_COMPRESSED):
+        return True
+    if _SHORT_RUN in letters and _is_printable(data):
+        return True
+    if data.startswith(_ZLIB) and _inflates(data):
         return True
     size = len(data)
-    return (size - len(data.translate(None, _CONTINUING)) >= 4 and _BEYOND_ASCII.search(data) is not None) or (
+    return (size - len(data.translate(None, _CONTINUING)) >= 4 and _is_beyond_ascii(data)) or (
         size - len(data.translate(None, _SCRIPTS)) >= 6 and _UTF_16.search(data) is not None
     )
+
+
+def _is_printable(data: bytes) -> bool:
+    """Whether letters stand in a row of printable characters that is too long for chance."""
+    least = max(_MIN_PRINTABLE, min(len(data), len(_LONG_RUN)))
+    runs = _PRINTABLE_RUN.finditer(data.translate(_PRINTABLE))
+    return any(
+        run.end() - run.start() >= least and _SHORT_RUN in data[run.start() : run.end()].translate(_LETTERS)
+        for run in runs
+    )
+
+
+def _is_beyond_ascii(data: bytes) -> bool:
+    return any(len(run[0]) >= _MIN_ENCODED_BYTES for run in _BEYOND_ASCII.finditer(data))
+
+
+def _inflates(data: bytes) -> bool:
+    """Whether bytes are compressed text: what random bytes seem to hold is none."""
+    try:
+        return _RUN in zlib.decompressobj().decompress(data, _INFLATED_BYTES).translate(_LETTERS)
+    except zlib.error:
+        return False
 
 
 def _is_piece_of_text(piece: str) -> bool:

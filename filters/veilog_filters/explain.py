@@ -1,4 +1,4 @@
-"""``veilog explain``: why an event looks as it does, with types and offsets and without any text."""
+"""``veilog explain``: why an event looks as it does, with types and offsets, what became of each key, and no text."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import orjson
 
 from veilog_filters.detect.api import Scan
 from veilog_filters.detect.ner import KNOWN, READ
+from veilog_filters.fates import Fates, KeyFate, fates_of
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.quarantine import DecodeFailure
 from veilog_filters.texts import Inspected
@@ -39,13 +40,17 @@ WHY: Final = {
 
 
 def explain_record(pipeline: Pipeline, record: RawRecord | DecodeFailure) -> Iterator[str]:
-    """One JSON document per event of a record: parser, findings per text, deciding rules, and what would leave."""
+    """One JSON document per event of a record: parser, findings per text, deciding rules, and what became of each key.
+
+    Keys are content of records too: one is shown if it is a name, else its place and length (see ``fates``).
+    """
     if isinstance(record, DecodeFailure):
         yield _document({"parser": None, "why": WHY[record.error_type], "emitted": pipeline(record)})
         return
     # The parsers consume what they are given; the pipeline gets its own copy.
     events = pipeline(RawRecord(orjson.loads(orjson.dumps(record.value)), record.raw, record.tag, record.time))
-    for event, parsed in zip(events, _parsed(pipeline, record), strict=False):
+    fates = fates_of(pipeline.registry, record)
+    for number, (event, parsed) in enumerate(zip(events, _parsed(pipeline, record), strict=False)):
         explained: dict[str, Any] = {"parser": event["source"], "kind": event["kind"]}
         if "error_type" in event:
             explained |= {"error_type": event["error_type"], "why": WHY[ErrorType(event["error_type"])]}
@@ -56,6 +61,7 @@ def explain_record(pipeline: Pipeline, record: RawRecord | DecodeFailure) -> Ite
                     explained[f"{side}_classification"] = event[f"{side}_classification"]
                     explained[f"{side}_rules"] = event["classification_rules"][side]
             explained["redaction"] = event.get("redaction")
+            explained |= _keys(fates, number)
         yield _document(explained)
 
 
@@ -66,6 +72,20 @@ def _parsed(pipeline: Pipeline, record: RawRecord) -> Iterator[AuditEvent | Pars
     except RecordError as error:
         parsed = [ParseFailure(error.error_type, OTHER)]
     yield from parsed
+
+
+def _keys(fates: Fates, number: int) -> dict[str, Any]:
+    """What became of each key of the record in one of its events, with type and length; what is lost is in the first.
+
+    Keys around several records, of which each gets something, are there for each.
+    """
+    keys = {key.path: _fate(key, key.fates[number]) for key in fates.keys if key.fates[number]}
+    return {"keys": keys} | ({"keys_not_looked_at": fates.not_looked_at} if fates.not_looked_at else {})
+
+
+def _fate(key: KeyFate, fates: tuple[str, ...]) -> str:
+    length = "" if key.chars is None else f", {key.chars} characters"
+    return f"{', '.join(fates)} ({key.kind}{length})"
 
 
 def _findings(pipeline: Pipeline, event: AuditEvent) -> dict[str, Any]:

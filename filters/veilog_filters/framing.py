@@ -26,6 +26,7 @@ from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import Digest
 from veilog_parsers.record.decoding import decode
 from veilog_parsers.record.raw import RawRecord
+from veilog_parsers.record.wrappers import is_readable_behind_prefix
 
 RAW: Final = "raw"
 
@@ -125,7 +126,12 @@ def decode_json(line: bytes) -> Any | ErrorType:
 
 def _decode_line(line: bytes) -> tuple[Any, bool]:
     """The value of a line, and whether other lines have the same one although they say something else."""
-    decoded = decode(line)
+    try:
+        decoded = decode(line)
+    except RecordError:
+        if not is_readable_behind_prefix(line):
+            raise
+        return line.decode(), False
     if len(decoded.documents) == 1 and not decoded.before and not decoded.after:
         return decoded.documents[0], decoded.is_lossy or _has_large_integer(line)
     if not decoded.documents:

@@ -22,8 +22,9 @@ no text in disguise
     A value that decodes to text, whole or in pieces, is not an id, see ``disguise``.
 
 Ids are random letters and digits: there only runs of four letters and more are words, of which a random id of 30
-characters has one or two, not eight. Nothing unbroken is longer than 64 characters, which is a SHA-256. What short
-names can still carry, a few words that look like a model's name, is stated in SECURITY.md.
+characters has one or two, not eight. Ids of a form that their vendor documents are known by it. Nothing unbroken is
+longer than 64 characters, which is a SHA-256. What short names can still carry, a few words that look like a model's
+name, is stated in SECURITY.md.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ _MIN_HEX_CHARS: Final = 8
 _VERSIONS: Final = 3
 """A name has so many versions and sizes; what comes after them is no more of them."""
 _ODD_WORDS: Final = 2
+_MAX_PHRASE_WORDS: Final = 14
 _SHORT_NUMBERS: Final = 5
 """As many numbers of one or two digits: a date and a version."""
 _NUMBERS_OF_CLIENTS: Final = 24
@@ -82,6 +84,8 @@ _PIECE: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _TITLE: Final = re.compile(r"[A-Z]?[a-z]+")
 _RUN: Final = re.compile(r"[A-Z][a-z]{3,}|[a-z]{4,}|[A-Z]{5,}")
 _SHORT_RUN: Final = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{3,}")
+_PHRASE: Final = re.compile(r"[A-Za-z][A-Za-z0-9'/-]*(?: (?:- )?\(?[A-Za-z][A-Za-z0-9'/-]*\)?)+")
+_PHRASE_WORD: Final = re.compile(r"[a-z][a-z0-9']*")
 _DIGITS_BETWEEN: Final = re.compile(
     r"(?:[A-Za-z]?[a-z]{2,}[0-9]{1,4}){3,}|(?:[A-Z]{3,}[0-9]{1,4}){3,}|(?:[a-z]+[0-9]{1,3}){5,}"
     r"|(?:(?:[a-z]{2,}|[A-Z]{2,})[0-9]{1,3}){4,}"
@@ -92,6 +96,19 @@ _HEX_PART: Final = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
 _NO_LETTERS: Final = re.compile(r"[^A-Za-z]+")
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
+_RANDOM: Final = r"(?:(?=[0-9A-Z]*[a-z])(?=[0-9a-z]*[A-Z])|(?=[A-Za-z]*[0-9][A-Za-z]*[0-9]))"
+"""Letters of both cases, or two digits, are ahead."""
+_KNOWN_ID: Final = re.compile(
+    # OpenAI (api-reference: the ids of its examples), also behind other servers of its API.
+    rf"(?:chatcmpl|cmpl)-{_RANDOM}[0-9A-Za-z]{{29}}"
+    rf"|(?:asst|batch|call|conv|file|fc|ft|msg|org|proj|run|step|thread|user|vs)[_-]{_RANDOM}[0-9A-Za-z]{{24}}"
+    # Anthropic (docs.claude.com/en/api: errors, messages, tool use), and Bedrock's ids of its models.
+    rf"|(?:msg|msgbatch|req|toolu|msg_bdrk|toolu_bdrk|msg_vrtx|toolu_vrtx)_01{_RANDOM}[0-9A-Za-z]{{22}}"
+    # ULID (github.com/ulid/spec): the time of these years in Crockford's base32, which has no I, L, O and U.
+    r"|01[0-9A-HJKMNP-TV-Z]{24}"
+)
+"""Ids of a form that vendors document, to the character. One in fifty has so many letters in a row that it looks like
+words without blanks. It is a name all the same: it holds fewer letters than the words that a name may have."""
 _IGNORABLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
 )
@@ -115,6 +132,7 @@ class Grammar:
         has_versions: whether a name may have any number of versions.
         is_address: whether an IP address is a name.
         max_distinct: of a list of names, the most different ones; a sentence may come word by word.
+        phrases: words, in lower case, of which a name with blanks may be made up, and of nothing else.
     """
 
     doc: str
@@ -126,6 +144,7 @@ class Grammar:
     has_versions: bool = False
     is_address: bool = False
     max_distinct: int = 6
+    phrases: frozenset[str] = frozenset()
 
     def fits(self, value: str) -> bool:
         """Whether a value is a name of this field."""
@@ -138,16 +157,21 @@ class Grammar:
                 return False
             value = "".join(filter(_is_no_mark, value))
         if not self.characters.fullmatch(value) or not _LETTER_OR_DIGIT.search(value):
-            return False
+            return self._is_phrase(value)
         if "%" in value:
             value = urllib.parse.unquote(value, errors="replace")
             if "%" in value or not self.characters.fullmatch(value):
                 return False
-        return (
-            count_words(value, self.vocabulary, self.max_words, has_versions=self.has_versions) <= self.max_words
-            and not is_disguised_text(value)
-            and (self.also is None or self.also(value))
-        )
+        few = count_words(value, self.vocabulary, self.max_words, has_versions=self.has_versions) <= self.max_words
+        if not (few and not is_disguised_text(value)) and not _KNOWN_ID.fullmatch(value):
+            return False
+        return self.also is None or self.also(value)
+
+    def _is_phrase(self, value: str) -> bool:
+        if not self.phrases or not _PHRASE.fullmatch(value):
+            return False
+        words = _PHRASE_WORD.findall(value.lower())
+        return len(words) <= _MAX_PHRASE_WORDS and self.phrases.issuperset(words)
 
     def name(self, value: str) -> Name | None:
         """The value as a name, or None if it does not fit."""
@@ -392,6 +416,40 @@ _TAGS: Final = _words(
     azure aws gcp audit events service svc local cluster default
     """
 )
+_DIRECTORY: Final = _words(
+    """
+    a access account accounts action active activity add added admin administrative administrator administrators
+    after agent agents agreement all allowed an and api app application applications apply applying approval
+    approvals approve approved as assign assigned assignment assignments assigns attribute attributes audit
+    authentication authority authorization auto available b2c based be binding bitlocker block blocked blueprint
+    bulk business bypass bypassed cancel canceled catalog certificate certificates change changed claims clear
+    client cloud code collection combination company complete completed compliant conditional configuration
+    configured connected connector consent contact context contextual continuous control convert create created
+    creates credential credentials cross custom data decision decisions default defaults definition delegated
+    delete deleted deletion demote denied deny desktop detail details device devices directly directory disable
+    disabled dismiss domain domains don't download eligible email enable enabled end ended entitlement evaluate
+    evaluation event events exchange execute expired export extend extension external failed feature federate
+    federated federation fido2 finish finished flag flow flows for force fraud from fulfill generate get
+    governance grant grants group groups guest hard hardware hello id identity import in incompatible info
+    information initialize internal into invitation invite invited is issue issued joined kerberos key keys know
+    lab label labels license licenses lifecycle link list local location locations login logs make managed
+    management manager mappings mark member members message metadata method methods mfa migrated move name named
+    new no number oath of offer on one operation options or organization other out output over owner owners
+    package page partially partner partnership pass passkey passthrough password passwordless passwords patch
+    pause permanently permission permissions phone pim platform policies policy post preferences principal
+    principals private process profile program promote properties property protection provider providers
+    provisioning proxy publisher purge quarantine read ready recommendation redeem register registered
+    registration reject rejected remediate remove removed removes renew report reported request requested
+    requests reset resource resources restart restore restored restricted retrieve reveal review reviewed
+    reviews revoke risk risky role roles rollout root rotate rule run safe saml schedule scheduled scope scoped
+    secret secrets security self send service set setting settings sign simulate single source sponsor ssl sso
+    stage start started status step strength strong sub subscription subscriptions suspicious switch sync
+    synchronization task tasks template tenant tenants term terms threshold time to token tokens totp trigger
+    type unblock unit units unlink unregister unset unverified up update updated upload use user users v1 v2
+    validate value values verification verified verify version windows with workflow workflows
+    """
+)
+"""Words of Microsoft Entra's activities: ``Add member to role`` (learn.microsoft.com, reference-audit-activities)."""
 _ERRORS: Final = _words("error exception failure invalid exceeded not found limit rate request api the")
 
 _ID: Final = re.compile(r"[A-Za-z0-9._:/@+=#~,|${}-]+")
@@ -438,6 +496,7 @@ def _has_letters(value: str) -> bool:
 
 GRAMMARS: Final[dict[str, Grammar]] = {
     "tenant_id": Grammar("id", _ID, 128, 4, _CLOUD),
+    "organization_id": Grammar("id", _ID, 128, 4, _CLOUD),
     "user_id": Grammar("id, e-mail or ARN", _WHO, 256, 6, _CLOUD),
     "user_name": Grammar("name of up to five words", _WHO, 128, 5, _CLOUD),
     "session_id": Grammar("id", _ID, 128, 4, _CLOUD),
@@ -445,7 +504,7 @@ GRAMMARS: Final[dict[str, Grammar]] = {
     "client_ip": Grammar("address or host", _HOST, 100, 4, _CLOUD, _has_letters, is_address=True),
     "user_agent": Grammar("product tokens", _CLIENT, 256, 4, _CLIENTS, _is_products, has_versions=True),
     "provider": Grammar("name", _SIMPLE, 64, 4, _VENDORS),
-    "api_operation": Grammar("operation of an API", _TOKEN, 128, 5, _OPERATIONS),
+    "api_operation": Grammar("operation of an API", _TOKEN, 128, 5, _OPERATIONS, phrases=_DIRECTORY),
     "endpoint": Grammar("path or URL without query", _PATH, 256, 5, _PATHS),
     "model_name": Grammar("model", _MODEL, 160, 5, _VENDORS | _CLOUD),
     "model_version": Grammar("model", _MODEL, 160, 5, _VENDORS | _CLOUD),
@@ -493,3 +552,18 @@ GRAMMARS: Final[dict[str, Grammar]] = {
     "group": Grammar("attribute of a resource or scope", _RESOURCE, 128, 5, _CLOUD | _CLIENTS),
 }
 """By field of the event (``tag`` and ``group`` stand beside events); docs/reference/fields.md is made from it."""
+
+KEY: Final = Grammar(
+    "key of a record",
+    re.compile(r"@?[A-Za-z0-9._:/$~-]+"),
+    64,
+    4,
+    _words(
+        """
+        gen ai llm usage input output token tokens count cache read write creation request response body model id name
+        type index message messages content system user tool call calls details prompt completion total aws bedrock
+        amazon guardrail metrics invocation finish reason time status code error http url
+        """
+    ),
+)
+"""Which keys ``veilog explain`` shows a person on the host. None leaves by it."""

@@ -2,8 +2,8 @@
 
 A name leaves as it is if it fits the grammar of its field (see ``gate``) and holds nothing that has to be removed: no
 secret, no card number, no e-mail address where a machine is named, whatever the policy says about text. Names are kept
-from being eaten by the entities that such names always look like, see ``EXPECTED_IN_NAMES``. A value that fits no
-grammar leaves as a keyed hash.
+from being eaten by the entities that such names look like by chance, see ``likeness``. A value that fits no grammar
+leaves as a keyed hash.
 
 The stage that collects texts and the one that redacts both ask here: detection is between them.
 
@@ -22,6 +22,7 @@ from typing import Final, final
 from veilog_filters.config import Policy
 from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.gate import GRAMMARS, HASH_PREFIX
+from veilog_filters.likeness import likeness_of
 from veilog_filters.texts import MAX_SHORT_CHARS, Inspected, Texts
 from veilog_parsers.event import CleanText, Constant, Digest, Handling, Name, SensitiveText, Text
 
@@ -29,29 +30,6 @@ PSEUDONYM_PREFIX: Final = "p_"
 MAX_CLEAN_NAMES: Final = 4096
 """The same models, endpoints and callers come again and again, so short names that left as they are are remembered, as
 many of each field. Names that do not leave as they are, are not."""
-
-_EXPECTED_OF_THINGS: Final = frozenset(
-    {
-        "DATE_TIME",
-        "IP_ADDRESS",
-        "LOCATION",
-        "MAC_ADDRESS",
-        "NRP",
-        "ORGANIZATION",
-        "PERSON",
-        "PHONE_NUMBER",
-        "URL",
-        "US_BANK_NUMBER",
-        "US_DRIVER_LICENSE",
-        "UUID",
-    }
-)
-EXPECTED_IN_NAMES: Final = {
-    # Versions look like dates and addresses, hosts like URLs, ids like phone or licence numbers.
-    Handling.IDENTIFIER: _EXPECTED_OF_THINGS,
-    # An audit trail names people by what identifies them. Cards, government ids and secrets never do.
-    Handling.IDENTITY: _EXPECTED_OF_THINGS | {"EMAIL_ADDRESS"},
-}
 
 _MIN_WHO_CHARS: Final = 4
 """A shorter part of a caller's name stands in other names by chance."""
@@ -146,7 +124,7 @@ class Names:
             if concealed is not text:
                 if concealed is None or not GRAMMARS[field].fits(text):
                     return PendingName(text, field)
-                inspected = texts.name(concealed, EXPECTED_IN_NAMES[Handling.IDENTIFIER])
+                inspected = texts.name(concealed, likeness_of(field))
                 return PendingName(text, field, Name(concealed), inspected, is_concealed=True)
         clean = self._clean[field]
         known = clean.get(text)
@@ -156,7 +134,7 @@ class Names:
         fitting = GRAMMARS[field].name(text)
         if fitting is None:
             return PendingName(text, field)
-        return PendingName(text, field, fitting, texts.name(text, EXPECTED_IN_NAMES[handling]))
+        return PendingName(text, field, fitting, texts.name(text, likeness_of(field, handling)))
 
     def read_each(
         self, texts: Texts, values: Sequence[Text], field: str, handling: Handling, tenant: str, callers: Callers = ()

@@ -81,7 +81,7 @@ class _Job:
         record_digest: of the record that it comes from, see ``Ids.of_record``.
         spent_secs: what it took until now, in seconds.
         spent_processor_secs: processor time of that, in seconds; noted only for large records and long steps.
-        tenant: by which hashes are separated.
+        tenant: the configured tenant, by which hashes are separated.
         collected: its texts, and what was found in them.
         scan: what detection has seen in them.
         possible: by side, where the policy's words and patterns could be; empty where nobody has looked.
@@ -234,7 +234,7 @@ class Pipeline:
         """The texts of an event with what is found in them; the event stays as it is."""
         self._budget.begin_batch()
         self._budget.resume(clock.secs(), 0.0)
-        collected = self._collect(event, _reveal(event.tenant_id))
+        collected = self._collect(event, self._tenant_id)
         scan = self.detector.scan(collected.texts.items)
         collected.texts.assemble(self.detector.verify(scan))
         return collected, scan
@@ -401,9 +401,11 @@ class Pipeline:
     def _identify(self, job: _Job) -> None:
         """Fill tenant, time, id and departments."""
         event, record = job.event, job.record
-        if self._tenant_id:
-            event.tenant_id = Constant(self._tenant_id)
-        job.tenant = _reveal(event.tenant_id)
+        # Parsers say whose record it is. Hashes are separated by what the configuration says alone: whoever serves
+        # several organizations follows a prompt over all of them, or runs one veilog for each.
+        event.organization_id = event.organization_id or event.tenant_id
+        event.tenant_id = Constant(self._tenant_id) if self._tenant_id else event.organization_id
+        job.tenant = self._tenant_id
         if event.timestamp is None:
             event.timestamp = parse_time(record.time)
         event.event_id = self._ids.of_event(
@@ -471,7 +473,7 @@ class Pipeline:
 
     def _clean(self, job: _Job) -> None:
         event = job.event
-        proof = Redaction(policy=self._policy_name, detectors=self._detectors)
+        proof = Redaction(policy=self._policy_name, detectors=self._detectors, dropped_fields=event.dropped_fields)
         if isinstance(event.unmapped, SensitiveTree):
             proof.unmapped_fields = _count_leaves(event.unmapped.reveal())
         hashed = self._redact(event, job.collected, job.tenant)

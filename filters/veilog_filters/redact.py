@@ -133,7 +133,8 @@ class Redactor:
         collected.texts.check_complete()
         hashed: dict[str, int] = {}
         for holder, field, name in collected.names:
-            setattr(holder, field, self._left(name, tenant, hashed))
+            # Nearly all names are known, and leave as they are.
+            setattr(holder, field, name if type(name) is Name else self._left(name, tenant, hashed))
         if self._keep_content:
             event.content = self._content(event, collected, tenant)
         event.prompt_messages, event.response_messages = [], []

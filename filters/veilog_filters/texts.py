@@ -34,6 +34,7 @@ from veilog_filters.detect.api import ANY, NAME, Finding, Found, TextItem, Timed
 from veilog_filters.forms.unfold import CONTEXT_KEYS, END_OF_VALUE, Keys, context_of, looks_like_json, unfolded
 from veilog_filters.forms.unmask import unmasked
 from veilog_filters.forms.view import Maker, View
+from veilog_filters.likeness import Likeness, is_cut, is_dotted, is_of_a_service
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import Message, Role
 from veilog_parsers.record.times import parse_time
@@ -56,6 +57,7 @@ _GLUES: Final = ("", " ")
 _LARGEST_WHOLE: Final = 1e21
 _NO_ENTITIES: Final[frozenset[str]] = frozenset()
 _URL: Final = "URL"
+_URL_ALONE: Final = frozenset((_URL,))
 _MADE_OF_WORDS: Final = frozenset((_URL, "EMAIL_ADDRESS"))
 _SCHEMES: Final = ("http", "www.")
 _PHONE: Final = "PHONE_NUMBER"
@@ -205,18 +207,20 @@ class Texts:
         """One text."""
         return self._text(text, field, exclude=exclude)
 
-    def name(self, text: str, exclude: frozenset[str]) -> Inspected:
-        """A short text in which some entity types are nothing to be found: a name, an id, a version.
+    def name(self, text: str, likeness: Likeness) -> Inspected:
+        """A short text that looks like some entity types and is none: a name, an id, a version.
 
         Names are put together with underscores, which patterns take for letters: ``tenant_536-90-4399_eu``. So one
         with a digit or an address in it is also read with blanks there.
         """
+        exclude = likeness.exclude
         inspected = self._text(text, NAME, exclude=exclude)
         if "_" in text and _DIGIT_OR_AT.search(text):
             truncated_bytes = self.coverage.truncated_bytes
             apart = self._text(text.replace("_", " "), NAME, exclude=exclude)
             self.coverage.truncated_bytes = truncated_bytes
             self._finish.append(lambda _: _unite(inspected, apart))
+        self._finish.append(lambda _: _discard_chance(inspected, likeness))
         return inspected
 
     def tree(self, value: Any, field: str = ANY) -> Any:
@@ -322,7 +326,7 @@ class Texts:
         kind = type(value)
         if kind is str:
             # A time is a time by its grammar; as a text, Presidio would take it for a date.
-            return Inspected(value, []) if parse_time(value) else self._text(value, field, above)
+            return Inspected(value, []) if parse_time(value) else self._leaf(value, field, above)
         if kind is dict:
             self._check_depth(depth)
             named = above
@@ -332,7 +336,7 @@ class Texts:
             return InspectedObject(
                 [
                     (
-                        self._text(key, field, above, ""),
+                        self._text(key, field, above, "", _URL_ALONE if is_dotted(key) else _NO_ENTITIES),
                         self._tree(
                             item,
                             field,
@@ -350,6 +354,16 @@ class Texts:
             return self._number(value, above)
         return value
 
+    def _leaf(self, value: str, field: str, above: Keys) -> Inspected:
+        """A string of a tree. Names of services and operations have dots, and are no addresses."""
+        if not is_dotted(value):
+            return self._text(value, field, above)
+        if is_of_a_service(value, above[-1] if above else ""):
+            return self._text(value, field, above, exclude=_URL_ALONE)
+        inspected = self._text(value, field, above)
+        self._finish.append(lambda _: _discard_cut_urls(inspected))
+        return inspected
+
     def _check_depth(self, depth: int) -> None:
         if depth >= self._limits.max_depth:
             raise RecordError(ErrorType.NESTING_TOO_DEEP, f"more than {self._limits.max_depth} levels")
@@ -365,6 +379,19 @@ class Texts:
 
 def _unite(inspected: Inspected, apart: Inspected) -> None:
     inspected.findings = united(inspected.findings, apart.findings)
+
+
+def _discard_chance(inspected: Inspected, likeness: Likeness) -> None:
+    if inspected.findings:
+        text = inspected.text
+        inspected.findings = [f for f in inspected.findings if not likeness.is_by_chance(text, f)]
+
+
+def _discard_cut_urls(inspected: Inspected) -> None:
+    """An address that ends within a word is none: ``org.up`` in ``org.update_member``."""
+    if inspected.findings:
+        text = inspected.text
+        inspected.findings = [f for f in inspected.findings if f.entity != _URL or not is_cut(text, f)]
 
 
 def _discard_doubtful_phones(inspected: Inspected) -> None:

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import dataclasses
 from enum import IntEnum, StrEnum
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 SCHEMA_ID: Final = "veilog/1"
 
@@ -475,6 +475,9 @@ class Redaction:
     )
     truncated_bytes: int = _part("Bytes of texts beyond `detect.max_text_bytes`, which were cut off.", 0)
     unmapped_fields: int = _part("Fields of the record that no parser consumed.", 0)
+    dropped_fields: int = _part(
+        "Keys of the record that its parser dropped for a declared reason; an object counts once.", 0
+    )
     hashed_fields: int = _part("Names that did not fit the grammar of their fields and left as `hmac:` hashes.", 0)
     ner_read_texts: int | None = _part("Texts that the NER model read, now or before; absent without a model.")
     ner_left_out_texts: int | None = _part(
@@ -498,11 +501,13 @@ _QUARANTINE = "quarantine"
 _IDENTITY, _IDENTIFIER = Handling.IDENTITY, Handling.IDENTIFIER
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class AuditEvent:
     """One event of the common schema ``veilog/1``. Absent (``None``) means unknown, never empty.
 
-    Field order is the order of the native encoding.
+    Field order is the order of the native encoding. An event has a third of the fields, so only those are set in it
+    (``vars``), and the others are the class's: that halves the time of making one, and of whoever looks at all fields
+    (``benchmarks/bench_pipeline.py``).
     """
 
     schema: str = dataclasses.field(
@@ -513,7 +518,10 @@ class AuditEvent:
     source: Constant | None = _field(_ID, "Parser that read the record.")
     kind: Kind | None = _field(_ID, "What the event is about.")
 
-    tenant_id: Text | None = _field(_WHO, "Account, subscription or organization.", _IDENTIFIER)
+    tenant_id: Text | None = _field(_WHO, "Your tenant, as configured; without one, `organization_id`.", _IDENTIFIER)
+    organization_id: Text | None = _field(
+        _WHO, "Account, subscription or organization, as the source names it.", _IDENTIFIER
+    )
     user_id: Text | None = _field(_WHO, "Stable id of the caller (ARN, object id, e-mail).", _IDENTITY)
     user_name: Text | None = _field(_WHO, "Readable name of the caller.", _IDENTITY)
     user_type: UserType | None = _field(_WHO, "Kind of caller.")
@@ -608,3 +616,14 @@ class AuditEvent:
 
     prompt_messages: list[Message] = _working("Request side of the exchange, in order.")
     response_messages: list[Message] = _working("Response side of the exchange, in order.")
+    dropped_fields: int = dataclasses.field(
+        default=0,
+        metadata={"group": "working", "doc": "See `redaction.dropped_fields`.", "handling": Handling.WORKING},
+    )
+
+    if not TYPE_CHECKING:
+        # Type checkers see the one that the decorator makes.
+        def __init__(self, **fields: Any) -> None:
+            self.prompt_messages = []
+            self.response_messages = []
+            vars(self).update(fields)

@@ -13,36 +13,44 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from itertools import chain
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from veilog_parsers.errors import ErrorType, RecordError
-from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Outcome, SensitiveTree
+from veilog_parsers.event import AuditEvent, Constant, Kind, Outcome, SensitiveTree, Timestamp
+from veilog_parsers.record.context import NO_CONTEXT, EnvelopeContext, Surroundings
 from veilog_parsers.record.decoding import decode
+from veilog_parsers.record.dropped import LEDGER
 from veilog_parsers.record.envelopes import (
     CONTAINERS,
     MAX_DEPTH,
     MAX_EVENTS,
-    NO_CONTEXT,
-    WRAPPERS,
-    EnvelopeContext,
-    count_container_chars,
-    decode_inner,
-    is_container,
+    context_of_container,
     is_line,
+    items_of,
     join_partial_lines,
     join_rows,
-    records_in,
-    unwrap,
+    times_of_items,
 )
 from veilog_parsers.record.fields import remainder
 from veilog_parsers.record.keysets import KeySetCache
-from veilog_parsers.record.lines import LineTest, line_head
+from veilog_parsers.record.lines import LineTest, is_json_line, line_head
 from veilog_parsers.record.otlp import join_internal_records, merge_documents, open_fluent_bit
+from veilog_parsers.record.places import NO_PLACE, OWN_PLACE, pop_own_place
 from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields, RawRecord
+from veilog_parsers.record.wrappers import (
+    ANY_CONTENT,
+    Content,
+    Tried,
+    contents_of_text,
+    named_contents,
+    named_in,
+    other_contents,
+)
 from veilog_parsers.source import KeyedTest, Source
 
 _MODULES: Final = (
@@ -74,7 +82,10 @@ _MODULES: Final = (
     "agents.claude_code",
     "agents.codex_cli",
     "agents.gemini_cli",
+    "assistants.llm_batch",
+    "servers.openai_realtime",
     "gateways.openai_gateway",
+    "gateways.app_log",
 )
 """Where the built-in sources are below ``veilog_parsers.sources``, in order of precedence."""
 BUILT_IN: Final[Mapping[str, str]] = MappingProxyType(
@@ -155,12 +166,19 @@ class Registry:
             RecordError: the raw record as a whole cannot be parsed.
         """
         value = record.value
+        dropped_before = LEDGER.count
         if "otlp" in record.metadata:
             value = open_fluent_bit(value, record.metadata, record.group) or value
         for count, (inner, source, context) in enumerate(self._open(value, 0, NO_CONTEXT)):
             if count >= MAX_EVENTS:
                 raise RecordError(ErrorType.TOO_MANY_EVENTS, f"more than {MAX_EVENTS} in one record")
-            yield self._parse_one(inner, self._fixed or source, context)
+            parsed = self._parse_one(inner, self._fixed or source, context)
+            if type(parsed) is AuditEvent:
+                # What an envelope drops counts with the next record in it.
+                parsed.dropped_fields = LEDGER.count - dropped_before
+            yield parsed
+            # Between two events, others may have parsed other records.
+            dropped_before = LEDGER.count
 
     def _parse_one(
         self, inner: Fields | RecordError, source: Source | None, context: EnvelopeContext
@@ -173,6 +191,7 @@ class Registry:
             event = AuditEvent(source=Constant(OTHER), kind=Kind.OTHER)
             event.unmapped = SensitiveTree(inner)
             return event
+        own = pop_own_place(inner) if any(key in inner for key in OWN_PLACE) else NO_PLACE
         try:
             event = source.parse(inner)
         except RecordError as error:
@@ -181,10 +200,7 @@ class Registry:
             # A bug of a parser must not leak content or stop the process: the record is quarantined, without a message.
             return ParseFailure(ErrorType.PARSER_FAILED, source.name)
         event.source = Constant(source.name)
-        event.timestamp = event.timestamp or context.time
-        if context.resource is not None:
-            event.cloud = event.cloud or Cloud()
-            event.cloud.resource = event.cloud.resource or context.resource
+        context.complete(event, own)
         left = remainder(inner)
         if (
             event.kind is Kind.AI_ACCESS
@@ -204,10 +220,10 @@ class Registry:
 
     def _open(self, value: Any, depth: int, context: EnvelopeContext) -> Iterable[Opened]:
         """Open a decoded value, through at most ``MAX_DEPTH`` envelopes."""
-        if type(value) is str and depth == 0 and (records := records_in(value)):
-            return self._open_all(records, 1, context)
+        if type(value) is str and depth == 0 and (opened := self._open_text(value, 1, context)) is not None:
+            return opened
         if type(value) is list and depth == 0 and self._is_batch(value):
-            return self._open_batch(value, context)
+            return self._open_all(_joined(value), 1, context)
         if type(value) is not dict:
             raise RecordError(ErrorType.NOT_AN_OBJECT, "the record is a list or a scalar")
         shape = self._signatures.get(value)
@@ -215,89 +231,170 @@ class Registry:
             for key in shape.containers:
                 inside = CONTAINERS[key](value)
                 if inside is not None:
-                    beside = count_container_chars(key, value)
-                    return self._open_all(inside, depth + 1, context, context.withheld_chars + beside)
+                    around = context_of_container(key, value, context)
+                    return self._open_all(_joined(inside), depth + 1, around, times_of_items(key, value))
         source = _confirmed(shape, value)
         if source is None and depth < MAX_DEPTH:
             try:
-                found = self._unwrap(value, depth, context)
+                found = self._unwrap(value, depth, context, Tried())
             except RecordError as error:
                 return ((error, None, context),)
             if found is not None:
                 return found
         return ((value, source, context),)
 
-    def _open_batch(self, values: list[Any], context: EnvelopeContext) -> Iterable[Opened]:
-        document = merge_documents(values)
-        items = [document] if document else join_rows(join_partial_lines(join_internal_records(values)))
-        return self._open_all(items, 1, context)
+    def _open_all(
+        self, inside: list[Any], depth: int, context: EnvelopeContext, times: Sequence[Timestamp | None] = ()
+    ) -> Iterator[Opened]:
+        """Open each item of an envelope.
 
-    def _open_all(self, inside: list[Any], depth: int, context: EnvelopeContext, beside: int = 0) -> Iterator[Opened]:
-        """Open each item of an envelope. Characters of the envelope beside the items are counted with the first."""
-        rest = dataclasses.replace(context, withheld_chars=0) if beside or context.withheld_chars else context
-        context = dataclasses.replace(context, withheld_chars=beside) if beside else context
+        Characters of the envelope beside the items are counted with the first of them.
+
+        Args:
+            inside: the items: objects, or texts that hold records.
+            depth: how many envelopes are around the items.
+            context: the context of the items.
+            times: the time of each item, if the envelope says it.
+        """
+        rest = context.without_chars()
         for number, item in enumerate(inside):
             if number == 1:
                 context = rest
+            time = times[number] if times else None
+            around = dataclasses.replace(context, time=time) if time else context
             try:
-                for record in decode_inner(item):
-                    yield from self._open(record, depth, context)
+                yield from self._open_item(item, depth, around)
             except RecordError as error:
-                yield error, None, context
+                yield error, None, around
 
-    def _unwrap(self, value: Fields, depth: int, context: EnvelopeContext) -> Iterable[Opened] | None:
-        """Open a record that a shipper wrapped, if a source claims what is inside. Each text is decoded once.
+    def _open_item(self, item: Any, depth: int, context: EnvelopeContext) -> Iterable[Opened]:
+        """Open an item of an envelope: an object, or a text that holds one or more.
 
         Raises:
-            RecordError: no source claims it, and a text in it looks like JSON and cannot be decoded.
+            RecordError: it is neither.
+        """
+        if type(item) is dict:
+            return self._open(item, depth, context)
+        if type(item) is not str:
+            raise RecordError(ErrorType.NOT_AN_OBJECT, "record in an envelope")
+        opened = self._open_text(item, depth, context)
+        if opened is None:
+            raise RecordError(ErrorType.MALFORMED_JSON, f"record of {len(item)} characters in an envelope")
+        return opened
+
+    def _open_text(self, text: str, depth: int, context: EnvelopeContext) -> Iterable[Opened] | None:
+        """Open a text that is a record, or holds some; None if it holds none. Nobody need claim what is JSON in it.
+
+        Raises:
+            RecordError: it looks like JSON and cannot be read.
+        """
+        for content in contents_of_text(text):
+            records = _joined(content.records)
+            if content.is_json or self._hold_record(records, "", depth, Tried()):
+                return self._open_all(records, depth, Surroundings(context, {}, "", content.prefix).context())
+        return None
+
+    def _unwrap(
+        self, value: Fields, depth: int, outer: EnvelopeContext | Surroundings, tried: Tried
+    ) -> Iterable[Opened] | None:
+        """Open a record in which another is, if a source claims that one; see ``record.wrappers``.
+
+        Each text is decoded once in a search. A container inside is searched first, and opened then.
+
+        Raises:
+            RecordError: no source claims what is inside, and a text under a named key looks like JSON and cannot be
+                read.
         """
         failure = None
-        for key in WRAPPERS:
+        for key in named_in(value):
             try:
-                inside = unwrap(value, key, context) if key in value else None
-                found = self._open_wrapped(*inside, depth + 1) if inside is not None else None
+                for content in named_contents(value, key):
+                    if (found := self._open_content(content, value, depth + 1, outer, tried)) is not None:
+                        return found
             except RecordError as error:
                 failure = error
-                continue
-            if found is not None:
-                return found
+        for content in other_contents(value, tried):
+            with suppress(RecordError):
+                if (found := self._open_content(content, value, depth + 1, outer, tried)) is not None:
+                    return found
         if failure is not None:
             raise failure
         return None
 
-    def _open_wrapped(self, records: list[Any], context: EnvelopeContext, depth: int) -> Iterable[Opened] | None:
-        if any(self._is_record(record) for record in records):
-            return self._open_all(records, depth, context)
+    def _open_content(
+        self, content: Content, fields: Fields, depth: int, outer: EnvelopeContext | Surroundings, tried: Tried
+    ) -> Iterable[Opened] | None:
+        """Open what one value of a record holds, if it is a record of a source, or a wrapper of one."""
+        around = Surroundings(outer, fields, content.key, content.prefix)
+        records = _joined(content.records)
+        if self._hold_record(records, content.key, depth, tried):
+            return self._open_all(records, depth, around.context())
         if depth >= MAX_DEPTH:
             return None
-        found = [self._unwrap(record, depth, context) if type(record) is dict else None for record in records]
+        found = [self._unwrap(record, depth, around, tried) if type(record) is dict else None for record in records]
         if not any(opened is not None for opened in found):
             return None
-        others: list[Opened] = [
-            (
-                record if type(record) is dict else RecordError(ErrorType.NOT_AN_OBJECT, "record in a text"),
-                None,
-                context,
-            )
-            for record in records
-        ]
         return chain.from_iterable(
-            [other] if opened is None else opened for opened, other in zip(found, others, strict=True)
+            [_unopened(record, around.context())] if opened is None else opened
+            for opened, record in zip(found, records, strict=True)
         )
 
-    def _is_record(self, value: Any) -> bool:
-        if type(value) is not dict:
+    def _hold_record(self, records: list[Any], key: str, depth: int, tried: Tried) -> bool:
+        """Whether one of the values under a key is a record of a source, or a container.
+
+        A container counts whatever is in it under some keys, and under others if a source claims an item of it.
+        """
+        for record in records:
+            if type(record) is not dict:
+                continue
+            shape = self._signatures.get(record)
+            for container in shape.containers:
+                items = items_of(container, record)
+                if items is not None and (key in ANY_CONTENT or self._holds_item(items, record, depth + 1, tried)):
+                    return True
+            if _confirmed(shape, record) is not None:
+                return True
+        return False
+
+    def _holds_item(self, items: list[Any], container: Fields, depth: int, tried: Tried) -> bool:
+        """Whether a source claims an item of a container, or what it wraps. Of some containers the item is itself."""
+        if items and items[0] is container:
+            return True
+        if depth >= MAX_DEPTH:
             return False
-        shape = self._signatures.get(value)
-        return _confirmed(shape, value) is not None or any(is_container(key, value) for key in shape.containers)
+        if self._hold_record(items, "", depth, tried):
+            return True
+        with suppress(RecordError):
+            return any(type(item) is dict and self._unwrap(item, depth, NO_CONTEXT, tried) for item in items)
+        return False
 
     def _is_batch(self, values: list[Any]) -> bool:
-        """Whether a list is a batch of records or lines, as gateways and shippers send them. Its first item decides."""
-        return (
-            bool(values)
-            and all(type(item) is dict for item in values)
-            and (self._is_record(values[0]) or is_line(values[0]))
-        )
+        """Whether a list is a batch of records, lines or wrappers, as gateways and shippers send them.
+
+        Its first item decides.
+        """
+        if not values or not all(type(item) is dict for item in values):
+            return False
+        if is_line(values[0]):
+            return True
+        with suppress(RecordError):
+            return self._open_content(Content("log", values[:1]), {}, 1, NO_CONTEXT, Tried()) is not None
+        return False
+
+
+def _joined(values: list[Any]) -> list[Any]:
+    """The items of a list, with those joined that are parts of one record."""
+    if len(values) < 2 or not all(type(item) is dict for item in values):
+        return values
+    document = merge_documents(values)
+    return [document] if document else join_rows(join_partial_lines(join_internal_records(values)))
+
+
+def _unopened(record: Any, context: EnvelopeContext) -> Opened:
+    """A record beside one that a source claims, in the same wrapper."""
+    if type(record) is dict:
+        return record, None, context
+    return RecordError(ErrorType.NOT_AN_OBJECT, "record in a text"), None, context
 
 
 def refuse_unread(left: Fields) -> None:
@@ -324,6 +421,6 @@ def _confirmed(shape: RecordSignature, fields: Fields) -> Source | None:
     """The first source that claims a record."""
     head = line_head(fields) if shape.has_line else ""
     for test, of_line, source in shape.tests:
-        if test(head if of_line else fields):
+        if test(head if of_line else fields) and not (of_line and is_json_line(head)):
             return source
     return None

@@ -194,3 +194,40 @@ def test_of_a_group_only_listed_attributes_leave_as_names() -> None:
     assert group["scope"]["version"] == "1.0"
     assert prose not in orjson.dumps(group).decode()
     assert ours.clean({"otlp": {"attributes": {"prompt": prose}}}) == {}
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Add member to role",
+        "Remove eligible member from role",
+        "Consent to application",
+        "Update application - Certificates and secrets management",
+        "Delete FIDO2 security keys",
+        "Sign-in activity",
+        "Add app role assignment to service principal",
+        "Bulk remove group members - finished (bulk)",
+        "Disable Desktop Sso",
+        "Get B2C directory resources in a resource group",
+    ],
+)
+def test_titles_of_operations_made_of_known_words_are_names_of_operations_alone(title: str) -> None:
+    assert GRAMMARS["api_operation"].fits(title)
+    taken = {field for field, grammar in GRAMMARS.items() if grammar.fits(title)}
+    assert taken <= {"api_operation", "user_id", "user_name", "user_agent", "cloud.region"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Add Anna to role",
+        "Add member to role, please",
+        "sell the old house",
+        "Add  member to role",
+        "Add member to role ",
+        " ".join(["Add member to role"] * 4),
+        "Delete users' wallets",
+    ],
+)
+def test_titles_with_other_words_or_too_many_are_none(text: str) -> None:
+    assert not GRAMMARS["api_operation"].fits(text)

@@ -217,3 +217,56 @@ def test_a_key_in_disguise_is_context_too(key: str) -> None:
     record = {"a": {key: "hunter2hunter2"}}
     (event,) = Pipeline(config_with(policy=policy))(RawRecord(record, b"{}"))
     assert event["unmapped"]["a"] == {key: "<GENERIC_SECRET>"}
+
+
+def national_health_number(draw: random.Random) -> int:
+    """Ten digits that pass the check of the NHS."""
+    while True:
+        digits = [draw.randrange(1, 10), *(draw.randrange(10) for _ in range(8))]
+        check = -sum(digit * weight for digit, weight in zip(digits, range(10, 1, -1), strict=True)) % 11
+        if check < 10:
+            return int("".join(map(str, (*digits, check))))
+
+
+def phone_number(draw: random.Random) -> int:
+    return int(f"{draw.choice((212, 310, 415, 617))}{draw.randrange(2_000_000, 9_999_999)}")
+
+
+@pytest.mark.parametrize(("entity", "make"), [("PHONE_NUMBER", phone_number), ("UK_NHS", national_health_number)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda number: {"phone": number},
+        lambda number: {"id": number, "ratio": 0.5},
+        lambda number: {"customer": {"contact": {"number": number}}},
+        lambda number: {"list": [number, 7]},
+        lambda number: [number],
+    ],
+)
+def test_a_number_in_json_is_found_wherever_presidio_finds_it_in_the_text(entity: str, make: Any, shape: Any) -> None:
+    draw = random.Random(entity)
+    for _ in range(25):
+        value = shape(make(draw))
+        for text in (json.dumps(value), json.dumps(value, separators=(",", ":")), json.dumps(value, indent=2)):
+            expected = [finding for finding in engine()(text) if finding.entity == entity]
+            assert expected
+            assert [f for f in ours().text(text).findings if f.entity == entity]
+            assert missing(text) == []
+
+
+@pytest.mark.parametrize(("entity", "make"), [("PHONE_NUMBER", phone_number), ("UK_NHS", national_health_number)])
+def test_a_number_in_a_prompt_that_is_json_is_found_however_the_record_has_it(entity: str, make: Any) -> None:
+    pipeline = Pipeline(config_with(policy={"content": "redacted"}))
+    draw = random.Random(entity)
+    for _ in range(10):
+        number = make(draw)
+        data = {"customer": {"name": "x", "number": number}}
+        for content in (
+            *(data, json.dumps(data), number, [{"type": "text", "text": json.dumps(data)}]),
+            *([{"type": "tool_result", "content": data}], {"number": str(number)}),
+        ):
+            record = {"request": {"model": "gpt-4o", "messages": [{"role": "user", "content": content}]}}
+            raw = json.dumps(record).encode()
+            (event,) = pipeline(RawRecord(json.loads(raw), raw))
+            assert event["findings"]["prompt"].get(entity) == 1, content
+            assert str(number) not in json.dumps(event)

@@ -439,8 +439,8 @@ def test_texts_of_a_record_are_read_together_and_by_field() -> None:
     assert scan.model is not None
     assert (scan.model.read_texts, scan.model.left_out_texts) == (3, 1)
     reader = Reader(detector, 1000, 8)
-    assert reader.name("Jonas Keller", frozenset()).findings == []
-    assert reader.name("Jonas Keller " * 10, frozenset()).findings == []
+    assert reader.name("Jonas Keller").findings == []
+    assert reader.name("Jonas Keller " * 10).findings == []
     assert reader.text('["Jonas"]', "tool_calls").findings == []
     reader.tree({"a long key": {"Jonas": "Jonas Keller"}}, "unmapped")
     assert names.batches[1:] == [["a long key", "Jonas", "Jonas Keller"]]

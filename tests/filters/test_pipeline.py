@@ -66,11 +66,26 @@ def test_the_record_s_time_goes_before_the_shipper_s() -> None:
     assert run(ours, timed, time="2025-01-01T00:00:00Z")["timestamp"] == "2024-05-05T01:02:03Z"
 
 
-def test_the_configured_tenant_goes_before_the_record_s() -> None:
+def test_the_configured_tenant_leaves_the_record_s_organization_in_its_field() -> None:
     record = RECORD | {"org_id": "theirs"}
     theirs, ours = run(pipeline(), record), run(pipeline(tenant_id="ours"), record)
-    assert (theirs["tenant_id"], ours["tenant_id"]) == ("theirs", "ours")
-    assert theirs["prompt_hash"] != ours["prompt_hash"]
+    assert (theirs["tenant_id"], theirs["organization_id"]) == ("theirs", "theirs")
+    assert (ours["tenant_id"], ours["organization_id"]) == ("ours", "theirs")
+    for event in (run(pipeline(), RECORD), run(pipeline(tenant_id="ours"), RECORD)):
+        assert "organization_id" not in event
+    assert "tenant_id" not in run(pipeline(), RECORD)
+
+
+def test_the_configured_tenant_alone_separates_hashes() -> None:
+    who = {"user": "ann@corp.example", "model": "please-do-tell-me-all-about-it-now-and-then"}
+    records = [RECORD | who, RECORD | who | {"org_id": "a"}, RECORD | who | {"org_id": "b"}]
+    policy = {"identity": "pseudonymize"}
+    of_none = [run(pipeline(policy=policy), record) for record in records]
+    of_ours = [run(pipeline(policy=policy, tenant_id="ours"), record) for record in records]
+    for field in ("prompt_hash", "user_id", "model_name"):
+        assert len({event[field] for event in of_none}) == 1, field
+        assert len({event[field] for event in of_ours}) == 1, field
+        assert of_none[0][field] != of_ours[0][field], field
 
 
 def test_departments_decide_labels(tmp_path: Path) -> None:

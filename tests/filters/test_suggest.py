@@ -123,7 +123,7 @@ def test_the_shape_is_that_of_quarantine_events_and_needs_the_key() -> None:
 
 
 SHAPES = (
-    {"prompt": "Tell me a story about a dog", "completion": "Once upon a time"},
+    {"user-prompt": "Tell me a story about a dog", "completion": "Once upon a time"},
     {"input": {"text": "one two three four"}, "output": {"text": "five"}},
     {"a.b": {"question": "one two three four"}, "model": "m"},
     {
@@ -133,8 +133,8 @@ SHAPES = (
         }
     },
     {"prompts": ["one two three", "four five six"], "answer": "x"},
-    {"model_id": "m", "usage": {"input_tokens": 4, "output_tokens": 5}},
-    {"system_prompt": "be nice to people", "query": "who is it then", "response": "nobody is it"},
+    {"model_id": "m", "spent": {"input_tokens": 4, "output_tokens": 5}},
+    {"system-prompt": "be nice to people", "query": "who is it then", "response": "nobody is it"},
     {"\x1b[31mprompt": {"prompt": "one two three four"}, "n\nn": 1, "x: y": 2, "# c": 3},
     {"prompt": "one two three", "when": "x", "null": None, "true": True, "1": 1},
 )

@@ -15,10 +15,10 @@ from veilog_filters.collect import parts_of, readings_of
 from veilog_filters.config import Detect
 from veilog_filters.detect.api import DetectorTimeout, Finding, PerText, TextItem, united
 from veilog_filters.detect.build import detector_for
-from veilog_filters.names import EXPECTED_IN_NAMES
+from veilog_filters.likeness import likeness_of
 from veilog_filters.texts import TIMED_OUT, Inspected, TextLimits, Texts, counts
 from veilog_parsers.errors import ErrorType, RecordError
-from veilog_parsers.event import Handling, Message, Role, SensitiveText
+from veilog_parsers.event import Message, Role, SensitiveText
 
 
 class Recorder:
@@ -294,7 +294,7 @@ def test_the_check_is_asked_for_every_text_number_and_key(recorder: Recorder) ->
 def test_a_value_between_underscores_of_a_name_is_found_at_its_place(entity: str, value: str) -> None:
     inspector = Reader(detector_for(Detect(timeout_secs=30)))
     for before, behind in (("x_", "_y"), ("x_", ""), ("", "_y"), ("prod_a_", "_v1"), ("x" * 70 + "_", "_y")):
-        found = [f for f in inspector.name(before + value + behind, frozenset()).findings if f.entity == entity]
+        found = [f for f in inspector.name(before + value + behind).findings if f.entity == entity]
         assert any(f.start <= len(before) and f.end >= len(before + value) for f in found), (before, behind)
     assert inspector.coverage.truncated_bytes == 0
 
@@ -302,4 +302,4 @@ def test_a_value_between_underscores_of_a_name_is_found_at_its_place(entity: str
 def test_a_name_of_words_and_underscores_has_no_findings() -> None:
     inspector = Reader(detector_for(Detect(timeout_secs=30)))
     for name in ("get_weather_2", "us_east_1", "gpt_4o_mini", "call_0a1b2c3d4e5f", "team_a_7", "run_python_3_11"):
-        assert inspector.name(name, EXPECTED_IN_NAMES[Handling.IDENTIFIER]).findings == []
+        assert inspector.name(name, likeness_of("model_name")).findings == []

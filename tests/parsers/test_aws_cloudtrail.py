@@ -372,3 +372,48 @@ def test_a_tool_that_failed_inside_a_successful_call() -> None:
     event = SOURCE.parse(load("error_agentcore_gateway_tool"))
     assert (event.outcome_status, event.http_status) == (Outcome.FAILURE, 200)
     assert turns(event.prompt_messages) == [("user", ['{"email":"viktor.hansen@nordlys.dk"}'])]
+
+
+@pytest.mark.parametrize("name", ["ConsoleLogin", "CheckMfa", "SwitchRole"])
+@pytest.mark.parametrize(
+    ("answer", "outcome"), [("Failure", Outcome.DENIED), ("Success", Outcome.SUCCESS), (None, Outcome.SUCCESS)]
+)
+def test_who_fails_to_sign_in_is_denied(name: str, answer: str | None, outcome: Outcome) -> None:
+    elements = None if answer is None else {name: answer}
+    event = SOURCE.parse(
+        {
+            "eventSource": "signin.amazonaws.com",
+            "eventName": name,
+            "userIdentity": {"type": "IAMUser", "userName": "anna"},
+            "responseElements": elements,
+            "eventID": "0a1b2c3d-0001-4e5f-8a6b-7c8d9e0f1a2b",
+        }
+    )
+    assert event.outcome_status is outcome
+    # There is no id of a request.
+    assert reveal(event.request_id) == "0a1b2c3d-0001-4e5f-8a6b-7c8d9e0f1a2b"
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
+        ("ExpiredToken", Outcome.DENIED),
+        ("ExpiredTokenException", Outcome.DENIED),
+        ("UnrecognizedClient", Outcome.DENIED),
+        ("UnrecognizedClientException", Outcome.DENIED),
+        ("InvalidClientTokenId", Outcome.DENIED),
+        ("Client.UnauthorizedOperation", Outcome.DENIED),
+        ("SlowDown", Outcome.THROTTLED),
+        ("ServiceQuotaExceededException", Outcome.THROTTLED),
+        ("ValidationException", Outcome.FAILURE),
+    ],
+)
+def test_outcomes_by_error_code(code: str, outcome: Outcome) -> None:
+    for source in ("bedrock.amazonaws.com", "ec2.amazonaws.com"):
+        fields: dict[str, Any] = {
+            "eventSource": source,
+            "eventName": "InvokeModel",
+            "userIdentity": {},
+            "errorCode": code,
+        }
+        assert SOURCE.parse(fields).outcome_status is outcome

@@ -288,3 +288,63 @@ def test_bodies_that_the_gateway_cut_are_read_as_far_as_they_go() -> None:
     event = SOURCE.parse(load("good_apim_cut_bodies"))
     assert said(event.prompt_messages)[1].endswith("The heating in flat 14 has been off sin")
     assert said(event.response_messages) == ["I am sorry to hear that, Mr. Jans"]
+
+
+UPN = "jane.doe@contoso.com"
+
+
+@pytest.mark.parametrize(
+    ("claims", "name"),
+    [
+        ({"name": "Jane Doe", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn": UPN}, UPN),
+        ({"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn": UPN, "name": "JaneDoe"}, UPN),
+        ({"name": "JaneDoe", "upn": UPN}, UPN),
+        ({"name": "Jane Doe", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name": UPN}, UPN),
+        ({"name": "JaneDoe", "unique_name": UPN}, UPN),
+        ({"name": "Jane Doe"}, "Jane Doe"),
+        ({"upn": [7], "name": "Jane Doe"}, "Jane Doe"),
+        ({"ver": "1.0"}, None),
+    ],
+)
+def test_the_name_to_sign_in_with_comes_before_the_one_to_show(claims: dict[str, Any], name: str | None) -> None:
+    event = SOURCE.parse(
+        {"operationName": "Microsoft.CognitiveServices/x/write", "category": "a", "identity": {"claims": claims}}
+    )
+    assert reveal(event.user_name) == name
+
+
+@pytest.mark.parametrize(
+    "operation",
+    ["Add member to role", "Consent to application", "Sign-in activity", "Delete FIDO2 security key(s)", "Import"],
+)
+def test_activities_of_entra_are_operations(operation: str) -> None:
+    event = SOURCE.parse({"operationName": operation, "category": "AuditLogs", "tenantId": "t"})
+    assert reveal(event.api_operation) == operation
+
+
+@pytest.mark.parametrize("text", ["sell the old house", "Sell the old house, Anna.", "Sell " * 30])
+def test_prose_is_no_operation(text: str) -> None:
+    fields = {"operationName": text, "category": "AuditLogs", "tenantId": "t"}
+    assert SOURCE.parse(fields).api_operation is None
+    assert fields["operationName"] == text
+
+
+@pytest.mark.parametrize(
+    ("result", "signature", "outcome"),
+    [
+        ("Failure", "Failed.Forbidden", Outcome.DENIED),
+        ("Failed", "AuthorizationFailed", Outcome.DENIED),
+        ("Failed", "Failed.Conflict", Outcome.FAILURE),
+        ("Failure", None, Outcome.FAILURE),
+        ("Success", "Succeeded.OK", Outcome.SUCCESS),
+    ],
+)
+def test_the_signature_tells_why_an_activity_failed(result: str, signature: Any, outcome: Outcome) -> None:
+    fields = {
+        "operationName": "x",
+        "category": "a",
+        "tenantId": "t",
+        "resultType": result,
+        "resultSignature": signature,
+    }
+    assert SOURCE.parse(fields).outcome_status is outcome

@@ -434,7 +434,7 @@ def test_operation(request_body: Any, response: Any, operation: Operation | None
         ({"error": {"message": "m", "type": "invalid_request_error", "code": None}}, Outcome.FAILURE, "invalid_request_error"),
         ({"error": {"code": "content_filter", "status": 400}}, Outcome.CONTENT_FILTERED, "content_filter"),
         ({"type": "error", "error": {"type": "permission_error", "message": "m"}}, Outcome.DENIED, "permission_error"),
-        ([{"error": {"code": 429, "message": "m", "status": "RESOURCE_EXHAUSTED"}}], Outcome.FAILURE, "RESOURCE_EXHAUSTED"),
+        ([{"error": {"code": 429, "message": "m", "status": "RESOURCE_EXHAUSTED"}}], Outcome.THROTTLED, "RESOURCE_EXHAUSTED"),
         ({"object": "error", "message": "m", "type": "invalid_model", "code": 1500}, Outcome.FAILURE, "invalid_model"),
     ],
     ids=["openai", "type for want of a code", "azure filter", "anthropic", "google list", "mistral"],
@@ -545,6 +545,32 @@ def test_what_is_not_understood_stays(left: dict[str, Any]) -> None:
     body = json.loads(json.dumps(left))
     asked(body)
     assert remainder(body) == left
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"phone": 2125551234},
+        {"customer": {"contacts": [{"mail": "a@b.se"}]}},
+        {"question": "what is this"},
+        {"name": "Anna", "social": "536-90-4399"},
+        2125551234,
+    ],
+)
+@pytest.mark.parametrize("key", ["messages", "input"])
+def test_content_that_is_data_is_a_text(data: Any, key: str) -> None:
+    body: dict[str, Any] = {key: [{"role": "user", "content": data}] if key == "messages" else data}
+    ((role, parts),) = asked(body)
+    assert (role, [json.loads(part) for part in parts]) == ("user", [data])
+    assert remainder(body) == {}
+
+
+@pytest.mark.parametrize(
+    "media",
+    [{"bytes": "JVBERi0xLjcKJeLjz9MK"}, {"flag": True, "count": 7}, {"s3Location": {"uri": "s3://bucket/a"}}, {}],
+)
+def test_content_that_says_nothing_is_no_text(media: dict[str, Any]) -> None:
+    assert asked({"messages": [{"role": "user", "content": media}]}) == []
 
 
 def nested(depth: int) -> dict[str, Any]:

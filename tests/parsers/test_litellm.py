@@ -119,3 +119,31 @@ def test_what_python_printed_is_read_like_json() -> None:
     assert (event.input_tokens, event.output_tokens, event.latency_ms) == (48, 19, 1250)
     assert reveal(event.user_id) == "tjark.ehlers@hafen-post.de"
     assert event.timestamp == "2026-11-23T07:46:40.25Z"
+
+
+@pytest.mark.parametrize(
+    ("error_class", "code", "outcome"),
+    [
+        ("ContentPolicyViolationError", "400", Outcome.CONTENT_FILTERED),
+        ("GuardrailRaisedException", "", Outcome.CONTENT_FILTERED),
+        ("BlockedPiiEntityError", "400", Outcome.CONTENT_FILTERED),
+        ("ProxyException", "401", Outcome.DENIED),
+        ("ProxyException", "429", Outcome.THROTTLED),
+        ("ProxyException", "500", Outcome.FAILURE),
+        ("BudgetExceededError", "400", Outcome.THROTTLED),
+        ("BadRequestError", "400", Outcome.FAILURE),
+    ],
+)
+def test_outcomes_by_class_and_code(error_class: str, code: str, outcome: Outcome) -> None:
+    fields = load("good_chat")
+    fields |= {"status": "failure", "error_information": {"error_class": error_class, "error_code": code}}
+    event = SOURCE.parse(fields)
+    assert (event.outcome_status, reveal(event.error_code)) == (outcome, error_class)
+    assert event.http_status == (int(code) if code else None)
+
+
+def test_a_vague_class_never_hides_a_code() -> None:
+    fields = load("good_chat")
+    fields |= {"status": "failure", "error_information": {"error_class": "Exception", "error_code": "content_filter"}}
+    event = SOURCE.parse(fields)
+    assert (event.outcome_status, reveal(event.error_code)) == (Outcome.CONTENT_FILTERED, "content_filter")

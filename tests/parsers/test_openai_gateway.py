@@ -306,3 +306,102 @@ def test_who_has_an_answer_was_answered(response: Any, outcome: Outcome | None) 
     fields = record(response=response)
     fields.pop("status", None)
     assert SOURCE.parse(fields).outcome_status is outcome
+
+
+CONVERSE = {
+    "modelId": "anthropic.claude-3-5-sonnet-20240620-v1:0",
+    "messages": [{"role": "user", "content": [{"text": "hi"}]}],
+    "system": [{"text": "be brief"}],
+    "inferenceConfig": {"maxTokens": 100},
+}
+CONVERSED = {
+    "output": {"message": {"role": "assistant", "content": [{"text": "hello"}]}},
+    "stopReason": "end_turn",
+    "usage": {"inputTokens": 3, "outputTokens": 4, "totalTokens": 7},
+    "metrics": {"latencyMs": 123},
+}
+CONVERSE_STREAM = [
+    {"messageStart": {"role": "assistant"}},
+    {"contentBlockDelta": {"delta": {"text": "hel"}, "contentBlockIndex": 0}},
+    {"contentBlockDelta": {"delta": {"text": "lo"}, "contentBlockIndex": 0}},
+    {"messageStop": {"stopReason": "end_turn"}},
+    {"metadata": {"usage": CONVERSED["usage"], "metrics": CONVERSED["metrics"]}},
+]
+
+
+@pytest.mark.parametrize("response", [CONVERSED, json.dumps(CONVERSED), CONVERSE_STREAM])
+@pytest.mark.parametrize("names", [("request", "response"), ("requestBody", "responseBody"), ("input", "output")])
+def test_bodies_of_bedrock_s_converse(names: tuple[str, str], response: Any) -> None:
+    fields = copy({names[0]: CONVERSE, names[1]: response, "user": "u1"})
+    assert recognized(fields)
+    event = SOURCE.parse(fields)
+    assert texts(event) == (["be brief", "hi"], ["hello"])
+    assert plain(event.model_name) == CONVERSE["modelId"]
+    assert [plain(reason) for reason in event.finish_reasons or []] == ["end_turn"]
+    assert (event.latency_ms, event.input_tokens, event.output_tokens, event.token_count) == (123, 3, 4, 7)
+    assert (event.provider, event.operation, event.outcome_status) == ("aws.bedrock", Operation.CHAT, Outcome.SUCCESS)
+    assert remainder(fields) == {}
+
+
+def test_the_model_of_bedrock_s_converse_may_be_in_the_url_alone() -> None:
+    request = {key: value for key, value in CONVERSE.items() if key != "modelId"}
+    url = "https://bedrock-runtime.us-east-1.amazonaws.com/model/anthropic.claude-3-5-sonnet-20240620-v1:0/converse"
+    assert parsed(copy({"url": url, "request": request, "response": CONVERSED}), "model_name") == CONVERSE["modelId"]
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        {"data": [{"generated_text": "hello"}]},
+        {"outputs": [{"generated_text": "hello"}]},
+        {"predictions": [{"generated_text": "hello"}]},
+        [{"generated_text": "hello"}],
+        [[{"generated_text": "hello"}]],
+    ],
+)
+@pytest.mark.parametrize("pack", [copy, json.dumps])
+def test_answers_of_hugging_face_s_pipelines(response: Any, pack: Any) -> None:
+    fields = {"response": pack(response), "user": "u1"}
+    assert recognized(fields)
+    event = SOURCE.parse(fields)
+    assert (texts(event), event.outcome_status) == (([], ["hello"]), Outcome.SUCCESS)
+    assert remainder(fields) == {}
+
+
+@pytest.mark.parametrize("name", ["Jane Doe", "Ludwig van der Berg", "Zoë O'Neil-Smith", "山田 太郎"])
+def test_a_name_to_show_is_a_user_name_and_identifies_nobody(name: str) -> None:
+    for key in ("user_name", "userName", "username"):
+        event = SOURCE.parse(record(**{key: name}))
+        assert (event.user_id, plain(event.user_name), event.user_type) == (None, name, UserType.USER)
+    event = SOURCE.parse(record(user_name=name, user_id="u1"))
+    assert (plain(event.user_id), plain(event.user_name)) == ("u1", name)
+
+
+@pytest.mark.parametrize("text", ["sell the old house", "Sell the old house of Anna", "Stop it.", "Why? Because"])
+def test_prose_is_no_name_to_show(text: str) -> None:
+    fields = record(user_name=text)
+    assert SOURCE.parse(fields).user_name is None
+    assert fields["user_name"] == text
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "outcome"),
+    [
+        (400, {"code": "moderation_blocked", "type": "image_generation_user_error"}, Outcome.CONTENT_FILTERED),
+        (400, {"code": "content_policy_violation", "type": "invalid_request_error"}, Outcome.CONTENT_FILTERED),
+        (400, {"type": "ExpiredTokenException"}, Outcome.DENIED),
+        (400, {"type": "invalid_request_error", "code": None}, Outcome.FAILURE),
+        (503, {"code": 503, "status": "RESOURCE_EXHAUSTED"}, Outcome.THROTTLED),
+        (200, {"code": "rate_limit_exceeded"}, Outcome.THROTTLED),
+        (403, {"type": "api_error"}, Outcome.DENIED),
+    ],
+)
+def test_the_error_in_a_body_tells_more_than_the_status_of_a_failure(
+    status: int, error: dict[str, Any], outcome: Outcome
+) -> None:
+    assert parsed(record(status_code=status, response={"error": error}), "outcome_status") is outcome
+
+
+def test_a_vague_code_never_hides_a_type() -> None:
+    error = {"code": "unknown", "type": "ModelStreamErrorException"}
+    assert parsed(record(response={"error": error}), "error_code") == "ModelStreamErrorException"

@@ -296,6 +296,7 @@ def test_media_and_vectors_are_no_text() -> None:
     ("message", "error", "outcome", "code"),
     [
         ("An error occurred (ThrottlingException) when calling it", "ClientError", Outcome.THROTTLED, "ThrottlingException"),
+        ("An error occurred (Unknown) when calling ConverseStream", "EventStreamError", Outcome.FAILURE, "EventStreamError"),
         ("Error code: 401 - {'error': {'code': 'invalid_api_key'}}", "AuthenticationError", Outcome.DENIED, "invalid_api_key"),
         ("{'message': 'filtered', 'type': None, 'code': 'content_filter'}", "BadRequestError", Outcome.CONTENT_FILTERED, "content_filter"),
         ("Connection error.", "APIConnectionError", Outcome.FAILURE, "APIConnectionError"),

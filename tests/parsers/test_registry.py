@@ -25,6 +25,14 @@ TRAIL = {"eventSource": "bedrock.amazonaws.com", "eventName": "InvokeModel", "us
 AUDIT = {"category": "Audit", "tenantId": "t"}
 
 
+def nested(key: str, depth: int, *, in_list: bool = False) -> Any:
+    """A record in so many envelopes."""
+    value: Any = TRAIL
+    for _ in range(depth):
+        value = {key: [value] if in_list else value}
+    return value
+
+
 def coded(value: Any) -> str:
     return base64.b64encode(orjson.dumps(value)).decode()
 
@@ -49,7 +57,8 @@ def sources_of(value: Any) -> list[str]:
         ({"log": json.dumps({"Records": [TRAIL]})}, ["aws_cloudtrail"]),
         ({"log": json.dumps({"message": json.dumps(TRAIL)})}, ["aws_cloudtrail"]),
         ({"log": {"log": {"log": {"log": TRAIL}}}}, ["aws_cloudtrail"]),
-        ({"log": {"log": {"log": {"log": {"log": TRAIL}}}}}, ["other"]),
+        (nested("log", envelopes.MAX_DEPTH), ["aws_cloudtrail"]),
+        (nested("log", envelopes.MAX_DEPTH + 1), ["other"]),
         ({"log": {"a": 1}, "msg": json.dumps({"b": 1, "event": TRAIL})}, ["aws_cloudtrail"]),
         ({"log": "plain text"}, ["other"]),
         ({"log": "{broken"}, ["malformed_json"]),
@@ -75,7 +84,8 @@ def sources_of(value: Any) -> list[str]:
         ({"object": "list", "data": [CALL], "has_more": False}, ["openai_gateway"]),
         ({"AuditData": json.dumps(TRAIL), "RecordType": 1}, ["aws_cloudtrail"]),
         ({"log": {"subscription": "gold", "user": "a"}}, ["other"]),
-        ({"Records": [{"Records": [{"Records": [{"Records": [{"Records": [TRAIL]}]}]}]}]}, ["other"]),
+        (nested("Records", envelopes.MAX_DEPTH, in_list=True), ["aws_cloudtrail"]),
+        (nested("Records", envelopes.MAX_DEPTH + 1, in_list=True), ["other"]),
     ],
 )  # fmt: skip
 def test_what_is_inside(value: Any, sources: list[str]) -> None:
@@ -101,7 +111,9 @@ def test_too_many_events_are_one_error() -> None:
 def test_order_settles_who_gets_a_record_with_two_sources_markers() -> None:
     both = {**TRAIL, **CALL}
     assert sources_of(both) == ["aws_cloudtrail"]
-    assert Registry(SOURCES[::-1]).recognize(both) is SOURCES[-1]
+    last_first = Registry(SOURCES[::-1]).recognize(both)
+    assert last_first is not None
+    assert last_first.name == "openai_gateway"
 
 
 def test_recognition_asks_no_source_whose_keys_are_absent() -> None:

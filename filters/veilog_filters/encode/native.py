@@ -11,7 +11,6 @@ All other schemas are made from this one: an encoder is given a native event, so
 from __future__ import annotations
 
 import dataclasses
-import operator
 import re
 import types
 import typing
@@ -59,9 +58,12 @@ def encode(event: AuditEvent) -> dict[str, Any]:
     Raises:
         EncodingError: a field holds something that may not leave in it.
     """
-    encoded: dict[str, Any] = {}
-    for (name, same, encoder), value in zip(_FIELDS, _values_of(event), strict=True):
+    present = vars(event)
+    encoded: dict[str, Any] = {"schema": _schema_id(event.schema, "schema")}
+    for name in filter(present.__contains__, _FIELDS):
+        value = present[name]
         if value is not None:
+            same, encoder = _FIELDS[name]
             encoded[name] = value if type(value) in same else encoder(value, name)
     return encoded
 
@@ -183,10 +185,9 @@ _HINTS: Final = typing.get_type_hints(AuditEvent)
 _ENCODED: Final = tuple(
     field.name for field in dataclasses.fields(AuditEvent) if field.metadata["handling"] is not Handling.WORKING
 )
-_FIELDS: Final = tuple(
-    (name, _same_for(_HINTS[name]), _schema_id if name == "schema" else _encoder_for(_HINTS[name])) for name in _ENCODED
-)
-_values_of: Final = operator.attrgetter(*_ENCODED)
+_FIELDS: Final = {
+    name: (_same_for(_HINTS[name]), _schema_id if name == "schema" else _encoder_for(_HINTS[name])) for name in _ENCODED
+}
 
 
 def json_schema() -> dict[str, Any]:

@@ -565,6 +565,17 @@ _WRAPPINGS: Final[dict[str, Callable[[str], Any]]] = {
     "list in data": lambda text: {"data": [[_INNER], text]},
     "lines in log": lambda text: {"log": text + "\n" + text + "\n"},
     "key": lambda text: {text: 1},
+    "ECS, dotted": lambda text: {"@timestamp": _TIME, "event.original": text, "host.name": "h"},
+    "Cribl": lambda text: {"_raw": text, "_time": 1_740_994_863.25, "host": "h", "source": "x"},
+    "RawData": lambda text: {"TimeGenerated": _TIME, "RawData": text, "Computer": "h", "_ResourceId": "/subscriptions/s"},
+    "CloudWatch Insights": lambda text: {"@timestamp": _TIME, "@message": text, "@logStream": "s"},
+    "any key": lambda text: {"zebra": _INNER, "n": 1},
+    "any key, a text": lambda text: {"n": 1, "zebra": {"stripes": text}},
+    "any key, a list": lambda text: {"zebras": [_INNER, {"a": 1}, _INNER]},
+    "syslog with data": lambda text: {"_raw": f'<134>1 {_TIME} host gw 1 ID [x@1 a="b"][y@1] {text}'},
+    "logger": lambda text: {"zebra": f"2026-01-01 00:00:00,123 - app.calls - INFO - {text}"},
+    "logfmt, bare": lambda text: {"log": f"level=info ts={_TIME} msg={text} took=3ms"},
+    "syslog line with data": lambda text: f'<134>1 {_TIME} host gw 1 ID [x@1 a="b"] {text}',
 }  # fmt: skip
 
 

@@ -14,8 +14,8 @@ from veilog_parsers.bodies.turns import (
     add_completion_turn,
     add_prompt_content,
     add_prompt_messages,
+    drop_role,
     pop_finish_reason,
-    pop_role,
 )
 from veilog_parsers.event import Operation, Role
 from veilog_parsers.record.fields import drop_keys, ignored_keys, pop_count, pop_identifier, pop_sum
@@ -60,7 +60,7 @@ def read_response(body: Fields, exchange: Exchange) -> None:
     exchange.operation = exchange.operation or (Operation.TEXT_COMPLETION if "completion" in body else Operation.CHAT)
     exchange.answered_model = pop_identifier(body, "model")
     exchange.request_id = pop_identifier(body, "id")
-    pop_role(body)
+    drop_role(body)
     turn = Turn()
     turn.add_content(body, "content")
     turn.add_content(body, "completion")

@@ -24,12 +24,15 @@ from veilog_parsers.bodies.turns import (
     MAX_DEPTH,
     Turn,
     add_completion_turn,
+    add_prompt_turn,
     add_prompt_variables,
+    drop_role,
     pop_finish_reason,
     pop_role,
     pop_serialized,
 )
 from veilog_parsers.event import Operation, Role
+from veilog_parsers.record.dropped import prefer
 from veilog_parsers.record.fields import (
     dicts,
     drop,
@@ -38,12 +41,10 @@ from veilog_parsers.record.fields import (
     keyset,
     peek,
     pop_count,
-    pop_dict,
     pop_identifier,
     pop_number,
     pop_str,
     pop_sum,
-    remainder,
     withhold,
 )
 from veilog_parsers.record.raw import Fields
@@ -107,7 +108,7 @@ def open_body(fields: Fields, *path: str) -> Any:
 def _assembler_for(event: Fields) -> Callable[[list[Fields]], Fields] | None:
     """Which function assembles a stream, given one of its events: that of Converse, of a flat format, or another."""
     if not _CONVERSE_EVENTS.isdisjoint(event):
-        return _assemble_converse
+        return streams.assemble_converse
     if "choices" not in event and not flat.EVENT_KEYS.isdisjoint(event):
         return flat.assemble_texts
     return streams.assembler_for(event)
@@ -174,19 +175,17 @@ def _read_converse_request(body: Fields, exchange: Exchange) -> None:
     exchange.add_prompt(Role.SYSTEM, turn.text_parts + turn.result_parts)
     add_prompt_variables(body, "promptVariables", exchange)
     for message in dicts(body.get("messages")):
-        role = pop_role(message) or Role.USER
+        named = pop_role(message)
         turn = Turn()
         _read_blocks(message, "content", turn, 0)
-        # The user's messages may begin with the results of tools.
-        exchange.add_prompt(Role.TOOL, turn.result_parts)
-        exchange.add_prompt(role, turn.text_parts)
+        add_prompt_turn(turn, named, Role.USER, exchange)
 
 
 def _read_converse_response(body: Fields, exchange: Exchange) -> None:
     exchange.operation = exchange.operation or Operation.CHAT
     message = peek(body, "output", "message")
     if type(message) is dict:
-        pop_role(message)
+        drop_role(message)
         turn = Turn()
         _read_blocks(message, "content", turn, 0)
         add_completion_turn(turn, exchange)
@@ -235,54 +234,6 @@ def _read_block(block: Fields, turn: Turn, depth: int) -> None:
     drop_keys(block, _IGNORED_BLOCK_KEYS)
 
 
-def _assemble_converse(events: list[Fields]) -> Fields:
-    """Join deltas to blocks.
-
-    Nova gives every piece of a text a number of its own, so pieces are joined by their kind.
-    """
-    runs: list[tuple[str, Fields, list[str]]] = []
-    message: Fields = {}
-    body: Fields = {}
-    for event in events:
-        call = pop_dict(event, "contentBlockStart", "start", "toolUse")
-        if call is not None:
-            runs.append(("toolUse", call, []))
-        delta = pop_dict(event, "contentBlockDelta", "delta")
-        if delta is not None:
-            _append_delta(runs, delta)
-        message |= pop_dict(event, "messageStart") or {}
-        body |= (pop_dict(event, "messageStop") or {}) | (pop_dict(event, "metadata") or {})
-        drop(event, "contentBlockStop", ("contentBlockStart", "contentBlockIndex"))
-        drop(event, ("contentBlockDelta", "contentBlockIndex"))
-        body |= remainder(event)
-    message["content"] = [_block(*run) for run in runs]
-    return body | {"output": {"message": message}}
-
-
-def _append_delta(runs: list[tuple[str, Fields, list[str]]], delta: Fields) -> None:
-    drop(delta, ("reasoningContent", "signature"))
-    for path in (("text",), ("toolUse", "input"), ("reasoningContent", "text")):
-        piece = pop_str(delta, *path)
-        if piece:
-            if not runs or runs[-1][0] != path[0]:
-                runs.append((path[0], {}, []))
-            runs[-1][2].append(piece)
-    rest = remainder(delta)
-    if rest:
-        runs.append(("", rest, []))
-
-
-def _block(kind: str, start: Fields, pieces: list[str]) -> Fields:
-    text = "".join(pieces)
-    if kind == "text":
-        return {"text": text}
-    if kind == "toolUse":
-        return {"toolUse": start | {"input": text}}
-    if kind == "reasoningContent":
-        return {"reasoningContent": {"reasoningText": {"text": text}}}
-    return start
-
-
 def _pop_input_tokens(usage: Fields, key: str) -> int | None:
     """Pop input tokens with those of the cache, whose counts have two spellings, sometimes both."""
     suffix = "InputTokens" if "cacheReadInputTokens" in usage else "InputTokenCount"
@@ -314,7 +265,7 @@ def _read_metrics(metrics: Any, exchange: Exchange) -> None:
     """Consume what Bedrock measured of a stream, which is in the last event."""
     if type(metrics) is dict:
         sent, produced = _pop_input_tokens(metrics, "inputTokenCount"), pop_count(metrics, "outputTokenCount")
-        exchange.input_tokens = sent if exchange.input_tokens is None else exchange.input_tokens
-        exchange.output_tokens = produced if exchange.output_tokens is None else exchange.output_tokens
-        exchange.latency_ms = pop_number(metrics, "invocationLatency") or exchange.latency_ms
+        exchange.input_tokens = prefer(exchange.input_tokens, sent)
+        exchange.output_tokens = prefer(exchange.output_tokens, produced)
+        exchange.latency_ms = prefer(pop_number(metrics, "invocationLatency") or None, exchange.latency_ms)
         drop(metrics, "firstByteLatency")

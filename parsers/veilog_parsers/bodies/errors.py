@@ -10,8 +10,9 @@ from typing import Final
 
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.event import Outcome
-from veilog_parsers.record.fields import drop, peek, pop_identifier
-from veilog_parsers.record.outcomes import outcome_of_error
+from veilog_parsers.record.dropped import Why
+from veilog_parsers.record.fields import drop, pop_identifier
+from veilog_parsers.record.outcomes import most_telling, outcome_of_error
 from veilog_parsers.record.raw import Fields
 
 _NAMES: Final = ("code", "type", "status")
@@ -36,12 +37,14 @@ def read_error(body: Fields, exchange: Exchange) -> None:
         exchange.error_code = pop_identifier(body, "error_type")
         return
     # Google's ``code`` is an HTTP status and its ``status`` a name: a number counts only if there is no name.
-    keys = sorted(_NAMES, key=lambda key: type(error.get(key)) is not str)
+    names = {key: name for key in _NAMES if type(name := error.get(key)) is str and name}
+    best = most_telling(names.values())
+    keys = sorted(_NAMES, key=lambda key: (key not in names, names.get(key) != best))
     for key in keys:
-        name = peek(error, key)
         exchange.error_code = pop_identifier(error, key)
         if exchange.error_code is not None:
-            exchange.error_outcome = outcome_of_error(str(name))
+            exchange.error_outcome = outcome_of_error(exchange.error_code.reveal())
             break
     exchange.content_filtered = exchange.content_filtered or exchange.error_outcome is Outcome.CONTENT_FILTERED
-    drop(error, *_NAMES, "innererror", "param")
+    drop(error, *_NAMES, why=Why.DUPLICATE)
+    drop(error, "innererror", "param")

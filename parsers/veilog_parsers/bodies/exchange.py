@@ -16,6 +16,7 @@ from veilog_parsers.event import (
     Timestamp,
     ToolCall,
 )
+from veilog_parsers.record.dropped import DUPLICATE, note_dropped, prefer
 
 TOKEN_COUNTS: Final = ("input_tokens", "output_tokens", "total_tokens")
 
@@ -75,35 +76,60 @@ class Exchange:
             value = getattr(self, name)
             if value is None or value is False or value == []:
                 setattr(self, name, getattr(other, name))
+            else:
+                prefer(value, getattr(other, name) or None)
 
     def apply(self, event: AuditEvent) -> None:
         """Copy everything into an event, where the record around the bodies has not told it."""
         event.operation = event.operation or self.operation
         event.provider = event.provider or self.provider
-        event.model_name = event.model_name or self.requested_model or self.answered_model
-        event.model_version = event.model_version or self.answered_model
-        event.request_id = event.request_id or self.request_id
-        event.user_id = event.user_id or self.user
-        event.conversation_id = event.conversation_id or self.conversation_id
-        event.timestamp = event.timestamp or self.timestamp
+        self._apply_names(event)
+        self._apply_counts(event)
         event.prompt_messages.extend(self.prompt)
         event.response_messages.extend(self.response)
-        event.tool_calls = event.tool_calls or self.tool_calls or None
-        event.finish_reasons = event.finish_reasons or self.finish_reasons or None
-        if event.input_tokens is None:
-            event.input_tokens = self.input_tokens
-        if event.output_tokens is None:
-            event.output_tokens = self.output_tokens
-        if event.token_count is None:
-            event.token_count = self.total_tokens
-        if event.latency_ms is None:
-            event.latency_ms = self.latency_ms
-        event.error_code = event.error_code or self.error_code
         if self.content_filtered:
             event.outcome_status = Outcome.CONTENT_FILTERED
-        elif self.failed and event.outcome_status in (None, Outcome.SUCCESS):
-            # Some gateways answer with status 200 and an error in the body: the body is right.
+        elif self.failed and event.outcome_status in (None, Outcome.SUCCESS, Outcome.FAILURE):
+            # Some gateways answer with status 200 and an error in the body: the body is right, and tells more.
             event.outcome_status = self.error_outcome or Outcome.FAILURE
         elif event.outcome_status is None and (self.response or self.finish_reasons or self.output_tokens is not None):
             # Nothing tells how the call ended, but there is a response: it succeeded.
             event.outcome_status = Outcome.SUCCESS
+
+    def _apply_names(self, event: AuditEvent) -> None:
+        if self.requested_model is not None:
+            event.model_name = prefer(event.model_name, self.requested_model)
+        if self.answered_model is not None:
+            event.model_name = event.model_name or self.answered_model
+            event.model_version = prefer(event.model_version, self.answered_model)
+        if self.request_id is not None:
+            event.request_id = prefer(event.request_id, self.request_id)
+        if self.user is not None:
+            event.user_id = prefer(event.user_id, self.user)
+        if self.conversation_id is not None:
+            event.conversation_id = prefer(event.conversation_id, self.conversation_id)
+        if self.timestamp is not None:
+            event.timestamp = prefer(event.timestamp, self.timestamp)
+        if self.error_code is not None:
+            event.error_code = prefer(event.error_code, self.error_code)
+        if self.tool_calls:
+            event.tool_calls = prefer(event.tool_calls, self.tool_calls)
+
+    def _apply_counts(self, event: AuditEvent) -> None:
+        # As ``prefer``, without a call for every number of every record.
+        if event.input_tokens is None:
+            event.input_tokens = self.input_tokens
+        elif self.input_tokens is not None:
+            note_dropped("", self.input_tokens, DUPLICATE)
+        if event.output_tokens is None:
+            event.output_tokens = self.output_tokens
+        elif self.output_tokens is not None:
+            note_dropped("", self.output_tokens, DUPLICATE)
+        if event.token_count is None:
+            event.token_count = self.total_tokens
+        elif self.total_tokens is not None:
+            note_dropped("", self.total_tokens, DUPLICATE)
+        if self.latency_ms is not None:
+            event.latency_ms = prefer(event.latency_ms, self.latency_ms)
+        if self.finish_reasons:
+            event.finish_reasons = prefer(event.finish_reasons, self.finish_reasons)

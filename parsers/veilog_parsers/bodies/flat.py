@@ -25,12 +25,15 @@ from veilog_parsers.bodies.turns import (
     pop_role,
 )
 from veilog_parsers.event import Operation, Role
+from veilog_parsers.record.decoding import keep_under
+from veilog_parsers.record.dropped import Why, note_dropped, prefer
 from veilog_parsers.record.fields import (
     dicts,
     drop,
     drop_keys,
     ignored_keys,
     keyset,
+    merge,
     peek,
     pop_count,
     pop_dict,
@@ -39,6 +42,7 @@ from veilog_parsers.record.fields import (
     pop_sum,
     remainder,
 )
+from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields
 
 REQUEST_KEYS: Final = keyset("chat_history inputs instances preamble query texts")
@@ -80,7 +84,7 @@ _IGNORED_TASK_KEYS: Final = ignored_keys(
     """
 )
 
-_ANSWER_LISTS: Final = ("results", "generations", "outputs", "completions", "predictions")
+_ANSWER_LISTS: Final = ("results", "generations", "outputs", "completions", "predictions", "data")
 _ANSWER_TEXTS: Final = ("outputText", "generation", "generated_text", "text", "content")
 _FINISH_REASONS: Final = (
     ("completionReason",),
@@ -121,12 +125,17 @@ def is_request(body: Fields) -> bool:
 
 def is_response(body: Fields) -> bool:
     """Whether a response body has a flat format."""
-    if not RESPONSE_KEYS.isdisjoint(body):
+    if not RESPONSE_KEYS.isdisjoint(body) or has_generated(body):
         return True
     if "embeddings" in body:
         # Ollama's embeddings are lists of numbers. Cohere's have other keys beside them.
         return "response_type" in body or "meta" in body or type(body["embeddings"]) is dict
     return any("relevance_score" in result for result in dicts(body.get("results"))[:1])
+
+
+def has_generated(body: Fields) -> bool:
+    """Whether a body has a list of generated texts, as containers with Hugging Face's pipelines answer."""
+    return any("generated_text" in answer for key in _ANSWER_LISTS for answer in dicts(body.get(key))[:1])
 
 
 def read_request(body: Fields, exchange: Exchange) -> None:
@@ -234,8 +243,8 @@ def read_counts(counts: Any, exchange: Exchange) -> None:
         units = counts.get(name)
         if type(units) is dict:
             sent, produced = pop_count(units, "input_tokens"), pop_count(units, "output_tokens")
-            exchange.input_tokens = sent if exchange.input_tokens is None else exchange.input_tokens
-            exchange.output_tokens = produced if exchange.output_tokens is None else exchange.output_tokens
+            exchange.input_tokens = prefer(exchange.input_tokens, sent)
+            exchange.output_tokens = prefer(exchange.output_tokens, produced)
     exchange.sum_tokens()
     drop(counts, "api_version", "billed_units", "cached_tokens", ("tokens", "image_tokens"))
 
@@ -250,7 +259,7 @@ def _read_answer(answer: Fields, exchange: Exchange) -> None:
         turn.add_content(data, "text")
         drop_keys(data, _IGNORED_DETAIL_KEYS)
     for call in dicts(answer.get("tool_calls")):
-        if "parameters" in call:
+        if "parameters" in call and "arguments" not in call:
             call["arguments"] = call.pop("parameters")
         turn.add_tool_call(call)
     add_completion_turn(turn, exchange)
@@ -259,8 +268,8 @@ def _read_answer(answer: Fields, exchange: Exchange) -> None:
     details = answer.get("details")
     if type(details) is dict:
         generated = pop_count(details, "generated_tokens")
-        exchange.output_tokens = generated if exchange.output_tokens is None else exchange.output_tokens
-        exchange.input_tokens = pop_count(details, "input_length") or exchange.input_tokens
+        exchange.output_tokens = prefer(exchange.output_tokens, generated)
+        exchange.input_tokens = prefer(pop_count(details, "input_length") or None, exchange.input_tokens)
         drop_keys(details, _IGNORED_DETAIL_KEYS)
     drop_repeated(answer, texts_of(exchange.prompt), "prompt", "texts")
     drop_keys(answer, _IGNORED_ANSWER_KEYS)
@@ -273,18 +282,25 @@ def assemble_texts(events: list[Fields]) -> Fields:
     for event in events:
         whole = pop_dict(event, "response")
         if whole is not None:
-            pieces.clear()
-            event |= whole
+            _drop_pieces(pieces)
+            merge(event, whole)
         outputs = event.get("outputs")
         if type(outputs) is list and len(outputs) == 1 and type(outputs[0]) is dict:
-            event |= event.pop("outputs")[0]
+            merge(event, event.pop("outputs")[0])
         _open_token(event, pieces)
         for key in _ANSWER_TEXTS:
             piece = pop_str(event, key)
             if piece:
                 pieces.setdefault(key, []).append(piece)
-        body |= remainder(event)
+        merge(body, remainder(event))
     return body | {key: "".join(found) for key, found in pieces.items()}
+
+
+def _drop_pieces(pieces: dict[str, list[str]]) -> None:
+    """Drop the pieces of a text that an event has as a whole."""
+    if pieces:
+        note_dropped("", dict(pieces), Why.TEXT_READ)
+        pieces.clear()
 
 
 def _open_token(event: Fields, pieces: dict[str, list[str]]) -> None:
@@ -293,7 +309,11 @@ def _open_token(event: Fields, pieces: dict[str, list[str]]) -> None:
     if token is None:
         return
     if event.get("generated_text"):
-        pieces.clear()
+        _drop_pieces(pieces)
     elif type(token.get("text")) is str and token.get("special") is not True:
-        event["generated_text"] = token["text"]
+        event["generated_text"] = token.pop("text")
+    if may_hold_prose(token):
+        keep_under(event, "token", token)
+    else:
+        note_dropped("token", token, Why.TEXT_READ)
     drop_keys(event, _IGNORED_TOKEN_KEYS)

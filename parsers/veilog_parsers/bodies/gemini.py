@@ -13,7 +13,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from veilog_parsers.bodies.exchange import Exchange
-from veilog_parsers.bodies.turns import Turn, add_completion_turn, pop_finish_reason, pop_role
+from veilog_parsers.bodies.turns import (
+    Turn,
+    add_completion_turn,
+    add_prompt_turn,
+    drop_role,
+    pop_finish_reason,
+    pop_role,
+)
 from veilog_parsers.event import Operation, Role, SensitiveText
 from veilog_parsers.record.fields import dicts, drop, drop_keys, ignored_keys, pop_count, pop_identifier, pop_sum
 from veilog_parsers.record.raw import Fields
@@ -136,7 +143,9 @@ def read_response(body: Fields, exchange: Exchange) -> None:
 
 def _rename(fields: Fields) -> None:
     for key in _CAMEL_CASE.keys() & fields.keys():
-        fields.setdefault(_CAMEL_CASE[key], fields.pop(key))
+        # Of both spellings, that of the API is read, and the other one stays.
+        if _CAMEL_CASE[key] not in fields:
+            fields[_CAMEL_CASE[key]] = fields.pop(key)
 
 
 def _add_prompt(fields: Fields, key: str, role: Role, exchange: Exchange) -> None:
@@ -144,7 +153,7 @@ def _add_prompt(fields: Fields, key: str, role: Role, exchange: Exchange) -> Non
     content = fields.get(key)
     if type(content) is dict:
         # Some SDKs give a system instruction the role "user": its key decides, not its role.
-        pop_role(content)
+        drop_role(content)
         _add_prompt_content(content, role, exchange)
     elif type(content) is str and content:
         del fields[key]
@@ -152,11 +161,10 @@ def _add_prompt(fields: Fields, key: str, role: Role, exchange: Exchange) -> Non
 
 
 def _add_prompt_content(content: Fields, default: Role, exchange: Exchange) -> None:
-    role = pop_role(content) or default
+    named = pop_role(content)
     turn = Turn()
     _read_parts(content.get("parts"), turn)
-    exchange.add_prompt(Role.TOOL, turn.result_parts)
-    exchange.add_prompt(role, turn.text_parts)
+    add_prompt_turn(turn, named, default, exchange)
 
 
 def _read_parts(parts: Any, turn: Turn) -> None:
@@ -190,7 +198,7 @@ def _read_candidate(candidate: Fields, exchange: Exchange) -> None:
     content = candidate.get("content")
     turn = Turn()
     if type(content) is dict:
-        pop_role(content)
+        drop_role(content)
         _read_parts(content.get("parts"), turn)
     add_completion_turn(turn, exchange)
     number = candidate.get("finishReason")

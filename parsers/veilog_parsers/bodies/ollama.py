@@ -14,8 +14,8 @@ from veilog_parsers.bodies.turns import (
     add_completion_turn,
     add_prompt_content,
     add_prompt_messages,
+    drop_role,
     pop_finish_reason,
-    pop_role,
 )
 from veilog_parsers.event import Operation, Role
 from veilog_parsers.record.fields import drop_keys, ignored_keys, pop_count, pop_identifier
@@ -67,7 +67,7 @@ def read_response(body: Fields, exchange: Exchange) -> None:
     message = body.get("message")
     if type(message) is dict:
         exchange.operation = exchange.operation or Operation.CHAT
-        pop_role(message)
+        drop_role(message)
         turn.add_block(message)
     elif "embedding" in body or "embeddings" in body:
         exchange.operation = Operation.EMBEDDINGS

@@ -24,14 +24,16 @@ from veilog_parsers.bodies.turns import (
     add_prompt_documents,
     add_prompt_messages,
     add_prompt_variables,
+    drop_role,
     pop_finish_reason,
-    pop_role,
 )
 from veilog_parsers.event import Operation, Role
+from veilog_parsers.record.dropped import Why, note_dropped, prefer
 from veilog_parsers.record.fields import (
     dicts,
     drop,
     drop_keys,
+    drop_known,
     ignored_keys,
     keyset,
     peek,
@@ -140,7 +142,7 @@ def read_response(body: Fields, exchange: Exchange) -> None:
     exchange.timestamp = pop_time(body, "created") or pop_time(body, "created_at")
     if body.get("created") == 0:
         # The first chunk of Azure's streams has no time: it holds only the results of the content filters.
-        del body["created"]
+        drop_known(body, "created")
     _read_usage(body.get("usage"), exchange)
     if exchange.input_tokens is None:
         # The response of the API that only counts tokens.
@@ -172,7 +174,7 @@ def _read_outputs(body: Fields, exchange: Exchange) -> None:
     for entry in dicts(body["outputs"]):
         if type(entry.get("type")) is str:
             entry["type"] = entry["type"].replace(".", "_")
-        pop_role(entry)
+        drop_role(entry)
         turn.add_block(entry)
     add_completion_turn(turn, exchange)
 
@@ -213,12 +215,11 @@ def _read_ids(body: Fields, exchange: Exchange) -> None:
     if _ID_KEYS.isdisjoint(body):
         return
     user, safety_identifier = pop_identifier(body, "user"), pop_identifier(body, "safety_identifier")
-    exchange.user = (
-        exchange.user or user or safety_identifier or pop_identifier(body, "user_security_context", "end_user_id")
-    )
+    user = prefer(prefer(exchange.user, user), safety_identifier)
+    exchange.user = user or pop_identifier(body, "user_security_context", "end_user_id")
     conversation = pop_identifier(body, "conversation", "id") or pop_identifier(body, "conversation")
     previous = pop_identifier(body, "previous_response_id")
-    exchange.conversation_id = exchange.conversation_id or conversation or previous
+    exchange.conversation_id = prefer(prefer(exchange.conversation_id, conversation), previous)
 
 
 def _read_input(body: Fields, key: str, exchange: Exchange) -> None:
@@ -233,7 +234,9 @@ def _read_input(body: Fields, key: str, exchange: Exchange) -> None:
         add_prompt_messages(value, exchange)
     else:
         add_prompt_content(body, key, Role.USER, exchange)
-        value[:] = [item for item in value if not _is_tokens(item)]
+        if any(map(_is_tokens, value)):
+            note_dropped(key, list(filter(_is_tokens, value)), Why.NOISE)
+            value[:] = [item for item in value if not _is_tokens(item)]
 
 
 def _is_tokens(value: Any) -> bool:
@@ -244,8 +247,8 @@ def _read_usage(usage: Any, exchange: Exchange) -> None:
     if type(usage) is dict:
         prompt, completion = pop_count(usage, "prompt_tokens"), pop_count(usage, "completion_tokens")
         sent, produced = pop_count(usage, "input_tokens"), pop_count(usage, "output_tokens")
-        exchange.input_tokens = sent if prompt is None else prompt
-        exchange.output_tokens = produced if completion is None else completion
+        exchange.input_tokens = prompt if sent is None else prefer(prompt, sent)
+        exchange.output_tokens = completion if produced is None else prefer(completion, produced)
         exchange.total_tokens = pop_count(usage, "total_tokens")
         flat.read_counts(usage, exchange)
         drop_keys(usage, _IGNORED_USAGE_KEYS)
@@ -257,7 +260,7 @@ def _read_choice(choice: Fields, exchange: Exchange) -> None:
     message = choice.get("message") or choice.get("delta")
     if type(message) is dict:
         exchange.operation = exchange.operation or Operation.CHAT
-        pop_role(message)
+        drop_role(message)
         turn.add_block(message)
     elif type(message) is str:
         turn.add_content(choice, "message" if choice.get("message") else "delta")
@@ -276,7 +279,7 @@ def _read_output(body: Fields, exchange: Exchange) -> None:
     _read_instructions(body, exchange)
     turn = Turn()
     for item in dicts(body["output"]):
-        pop_role(item)
+        drop_role(item)
         turn.add_block(item)
     add_completion_turn(turn, exchange)
     if peek(body, "incomplete_details", "reason"):
@@ -300,6 +303,8 @@ def _read_instructions(body: Fields, exchange: Exchange) -> None:
     known_texts = set(texts_of(exchange.prompt))
     if not known_texts.issuperset(texts_of(echo.prompt)):
         exchange.prompt[:0] = echo.prompt
+    elif echo.prompt:
+        note_dropped("instructions", echo.prompt, Why.TEXT_READ)
 
 
 def _read_datum(datum: Fields, exchange: Exchange) -> None:

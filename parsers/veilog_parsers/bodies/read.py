@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import chain
 from typing import Any, Final
 
 from veilog_parsers.bodies import anthropic, flat, gemini, ollama, openai
@@ -20,12 +21,13 @@ from veilog_parsers.bodies.streams import AssemblerFor, assemble, assembler_for,
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import Constant
 from veilog_parsers.record.decoding import decode, keep_around
-from veilog_parsers.record.fields import dicts, peek
+from veilog_parsers.record.fields import dicts, peek, pop_identifier
 from veilog_parsers.record.raw import Fields
 
 Reader = Callable[[Fields, Exchange], None]
 
 _ANTHROPIC: Final = Constant("anthropic")
+_BEDROCK: Final = Constant("aws.bedrock")
 _GEMINI: Final = Constant("gcp.gemini")
 _OLLAMA: Final = Constant("ollama")
 
@@ -36,6 +38,9 @@ _STREAMED: Final = ("data:", "event:", "id:", "retry:", ":")
 _LINE_OF_JSON: Final = re.compile(r"^\s*(?:data:\s*)?\{", re.MULTILINE)
 _SIGNS_OF_BODY: Final = frozenset(
     ("messages", "prompt", "input", "contents", "choices", "output", "candidates", "content", "model", "inputs", "role")
+)
+_CONVERSE_BLOCKS: Final = frozenset(
+    ("text", "image", "document", "video", "audio", "guardContent", "toolUse", "toolResult", "reasoningContent")
 )
 _GEMINI_REQUEST: Final = frozenset(("contents", "systemInstruction", "system_instruction"))
 _ANTHROPIC_REQUEST: Final = frozenset(
@@ -77,7 +82,7 @@ def read_request(body: Any, exchange: Exchange) -> None:
 def read_response(body: Any, exchange: Exchange) -> None:
     """Consume a response body of any provider; a text that is no JSON is the model's."""
     turns_before, opened = len(exchange.response), decode_body(body)
-    fields = assemble(opened) if type(opened) is list else opened
+    fields = assemble(flattened(opened)) if type(opened) is list else opened
     if type(fields) is dict and fields:
         read_error(fields, exchange)
         reader, provider = _response_reader(fields)
@@ -85,6 +90,11 @@ def read_response(body: Any, exchange: Exchange) -> None:
         exchange.provider = None if "choices" in fields else exchange.provider or provider
         reader(fields, exchange)
     add_unread_completion(opened if fields is None else fields, exchange, turns_before)
+
+
+def flattened(items: list[Any]) -> list[Any]:
+    """A list of lists as one list: Hugging Face's pipelines answer each of several prompts with a list."""
+    return list(chain.from_iterable(items)) if items and all(type(item) is list for item in items) else items
 
 
 def decode_body(body: Any) -> Any:
@@ -135,6 +145,7 @@ def open_body(
         return None
     body = decode_body(parent[path[-1]])
     if type(body) is list:
+        body = flattened(body)
         body = assemble(body, assembler_for) or body
     elif type(body) is str and body:
         body = {text_key: body}
@@ -144,6 +155,8 @@ def open_body(
 
 def _request_reader(body: Fields) -> tuple[Reader, Constant | None]:
     keys = body.keys()
+    if is_converse_request(body):
+        return _read_converse_request, _BEDROCK
     if not keys.isdisjoint(_GEMINI_REQUEST):
         return gemini.read_request, _GEMINI
     if "requests" in body or ("content" in body and peek(body, "content", "parts")):
@@ -158,8 +171,38 @@ def _request_reader(body: Fields) -> tuple[Reader, Constant | None]:
     return openai.read_request, None
 
 
+def is_converse_request(body: Fields) -> bool:
+    """Whether a request body is one of Bedrock's Converse: the kind of a message's block is its key, not its type."""
+    return any(
+        "type" not in block and not _CONVERSE_BLOCKS.isdisjoint(block)
+        for message in dicts(body.get("messages"))[:1]
+        for block in dicts(message.get("content"))[:1]
+    )
+
+
+def is_converse_response(body: Fields) -> bool:
+    """Whether a response body is one of Bedrock's Converse."""
+    return type(body.get("output")) is dict and ("stopReason" in body or "message" in body["output"])
+
+
+def _read_converse_request(body: Fields, exchange: Exchange) -> None:
+    # Bedrock's readers use those of this module.
+    from veilog_parsers.bodies import bedrock
+
+    exchange.requested_model = exchange.requested_model or pop_identifier(body, "modelId")
+    bedrock.read_request(body, exchange)
+
+
+def _read_converse_response(body: Fields, exchange: Exchange) -> None:
+    from veilog_parsers.bodies import bedrock
+
+    bedrock.read_response(body, exchange)
+
+
 def _response_reader(body: Fields) -> tuple[Reader, Constant | None]:
     keys = body.keys()
+    if is_converse_response(body):
+        return _read_converse_response, _BEDROCK
     if not keys.isdisjoint(_GEMINI_RESPONSE):
         return gemini.read_response, _GEMINI
     if "choices" in body:

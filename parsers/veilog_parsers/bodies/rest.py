@@ -16,7 +16,8 @@ from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import Message, Role, SensitiveText
 from veilog_parsers.record.decoding import decode_one, may_be_json
-from veilog_parsers.record.fields import remainder
+from veilog_parsers.record.dropped import Why
+from veilog_parsers.record.fields import drop_known, remainder
 from veilog_parsers.record.prose import MAX_LISTED, may_hold_prose, text_may_hold_prose
 from veilog_parsers.record.raw import Fields
 
@@ -74,7 +75,7 @@ def drop_repeated(fields: Fields, texts: Iterable[str], *keys: str) -> None:
         known_texts = {text.strip() for text in (*parts, "".join(parts), "\n".join(parts))}
         for key in present:
             if _has_only(fields[key], known_texts):
-                del fields[key]
+                drop_known(fields, key, Why.TEXT_READ)
 
 
 def texts_of(messages: list[Message]) -> Iterator[str]:

@@ -14,7 +14,8 @@ from typing import Any, Final
 from veilog_parsers.bodies import flat
 from veilog_parsers.errors import RecordError
 from veilog_parsers.record.decoding import Decoded, decode, keep_around, keep_under
-from veilog_parsers.record.fields import dicts, keyset
+from veilog_parsers.record.dropped import DUPLICATE, NOISE, Why, note_dropped
+from veilog_parsers.record.fields import dicts, drop, drop_known, keyset, merge, pop_dict, pop_str, remainder
 from veilog_parsers.record.prose import is_word, may_hold_prose
 from veilog_parsers.record.raw import Fields
 
@@ -44,6 +45,10 @@ _RESPONSES_PARTS: Final[dict[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(("message", *_REPEATS), lambda _: True),
 }
 """Keys of events of a Responses stream that hold no names: the response, its items, and what repeats parts of them."""
+
+
+_RESPONSES_TEXTS: Final = frozenset(("response", "item", "delta"))
+"""The keys of these parts that a body is assembled from."""
 
 
 def split_events(text: str) -> list[Any]:
@@ -117,6 +122,9 @@ def _keep_strays(body: Fields, events: list[Any]) -> Fields:
     strays = [event for event in events if type(event) is not dict and may_hold_prose(event)]
     if strays:
         keep_under(body, "event", strays)
+    for event in events:
+        if type(event) is not dict and event not in strays:
+            note_dropped("", event, Why.NOISE)
     return body
 
 
@@ -127,12 +135,18 @@ def _merge(body: Fields, event: Fields) -> None:
             was = body.get(key)
             if was and was != value:
                 _keep(body, key, was)
+            elif was is not None:
+                note_dropped(key, was, DUPLICATE)
             body[key] = value
+        elif value is not None:
+            note_dropped(key, value, DUPLICATE)
 
 
-def _keep(body: Fields, key: str, value: Any) -> None:
-    """Keep the value that an earlier event has for a key, if it could be prose."""
-    if may_hold_prose(value):
+def _keep(body: Fields, key: str, value: Any, why: Why = DUPLICATE) -> None:
+    """Keep the value that an earlier event has for a key, if it could be prose; else drop it for a reason."""
+    if not may_hold_prose(value):
+        note_dropped(key, value, why)
+    else:
         kept = body.setdefault(f"{key}~", [])
         if type(kept) is list:
             kept.append(value)
@@ -153,6 +167,8 @@ def _pop_kind(event: Fields) -> Any:
     """Pop the type of an event; a value that could be prose stays, under another key."""
     kind = event.pop("type", None)
     if is_word(kind):
+        if kind is not None:
+            note_dropped("type", kind, NOISE)
         return kind
     keep_under(event, "type", kind)
     return None
@@ -177,8 +193,8 @@ def _merge_all(events: list[Fields]) -> Fields:
 def _slot(slots: dict[int, Fields], fragment: Fields, default: int = 0) -> Fields:
     """The entry that a fragment belongs to, by its ``index``."""
     index = fragment.get("index", default)
-    if is_word(index):
-        fragment.pop("index", None)
+    if is_word(index) and "index" in fragment:
+        drop_known(fragment, "index")
     return slots.setdefault(index if type(index) is int else default, {})
 
 
@@ -223,8 +239,9 @@ def _assemble_choices(events: list[Fields]) -> Fields:
             index = _index_in(fragment)
             choice = _slot(choices, fragment)
             if type(delta) is dict:
-                if is_word(fragment.get("text")) or fragment.get("text") == delta.get("content"):
-                    fragment.pop("text", None)
+                text = fragment.get("text")
+                if text is not None and (is_word(text) or text == delta.get("content")):
+                    drop_known(fragment, "text", Why.TEXT_READ)
                 _collect_calls(calls.setdefault(index, {}), delta)
                 _collect(messages.setdefault(index, {}), delta)
             _collect(choice, fragment)
@@ -272,25 +289,40 @@ def _assemble_responses(events: list[Fields]) -> Fields:
     pieces: dict[int, list[str]] = {}
     besides: Fields = {}
     for event in events:
-        for key, value in event.items():
-            if not _RESPONSES_PARTS.get(key, is_word)(value):
-                _keep(besides, key, value)
+        _keep_besides(event, besides)
         kind, response, item, delta = (event.get(key) for key in ("type", "response", "item", "delta"))
         if type(response) is dict:
             _merge(body, response)
             if kind in _RESPONSES_END:
+                note_dropped("", [body, items, pieces], Why.TEXT_READ)
                 return response | besides
         index = _index_in(event, "output_index")
         if type(item) is dict:
-            items[index] = item
-            if kind == "response.output_item.done":
-                pieces.pop(index, None)
+            _add_item(item, kind == "response.output_item.done", index, items, pieces)
         elif type(delta) is str:
             pieces.setdefault(index, []).append(delta)
         elif kind == "error":
             body["error"] = {key: event[key] for key in ("code", "message") if key in event}
     body["output"] = _join_output(items, pieces)
     return body | besides
+
+
+def _keep_besides(event: Fields, besides: Fields) -> None:
+    """Keep what an event of a Responses stream has beside its parts, if it could be prose."""
+    for key, value in event.items():
+        if not _RESPONSES_PARTS.get(key, is_word)(value):
+            _keep(besides, key, value, Why.NOISE)
+        elif key not in _RESPONSES_TEXTS:
+            note_dropped(key, value, Why.TEXT_READ if key in _REPEATS else Why.NOISE)
+
+
+def _add_item(item: Fields, is_done: bool, index: int, items: dict[int, Fields], pieces: dict[int, list[str]]) -> None:
+    """Add an output item of a Responses stream, in place of its beginning and, once it is done, of its pieces."""
+    if index in items:
+        note_dropped("item", items[index], Why.TEXT_READ)
+    items[index] = item
+    if is_done and index in pieces:
+        note_dropped("delta", pieces.pop(index), Why.TEXT_READ)
 
 
 def _join_output(items: dict[int, Fields], pieces: dict[int, list[str]]) -> list[Fields]:
@@ -364,8 +396,8 @@ def _assemble_cohere(events: list[Fields]) -> Fields:
     calls: dict[int, Fields] = {}
     for event in events:
         kind, delta, index = _pop_kind(event), _pop_object(event, "delta"), _index_in(event)
-        if is_word(event.get("index")):
-            event.pop("index", None)
+        if "index" in event and is_word(event["index"]):
+            drop_known(event, "index")
         _merge(body, event)
         fragment = _pop_object(delta, "message") if type(delta) is dict else None
         if type(fragment) is dict:
@@ -389,11 +421,13 @@ def _assemble_transcript(events: list[Fields]) -> Fields:
     besides: Fields = {}
     for event in events:
         if event.get("type") == "transcript.text.done":
-            event.pop("type")
+            drop_known(event, "type")
+            if pieces:
+                note_dropped("delta", pieces, Why.TEXT_READ)
             return event | besides
         for key, value in event.items():
             if key != "delta" or type(value) is not str:
-                _keep(besides, key, value)
+                _keep(besides, key, value, Why.NOISE)
         delta = event.get("delta")
         if type(delta) is str:
             pieces.append(delta)
@@ -454,6 +488,55 @@ def _append_part(parts: list[Any], part: Fields) -> None:
         _collect(parts[-1], part)
 
 
+def assemble_converse(events: list[Fields]) -> Fields:
+    """Assemble events of Bedrock's ConverseStream: join deltas to blocks.
+
+    Nova gives every piece of a text a number of its own, so pieces are joined by their kind.
+    """
+    runs: list[tuple[str, Fields, list[str]]] = []
+    message: Fields = {}
+    body: Fields = {}
+    for event in events:
+        call = pop_dict(event, "contentBlockStart", "start", "toolUse")
+        if call is not None:
+            runs.append(("toolUse", call, []))
+        delta = pop_dict(event, "contentBlockDelta", "delta")
+        if delta is not None:
+            _append_converse_delta(runs, delta)
+        merge(message, pop_dict(event, "messageStart") or {})
+        merge(body, pop_dict(event, "messageStop") or {})
+        merge(body, pop_dict(event, "metadata") or {})
+        drop(event, "contentBlockStop", ("contentBlockStart", "contentBlockIndex"))
+        drop(event, ("contentBlockDelta", "contentBlockIndex"))
+        merge(body, remainder(event))
+    message["content"] = [_converse_block(*run) for run in runs]
+    return body | {"output": {"message": message}}
+
+
+def _append_converse_delta(runs: list[tuple[str, Fields, list[str]]], delta: Fields) -> None:
+    drop(delta, ("reasoningContent", "signature"))
+    for path in (("text",), ("toolUse", "input"), ("reasoningContent", "text")):
+        piece = pop_str(delta, *path)
+        if piece:
+            if not runs or runs[-1][0] != path[0]:
+                runs.append((path[0], {}, []))
+            runs[-1][2].append(piece)
+    rest = remainder(delta)
+    if rest:
+        runs.append(("", rest, []))
+
+
+def _converse_block(kind: str, start: Fields, pieces: list[str]) -> Fields:
+    text = "".join(pieces)
+    if kind == "text":
+        return {"text": text}
+    if kind == "toolUse":
+        return {"toolUse": start | {"input": text}}
+    if kind == "reasoningContent":
+        return {"reasoningContent": {"reasoningText": {"text": text}}}
+    return start
+
+
 _BY_TYPE: Final = (
     (_ANTHROPIC_EVENTS, _assemble_anthropic),
     (keyset("completion"), _assemble_texts),
@@ -463,6 +546,7 @@ _BY_TYPE_PREFIX: Final = (("response.", _assemble_responses), ("transcript.text.
 _BY_KEYS: Final = (
     (keyset("choices"), _assemble_choices),
     (keyset("candidates promptFeedback usageMetadata"), _assemble_gemini),
+    (keyset("contentBlockDelta contentBlockStart messageStart messageStop"), assemble_converse),
     (keyset("done"), _assemble_ollama),
     (keyset("event_type generated_text token tokens_predicted"), flat.assemble_texts),
     (keyset("error"), _merge_all),

@@ -9,18 +9,21 @@ Media (images, audio, files as base64) have no text and are dropped, as are ids,
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import orjson
 
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.errors import RecordError
-from veilog_parsers.event import Role, SensitiveText, ToolCall
+from veilog_parsers.event import Message, Role, SensitiveText, ToolCall
 from veilog_parsers.record.decoding import decode_one
+from veilog_parsers.record.dropped import DUPLICATE, Why, note_dropped
 from veilog_parsers.record.fields import (
     as_identifier,
     dicts,
     drop_keys,
+    drop_known,
     ignored_keys,
     keyset,
     peek,
@@ -145,9 +148,9 @@ class Turn:
                 texts = self.result_parts
             elif kind.endswith(_TOOL_RESULT_SUFFIXES):
                 texts = self.result_parts
-        if "reasoning" in block:
+        if "reasoning" in block and "reasoning_details" in block:
             # OpenRouter has the same text under both keys.
-            block.pop("reasoning_details", None)
+            drop_known(block, "reasoning_details", Why.TEXT_READ)
         for key in _TEXT_KEYS:
             if key in block:
                 self._read_content(block, key, texts, depth)
@@ -158,7 +161,7 @@ class Turn:
         drop_keys(block, _IGNORED_KEYS)
         if type(kind) is str and len(block) == 1 and is_word(kind):
             # A block with unknown keys keeps its type, so that it can be recognized in ``unmapped``.
-            del block["type"]
+            drop_known(block, "type")
 
     def _read_content(self, fields: Fields, key: str, texts: list[SensitiveText], depth: int) -> None:
         content = fields[key]
@@ -169,18 +172,25 @@ class Turn:
             return
         if depth >= MAX_DEPTH:
             return
-        if type(content) is dict:
+        if _is_data(content):
+            # Whatever an application sends there, the model reads its JSON: names of keys, numbers and all.
+            text = pop_serialized(fields, key)
+            texts += [text] if text is not None else ()
+        elif type(content) is dict:
             self._read_block(content, texts, depth + 1)
         elif type(content) is list:
-            for position, item in enumerate(content):
-                if type(item) is str:
-                    content[position] = None
-                    texts.append(SensitiveText(item))
-                elif type(item) is dict:
-                    self._read_block(item, texts, depth + 1)
-            content[:] = filter(None, content)
+            self._read_items(content, texts, depth + 1)
         if content in ({}, []):
-            del fields[key]
+            fields.pop(key, None)
+
+    def _read_items(self, content: list[Any], texts: list[SensitiveText], depth: int) -> None:
+        for position, item in enumerate(content):
+            if type(item) is str:
+                content[position] = None
+                texts.append(SensitiveText(item))
+            elif type(item) is dict:
+                self._read_block(item, texts, depth)
+        content[:] = filter(None, content)
 
     def _read_tool_calls(self, block: Fields) -> None:
         """Consume tool calls beside the content: ``tool_calls``, and the older ``function_call`` for a single one."""
@@ -189,7 +199,7 @@ class Turn:
             self.add_tool_call(inner if type(inner) is dict else call)
             drop_keys(call, _IGNORED_KEYS)
             if call.get("type") in ("function", "custom"):
-                del call["type"]
+                drop_known(call, "type")
         for call in dicts(block.get("executed_tools")):
             self.add_tool_call(call, pop_str(call, "type") or "")
             self.add_tool_result(call, "output")
@@ -214,6 +224,37 @@ class Turn:
         ):
             if type(holder) is dict and key in holder:
                 self._read_content(holder, key, texts, depth + 1)
+
+
+def _is_data(content: Any) -> bool:
+    """Whether content is data of an application and no block of any API: an object, or a number, that says something.
+
+    Settings, flags, small numbers and media say nothing.
+    """
+    if type(content) is dict and not _BLOCK_KEYS.isdisjoint(content):
+        return False
+    pending = [content] if type(content) in (dict, int, float) else []
+    while pending:
+        item = pending.pop()
+        if type(item) is dict:
+            pending += item.values()
+        elif type(item) is list:
+            pending += item
+        elif type(item) is str:
+            if _TELLING.search(item, 0, _GLANCE_CHARS):
+                return True
+        elif type(item) in (int, float) and abs(item) >= _LEAST_NUMBER:
+            return True
+    return False
+
+
+_TELLING: Final = re.compile(r"[0-9][0-9 .()/+-]{5,}[0-9]|@|\s")
+"""In a string: a number of a person or an account, an address, or several words."""
+_GLANCE_CHARS: Final = 1024
+_LEAST_NUMBER: Final = 1_000_000
+_BLOCK_KEYS: Final = frozenset(
+    (*_TEXT_KEYS, "type", "role", "parts", "function", "input", "inputs", "prompt", "messages")
+)
 
 
 def pop_serialized(fields: Fields, key: str) -> SensitiveText | None:
@@ -253,6 +294,13 @@ def pop_role(turn: Fields) -> Role | None:
     return _ROLES[role]
 
 
+def drop_role(turn: Fields) -> None:
+    """Drop the role of a turn whose place tells it: the model's response, a system instruction."""
+    role = turn.get("role")
+    if type(role) is str and role in _ROLES:
+        note_dropped("role", turn.pop("role"), DUPLICATE)
+
+
 def pop_finish_reason(fields: Fields, exchange: Exchange, *path: str) -> None:
     """Pop the reason why the response ended; some reasons mean that a filter ended it."""
     reason = peek(fields, *path)
@@ -276,12 +324,30 @@ def add_prompt_messages(turns: Any, exchange: Exchange) -> None:
         kind = item.get("type")
         by_model = type(kind) is str and (kind.endswith(_TOOL_CALL_SUFFIXES) or kind == "reasoning")
         # A message without a known role counts as the user's, so that no prompt is overlooked.
-        role = pop_role(item) or (Role.ASSISTANT if by_model else Role.USER)
+        named = pop_role(item)
         turn = Turn()
         turn.add_block(item)
-        # Anthropic's user messages may begin with the results of tools.
-        exchange.add_prompt(Role.TOOL, turn.result_parts)
-        exchange.add_prompt(role, turn.text_parts)
+        add_prompt_turn(turn, named, Role.ASSISTANT if by_model else Role.USER, exchange)
+
+
+def add_prompt_turn(turn: Turn, named: Role | None, default: Role, exchange: Exchange) -> None:
+    """Add a turn to the request.
+
+    Args:
+        turn: the turn. Anthropic's user messages may begin with the results of tools.
+        named: the role that it has; of no use if it has no text.
+        default: its role if it has none.
+        exchange: the exchange that the request belongs to.
+    """
+    exchange.add_prompt(Role.TOOL, turn.result_parts)
+    if turn.text_parts:
+        exchange.prompt.append(Message(named or default, turn.text_parts))
+    elif named is not None:
+        note_dropped("role", named, DUPLICATE)
+    for call in turn.tool_calls:
+        # It was in an earlier response.
+        if call.name is not None:
+            note_dropped("name", call.name, DUPLICATE)
 
 
 def add_prompt_content(fields: Fields, key: str, role: Role, exchange: Exchange) -> None:

@@ -98,7 +98,7 @@ _ENDPOINTS: Final[tuple[tuple[str, Operation | None], ...]] = (
 _VERSIONED: Final = re.compile(r"/v[12](?:alpha|beta|/)|/openai/|/model/[^/]{1,256}/(?:invoke|converse)")
 """What else their paths contain: other applications, too, have paths that end in ``/embeddings`` or the like."""
 
-_MODEL_IN_PATH: Final = re.compile(r"/(?:deployments|models|engines|model)/([^/:\s]{1,256})")
+_MODEL_IN_PATH: Final = re.compile(r"/(?:deployments|models|engines|model)/([^/:\s]{1,256}(?::[0-9]{1,4}(?![^/]))?)")
 
 
 def _known_ending(endpoint: Any) -> tuple[str, Operation | None] | None:

@@ -1,37 +1,71 @@
-"""Opens envelopes: the objects in which cloud services and shippers put records.
+"""Opens envelopes: the objects and lines in which cloud services and shippers put records.
 
-Envelopes are CloudTrail files (``Records``), Event Hubs (``records``) and their Capture (``Body``), EventBridge
-(``detail``), CloudWatch Logs subscriptions (``logEvents`` with JSON in ``message``), Pub/Sub (``data`` in base64),
-pages of vendors' audit APIs (``data``, ``items``), Microsoft 365's ``AuditData``, and shippers' ``log`` or ``message``:
-lines of containers (Docker's files, CRI, with metadata of Kubernetes) and of journald. An envelope is recognized by a
-top-level key, like a source, and only if no source claims the record; see ``registry``.
+Theory of operation
+-------------------
+
+A record seldom comes alone. Between the service that wrote it and veilog stand runtimes, shippers, queues and log
+stores, and each may put it into something: a file of many records, an object with a time and a host, a line behind a
+prefix, a string. Nothing of that changes what was said to a model, so nothing of that may change the event: whatever is
+around a record, the same event comes out, but for facts of time and place that the record itself lacks. A record whose
+wrapper stayed closed would be quarantined as one that nobody knows.
+
+There are two kinds of envelopes, and ``registry`` opens both.
+
+*Containers* (``CONTAINERS``, here) hold records by their format, known by a top-level key, and are always opened:
+CloudTrail files (``Records``), Event Hubs (``records``) and their Capture (``Body``), EventBridge (``detail``),
+CloudWatch Logs subscriptions (``logEvents``), Pub/Sub (``data`` in base64), pages of vendors' audit APIs (``data``,
+``items``), OTLP documents (``otlp``). Whether a source claims what is inside does not matter.
+
+*Wrappers* (``wrappers``) are known by their structure, whatever their keys are called: an object that no source claims,
+in which one value is an object, a list or a text that a source claims, or a wrapper again. So the order is:
+
+1. A container is opened.
+2. A record that a source claims is that source's. It is never opened, whatever it holds.
+3. Of any other record the values are searched: the usual keys of wrappers first (``jsonPayload``, ``event.original``,
+   ``_raw``, ``message``), then the others. A text is read behind its prefix (``prefixes``: CRI, syslog, a logger's time
+   and level, logfmt), as JSON, or as a server's line.
+4. If nothing is found, the record is nobody's, whole and unchanged. If a text under a usual key looks like JSON and
+   cannot be read, the record is malformed.
+
+A log entry that quotes a record is no wrapper of it. ``wrappers`` says how the two are told apart: by the key, by words
+around the JSON, and by what the entry says itself.
+
+What is around a record is not lost in silence (``context``). The time, the host, the pod and the cloud's name of the
+place are passed on to events that lack them (``places``); what else could be prose is counted in characters, as
+``envelope_chars`` in ``unmapped``, with the first record inside.
+
+Everything is bounded. At most ``MAX_DEPTH`` envelopes are opened around a record; what is in more stays closed, and is
+quarantined as a record that nobody knows. One raw record holds at most ``MAX_EVENTS`` records; with more it is
+quarantined as a whole. A search reads each text once and each object once, and tries a limited number of values under
+unusual keys, so its cost is linear in the size of the record, and a record that a source claims costs nothing at all.
 
 Two kinds of records are joined here: lines that a container runtime has split (``join_partial_lines``), and the rows
 over which API Management's LLM log spreads a call (``join_rows``).
-
-Two facts of an envelope are passed on to its records: when a line was written, for records without a time, and where,
-for records without a ``cloud.resource``: ``namespace/pod/container`` in Kubernetes, host and unit in a journal.
-Streams, labels and annotations are not passed on.
 """
 
 from __future__ import annotations
 
 import base64
 import dataclasses
-import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from veilog_parsers.errors import ErrorType, RecordError
-from veilog_parsers.event import SensitiveText, Timestamp
-from veilog_parsers.record.decoding import decode, decode_one, keep_around, keep_under, may_be_json
-from veilog_parsers.record.fields import as_identifier, count_chars, keyset, merge
+from veilog_parsers.errors import RecordError
+from veilog_parsers.event import Timestamp
+from veilog_parsers.record.context import EnvelopeContext, count_chars_beside, note_beside, time_of
+from veilog_parsers.record.decoding import decode_one, keep_under, may_be_json
+from veilog_parsers.record.dropped import Why, note_dropped
+from veilog_parsers.record.fields import count_chars, dicts, keyset, merge
 from veilog_parsers.record.otlp import open_document, open_internal
+from veilog_parsers.record.places import place_of
+from veilog_parsers.record.prefixes import CRI
 from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import parse_time
+from veilog_parsers.record.wrappers import records_in
 
-MAX_DEPTH: Final = 4
+MAX_DEPTH: Final = 8
+"""The most envelopes around a record."""
 MAX_EVENTS: Final = 10_000
 
 LLM_ROWS: Final = frozenset(("gatewayllmlogs", "gatewayllmlog", "apimanagementgatewayllmlog"))
@@ -165,17 +199,30 @@ def _one_record(rows: list[Fields]) -> Fields:
         for key, value in columns.items():
             if key in _TEXT_COLUMNS:
                 pieces.setdefault(key, []).append(value)
-            elif not (was := joined.get(key)):
-                joined[key] = value
-            elif was != value and may_hold_prose(value):
-                keep_under(joined, key, value)
+            else:
+                _add_column(joined, key, value)
     joined |= {key: _text_of(found) for key, found in pieces.items()}
     first, holder, _ = opened[0]
     for row, place, _ in opened[1:] if holder else ():
         for key, value in row.items():
             if key != place and value != first.get(key) and may_hold_prose(value):
                 keep_under(first, key, value)
+            elif key != place:
+                note_dropped(key, value, Why.DUPLICATE)
     return first | {holder: joined} if holder else joined
+
+
+def _add_column(joined: Fields, key: str, value: Any) -> None:
+    """Add the value that a further row has for a column."""
+    was = joined.get(key)
+    if not was:
+        joined[key] = value
+        if was is not None:
+            note_dropped(key, was, Why.DUPLICATE)
+    elif was != value and may_hold_prose(value):
+        keep_under(joined, key, value)
+    else:
+        note_dropped(key, value, Why.DUPLICATE)
 
 
 def _text_of(pieces: list[Any]) -> Any:
@@ -254,29 +301,58 @@ def count_container_chars(key: str, fields: Fields) -> int:
     if contents is None:
         return 0
     chars = count_chars_beside(fields, *contents)
+    note_beside(fields, *contents)
     message = fields.get("message")
     if key == "logEvents":
-        chars += sum(count_chars_beside(event, "message") for event in fields[key] if type(event) is dict)
+        for event in dicts(fields[key]):
+            chars += count_chars_beside(event, "message")
+            note_beside(event, "message")
     elif "message" in contents and "message" in fields:
         chars += count_chars_beside(message, "data") if type(message) is dict else count_chars(message)
+        note_beside(message if type(message) is dict else fields, "data")
         # Only one of ``message`` and ``data`` has the record.
         chars += count_chars(fields["data"]) if type(message) is dict and "data" in fields else 0
     return chars
+
+
+def context_of_container(key: str, fields: Fields, context: EnvelopeContext) -> EnvelopeContext:
+    """The context of a container's records, given the context that the container is in.
+
+    Args:
+        key: the key of ``CONTAINERS`` by which it was opened.
+        fields: the container.
+        context: its own context.
+    """
+    message = fields.get("message")
+    published = time_of(message) if type(message) is dict else None
+    return dataclasses.replace(
+        context,
+        time=published or time_of(fields) or context.time,
+        place=place_of(fields).or_else(context.place),
+        withheld_chars=context.withheld_chars + count_container_chars(key, fields),
+    )
+
+
+def times_of_items(key: str, fields: Fields) -> list[Timestamp | None]:
+    """The time of each item of a container, where it says one; an empty list if it says none."""
+    if key != "logEvents":
+        return []
+    return [parse_time(event.get("timestamp")) if type(event) is dict else None for event in fields[key]]
 
 
 _CONSUMED: Final = keyset("__internal__ resourceLogs resourceSpans")
 """Envelopes that are consumed when they are opened."""
 
 
-def is_container(key: str, fields: Fields) -> bool:
-    """Whether an object with one of the keys of ``CONTAINERS`` is that envelope. The object is not changed."""
+def items_of(key: str, fields: Fields) -> list[Any] | None:
+    """The items of an object that has one of the keys of ``CONTAINERS``; None if it is not that envelope.
+
+    The object is not changed: of an envelope that is consumed when it is opened, the item is that envelope itself.
+    """
     if key in _CONSUMED:
-        return type(fields[key]) in (list, dict)
-    return CONTAINERS[key](fields) is not None
+        return [fields] if type(fields[key]) in (list, dict) else None
+    return CONTAINERS[key](fields)
 
-
-WRAPPERS: Final = ("log", "message", "MESSAGE", "payload", "event", "msg", "body", "AuditData", "auditData")
-"""Keys under which shippers put a record. They are opened only if a source claims the record inside."""
 
 _LINES: Final = ("log", "message", "MESSAGE")
 _OF_LINES: Final = keyset(
@@ -286,118 +362,13 @@ _OF_LINES: Final = keyset(
     """
 )
 """Keys that container runtimes, shippers and journald put beside a line."""
-_CRI: Final = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,18}(?:Z|[+-][0-9]{2}:[0-9]{2})) (?:stdout|stderr) ([FP])(?::\S{1,64})? "
-)
-_TIMES: Final = ("time", "timestamp", "@timestamp", "ts", "date", "_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP")
-_MAX_NAME: Final = 253
-_SIGN_OF_JSON: Final = re.compile(r"[{\[\]}\"'\\]")
-"""A text without any of these characters is no JSON and no piece of it."""
-
-
-@dataclasses.dataclass(slots=True, frozen=True)
-class EnvelopeContext:
-    """What envelopes tell about the records inside them.
-
-    Attributes:
-        time: when the line was written.
-        resource: where it was written: ``namespace/pod/container``, or a host and its unit.
-        withheld_chars: the number of other characters that could hold prose. They are dropped, so they are counted.
-    """
-
-    time: Timestamp | None = None
-    resource: SensitiveText | None = None
-    withheld_chars: int = 0
-
-
-NO_CONTEXT: Final = EnvelopeContext()
-
-
-def unwrap(fields: Fields, key: str, context: EnvelopeContext) -> tuple[list[Any], EnvelopeContext] | None:
-    """The objects under one of ``WRAPPERS``, or in a string there, and their context; None if there are none.
-
-    Raises:
-        RecordError: a string there looks like JSON, or like a piece of it, and cannot be read.
-    """
-    value, time = fields.get(key), None
-    if type(value) is list and key == "MESSAGE":
-        value = _journal_text(value)
-    if type(value) is str:
-        line = _CRI.match(value)
-        if line is not None:
-            time, value = parse_time(line[1]), value[line.end() :]
-        records = records_in(value)
-    else:
-        records = [value] if type(value) is dict else []
-    if not records:
-        return None
-    time = time or next((found for name in _TIMES if name in fields and (found := _time(fields[name]))), None)
-    return records, EnvelopeContext(
-        time or context.time,
-        _resource(fields) or context.resource,
-        context.withheld_chars + count_chars_beside(fields, key),
-    )
-
-
-def count_chars_beside(fields: Fields, *keys: str) -> int:
-    """The number of characters in an envelope's values that could hold prose, except under some keys."""
-    return sum(count_chars(value) for name, value in fields.items() if name not in keys and may_hold_prose(value))
-
-
-def records_in(text: str) -> list[Any]:
-    """The records in a text, with the text around them added to the first; none if the text is no JSON.
-
-    Raises:
-        RecordError: it looks like JSON, or like a piece of it, and cannot be read.
-    """
-    if _SIGN_OF_JSON.search(text) is None:
-        return []
-    decoded = decode(text)
-    records: list[Any] = []
-    for document in decoded.documents:
-        if type(document) is list:
-            records += document
-        elif type(document) is dict:
-            records.append(document)
-    first = next((record for record in records if type(record) is dict), None)
-    if first is not None:
-        keep_around(first, decoded)
-    return records
-
-
-def _journal_text(value: list[Any]) -> str | None:
-    """A text that journald writes as a list of bytes, since it has other characters than printable ones."""
-    try:
-        return bytes(value).decode("utf-8", "replace")
-    except (TypeError, ValueError):
-        return None
-
-
-def _time(value: Any) -> Timestamp | None:
-    """Parse a time, also one of journald's, which are numbers in strings."""
-    return parse_time(int(value) if type(value) is str and len(value) < 20 and value.isdecimal() else value)
-
-
-def _resource(fields: Fields) -> SensitiveText | None:
-    """Where a line was written. Fluent Bit and Vector have different keys for it."""
-    pod = fields.get("kubernetes")
-    if type(pod) is dict:
-        choices = (
-            ("namespace_name", "pod_namespace", "namespace"),
-            ("pod_name", "pod"),
-            ("container_name", "container"),
-        )
-        names = [next((pod[key] for key in keys if key in pod), None) for keys in choices]
-    else:
-        names = [fields.get(key) for key in ("_HOSTNAME", "_SYSTEMD_UNIT")]
-    return as_identifier("/".join(name for name in names if type(name) is str and 0 < len(name) <= _MAX_NAME))
 
 
 def is_line(fields: Fields) -> bool:
     """Whether an object is a line that a container or a unit printed."""
     if not _OF_LINES.isdisjoint(fields):
         return any(key in fields for key in _LINES)
-    return any(type(text := fields.get(key)) is str and _CRI.match(text) for key in _LINES)
+    return any(type(text := fields.get(key)) is str and CRI.match(text) for key in _LINES)
 
 
 def join_partial_lines(lines: list[Fields]) -> list[Fields]:
@@ -442,14 +413,14 @@ def _without(fields: Fields, key: str) -> Fields:
 def _whose(line: Fields) -> tuple[str, ...]:
     """What tells the output of one container from that of others."""
     names = [line.get(key) for key in ("stream", "container_id", "container_name", "file")]
-    resource = _resource(line)
+    resource = place_of(line).resource
     return (*(name if type(name) is str else "" for name in names), resource.reveal() if resource else "")
 
 
 def _part(line: Fields, key: str, cut_by_docker: bool) -> tuple[str, bool]:
     """The text of a line, without CRI's prefix, and whether another part follows."""
     text: str = line[key]
-    head = _CRI.match(text)
+    head = CRI.match(text)
     if head is not None:
         line.setdefault("time", head[1])
         return text[head.end() :], head[2] == "P"
@@ -459,19 +430,3 @@ def _part(line: Fields, key: str, cut_by_docker: bool) -> tuple[str, bool]:
     if "partial_message" in line:
         return text, str(line.get("partial_last")).lower() != "true"
     return text, cut_by_docker and "stream" in line and key == "log" and not text.endswith("\n")
-
-
-def decode_inner(value: Any) -> list[Any]:
-    """The records in an item of an envelope: an object, or a string that holds one or more.
-
-    Raises:
-        RecordError: it is neither.
-    """
-    if type(value) is str:
-        records = records_in(value)
-        if not records:
-            raise RecordError(ErrorType.MALFORMED_JSON, f"record of {len(value)} characters in an envelope")
-        return records
-    if type(value) is not dict:
-        raise RecordError(ErrorType.NOT_AN_OBJECT, "record in an envelope")
-    return [value]

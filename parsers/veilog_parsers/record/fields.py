@@ -12,11 +12,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from veilog_parsers.errors import RecordError
 from veilog_parsers.event import SensitiveText
 from veilog_parsers.record.decoding import decode_one, keep_under, may_be_json
+from veilog_parsers.record.dropped import DUPLICATE, LEDGER, Dropped, Why, note_dropped
 from veilog_parsers.record.prose import (
     is_blob,
     is_flag,
@@ -39,6 +40,9 @@ Path = tuple[str, ...]
 
 MAX_IDENTIFIER_CHARS: Final = 512
 _IDENTIFIER = re.compile(rf"[^\s\x00-\x1f\x7f]{{1,{MAX_IDENTIFIER_CHARS}}}")
+_NAME_OF_A_PERSON = re.compile(r"[^\W\d_][\w.'-]{0,39}(?: [^\W\d_][\w.'-]{0,39}){0,3}(?<!\.)")
+_MAX_TITLE_CHARS: Final = 96
+_TITLE = re.compile(r"[A-Z][A-Za-z0-9'/-]*(?: [A-Za-z0-9()'/-]+)+")
 _DECIMAL = re.compile(r"-?[0-9]{1,18}")
 _INT64: Final = 2**63
 _CONTAINERS: Final = frozenset((dict, list))
@@ -84,7 +88,7 @@ def pop_first(
         if path[0] not in fields:
             continue
         if found is not None:
-            drop(fields, path)
+            drop(fields, path, why=DUPLICATE)
             continue
         found = popper(fields, *path)
         if found is not None and not drop_others:
@@ -92,16 +96,24 @@ def pop_first(
     return found
 
 
-def drop(fields: Fields, *paths: Path | str) -> None:
-    """Drop values that an audit trail does not need, so that they do not count as unmapped.
+def drop(fields: Fields, *paths: Path | str, why: Why = Why.NOISE) -> None:
+    """Drop values for a reason, so that they do not count as unmapped. A value that could hold prose stays.
 
-    A value that could hold prose stays, whatever its key.
+    Args:
+        fields: the object that the paths begin in.
+        paths: a path, or a top-level key, for each value.
+        why: the reason. Noise: an audit trail does not need the value.
     """
     for path in paths:
         keys = (path,) if isinstance(path, str) else path
         holder = _parent(fields, keys) if len(keys) > 1 else fields
         if type(holder) is dict and keys[-1] in holder:
-            _drop(holder, keys[-1], is_plain)
+            _drop(holder, keys[-1], is_plain, why)
+
+
+def drop_known(fields: Fields, key: str, why: Why = Why.NOISE) -> None:
+    """Drop the value of a top-level key that the caller has seen, and that holds nothing more, for a reason."""
+    note_dropped(key, fields.pop(key), why)
 
 
 def paths(names: str) -> tuple[Path, ...]:
@@ -114,8 +126,20 @@ def keyset(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
-IgnoredKeys = dict[str, Callable[[Any], bool]]
-"""Keys that a parser drops, each with the test that its value has to pass to be dropped."""
+class Droppable(NamedTuple):
+    """How a key is dropped.
+
+    Attributes:
+        may_go: the test that its value has to pass.
+        why: the reason.
+    """
+
+    may_go: Callable[[Any], bool]
+    why: Why
+
+
+IgnoredKeys = dict[str, Droppable]
+"""Keys that a parser drops."""
 
 
 def _is_secret(value: Any) -> bool:
@@ -123,7 +147,7 @@ def _is_secret(value: Any) -> bool:
     return is_plain(value)
 
 
-_KINDS: Final[IgnoredKeys] = {
+_KINDS: Final[dict[str, Callable[[Any], bool]]] = {
     "word": is_word,
     "number": is_number,
     "numbers": is_numbers,
@@ -153,37 +177,54 @@ def is_kind(name: str) -> bool:
     return name in _KINDS
 
 
-def ignored_keys(declarations: str) -> IgnoredKeys:
-    """The keys to drop with ``drop_keys``, from a string of ``name`` or ``name:kind``; for the kinds see ``_KINDS``."""
+def ignored_keys(declarations: str, why: Why = Why.NOISE) -> IgnoredKeys:
+    """The keys to drop with ``drop_keys``.
+
+    Args:
+        declarations: ``name`` or ``name:kind``, with blanks between them; for the kinds see ``_KINDS``.
+        why: the reason for all of them. What is ``secret`` is always dropped as a credential.
+    """
     keys: IgnoredKeys = {}
     for declaration in declarations.split():
         name, colon, kind = declaration.rpartition(":")
         if colon and kind in _KINDS:
-            keys[name] = _KINDS[kind]
+            may_go = _KINDS[kind]
+            keys[name] = Droppable(may_go, Why.CREDENTIAL if may_go is _is_secret else why)
         else:
-            keys[declaration] = is_word
+            keys[declaration] = Droppable(is_word, why)
     return keys
 
 
 def drop_keys(fields: Fields, keys: IgnoredKeys) -> None:
     """Drop top-level keys whose values are of the declared kinds; other values of these keys stay."""
     for key in [key for key in fields if key in keys]:
-        _drop(fields, key, keys[key])
+        may_go, why = keys[key]
+        value = fields[key]
+        if may_go(value):
+            del fields[key]
+            LEDGER.count += 1
+            if LEDGER.entries is not None:
+                LEDGER.entries.append(Dropped(key, why, value))
+        elif may_go is _is_secret:
+            _drop(fields, key, may_go, why)
 
 
 def withhold(fields: Fields, *keys: str) -> None:
     """Remove values that must not leave. If one could hold prose, the number of its characters replaces it."""
     for key in keys:
         if key in fields:
-            _drop(fields, key, _is_secret)
+            _drop(fields, key, _is_secret, Why.CREDENTIAL)
 
 
-def _drop(fields: Fields, key: str, may_go: Callable[[Any], bool]) -> None:
+def _drop(fields: Fields, key: str, may_go: Callable[[Any], bool], why: Why) -> None:
     value = fields[key]
     if may_go(value):
         del fields[key]
     elif may_go is _is_secret:
         fields[key] = count_chars(value)
+    else:
+        return
+    note_dropped(key, value, why)
 
 
 def merge(fields: Fields, others: Fields) -> None:
@@ -192,6 +233,8 @@ def merge(fields: Fields, others: Fields) -> None:
         was = fields.get(key)
         if was and was != value and may_hold_prose(was):
             keep_under(fields, key, was)
+        elif was is not None:
+            note_dropped(key, was, DUPLICATE)
         fields[key] = value
 
 
@@ -231,7 +274,7 @@ def pop_same_text(fields: Fields, known: SensitiveText | None, *path: str) -> Se
     if known is None:
         return pop_text(fields, *path)
     if peek(fields, *path) == known.reveal():
-        pop(fields, *path)
+        note_dropped(path[-1], pop(fields, *path), Why.DUPLICATE)
     return known
 
 
@@ -252,6 +295,32 @@ def pop_identifier(fields: Fields, *path: str) -> SensitiveText | None:
     if text is not None:
         del holder[path[-1]]
     return text
+
+
+def pop_name(fields: Fields, *path: str) -> SensitiveText | None:
+    """Pop a caller's name: an identifier, or at most four words with single blanks between (``Jane Doe``).
+
+    The first word has no small letter at its beginning. Any other phrase stays in the record.
+    """
+    holder = _parent(fields, path) if len(path) > 1 else fields
+    value = holder.get(path[-1]) if type(holder) is dict else None
+    if type(value) is str and not value[:1].islower() and _NAME_OF_A_PERSON.fullmatch(value):
+        del holder[path[-1]]
+        return SensitiveText(value)
+    return pop_identifier(fields, *path)
+
+
+def pop_operation(fields: Fields, *path: str) -> SensitiveText | None:
+    """Pop an operation: an identifier, or a phrase that may be the title of one (``Add member to role``).
+
+    A title begins with a capital, and has no sentence's punctuation. Any other phrase stays in the record.
+    """
+    holder = _parent(fields, path) if len(path) > 1 else fields
+    value = holder.get(path[-1]) if type(holder) is dict else None
+    if type(value) is str and len(value) <= _MAX_TITLE_CHARS and _TITLE.fullmatch(value):
+        del holder[path[-1]]
+        return SensitiveText(value)
+    return pop_identifier(fields, *path)
 
 
 def as_identifier(value: Any) -> SensitiveText | None:

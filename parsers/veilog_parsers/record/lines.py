@@ -17,7 +17,11 @@ from collections.abc import Callable
 from typing import Final
 
 from veilog_parsers.event import AuditEvent
+from veilog_parsers.record.decoding import keep_under
+from veilog_parsers.record.dropped import Why, note_dropped, prefer
 from veilog_parsers.record.fields import drop_keys, ignored_keys, withhold
+from veilog_parsers.record.prefixes import is_document_behind
+from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
 
@@ -25,6 +29,8 @@ LINE_KEYS: Final = ("log", "message", "MESSAGE")
 HEAD_CHARS: Final = 512
 """Length of the beginning of a line by which its source is recognized. Docker and others put prefixes before it."""
 
+_FIRST_OF_KEYS: Final = frozenset("\"'\\}")
+"""What follows the first brace of JSON, also of JSON in a string, or of Python's ``repr``."""
 _COLOR: Final = re.compile(r"\x1b\[[0-9;]{0,16}m")
 _IGNORED_SHIPPER_KEYS: Final = ignored_keys(
     """
@@ -48,6 +54,15 @@ def line_head(fields: Fields) -> str:
     return find_line(fields)[1][:HEAD_CHARS]
 
 
+def is_json_line(head: str) -> bool:
+    """Whether a line, by its beginning, is JSON, perhaps behind a prefix.
+
+    Then it is no server's line, though it may have one in a string: its record is a wrapper.
+    """
+    brace = head.find("{")
+    return brace >= 0 and head[brace + 1 : brace + 9].lstrip()[:1] in _FIRST_OF_KEYS and is_document_behind(head)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class LineTest:
     """The test of a source whose records are lines.
@@ -61,7 +76,8 @@ class LineTest:
 
     def __call__(self, fields: Fields) -> bool:
         """Test a record, as the test of any marker does."""
-        return self.is_line(line_head(fields))
+        head = line_head(fields)
+        return self.is_line(head) and not is_json_line(head)
 
 
 def markers(is_line: Callable[[str], bool], *keys: str) -> dict[str, Callable[[Fields], bool]]:
@@ -87,7 +103,7 @@ def open_line(fields: Fields, *patterns: re.Pattern[str]) -> bool:
             del fields[key]
             for name, value in match.groupdict().items():
                 if value is not None:
-                    fields.setdefault(name, value)
+                    _add_group(fields, name, value)
             for name, rest in (("text_before", line[: match.start()]), ("text_after", line[match.end() :])):
                 if rest and name not in fields:
                     # An audit trail does not need what stands there, but its length shows that something did.
@@ -95,6 +111,16 @@ def open_line(fields: Fields, *patterns: re.Pattern[str]) -> bool:
                     withhold(fields, name)
             return True
     return False
+
+
+def _add_group(fields: Fields, name: str, value: str) -> None:
+    """Add a group of a line, unless the record has one already that the shipper made."""
+    if name not in fields:
+        fields[name] = value
+    elif fields[name] != value and may_hold_prose(value):
+        keep_under(fields, name, value)
+    else:
+        note_dropped(name, value, Why.DUPLICATE)
 
 
 def read_shipper_keys(fields: Fields, event: AuditEvent, *own_times: str) -> None:
@@ -108,5 +134,7 @@ def read_shipper_keys(fields: Fields, event: AuditEvent, *own_times: str) -> Non
         own_times: the fields with the line's own time.
     """
     times = [pop_time(fields, key) for key in ("time", "timestamp", "@timestamp", "ts", "date", *own_times)]
-    event.timestamp = next(filter(None, times), None)
+    event.timestamp = None
+    for time in times:
+        event.timestamp = prefer(event.timestamp, time)
     drop_keys(fields, _IGNORED_SHIPPER_KEYS)

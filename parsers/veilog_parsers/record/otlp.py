@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from typing import Any, Final, Generic, TypeVar
 
 from veilog_parsers.record.decoding import keep_under
-from veilog_parsers.record.fields import dicts
+from veilog_parsers.record.dropped import Why, note_dropped
+from veilog_parsers.record.fields import dicts, drop_known
 from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields, RawRecord
 
@@ -126,6 +127,8 @@ def open_internal(fields: Fields) -> list[Any] | None:
         besides.append(group)
     if may_hold_prose(besides):
         keep_under(call["logs"][0], "__internal__", besides)
+    else:
+        note_dropped("", besides, Why.NOISE)
     return [call]
 
 
@@ -346,7 +349,11 @@ def _without_known_name(scope: Fields) -> Fields:
 def _prose_beside(fields: Fields, *keys: str) -> Fields | None:
     """What an object has under other keys than the given ones; None if it could not be prose."""
     found = {name: value for name, value in fields.items() if name not in keys}
-    return found if may_hold_prose(found) else None
+    if may_hold_prose(found):
+        return found
+    for name, value in found.items():
+        note_dropped(name, value, Why.NOISE)
+    return None
 
 
 def _ids(record: Fields) -> tuple[str, str] | None:
@@ -415,6 +422,7 @@ def _call(log: Fields, resource: Fields) -> Fields:
 def _strip(log: Fields, resource: Any) -> None:
     """Remove from a log record what its call has too: the ids, and the resource unless it differs."""
     for key in ("traceId", "spanId"):
-        log.pop(key, None)
+        if key in log:
+            drop_known(log, key, Why.DUPLICATE)
     if "resource" in log and (log["resource"] == resource or not may_hold_prose(log["resource"])):
-        del log["resource"]
+        drop_known(log, "resource", Why.DUPLICATE)

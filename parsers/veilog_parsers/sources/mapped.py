@@ -34,7 +34,7 @@ from veilog_parsers.event import (
 )
 from veilog_parsers.record.fields import Path, peek, pop, pop_count, pop_identifier, pop_number, pop_text
 from veilog_parsers.record.network import pop_address, pop_endpoint
-from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status
+from veilog_parsers.record.outcomes import outcome_of_call
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
@@ -73,7 +73,7 @@ _POPPERS: Final[dict[str, Callable[..., Any]]] = {
     **dict.fromkeys(("user_name", "user_agent"), pop_text),
     **dict.fromkeys(
         (
-            *("tenant_id", "user_id", "session_id", "conversation_id", "provider", "api_operation"),
+            *("tenant_id", "organization_id", "user_id", "session_id", "conversation_id", "provider", "api_operation"),
             *("model_name", "model_version", "request_id", "error_code", "deployment", "inference_region"),
             *("trace_id", "span_id", "knowledge_base_id", "fallback_from", "host"),
         ),
@@ -186,9 +186,9 @@ class _MappedParser:
         if event.user_id or event.user_name:
             event.user_type = UserType.USER
         if event.outcome_status is None:
-            event.outcome_status = outcome_of_status(event.http_status)
-        if event.outcome_status is None and isinstance(event.error_code, SensitiveText):
-            event.outcome_status = outcome_of_error(event.error_code.reveal())
+            code = event.error_code
+            error = code.reveal() if isinstance(code, SensitiveText) else None
+            event.outcome_status = outcome_of_call(event.http_status, error)
         return event
 
     def _read_texts(self, fields: Fields, event: AuditEvent) -> None:

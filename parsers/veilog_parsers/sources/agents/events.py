@@ -21,8 +21,8 @@ Names of texts in the tables, beside those of facts: ``system``, ``prompt``, ``r
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
 
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.read import decode_body, read_request, read_response
@@ -45,15 +45,17 @@ from veilog_parsers.event import (
     ToolCall,
     UserType,
 )
+from veilog_parsers.record.dropped import Why, note_dropped
 from veilog_parsers.record.fields import (
+    Path,
     as_identifier,
     dicts,
     drop,
     drop_keys,
+    drop_known,
     ignored_keys,
     open_json,
     peek,
-    pop,
     pop_count,
     pop_first,
     pop_identifier,
@@ -68,6 +70,8 @@ from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import from_epoch_ns, pop_time
 from veilog_parsers.sources.otel.facts import Table, add_cached_tokens, pop_flag
 from veilog_parsers.sources.otel.resources import read_resource
+
+T = TypeVar("T")
 
 _FIRST_ERROR: Final = 400
 _NANOS: Final = 1_000_000_000
@@ -167,7 +171,7 @@ class Agent:
         for key in ("body", "_body"):
             # Its sentence has nothing that the attributes do not have.
             if log.get(key) == name:
-                del log[key]
+                drop_known(log, key, Why.DUPLICATE)
             else:
                 withhold(log, key)
         if "endTimeUnixNano" in fields:
@@ -194,8 +198,9 @@ class Agent:
     def _read(self, attributes: Fields, event: AuditEvent) -> None:
         self.table.read(attributes, event)
         self._read_who(attributes, event)
-        told = pop_first(pop_time, attributes, self.table.paths("time"), drop_others=True)
-        event.timestamp = event.timestamp or told
+        if event.timestamp is None:
+            event.timestamp = pop_first(pop_time, attributes, self.table.paths("time"), drop_others=True)
+        drop(attributes, *self.table.paths("time"), why=Why.DUPLICATE)
         if event.kind is Kind.AI_ACCESS:
             self._read_texts(attributes, event)
         elif event.kind is Kind.AI_CONTROL_PLANE:
@@ -217,7 +222,7 @@ class Agent:
             kind = _CREDENTIALS.get(str(peek(attributes, *path)).lower())
             if kind is not None:
                 event.credential = Credential(type=kind)
-                pop(attributes, *path)
+                drop(attributes, path, why=Why.DUPLICATE)
 
     def _read_texts(self, attributes: Fields, event: AuditEvent) -> None:
         exchange = Exchange()
@@ -245,7 +250,7 @@ class Agent:
         """Pop texts that were not withheld by the agent itself."""
         for path in self.table.paths(side):
             if peek(attributes, *path) in _REDACTED:
-                pop(attributes, *path)
+                drop(attributes, path)
             text = pop_text(attributes, *path)
             if text is not None:
                 yield text
@@ -300,17 +305,29 @@ class Agent:
         for path in table.paths("error"):
             # A message stays in the record; a word is a code.
             error = error or pop_word(attributes, *path)
-        decision = (pop_first(pop_word, attributes, table.paths("decision"), drop_others=True) or "").lower()
+        decision = (_take(pop_word, attributes, table.paths("decision")) or "").lower()
         decided_by = table.paths("decided_by") if decision in _DENIALS else ()
         return _Ending(
             error=error,
             has_error=error is not None or any(peek(attributes, *path) for path in table.paths("error")),
-            success=pop_first(pop_flag, attributes, table.paths("success"), drop_others=True),
-            status=pop_first(pop_word, attributes, table.paths("server_status")),
+            success=_take(pop_flag, attributes, table.paths("success")),
+            status=_take(pop_word, attributes, table.paths("server_status")),
             decision=decision,
             decided_by=pop_first(pop_identifier, attributes, decided_by, drop_others=True),
-            blocked=pop_first(pop_count, attributes, table.paths("blocked")),
+            blocked=_take(pop_count, attributes, table.paths("blocked")),
         )
+
+
+def _take(popper: Callable[..., T | None], attributes: Fields, paths: tuple[Path, ...]) -> T | None:
+    """Pop what the outcome of the event says in its own words; the first of several values counts."""
+    found = None
+    for path in paths:
+        raw = peek(attributes, *path)
+        value = popper(attributes, *path)
+        if value is not None:
+            note_dropped(path[-1], raw, Why.DUPLICATE)
+            found = value if found is None else found
+    return found
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

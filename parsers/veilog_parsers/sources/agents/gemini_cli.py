@@ -21,9 +21,11 @@ from veilog_parsers.bodies.rest import drop_repeated
 from veilog_parsers.bodies.turns import Turn, add_completion_turn
 from veilog_parsers.event import AuditEvent, Constant, Kind, Operation
 from veilog_parsers.record.decoding import keep_under
+from veilog_parsers.record.dropped import Why, note_dropped
 from veilog_parsers.record.fields import (
     dicts,
     drop_keys,
+    drop_known,
     ignored_keys,
     keyset,
     peek,
@@ -297,20 +299,33 @@ def parse(fields: Fields) -> AuditEvent:
     for log in (*dicts(fields.get("logs")), fields):
         attributes = log.get("attributes")
         if type(attributes) is dict:
-            for key in ("body", "_body"):
-                if log.get(key) in _sentences(attributes):
-                    del log[key]
-            _add_up(attributes)
-            if peek(attributes, "error") == peek(attributes, "error.message"):
-                attributes.pop("error", None)
+            _open_log(log, attributes)
+    _open_resource(fields)
+    return _AGENT.read_event(fields)
+
+
+def _open_log(log: Fields, attributes: Fields) -> None:
+    """Drop what a log record has twice, and add up its tokens."""
+    for key in ("body", "_body"):
+        if log.get(key) in _sentences(attributes):
+            drop_known(log, key, Why.DUPLICATE)
+    _add_up(attributes)
+    if "error" in attributes and attributes["error"] == attributes.get("error.message"):
+        drop_known(attributes, "error", Why.DUPLICATE)
+
+
+def _open_resource(fields: Fields) -> None:
+    """Take the resource out of the object that the agent's SDK writes into its own file."""
     resource = fields.get("resource")
-    if type(resource) is dict and type(attributes := resource.get("attributes")) is dict:
-        # The agent's own file has the resource as an object of its SDK.
+    attributes = resource.get("attributes") if type(resource) is dict else None
+    if type(resource) is dict and type(attributes) is dict:
         fields["resource"] = attributes
         besides = {key: value for key, value in resource.items() if key != "attributes"}
         if may_hold_prose(besides):
             keep_under(fields, "resource", besides)
-    return _AGENT.read_event(fields)
+        else:
+            for key, value in besides.items():
+                note_dropped(key, value, Why.NOISE)
 
 
 def _open_parts(fields: Fields) -> None:
@@ -340,7 +355,7 @@ def _add_up(attributes: Fields) -> None:
         if whole is not None and more:
             attributes[total] = whole + more
     if pop_count({**attributes}, "tool_token_count") is not None:
-        del attributes["tool_token_count"]
+        drop_known(attributes, "tool_token_count", Why.DUPLICATE)
 
 
 SOURCE: Final = Source(

@@ -61,8 +61,9 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
     drop(fields, ("actor", "type"))
     for key in _IDS:
         event.user_id = event.user_id or pop_identifier(fields, "actor", key)
-    claimed = pop_identifier(fields, "actor", "unauthenticated_email_address")
-    event.user_name = pop_identifier(fields, "actor", "email_address") or claimed
+    event.user_name = pop_identifier(fields, "actor", "email_address") or pop_identifier(
+        fields, "actor", "unauthenticated_email_address"
+    )
     event.user_id = event.user_id or event.user_name
     event.client_ip = pop_address(fields, "actor", "ip_address")
     event.user_agent = pop_text(fields, "actor", "user_agent")

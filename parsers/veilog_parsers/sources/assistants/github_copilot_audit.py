@@ -16,7 +16,8 @@ from typing import Final
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.read import open_body, read_request, read_response
 from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome, SensitiveText, UserType
-from veilog_parsers.record.fields import drop, drop_keys, ignored_keys, pop, pop_identifier, pop_text
+from veilog_parsers.record.dropped import Why, prefer
+from veilog_parsers.record.fields import drop, drop_keys, drop_known, ignored_keys, pop_identifier, pop_text
 from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
@@ -65,7 +66,9 @@ def _read_action(fields: Fields, event: AuditEvent) -> None:
     drop(fields, "_document_id")
     event.tenant_id = pop_identifier(fields, "org") or pop_identifier(fields, "business")
     event.api_operation = pop_identifier(fields, "action")
-    by_agent = pop(fields, "actor_is_agent") is True
+    by_agent = fields.get("actor_is_agent") is True
+    if type(fields.get("actor_is_agent")) is bool:
+        drop_known(fields, "actor_is_agent", Why.DUPLICATE)
     who = "user" if by_agent and fields.get("user") else "actor"
     event.user_name = pop_identifier(fields, who)
     event.user_id = pop_identifier(fields, f"{who}_id") or event.user_name
@@ -81,7 +84,7 @@ def _read_action(fields: Fields, event: AuditEvent) -> None:
 def parse(fields: Fields) -> AuditEvent:
     """Read one record."""
     happened, created = pop_time(fields, "@timestamp"), pop_time(fields, "created_at")
-    event = AuditEvent(provider=_PROVIDER, timestamp=happened or created)
+    event = AuditEvent(provider=_PROVIDER, timestamp=prefer(happened, created))
     if _is_usage(fields):
         event.kind = Kind.AI_ACCESS
         _read_usage(fields, event)

@@ -21,6 +21,7 @@ from veilog_parsers.record.fields import (
     dicts,
     drop,
     drop_keys,
+    drop_known,
     ignored_keys,
     open_json,
     peek,
@@ -121,7 +122,7 @@ def _read_copilot(data: Fields, event: AuditEvent) -> None:
         drop(message, "Id", "ID", "isPrompt", "Size")
         for flag in ("JailbreakDetected", "XPIADetected"):
             if message.get(flag) is False:
-                del message[flag]
+                drop_known(message, flag)
     drop(data, "MessageIds")
 
 

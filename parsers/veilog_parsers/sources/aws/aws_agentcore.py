@@ -22,11 +22,13 @@ from veilog_parsers.bodies.turns import Turn, add_completion_turn, add_prompt_me
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, Cloud, Kind, Operation, Outcome, ToolCall
 from veilog_parsers.record.decoding import looks_like_json
+from veilog_parsers.record.dropped import Why
 from veilog_parsers.record.fields import (
     as_identifier,
     dicts,
     drop,
     drop_keys,
+    drop_known,
     ignored_keys,
     open_json,
     peek,
@@ -127,7 +129,7 @@ def _read_what(fields: Fields, body: Fields, event: AuditEvent) -> None:
 def _read_outcome(fields: Fields, body: Fields, event: AuditEvent) -> None:
     failed = body.get("isError")
     if type(failed) is bool:
-        del body["isError"]
+        drop_known(body, "isError", Why.DUPLICATE)
     severity = fields.get("severityNumber")
     if failed is True or (type(severity) is int and severity >= _ERROR_SEVERITY):
         event.outcome_status = Outcome.FAILURE

@@ -11,12 +11,13 @@ of agents, Q Business and AgentCore gateways (JSON-RPC of the Model Context Prot
 from __future__ import annotations
 
 import ipaddress
-from typing import Final
+from typing import Any, Final
 
 from veilog_parsers.bodies import bedrock
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.turns import Turn, add_completion_turn, add_prompt_content
-from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Role, UserType
+from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Outcome, Role, UserType
+from veilog_parsers.record.dropped import Why, note_dropped, prefer
 from veilog_parsers.record.fields import (
     as_identifier,
     drop,
@@ -178,7 +179,7 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
     identity = fields.get("userIdentity")
     identity = identity if type(identity) is dict else {}
     if peek(identity, "accountId") == fields.get("recipientAccountId"):
-        drop(identity, "accountId")
+        drop(identity, "accountId", why=Why.DUPLICATE)
     event.tenant_id = pop_identifier(fields, "recipientAccountId")
     if event.tenant_id is None and peek(identity, "accountId") not in _ANONYMOUS:
         event.tenant_id = pop_identifier(identity, "accountId")
@@ -194,8 +195,10 @@ def _read_identity(identity: Fields, event: AuditEvent) -> None:
     read_principal(identity.get("arn"), event)
     name = pop_identifier(identity, "userName")
     issuer = pop_identifier(identity, "sessionContext", "sessionIssuer", "userName")
-    event.user_name = event.user_name or name or issuer
+    event.user_name = prefer(prefer(event.user_name, name), issuer)
     event.user_type = event.user_type or _USER_TYPES.get(kind or "")
+    if kind is not None:
+        note_dropped("type", kind, Why.DUPLICATE)
     if peek(identity, "accountId") in _ANONYMOUS or principal in _ANONYMOUS:
         drop(identity, "accountId")
         event.user_type = UserType.ANONYMOUS
@@ -229,11 +232,11 @@ def _read_what(fields: Fields, event: AuditEvent) -> None:
     event.api_operation = pop_identifier(fields, "eventName")
     event.request_id = pop_identifier(fields, "requestID")
     event.cloud = Cloud(provider=AWS, account_id=event.tenant_id, region=pop_identifier(fields, "awsRegion"))
+    event.request_id = event.request_id or pop_identifier(fields, "eventID")
     if event.kind is not Kind.OTHER:
         service = pop_str(fields, "eventSource") or ""
         event.provider = _PROVIDERS[service.partition(_HOST)[0]]
         event.operation = _MODEL_USE.get(name) or _CONTROL.get(name) if type(name) is str else None
-        event.request_id = event.request_id or pop_identifier(fields, "eventID")
 
 
 def _read_resource(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
@@ -274,7 +277,7 @@ def _read_use(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
     _read_end_user(fields, parameters, event)
     for key in _CONVERSATION_KEYS:
         in_request, in_response = pop_identifier(parameters, key), pop_identifier(elements, key)
-        event.conversation_id = event.conversation_id or in_request or in_response
+        event.conversation_id = prefer(prefer(event.conversation_id, in_request), in_response)
     event.http_status = pop_count(elements, "statusCode")
     if event.error_code is None and event.http_status is not None:
         event.outcome_status = outcome_of_status(event.http_status)
@@ -285,19 +288,28 @@ def _read_use(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
 
 def _read_end_user(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
     """Read the end user. Callers of a gateway have no AWS identity, but a token whose claims the gateway verified."""
-    subject = pop_identifier(fields, "additionalEventData", "jwt", "claims", "sub")
-    if event.user_id is None and subject is not None:
-        event.user_id, event.user_type = subject, None
+    if event.user_id is None:
+        event.user_id = pop_identifier(fields, "additionalEventData", "jwt", "claims", "sub")
+        event.user_type = event.user_type if event.user_id is None else None
     for key in _END_USER_KEYS:
         event.user_id = event.user_id or pop_identifier(parameters, key)
 
 
+def _has_failed(fields: Fields, name: Any) -> bool:
+    """Whether somebody failed to sign in. Such events say so in ``responseElements``, under their own name."""
+    answer = peek(fields, "responseElements", name) if type(name) is str else None
+    return answer == "Failure"
+
+
 def parse(fields: Fields) -> AuditEvent:
     """Read one record."""
+    name = fields.get("eventName")
     event = AuditEvent(kind=_kind(fields), timestamp=pop_time(fields, "eventTime"))
     _read_who(fields, event)
     _read_what(fields, event)
     pop_error_code(fields, event)
+    if event.outcome_status is Outcome.SUCCESS and _has_failed(fields, name):
+        event.outcome_status = Outcome.DENIED
     if event.kind is Kind.OTHER:
         return event
     parameters = open_json(fields, "requestParameters")
@@ -319,6 +331,7 @@ SOURCE: Final = Source(
     never_carries="Prompts, answers and tokens of Bedrock's models: those are in its invocation log.",
     references=(
         "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference.html",
+        "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-aws-console-sign-in-events.html",
         "https://docs.aws.amazon.com/bedrock/latest/userguide/logging-using-cloudtrail.html",
         "https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-cloudtrail.html",
     ),

@@ -16,7 +16,7 @@ from typing import Final
 
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.event import AuditEvent, Cloud, Kind, Outcome, Role
-from veilog_parsers.record.fields import drop, peek, pop_identifier, pop_text
+from veilog_parsers.record.fields import drop, drop_known, peek, pop_identifier, pop_text
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
@@ -36,7 +36,7 @@ def _open_base64(side: Fields) -> None:
     try:
         side["data"] = base64.b64decode(data, validate=True).decode()
     except UnicodeDecodeError:
-        del side["data"]
+        drop_known(side, "data")
     except ValueError:
         return
 
@@ -81,7 +81,7 @@ def parse(fields: Fields) -> AuditEvent:
     exchange.apply(event)
     for side in (sent, produced):
         if side.get("encoding") in ("BASE64", "CSV", "JSON"):
-            del side["encoding"]
+            drop_known(side, "encoding")
     drop(fields, "eventVersion")
     return event
 

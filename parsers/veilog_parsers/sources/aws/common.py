@@ -16,7 +16,7 @@ from veilog_parsers.bodies.errors import read_error
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.turns import Turn, add_completion_turn, pop_serialized
 from veilog_parsers.event import AuditEvent, Constant, Operation, Outcome, Role, SensitiveText, UserType
-from veilog_parsers.record.fields import as_identifier, drop, peek, pop_identifier, remainder
+from veilog_parsers.record.fields import as_identifier, drop, drop_known, peek, pop_identifier, remainder
 from veilog_parsers.record.outcomes import outcome_of_error
 from veilog_parsers.record.raw import Fields
 
@@ -85,7 +85,7 @@ def parent_without_placeholder(fields: Fields, path: tuple[str, ...]) -> Fields:
         return {}
     value = holder.get(path[-1])
     if type(value) is str and value in _PLACEHOLDERS:
-        del holder[path[-1]]
+        drop_known(holder, path[-1])
     return holder
 
 

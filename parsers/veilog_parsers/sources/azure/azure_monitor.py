@@ -24,12 +24,14 @@ from veilog_parsers.bodies.read import decode_body, open_body, read_exchange, re
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Outcome, SensitiveText, UserType
 from veilog_parsers.record.decoding import looks_like_json
+from veilog_parsers.record.dropped import Why, note_dropped, prefer
 from veilog_parsers.record.envelopes import LLM_ROWS
 from veilog_parsers.record.fields import (
     as_identifier,
     dicts,
     drop,
     drop_keys,
+    drop_known,
     ignored_keys,
     open_json,
     paths,
@@ -39,7 +41,9 @@ from veilog_parsers.record.fields import (
     pop_first,
     pop_identifier,
     pop_int,
+    pop_name,
     pop_number,
+    pop_operation,
     pop_text,
     pop_word,
     withhold,
@@ -195,29 +199,38 @@ def _read_who(fields: Fields, properties: Fields, event: AuditEvent) -> None:
     event.tenant_id = tenant or directory
     event.client_ip = pop_address(fields, "callerIpAddress")
     _read_identity(fields, properties, event)
-    subscription = pop_identifier(properties, "apimSubscriptionId") or pop_identifier(fields, "apimSubscriptionId")
-    if event.user_id is None and subscription is not None:
-        event.user_id, event.user_type = subscription, UserType.SERVICE
+    if event.user_id is None:
+        subscription = pop_identifier(properties, "apimSubscriptionId") or pop_identifier(fields, "apimSubscriptionId")
+        if subscription is not None:
+            event.user_id, event.user_type = subscription, UserType.SERVICE
 
 
 def _read_identity(fields: Fields, properties: Fields, event: AuditEvent) -> None:
     """The caller: a person with an object id or a name, else an application, else the principal of a role."""
     claims = peek(fields, "identity", "claims")
     claims = claims if type(claims) is dict else {}
-    name_claims = [key for key in claims if key.rpartition("/")[2] in ("upn", "name")]
-    upn = pop_identifier(claims, name_claims[0]) if name_claims else None
+    upn = _pop_name(claims)
     object_id = pop_identifier(properties, "objectId") or pop_identifier(claims, _OBJECT_ID_CLAIM)
     application = pop_identifier(claims, "appid")
     event.user_name = pop_text(fields, "caller") or pop_text(fields, "Caller") or upn
     principal = None
     if object_id is None and event.user_name is None and application is None:
         principal = pop_identifier(fields, "identity", "authorization", "evidence", "principalId")
-    event.user_id = object_id or event.user_name or application or principal
+    event.user_id = prefer(object_id or event.user_name, application) or principal
     if event.user_id is not None:
         is_person = peek(fields, "identity", "authorization", "evidence", "principalType") == "User"
         event.user_type = UserType.USER if event.user_name or object_id or is_person else UserType.SERVICE
 
 
+def _pop_name(claims: Fields) -> SensitiveText | None:
+    """Pop the caller's name from the claims of a token: the one to sign in with before the one to show."""
+    keys = [key for name in _NAME_CLAIMS for key in claims if key.rpartition("/")[2] == name]
+    # Two claims may be called "name", of which one has an address.
+    keys.sort(key=lambda key: key.endswith("name") and "@" not in str(claims[key]))
+    return next((found for key in keys if (found := pop_name(claims, key)) is not None), None)
+
+
+_NAME_CLAIMS: Final = ("upn", "preferred_username", "unique_name", "name")
 _OBJECT_ID_CLAIM: Final = "http://schemas.microsoft.com/identity/claims/objectidentifier"
 
 
@@ -231,7 +244,7 @@ def _read_what(fields: Fields, event: AuditEvent) -> None:
         resource=pop_identifier(fields, "resourceId"),
     )
     operation = fields.get("operationName")
-    event.api_operation = pop_identifier(fields, "operationName")
+    event.api_operation = pop_operation(fields, "operationName")
     if event.kind is Kind.AI_ACCESS and type(operation) is str:
         folded = operation.lower().replace("_", "")
         event.operation = next((ours for name, ours in _OPERATIONS if folded.startswith(name)), None)
@@ -251,12 +264,18 @@ def _read_outcome(fields: Fields, properties: Fields, event: AuditEvent) -> None
     event.http_status = _status(fields, properties)
     result = pop_word(fields, "resultType")
     event.outcome_status = outcome_of_status(event.http_status)
-    if event.outcome_status is None and result is not None:
+    if event.outcome_status is not None:
+        prefer(event.outcome_status.value, result, "resultType")
+    elif result is not None:
         word = result.lower()
         if word in ("success", "succeeded", "accept", "accepted"):
             event.outcome_status = Outcome.SUCCESS
         elif word.startswith(("fail", "error", "unauthor", "forbid")):
-            event.outcome_status = outcome_of_error(word)
+            # The signature tells why: ``Failed.Forbidden``.
+            signature = fields.get("resultSignature")
+            event.outcome_status = outcome_of_error(f"{word} {signature if type(signature) is str else ''}")
+        else:
+            fields["resultType"] = result
     # Ticks are integers beyond 2^53: floats would be off by microseconds.
     duration, started = pop_number(fields, "durationMs"), pop_int(properties, "requestTime")
     ended = pop_int(properties, "responseTime")
@@ -264,6 +283,12 @@ def _read_outcome(fields: Fields, properties: Fields, event: AuditEvent) -> None
         event.latency_ms = duration
     elif started is not None and ended is not None and ended >= started:
         event.latency_ms = round((ended - started) / _TICKS_PER_MS, 3)
+        started = ended = None
+    else:
+        duration = None
+    for name, found in (("durationMs", duration), ("requestTime", started), ("responseTime", ended)):
+        if found is not None and found != event.latency_ms:
+            note_dropped(name, found, Why.DUPLICATE)
 
 
 def _status(fields: Fields, properties: Fields) -> int | None:
@@ -278,13 +303,13 @@ def _read_request(properties: Fields, event: AuditEvent) -> None:
     """
     deployment = pop_identifier(properties, "modelDeploymentName")
     model, version = pop_identifier(properties, "modelName"), pop_identifier(properties, "modelVersion")
-    event.model_name = model or deployment
+    event.model_name = prefer(model, deployment)
     event.model_version = version
     event.input_tokens = pop_count(properties, "promptTokens")
     event.output_tokens = pop_count(properties, "completionTokens") or pop_count(properties, "generatedTokens")
     event.token_count = pop_count(properties, "totalTokens")
     if type(name := properties.get("apiName")) is str and _API_NAME.fullmatch(name):
-        pop(properties, "apiName")
+        drop_known(properties, "apiName")
     drop(properties, "apiName", "requestLength", "responseLength", "streamType")
 
 
@@ -313,7 +338,7 @@ def _read_gateway(properties: Fields, event: AuditEvent) -> None:
         withhold(properties, key)
     for key in _BODIES:
         if properties.get(key) == "":
-            del properties[key]
+            drop_known(properties, key)
     drop_keys(properties, _IGNORED_GATEWAY_KEYS)
 
 
@@ -328,11 +353,15 @@ def _drop_shared(own: Any, backend: Any, lists: str) -> None:
     if type(own) is not dict or type(backend) is not dict:
         return
     if own == backend:
+        note_dropped("", dict(backend), Why.TEXT_READ)
         backend.clear()
         return
     known_texts = {_text_of(item) for item in dicts(own.get(lists))}
     if type(backend.get(lists)) is list:
-        backend[lists] = [item for item in backend[lists] if _text_of(item) not in known_texts]
+        shared = [item for item in backend[lists] if _text_of(item) in known_texts]
+        if shared:
+            note_dropped("", shared, Why.TEXT_READ)
+            backend[lists] = [item for item in backend[lists] if _text_of(item) not in known_texts]
 
 
 def _text_of(item: Any) -> bytes:
@@ -354,6 +383,8 @@ def _add_backend(exchange: Exchange, backend: Exchange) -> None:
     """
     if not exchange.response:
         exchange.fill(backend, "finish_reasons", "failed", "error_code", "error_outcome")
+    elif backend.finish_reasons:
+        note_dropped("finish_reason", backend.finish_reasons, Why.DUPLICATE)
     exchange.prompt[:0] = backend.prompt
     exchange.response += backend.response
     exchange.fill(backend, "content_filtered", "tool_calls", "operation", "requested_model", "answered_model")
@@ -381,7 +412,7 @@ _BODIES: Final = ("requestBody", "backendRequestBody", "responseBody", "backendR
 def _read_llm_row(row: Fields, event: AuditEvent) -> None:
     """Read the joined rows of a call, or a single one of them."""
     model, deployment = pop_identifier(row, "modelName"), pop_identifier(row, "deploymentName")
-    event.model_name = model or deployment
+    event.model_name = prefer(model, deployment)
     event.input_tokens = pop_count(row, "promptTokens")
     event.output_tokens = pop_count(row, "completionTokens")
     event.token_count = pop_count(row, "totalTokens")

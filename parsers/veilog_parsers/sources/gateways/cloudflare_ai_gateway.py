@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from veilog_parsers.bodies.read import open_body, read_exchange
 from veilog_parsers.event import AuditEvent, Kind, Outcome, SensitiveText, UserType
+from veilog_parsers.record.dropped import Why, note_dropped, prefer
 from veilog_parsers.record.endpoints import operation_at, pop_provider
 from veilog_parsers.record.fields import (
     drop_keys,
@@ -57,7 +58,8 @@ def parse(fields: Fields) -> AuditEvent:
     """Read one entry of either kind."""
     event = AuditEvent(kind=Kind.AI_ACCESS)
     times = [pop_time(fields, key) for key in ("Datetime", "CreatedAt", "Timestamp", "created_at")]
-    event.timestamp = next(filter(None, times), None)
+    for time in times:
+        event.timestamp = prefer(event.timestamp, time)
     event.provider = pop_provider(fields, "Provider") or pop_provider(fields, "provider")
     event.model_name = pop_identifier(fields, "Model") or pop_identifier(fields, "model")
     event.request_id = pop_identifier(fields, "ID") or pop_identifier(fields, "id")
@@ -78,25 +80,23 @@ def parse(fields: Fields) -> AuditEvent:
 
 def _read_outcome(fields: Fields, event: AuditEvent) -> None:
     status, other = pop_count(fields, "StatusCode"), pop_count(fields, "status_code")
-    event.http_status = other if status is None else status
+    event.http_status = prefer(status, other)
     event.outcome_status = outcome_of_status(event.http_status)
     if event.http_status == _BLOCKED_BY_DLP:
         event.outcome_status = Outcome.CONTENT_FILTERED
     if fields.get("RateLimited") is True:
         event.outcome_status = Outcome.THROTTLED
     if type(fields.get("success")) is bool:
-        success = pop(fields, "success")
-        event.outcome_status = event.outcome_status or (Outcome.SUCCESS if success else Outcome.FAILURE)
+        outcome = Outcome.SUCCESS if pop(fields, "success") else Outcome.FAILURE
+        event.outcome_status = prefer(event.outcome_status, outcome, "success")
 
 
 def _read_metadata(fields: Fields, event: AuditEvent) -> None:
     """Read the caller from the metadata that the application has added."""
     for name in ("Metadata", "metadata"):
-        if _is_encrypted(open_json(fields, name)):
-            fields[name] = ENCRYPTED
+        _close_encrypted(fields, name)
         for key in ("user_id", "userId", "user"):
-            user = pop_identifier(fields, name, key)
-            event.user_id = event.user_id or user
+            event.user_id = event.user_id or pop_identifier(fields, name, key)
     if event.user_id is not None:
         event.user_type = UserType.USER
 
@@ -106,9 +106,16 @@ def _is_encrypted(value: Any) -> bool:
     return type(value) is dict and "data" in value and len(_CIPHER_KEYS & value.keys()) > 1 and is_blob(value)
 
 
-def _body(fields: Fields, name: str) -> Any:
-    if _is_encrypted(open_json(fields, name)):
+def _close_encrypted(fields: Fields, name: str) -> None:
+    """Replace an encrypted value by the word that it is encrypted: the ciphertext is noise."""
+    value = open_json(fields, name)
+    if _is_encrypted(value):
+        note_dropped(name, value, Why.NOISE)
         fields[name] = ENCRYPTED
+
+
+def _body(fields: Fields, name: str) -> Any:
+    _close_encrypted(fields, name)
     return open_body(fields, name) if peek(fields, name) != ENCRYPTED else None
 
 

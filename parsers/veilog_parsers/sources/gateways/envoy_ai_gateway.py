@@ -11,9 +11,11 @@ from __future__ import annotations
 from typing import Final
 
 from veilog_parsers.event import AuditEvent, Kind, Operation, SensitiveText, ToolCall
+from veilog_parsers.record.dropped import prefer
 from veilog_parsers.record.endpoints import operation_at, pop_provider
 from veilog_parsers.record.fields import (
     drop_keys,
+    drop_known,
     ignored_keys,
     keyset,
     paths,
@@ -63,7 +65,7 @@ def _is_envoy(fields: Fields) -> bool:
 def parse(fields: Fields) -> AuditEvent:
     """Read one access log entry."""
     for key in [key for key, value in fields.items() if value == "-"]:
-        del fields[key]
+        drop_known(fields, key)
     event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=pop_time(fields, "start_time"))
     event.user_id = pop_first(pop_identifier, fields, _USER_ID, drop_others=True)
     event.session_id = pop_identifier(fields, "session.id")
@@ -86,8 +88,7 @@ def parse(fields: Fields) -> AuditEvent:
 
 def _read_what(fields: Fields, event: AuditEvent) -> None:
     for key in _PROVIDER:
-        provider = pop_provider(fields, key)
-        event.provider = event.provider or provider
+        event.provider = prefer(event.provider, pop_provider(fields, key))
     event.model_name = pop_first(pop_identifier, fields, _MODEL, drop_others=True)
     event.model_version = pop_identifier(fields, "gen_ai.response.model")
     endpoint = pop_first(pop_endpoint, fields, _ENDPOINT, drop_others=True)

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from veilog_parsers.bodies.read import open_body, read_exchange
 from veilog_parsers.event import AuditEvent, Kind, SensitiveText, UserType
+from veilog_parsers.record.dropped import Why, prefer
 from veilog_parsers.record.endpoints import operation_at, pop_provider
 from veilog_parsers.record.fields import (
     drop,
@@ -76,7 +77,7 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
         pop_identifier(fields, "consumer", "id"),
         pop_identifier(fields, "authenticated_entity", "id"),
     )
-    event.user_id = custom or name or number or credential
+    event.user_id = prefer(prefer(custom or name, number), credential)
     event.user_name = name if event.user_id is not name else None
     if event.user_id is not None:
         event.user_type = UserType.USER
@@ -84,12 +85,12 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
     event.client_ip = pop_address(fields, "client_ip")
     event.user_agent = pop_text(fields, "request", "headers", "user-agent")
     drop(fields, *[("consumer", key) for key in ("created_at", "updated_at", "tags", "type")])
-    drop(fields, ("authenticated_entity", "consumer_id"))
+    drop(fields, ("authenticated_entity", "consumer_id"), why=Why.DUPLICATE)
 
 
 def _read_request(fields: Fields, event: AuditEvent) -> None:
     path, url = pop_endpoint(fields, "request", "uri"), pop_endpoint(fields, "request", "url")
-    endpoint = path or url
+    endpoint = prefer(path, url)
     if endpoint:
         event.endpoint = SensitiveText(endpoint)
         event.operation = operation_at(endpoint)
@@ -118,13 +119,13 @@ def _read_section(section: Fields, event: AuditEvent) -> None:
     sent, produced, total = (
         pop_count(section, "usage", name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")
     )
-    event.provider = event.provider or provider
-    event.model_name = event.model_name or requested or answered
-    event.model_version = event.model_version or answered
-    event.latency_ms = latency if event.latency_ms is None else event.latency_ms
-    event.input_tokens = sent if event.input_tokens is None else event.input_tokens
-    event.output_tokens = produced if event.output_tokens is None else event.output_tokens
-    event.token_count = total if event.token_count is None else event.token_count
+    event.provider = prefer(event.provider, provider)
+    event.model_name = prefer(event.model_name, requested) or answered
+    event.model_version = prefer(event.model_version, answered)
+    event.latency_ms = prefer(event.latency_ms, latency)
+    event.input_tokens = prefer(event.input_tokens, sent)
+    event.output_tokens = prefer(event.output_tokens, produced)
+    event.token_count = prefer(event.token_count, total)
     bodies: list[Any] = [open_body(section, "payload", side) for side in ("request", "response")]
     read_exchange(*bodies).apply(event)
     for name, ignored in (("meta", _IGNORED_META_KEYS), ("usage", _IGNORED_USAGE_KEYS)):

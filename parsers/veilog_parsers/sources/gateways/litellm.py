@@ -18,6 +18,7 @@ from typing import Any, Final
 from veilog_parsers.bodies.read import decode_body, open_body, read_exchange
 from veilog_parsers.bodies.rest import drop_repeated
 from veilog_parsers.event import AuditEvent, Kind, Message, Operation, Outcome, SensitiveText, Text, UserType
+from veilog_parsers.record.dropped import Why, note_dropped, prefer
 from veilog_parsers.record.endpoints import provider_named
 from veilog_parsers.record.fields import (
     as_identifier,
@@ -32,7 +33,7 @@ from veilog_parsers.record.fields import (
     withhold,
 )
 from veilog_parsers.record.network import pop_address, pop_endpoint
-from veilog_parsers.record.outcomes import outcome_of_error
+from veilog_parsers.record.outcomes import is_vague, outcome_of_error
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import parse_time, pop_elapsed, pop_time
 from veilog_parsers.source import Source, Stability
@@ -99,13 +100,13 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
     metadata = metadata if type(metadata) is dict else {}
     email = pop_identifier(metadata, "user_api_key_user_email")
     owner = pop_identifier(metadata, "user_api_key_user_id") if email is None else None
-    drop(metadata, "user_api_key_user_id")
+    drop(metadata, "user_api_key_user_id", why=Why.DUPLICATE)
     if owner is not None and owner.reveal() == _MASTER_KEY_OWNER:
         owner = None
     end_user = pop_same_text(metadata, pop_text(fields, "end_user"), "user_api_key_end_user_id")
     # The owner of the key was authenticated. The end user is named by the caller, and often the only one known.
     event.user_name = end_user or pop_text(metadata, "user_api_key_alias")
-    drop(metadata, "user_api_key_alias")
+    drop(metadata, "user_api_key_alias", why=Why.DUPLICATE)
     event.user_id = email or owner or end_user
     if event.user_id is not None:
         event.user_type = UserType.USER
@@ -115,7 +116,7 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
     event.tenant_id = organization or pop_identifier(metadata, "user_api_key_team_id")
     event.conversation_id = pop_identifier(fields, "trace_id")
     address, forwarded = pop_address(fields, "requester_ip_address"), pop_address(metadata, "requester_ip_address")
-    event.client_ip = address or forwarded
+    event.client_ip = prefer(address, forwarded)
     event.user_agent = pop_same_text(metadata, pop_text(fields, "user_agent"), "user_agent")
     route = pop_endpoint(metadata, "user_api_key_request_route")
     event.endpoint = SensitiveText(route) if route else None
@@ -136,7 +137,7 @@ def _read_what(fields: Fields, event: AuditEvent) -> None:
     base = pop_endpoint(fields, "api_base") if event.endpoint is None else None
     if base:
         event.endpoint = SensitiveText(base)
-    drop(fields, "api_base")
+    drop(fields, "api_base", why=Why.DUPLICATE)
 
 
 def _model(fields: Fields, provider: str) -> Text | None:
@@ -164,7 +165,10 @@ def _read_outcome(fields: Fields, event: AuditEvent) -> None:
         error_class = pop_identifier(information, "error_class")
         if code is not None and code.reveal().isdigit():
             event.http_status = int(code.reveal()) if len(code) == 3 else None
-        event.error_code = error_class or code
+        if error_class is None or (code is not None and event.http_status is None and is_vague(error_class.reveal())):
+            event.error_code = code
+        else:
+            event.error_code = error_class
         if event.outcome_status is Outcome.FAILURE and event.error_code is not None:
             name = f"{error_class.reveal() if error_class else ''} {code.reveal() if code else ''}"
             event.outcome_status = outcome_of_error(name)
@@ -182,7 +186,7 @@ def _read_texts(fields: Fields, event: AuditEvent) -> None:
     # What the readers left of the messages stays in the record.
     left = request.get("messages", request.get("prompt"))
     if left is None:
-        pop(fields, "messages")
+        pop(fields, "messages")  # there was no more in it than what was read
     else:
         fields["messages"] = left
     exchange.provider = None
@@ -206,6 +210,8 @@ def _without_redacted(messages: list[Message]) -> list[Message]:
         parts = [part for part in message.parts if part.reveal() != _REDACTED]
         if parts:
             kept.append(Message(message.role, parts))
+        if len(parts) < len(message.parts):
+            note_dropped("", message, Why.NOISE)
     return kept
 
 

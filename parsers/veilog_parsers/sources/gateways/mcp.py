@@ -28,15 +28,16 @@ from veilog_parsers.event import (
     ToolCall,
     UserType,
 )
+from veilog_parsers.record.dropped import Why, prefer
 from veilog_parsers.record.fields import (
     dicts,
     drop,
     drop_keys,
+    drop_known,
     ignored_keys,
     keyset,
     paths,
     peek,
-    pop,
     pop_first,
     pop_identifier,
     pop_str,
@@ -197,7 +198,7 @@ def _read_message(message: Fields, method: str, event: AuditEvent, exchange: Exc
     """Consume one message. Returns the method of the call, which a response has from its request or its keys."""
     drop(message, "jsonrpc")
     request_id = pop_identifier(message, "id")
-    event.request_id = event.request_id or request_id
+    event.request_id = prefer(event.request_id, request_id, "id")
     result = message.get("result")
     requested = pop_str(message, "method")
     if requested is not None:
@@ -235,7 +236,7 @@ def _read_params(params: Fields, method: str, event: AuditEvent, exchange: Excha
         _read_sampling(params, exchange)
     elif method == "resources/read":
         uri = pop_endpoint(params, "uri")
-        event.endpoint = SensitiveText(uri) if uri else event.endpoint
+        event.endpoint = prefer(SensitiveText(uri) if uri else None, event.endpoint)
     elif method == "prompts/get":
         _add_prompt(params, "arguments", exchange)
     elif method == "completion/complete":
@@ -264,7 +265,7 @@ def _read_tool_call(params: Fields, event: AuditEvent, exchange: Exchange) -> No
     _add_prompt(params, "inputResponses", exchange)
     drop(params, "requestState")
     if name or arguments:
-        event.tool_calls = [ToolCall(name=name, arguments=arguments)]
+        event.tool_calls = [*(event.tool_calls or ()), ToolCall(name=name, arguments=arguments)]
 
 
 def _read_sampling(params: Fields, exchange: Exchange) -> None:
@@ -275,9 +276,11 @@ def _read_sampling(params: Fields, exchange: Exchange) -> None:
 
 
 def _read_result(result: Fields, method: str, event: AuditEvent, exchange: Exchange) -> None:
-    if type(result.get("isError")) is bool and pop(result, "isError"):
-        exchange.failed = True
-        event.error_code = _TOOL_ERROR
+    if type(result.get("isError")) is bool:
+        if result["isError"]:
+            exchange.failed = True
+            event.error_code = _TOOL_ERROR
+        drop_known(result, "isError", Why.DUPLICATE)
     turn = Turn()
     if method == "elicitation/create":
         # The fields of a form, under any keys.

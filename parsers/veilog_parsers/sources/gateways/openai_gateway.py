@@ -12,12 +12,13 @@ credentials.
 from __future__ import annotations
 
 import re
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from veilog_parsers.bodies.read import open_body, read_exchange
-from veilog_parsers.event import AuditEvent, Kind, Outcome, SensitiveText, UserType
+from veilog_parsers.bodies.flat import has_generated
+from veilog_parsers.bodies.read import flattened, is_converse_response, open_body, read_exchange
+from veilog_parsers.event import AuditEvent, Kind, UserType
 from veilog_parsers.record.decoding import keep_under
-from veilog_parsers.record.endpoints import is_model_api, model_at, operation_at, pop_provider, provider_at
+from veilog_parsers.record.endpoints import is_model_api
 from veilog_parsers.record.fields import (
     Path,
     drop,
@@ -27,124 +28,28 @@ from veilog_parsers.record.fields import (
     paths,
     peek,
     pop,
-    pop_count,
     pop_first,
     pop_identifier,
     pop_text,
     withhold,
 )
-from veilog_parsers.record.keysets import KeySetCache
-from veilog_parsers.record.network import pop_address, pop_endpoint
-from veilog_parsers.record.outcomes import outcome_of_status, pop_http_status
+from veilog_parsers.record.network import pop_address
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_elapsed, pop_time
 from veilog_parsers.source import KeyedTest, Source, Stability, Test
-
-
-class _Names(NamedTuple):
-    """The usual paths of each field, in order of preference."""
-
-    request_body: tuple[Path, ...]
-    response_body: tuple[Path, ...]
-    time: tuple[Path, ...]
-    request_id: tuple[Path, ...]
-    user_id: tuple[Path, ...]
-    user_name: tuple[Path, ...]
-    tenant: tuple[Path, ...]
-    session: tuple[Path, ...]
-    conversation: tuple[Path, ...]
-    client_ip: tuple[Path, ...]
-    user_agent: tuple[Path, ...]
-    model: tuple[Path, ...]
-    endpoint: tuple[Path, ...]
-    api_operation: tuple[Path, ...]
-    status: tuple[Path, ...]
-    milliseconds: tuple[Path, ...]
-    seconds: tuple[Path, ...]
-    input_tokens: tuple[Path, ...]
-    output_tokens: tuple[Path, ...]
-    total_tokens: tuple[Path, ...]
-    headers: tuple[Path, ...]
-    method: tuple[Path, ...]
-
-
-_USUAL: Final = _Names(
-    request_body=paths("request_body requestBody request/body req/body request req input"),
-    response_body=paths("response_body responseBody response/body resp/body res/body response resp res output"),
-    time=paths("time timestamp ts @timestamp datetime created_at start_time startTime date"),
-    request_id=paths(
-        "request_id requestId req_id x_request_id x-request-id correlation_id correlationId trace_id traceId"
-    ),
-    user_id=paths("user_id userId user user/id uid"),
-    user_name=paths("user_name userName username user/name user_email userEmail email user/email"),
-    tenant=paths("tenant_id tenantId tenant organization_id org_id organization org"),
-    session=paths("session_id sessionId session"),
-    conversation=paths("conversation_id conversationId thread_id threadId chat_id chatId"),
-    client_ip=paths(
-        """
-        client_ip clientIp clientIP source_ip remote_addr remoteAddr remote_ip ip_address ip x_forwarded_for
-        x-forwarded-for request/remote_addr req/remoteAddress request/ip
-        """
-    ),
-    user_agent=paths("user_agent userAgent user-agent"),
-    model=paths("model model_name modelName model_id modelId"),
-    endpoint=paths(
-        """
-        endpoint url uri path route request_path requestPath request_uri requestUri request_url requestUrl
-        request/url request/uri request/path req/url req/path
-        """
-    ),
-    api_operation=paths("api_operation operation_name operationName operation call_type kind"),
-    status=paths(
-        """
-        status_code statusCode http_status httpStatus response_status response_code status
-        response/status_code response/statusCode response/status resp/status res/statusCode res/status
-        """
-    ),
-    milliseconds=paths(
-        """
-        latency_ms latencyMs duration_ms durationMs response_time_ms responseTimeMs elapsed_ms elapsedMs took_ms
-        processing_ms total_time_ms
-        """
-    ),
-    seconds=paths("latency_s latency_seconds duration_s duration_seconds response_time_seconds elapsed_seconds"),
-    input_tokens=paths("input_tokens prompt_tokens inputTokens promptTokens"),
-    output_tokens=paths("output_tokens completion_tokens outputTokens completionTokens"),
-    total_tokens=paths("total_tokens totalTokens"),
-    headers=paths(
-        """
-        request_headers requestHeaders headers request/headers req/headers
-        response_headers responseHeaders response/headers resp/headers res/headers
-        """
-    ),
-    method=paths("method http_method request/method req/method"),
+from veilog_parsers.sources.usual_names import (
+    CREDENTIAL_KEYS,
+    NAMES,
+    USUAL,
+    present,
+    read_outcome,
+    read_what,
+    read_who,
 )
+
 _REQUEST_ID_HEADERS: Final = paths("x-request-id request-id apim-request-id")
 
-
-def _present(keys: frozenset[str]) -> _Names:
-    """The usual paths that a record with these keys can have."""
-    return _Names(*(tuple(path for path in usual if path[0] in keys) for usual in _USUAL))
-
-
-_NAMES: Final = KeySetCache((path[0] for usual in _USUAL for path in usual), _present)
-
-_CREDENTIAL_KEYS: Final = ignored_keys(
-    """
-    authorization:secret Authorization:secret api_key:secret apiKey:secret api-key:secret x-api-key:secret
-    cookie:secret cookies:secret access_token:secret
-    """
-)
-_IGNORED_KEYS: Final = _CREDENTIAL_KEYS | ignored_keys("stream:flag streaming:flag")
-
-_STATUS_WORDS: Final = {
-    "success": Outcome.SUCCESS,
-    "succeeded": Outcome.SUCCESS,
-    "ok": Outcome.SUCCESS,
-    "error": Outcome.FAILURE,
-    "failure": Outcome.FAILURE,
-    "failed": Outcome.FAILURE,
-}
+_IGNORED_KEYS: Final = CREDENTIAL_KEYS | ignored_keys("stream:flag streaming:flag")
 
 _REQUEST_LINE: Final = re.compile(
     r"(?:[A-Z]{3,7} )?[a-z]{0,5}:?/\S{0,2000}(?: HTTP/[0-9.]{1,3})?|[A-Z]{3,7}|[1-5][0-9]{2}(?: [A-Za-z ]{0,32})?"
@@ -154,6 +59,7 @@ _BODY_STARTS: Final = ("{", "[", "data:", "event:")
 _PROMPT_KEYS: Final = keyset(
     "messages prompt input contents system instructions message chat_history texts inputs query"
 )
+_REQUEST_PARTS: Final = ("messages", "prompt", "contents")
 _ANSWER_KEYS: Final = keyset("choices output content completion data embeddings usage done")
 _UNMISTAKABLE_KEYS: Final = keyset(
     "candidates usageMetadata promptFeedback modelVersion generated_text generation_id tokens_predicted"
@@ -192,13 +98,15 @@ def _is_model_response(body: Any) -> bool:
     if type(body) is str:
         return (_text_has(body, "model") and _text_has(body, *_ANSWER_KEYS)) or _text_has(body, *_UNMISTAKABLE_KEYS)
     if type(body) is list:
-        return any(_is_model_response(event) for event in body[:3] if type(event) is dict)
+        return any(_is_model_response(event) for event in flattened(body)[:3] if type(event) is dict)
     if type(body) is not dict:
         return False
     inner = body.get("message") or body.get("response")
     return (
         ("model" in body and not body.keys().isdisjoint(_ANSWER_KEYS))
         or not body.keys().isdisjoint(_UNMISTAKABLE_KEYS)
+        or has_generated(body)
+        or is_converse_response(body)
         or (type(inner) is dict and "model" in inner)
     )
 
@@ -208,7 +116,7 @@ def _test_of_exchanges(keys: frozenset[str]) -> Test:
 
     Web logs have requests and responses too: a body or a path must be one of a model API.
     """
-    bodies = _present(keys)
+    bodies = present(keys)
     # Paths of one key come first: most records are recognized by one.
     tests = [(path, _is_model_request) for path in sorted(bodies.request_body, key=len)]
     tests += [(path, _is_model_response) for path in sorted(bodies.response_body, key=len)]
@@ -217,7 +125,7 @@ def _test_of_exchanges(keys: frozenset[str]) -> Test:
         for path, is_models in tests:
             if is_models(peek(fields, *path)):
                 return True
-        return any(is_model_api(peek(fields, *path)) for path in _NAMES.get(fields).endpoint)
+        return any(is_model_api(peek(fields, *path)) for path in NAMES.get(fields).endpoint)
 
     return is_exchange
 
@@ -237,6 +145,15 @@ def _open_first(fields: Fields, usual: tuple[Path, ...]) -> Any:
             texts.append(path)
     # A body that is only a text counts if there is no other.
     return open_body(fields, *texts[0]) if texts else None
+
+
+def _gather_request(fields: Fields) -> Fields | None:
+    """Gather the parts of a request that stand in the record by themselves, beside a response."""
+    parts: Fields = {key: fields.pop(key) for key in _REQUEST_PARTS if key in fields}
+    if not parts:
+        return None
+    keep_under(fields, "request", parts)
+    return parts
 
 
 def _pop_headers(fields: Fields, usual: tuple[Path, ...]) -> dict[str, Any]:
@@ -263,46 +180,6 @@ def _add_header(headers: dict[str, Any], name: str, value: Any) -> None:
     headers[name] = value
 
 
-def _read_who(fields: Fields, names: _Names, event: AuditEvent) -> None:
-    event.tenant_id = pop_first(pop_identifier, fields, names.tenant)
-    event.user_id = pop_first(pop_identifier, fields, names.user_id)
-    event.user_name = pop_first(pop_identifier, fields, names.user_name)
-    if event.user_id is None:
-        event.user_id, event.user_name = event.user_name, None
-    event.session_id = pop_first(pop_identifier, fields, names.session)
-    event.conversation_id = pop_first(pop_identifier, fields, names.conversation)
-    event.client_ip = pop_first(pop_address, fields, names.client_ip)
-    event.user_agent = pop_first(pop_text, fields, names.user_agent)
-
-
-def _read_what(fields: Fields, names: _Names, event: AuditEvent) -> None:
-    endpoint = pop_first(pop_endpoint, fields, names.endpoint)
-    event.provider = pop_provider(fields, "provider")
-    event.model_name = pop_first(pop_identifier, fields, names.model)
-    if endpoint is not None:
-        event.endpoint = SensitiveText(endpoint)
-        event.operation = operation_at(endpoint)
-        event.provider = event.provider or provider_at(endpoint)
-        event.model_name = event.model_name or model_at(endpoint)
-    event.api_operation = pop_first(pop_identifier, fields, names.api_operation)
-    event.request_id = pop_first(pop_identifier, fields, names.request_id)
-
-
-def _read_outcome(fields: Fields, names: _Names, event: AuditEvent) -> None:
-    event.http_status = pop_first(pop_http_status, fields, names.status)
-    event.outcome_status = outcome_of_status(event.http_status)
-    word = fields.get("status")
-    if type(word) is str and word.lower() in _STATUS_WORDS:
-        del fields["status"]
-        event.outcome_status = event.outcome_status or _STATUS_WORDS[word.lower()]
-    event.latency_ms = pop_first(pop_elapsed, fields, names.milliseconds)
-    if event.latency_ms is None and (seconds := pop_first(pop_elapsed, fields, names.seconds)) is not None:
-        event.latency_ms = seconds * 1000
-    event.input_tokens = pop_first(pop_count, fields, names.input_tokens)
-    event.output_tokens = pop_first(pop_count, fields, names.output_tokens)
-    event.token_count = pop_first(pop_count, fields, names.total_tokens)
-
-
 def _read_headers(headers: Fields, event: AuditEvent) -> None:
     """Read from headers what the record itself does not have."""
     event.tenant_id = event.tenant_id or pop_identifier(headers, "openai-organization")
@@ -315,13 +192,15 @@ def _read_headers(headers: Fields, event: AuditEvent) -> None:
 
 def parse(fields: Fields) -> AuditEvent:
     """Read one record."""
-    names = _NAMES.get(fields)
+    names = NAMES.get(fields)
     request, response = _open_first(fields, names.request_body), _open_first(fields, names.response_body)
+    if request is None:
+        request = _gather_request(fields)
     event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=pop_first(pop_time, fields, names.time))
     headers = _pop_headers(fields, names.headers)
-    _read_who(fields, names, event)
-    _read_what(fields, names, event)
-    _read_outcome(fields, names, event)
+    read_who(fields, names, event)
+    read_what(fields, names, event)
+    read_outcome(fields, names, event)
     if headers:
         _read_headers(headers, event)
         # The other headers may be credentials.
@@ -330,7 +209,7 @@ def parse(fields: Fields) -> AuditEvent:
     drop_keys(fields, _IGNORED_KEYS)
     drop(fields, *names.method)
     read_exchange(request, response).apply(event)
-    if event.user_id is not None:
+    if event.user_id is not None or event.user_name is not None:
         event.user_type = UserType.USER
     return event
 
@@ -347,7 +226,7 @@ SOURCE: Final = Source(
         "https://github.com/ollama/ollama/blob/main/docs/api.md",
     ),
     markers=dict.fromkeys(
-        (path[0] for path in (*_USUAL.request_body, *_USUAL.response_body)), KeyedTest(_test_of_exchanges)
+        (path[0] for path in (*USUAL.request_body, *USUAL.response_body)), KeyedTest(_test_of_exchanges)
     ),
     parse=parse,
 )

@@ -18,6 +18,7 @@ from typing import Any, Final
 from veilog_parsers.bodies.read import open_body, read_exchange
 from veilog_parsers.bodies.rest import drop_repeated, texts_of
 from veilog_parsers.event import AuditEvent, Kind, Outcome, SensitiveText, UserType
+from veilog_parsers.record.dropped import prefer
 from veilog_parsers.record.endpoints import operation_at, pop_provider
 from veilog_parsers.record.fields import (
     dicts,
@@ -94,7 +95,7 @@ def _read_attempt(attempt: Fields, event: AuditEvent, status: int | None) -> lis
     for key in ("_user", "user"):
         event.user_id = event.user_id or pop_identifier(attempt, "metadata", key)
     took = pop_number(attempt, "executionTime")
-    event.latency_ms = took if event.latency_ms is None else event.latency_ms
+    event.latency_ms = prefer(event.latency_ms, took)
     provider_status = pop_count(attempt, "originalResponse", "status")
     gateway_status = pop_count(attempt, "response", "status")
     event.http_status = next((found for found in (status, gateway_status, provider_status) if found is not None), None)

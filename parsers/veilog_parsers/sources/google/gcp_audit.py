@@ -20,13 +20,14 @@ from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.read import open_body
 from veilog_parsers.bodies.rest import add_unread_completion, add_unread_prompt
 from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Operation, Outcome, UserType
+from veilog_parsers.record.dropped import Why
 from veilog_parsers.record.fields import (
     as_identifier,
     drop,
     drop_keys,
+    drop_known,
     ignored_keys,
     peek,
-    pop,
     pop_identifier,
     pop_int,
     pop_str,
@@ -157,7 +158,7 @@ def _read_who(payload: Fields, event: AuditEvent) -> None:
     if event.user_id is None:
         event.user_id = pop_identifier(payload, "authenticationInfo", "principalSubject")
     elif type(subject) is str and subject.partition(":")[2] == email:
-        pop(payload, "authenticationInfo", "principalSubject")
+        drop_known(payload["authenticationInfo"], "principalSubject", Why.DUPLICATE)
     if event.user_id is not None:
         event.user_type = _user_type(str(email or ""), str(subject or ""))
     event.client_ip = pop_address(payload, "requestMetadata", "callerIp") or pop_address(
@@ -221,7 +222,7 @@ def _read_bodies(payload: Fields, event: AuditEvent) -> None:
     request, response = (open_body(payload, key) for key in ("request", "response"))
     for body, read in ((request, gemini.read_request), (response, gemini.read_response)):
         if type(body) is dict:
-            drop(body, ("setup", "model"))
+            drop(body, ("setup", "model"), why=Why.DUPLICATE)
             # In calls that create or change a resource, these keys hold the whole resource.
             drop_keys(body, _IGNORED_BODY_KEYS)
             if event.kind is Kind.AI_ACCESS and body:

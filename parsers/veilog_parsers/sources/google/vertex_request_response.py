@@ -20,6 +20,7 @@ from veilog_parsers.bodies.read import decode_body, open_body, read_request, rea
 from veilog_parsers.bodies.rest import UNREAD_KEY, drop_repeated, texts_of
 from veilog_parsers.bodies.turns import Turn, add_completion_turn, add_prompt_content, pop_serialized
 from veilog_parsers.event import AuditEvent, Cloud, Kind, Outcome, Role
+from veilog_parsers.record.dropped import Why, prefer
 from veilog_parsers.record.fields import (
     dicts,
     drop,
@@ -58,9 +59,9 @@ def _read_resource_names(fields: Fields, event: AuditEvent) -> None:
         read_resource(name, event, cloud)
     endpoint = pop_identifier(fields, "endpoint") or pop_identifier(fields, "model")
     cloud.resource = pop_identifier(request, "model") if type(request) is dict else None
-    cloud.resource = cloud.resource or endpoint
+    cloud.resource = prefer(cloud.resource, endpoint)
     if type(request) is dict:
-        drop(request, "endpoint")
+        drop(request, "endpoint", why=Why.DUPLICATE)
     if event.model_name is None:
         event.model_name = pop_identifier(fields, "deployed_model_id")
     drop_keys(fields, _IGNORED_NAME_KEYS)

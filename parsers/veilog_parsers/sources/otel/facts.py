@@ -33,6 +33,7 @@ from veilog_parsers.event import (
     SensitiveText,
     Text,
 )
+from veilog_parsers.record.dropped import DUPLICATE, Why, note_dropped, prefer
 from veilog_parsers.record.endpoints import provider_named
 from veilog_parsers.record.fields import (
     Path,
@@ -138,7 +139,7 @@ class Table:
             if len(row.path) > 1:
                 open_json(attributes, row.path[0])
             if row.fact in values:
-                drop(attributes, row.path)
+                drop(attributes, row.path, why=DUPLICATE)
                 continue
             value = FACTS[row.fact].pop(attributes, *row.path)
             if value is not None:
@@ -169,8 +170,7 @@ def _putter(name: str) -> Callable[[AuditEvent, Any], None]:
             if place is None:
                 place = _OBJECTS[holder]()
                 setattr(event, holder, place)
-        if getattr(place, part) is None:
-            setattr(place, part, value)
+        setattr(place, part, prefer(getattr(place, part), value))
 
     return put
 
@@ -216,6 +216,8 @@ def _pop_provider(fields: Fields, *path: str) -> Text | None:
     name = pop_identifier(fields, *path)
     folded = name.reveal().lower() if name else ""
     if not folded or folded in _FRAMEWORKS:
+        if folded:
+            note_dropped(path[-1], folded, Why.NOISE)
         return None
     # Vercel's SDK has the API after the provider: ``openai.chat``, ``google.generative-ai``.
     return provider_named(folded) or provider_named(_VERCEL_PROVIDERS.get(folded, "")) or _vercel_provider(folded)
@@ -257,7 +259,7 @@ def _pop_length(fields: Fields, *path: str) -> int | None:
         return None
     if not all(type(open_json({"": item}, "")) is dict for item in value):
         return None
-    pop(fields, *path)
+    note_dropped(path[-1], pop(fields, *path), Why.NOISE)
     return len(value)
 
 
@@ -267,7 +269,7 @@ def _pop_guardrail(fields: Fields, *path: str) -> tuple[SensitiveText | None, Se
     if name is None:
         return None
     guardrail, colon, version = name.reveal().rpartition(":")
-    if not colon or guardrail.startswith("arn:"):
+    if not colon or not guardrail or not version or guardrail.startswith("arn:"):
         return name, None
     return as_identifier(guardrail), as_identifier(version)
 
@@ -279,7 +281,7 @@ def _put_guardrail(event: AuditEvent, value: tuple[SensitiveText | None, Sensiti
 
 
 def _put_data_source(event: AuditEvent, value: list[Text]) -> None:
-    event.data_sources = event.data_sources or value
+    event.data_sources = prefer(event.data_sources, value)
 
 
 def _pop_document_ids(fields: Fields, *path: str) -> list[Text] | None:
@@ -295,8 +297,8 @@ def _put_email(event: AuditEvent, value: SensitiveText) -> None:
     """The caller's e-mail address is the id if there is no other, else the name."""
     if event.user_id is None:
         event.user_id = value
-    elif event.user_name is None:
-        event.user_name = value
+    else:
+        event.user_name = prefer(event.user_name, value)
 
 
 def _facts(popper: Callable[..., Any], names: str) -> dict[str, Fact]:
@@ -353,4 +355,4 @@ def add_cached_tokens(event: AuditEvent, *, always: bool = False) -> None:
     if event.input_tokens is not None and cached and (always or cached > event.input_tokens):
         event.input_tokens += cached
         if event.output_tokens is not None:
-            event.token_count = event.input_tokens + event.output_tokens
+            event.token_count = prefer(event.input_tokens + event.output_tokens, event.token_count)

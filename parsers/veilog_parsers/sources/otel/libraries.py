@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from veilog_parsers.record.fields import dicts, open_json, pop
+from veilog_parsers.record.fields import dicts, drop_known, open_json, pop
 from veilog_parsers.record.raw import Fields
 
 _VERCEL_CALL: Final = "tool-call"
@@ -54,6 +54,7 @@ def _vercel_part(part: Any) -> Any:
         result = part.pop(key) if key else None
         # Newer releases tell the type of the result.
         if type(result) is dict and result.keys() == {"type", "value"} and result["type"] in _VERCEL_OUTPUTS:
+            drop_known(result, "type")
             result = result["value"]
         text = result if type(result) is str else orjson.dumps(result).decode()
         return {"type": "tool_result", "content": text, **_renamed(part)}
@@ -68,11 +69,10 @@ def _named(call: Fields) -> Fields:
 
 
 def _renamed(part: Fields) -> Fields:
-    return {
-        _PART_KEYS.get(key, key): value
-        for key, value in part.items()
-        if key not in ("type", "toolCallType") or value not in _VERCEL_KINDS
-    }
+    for key in ("type", "toolCallType"):
+        if part.get(key) in _VERCEL_KINDS:
+            drop_known(part, key)
+    return {_PART_KEYS.get(key, key): value for key, value in part.items()}
 
 
 def from_adk_request(body: Any) -> Any:

@@ -31,10 +31,12 @@ from veilog_parsers.event import (
     ToolCall,
     UserType,
 )
+from veilog_parsers.record.dropped import Why, note_dropped, prefer
 from veilog_parsers.record.fields import (
     dicts,
     drop,
     drop_keys,
+    drop_known,
     ignored_keys,
     keyset,
     peek,
@@ -43,7 +45,7 @@ from veilog_parsers.record.fields import (
     withhold,
 )
 from veilog_parsers.record.otlp import agent_event, event_name, is_model_call, is_model_log
-from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status
+from veilog_parsers.record.outcomes import most_telling, outcome_of_error, outcome_of_status
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import parse_time, pop_time, to_epoch_ns
 from veilog_parsers.source import Source, Stability
@@ -194,7 +196,7 @@ def _read_operation(attributes: Fields, event: AuditEvent) -> None:
         if event.operation is None and type(kind) is str:
             event.operation = _OPERATIONS.get(kind.lower())
     operation = pop_first(pop_identifier, attributes, DIALECTS.paths("operation"), drop_others=True)
-    event.api_operation = event.api_operation or operation
+    event.api_operation = prefer(event.api_operation, operation)
     if event.operation is Operation.EXECUTE_TOOL and event.tool_calls is None:
         tool = pop_first(pop_identifier, attributes, DIALECTS.paths("tool"), drop_others=True)
         event.tool_calls = [ToolCall(name=tool)] if tool else None
@@ -202,7 +204,7 @@ def _read_operation(attributes: Fields, event: AuditEvent) -> None:
     for name in DIALECTS.attributes("label"):
         # Vercel's SDK writes both again as one.
         if type(label := attributes.get(name)) is str and known.issuperset(label.split(" ")):
-            del attributes[name]
+            drop_known(attributes, name, Why.DUPLICATE)
 
 
 def _complete(holders: list[Fields], event: AuditEvent) -> None:
@@ -267,17 +269,21 @@ def _pop_exceptions(fields: Fields) -> Iterator[SensitiveText]:
         drop(attributes, "exception.escaped")
         message = attributes.get("exception.message")
         if type(status_message) is str and type(message) is str and message in status_message:
-            del attributes["exception.message"]
+            drop_known(attributes, "exception.message", Why.DUPLICATE)
         drop(span_event, "name", "timeUnixNano")
 
 
 def _read_failure(message: Any, errors: list[SensitiveText], event: AuditEvent) -> None:
     """The error code, the outcome and the HTTP status of a failed call, from its message and types of errors."""
-    in_message = list(_errorpaths(message))
-    names = [name for name in in_message if not name.isdigit()]
-    # OpenAI's messages have a type and a code: the last one that stands for a known outcome counts, else the code.
-    names.sort(key=lambda name: outcome_of_error(name) is not Outcome.FAILURE)
-    event.error_code = SensitiveText(names[-1]) if names else next(iter(errors), None)
+    in_message = list(_names_in_error(message))
+    # OpenAI's messages have a type and a code: the code, which comes last, tells more than the type.
+    names = [name for name in reversed(in_message) if not name.isdigit()]
+    names += [error.reveal() for error in errors]
+    best = most_telling(names)
+    event.error_code = SensitiveText(best) if best is not None else None
+    for error in errors:
+        if error.reveal() != best:
+            note_dropped("error.type", error.reveal(), Why.DUPLICATE)
     event.outcome_status = outcome_of_error(" ".join((*in_message, *(error.reveal() for error in errors))))
     if in_message and in_message[0].isdigit():
         event.http_status = int(in_message[0])
@@ -286,7 +292,7 @@ def _read_failure(message: Any, errors: list[SensitiveText], event: AuditEvent) 
         event.outcome_status = by_status
 
 
-def _errorpaths(message: Any) -> Iterator[str]:
+def _names_in_error(message: Any) -> Iterator[str]:
     if type(message) is str:
         for match in _NAMES_IN_ERRORS.finditer(message[:_MAX_MESSAGE_CHARS]):
             yield match[match.lastindex or 0]

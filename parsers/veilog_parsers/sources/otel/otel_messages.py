@@ -24,13 +24,26 @@ from veilog_parsers.bodies.turns import (
     Turn,
     add_completion_turn,
     add_prompt_content,
+    add_prompt_turn,
     comparable,
+    drop_role,
     pop_finish_reason,
     pop_role,
     pop_serialized,
 )
 from veilog_parsers.event import Message, Role, SensitiveText
-from veilog_parsers.record.fields import dicts, drop, drop_keys, ignored_keys, keyset, open_json, pop, withhold
+from veilog_parsers.record.dropped import Why, note_dropped
+from veilog_parsers.record.fields import (
+    dicts,
+    drop,
+    drop_keys,
+    drop_known,
+    ignored_keys,
+    keyset,
+    open_json,
+    pop,
+    withhold,
+)
 from veilog_parsers.record.otlp import event_name
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.sources.otel.dialects import DIALECTS
@@ -205,7 +218,7 @@ def _read_body(
     body = form.open(body) if form.open is not None and body else body
     if body in ({}, []):
         # Google's ADK writes empty bodies in place of those that it may not tell.
-        del attributes[attribute]
+        drop_known(attributes, attribute)
         return
     if messages := messages_in(body):
         for message in messages:
@@ -240,6 +253,12 @@ def count_tools(attributes: Fields) -> int | None:
 
 def _unseen(messages: list[Message], seen: set[str]) -> list[Message]:
     found = [(message, [(comparable(part), part) for part in message.parts]) for message in messages]
+    for message, parts in found:
+        repeated = [part for text, part in parts if text in seen]
+        for part in repeated:
+            note_dropped("", part, Why.TEXT_READ)
+        if len(repeated) == len(parts):
+            note_dropped("role", message.role, Why.DUPLICATE)
     kept = [Message(message.role, [part for text, part in parts if text not in seen]) for message, parts in found]
     seen.update(text for _, parts in found for text, _ in parts)
     return [message for message in kept if message.parts]
@@ -334,17 +353,15 @@ def _open_message(fields: Fields, key: str) -> Any:
 
 
 def _add_prompt_message(message: Fields, role: Role, exchange: Exchange) -> None:
-    role = pop_role(message) or role
-    turn = _read_turn(message)
-    exchange.add_prompt(Role.TOOL, turn.result_parts)
-    exchange.add_prompt(role, turn.text_parts)
+    named = pop_role(message)
+    add_prompt_turn(_read_turn(message), named, role, exchange)
 
 
 def _add_completion_message(message: Fields, exchange: Exchange) -> None:
-    pop_role(message)
+    drop_role(message)
     pop_finish_reason(message, exchange, "finish_reason")
     if message.get("finish_reason") == "":
-        del message["finish_reason"]
+        drop_known(message, "finish_reason")
     add_completion_turn(_read_turn(message), exchange)
 
 
@@ -370,7 +387,7 @@ def _add_unread_content(message: Fields, turn: Turn) -> None:
     """Add content that no reader knows as a text, except vectors of numbers."""
     content = message["content"]
     if type(content) is list and all(type(item) in (int, float) for item in content):
-        del message["content"]
+        drop_known(message, "content")
         return
     text = pop_serialized(message, "content")
     if text:
@@ -386,7 +403,7 @@ def _read_part(part: Fields, turn: Turn) -> None:
         turn.add_tool_result(part, "result")
     elif kind == "server_tool_call_response":
         turn.add_tool_result(part, "server_tool_call_response")
-    elif kind == "server_tool_call" and "server_tool_call" in part:
+    elif kind == "server_tool_call" and "server_tool_call" in part and "arguments" not in part:
         part["arguments"] = part.pop("server_tool_call")
     drop_keys(part, _IGNORED_PART_KEYS)
     turn.add_block(part)
@@ -401,7 +418,7 @@ def _read_event(name: str, content: Fields, exchange: Exchange) -> bool:
             content.update(pop(content, key))
     role = _EVENT_ROLES.get(name)
     if role is not None:
-        pop_role(content)
+        drop_role(content)
         _add_prompt_message(content, role, exchange)
     elif name == "gen_ai.choice":
         pop_finish_reason(content, exchange, "finish_reason")
@@ -426,21 +443,19 @@ def _open_inference(item: Fields) -> Fields:
     if type(message) is not dict:
         return item
     calls = [call["tool_call"] for call in _listed(message, "tool_calls") if type(call.get("tool_call")) is dict]
-    parts = [
-        part["message_content"] for part in _listed(message, "contents") if type(part.get("message_content")) is dict
-    ]
+    contents = _listed(message, "contents")
+    parts = [part.pop("message_content") for part in contents if type(part.get("message_content")) is dict]
     if calls:
         # Parts may repeat the tool calls.
-        for part in _listed(message, "contents"):
-            drop(part, "tool_call")
+        for part in contents:
+            drop(part, "tool_call", why=Why.DUPLICATE)
         message["tool_calls"] = calls
     elif "contents" in message:
-        calls = [part["tool_call"] for part in _listed(message, "contents") if type(part.get("tool_call")) is dict]
+        calls = [part.pop("tool_call") for part in contents if type(part.get("tool_call")) is dict]
         message["tool_calls"] = calls
     if parts:
-        del message["contents"]
         message["parts"] = parts
-    elif "contents" in message and not any(_listed(message, "contents")):
+    if "contents" in message and not any(contents):
         del message["contents"]
     if "function_call_name" in message:
         name, arguments = pop(message, "function_call_name"), pop(message, "function_call_arguments_json")

@@ -15,10 +15,12 @@ import re
 from typing import Any, Final
 
 from veilog_parsers.event import AuditEvent, Kind, SensitiveText, UserType
+from veilog_parsers.record.dropped import Why
 from veilog_parsers.record.endpoints import is_model_api, model_at, operation_at, provider_at
 from veilog_parsers.record.fields import (
     drop,
     drop_keys,
+    drop_known,
     ignored_keys,
     keyset,
     paths,
@@ -109,7 +111,7 @@ def parse(fields: Fields) -> AuditEvent:
     if find_line(fields)[0]:
         open_line(fields, COMBINED, ENVOY, UVICORN)
     for key in [key for key, value in fields.items() if value in ("-", "")]:
-        del fields[key]
+        drop_known(fields, key)
     endpoint = pop_first(pop_endpoint, fields, _ENDPOINT)
     if endpoint is not None:
         event.kind = Kind.AI_ACCESS if is_model_api(endpoint) else Kind.OTHER
@@ -118,7 +120,7 @@ def parse(fields: Fields) -> AuditEvent:
         event.model_name = model_at(endpoint)
         event.provider = provider_at(endpoint)
     if endpoint is not None:
-        drop(fields, *_JSON_ENDPOINT)
+        drop(fields, *_JSON_ENDPOINT, why=Why.DUPLICATE)
     event.user_id = pop_first(pop_identifier, fields, _USER_ID)
     if event.user_id is not None:
         event.user_type = UserType.USER

@@ -67,7 +67,7 @@ def parse(fields: Fields) -> AuditEvent:
     """Read one line."""
     if fields.get("function") == "log_server_request":
         for old, name in _JSON_NAMES.items():
-            if old in fields:
+            if old in fields and name not in fields:
                 fields[name] = fields.pop(old)
         drop(fields, "function", "id_slot", "line", "msg", "params", "pid", "remote_port", "tid")
     else:

@@ -22,6 +22,7 @@ from typing import Final
 
 from veilog_parsers.bodies import Exchange
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, Role, SensitiveText
+from veilog_parsers.record.dropped import Why, note_dropped
 from veilog_parsers.record.fields import as_identifier, drop, pop_identifier, pop_str, pop_word
 from veilog_parsers.record.lines import find_line, markers, open_line, read_shipper_keys
 from veilog_parsers.record.prose import may_hold_prose
@@ -52,6 +53,8 @@ def parse(fields: Fields) -> AuditEvent:
     event = AuditEvent(kind=Kind.OTHER)
     open_line(fields, LINE)
     line = pop_word(fields, "vllm_line")
+    if line is not None and line != "Generated response":
+        note_dropped("vllm_line", line, Why.NOISE)
     event.request_id = pop_identifier(fields, "vllm_request_id")
     if line is not None or event.request_id is not None:
         event.kind = Kind.AI_ACCESS
