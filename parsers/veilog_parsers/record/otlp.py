@@ -26,8 +26,17 @@ from veilog_parsers.record.raw import Fields, RawRecord
 T = TypeVar("T")
 
 _CONVENTIONS: Final = (
-    *("gen_ai.", "llm.", "openinference.span.kind", "traceloop.entity.", "traceloop.span.kind", "ai.operationId"),
-    *("mlflow.span", "langfuse.observation.", "langfuse.trace.", "gcp.vertex.agent.", "pydantic_ai."),
+    *("gen_ai.", "llm.", "openinference.span.kind", "traceloop.entity.", "traceloop.span.kind"),
+    *(
+        "ai.operationId",
+        "ai.model.",
+        "ai.toolCall.",
+        "mlflow.span",
+        "langfuse.observation.",
+        "langfuse.trace.",
+        "gcp.vertex.agent.",
+        "pydantic_ai.",
+    ),
 )
 """Prefixes of attributes of model calls. Traceloop's other attributes are on every span of a workflow, and those of
 Azure's Application Insights begin with ``ai.`` too."""
