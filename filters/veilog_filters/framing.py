@@ -11,7 +11,6 @@ reported as one ``DecodeFailure`` record and ``broken`` is set.
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
@@ -19,7 +18,7 @@ from typing import Any, Final, Protocol
 import msgpack
 import orjson
 
-from veilog_filters.fingerprint import Fingerprinter
+from veilog_filters.fingerprint import Fingerprinter, KeyedHash
 from veilog_filters.json_values import to_json_value
 from veilog_filters.quarantine import DecodeFailure
 from veilog_parsers.errors import ErrorType, RecordError
@@ -62,7 +61,7 @@ class JsonLines:
         self._limit = max_record_bytes
         self._pieces: list[bytes] = []
         self._length = 0
-        self._oversized: hmac.HMAC | None = None
+        self._oversized: KeyedHash | None = None
 
     def feed(self, data: bytes) -> Iterator[RawRecord | DecodeFailure]:
         """See ``Framer``."""
@@ -214,7 +213,7 @@ class MsgpackStream:
         self._tenant = tenant
         self._objects = MsgpackObjects(max_record_bytes)
         self._pending = bytearray()
-        self._rest: hmac.HMAC | None = None
+        self._rest: KeyedHash | None = None
         self._rest_bytes = 0
         self._reason = ErrorType.MALFORMED_MSGPACK
 

@@ -38,10 +38,8 @@ class Ids:
             time: RFC 3339, or "".
             index: which of the record's events it is.
         """
-        running = self._fingerprinter.start("event_id", self._tenant_id)
-        running.update("\0".join((source, source_id, time, str(index), "")).encode("utf-8", "replace"))
-        running.update(record_digest)
-        return Digest(running.hexdigest()[:32])
+        data = "\0".join((source, source_id, time, str(index), "")).encode("utf-8", "replace") + record_digest
+        return Digest(self._fingerprinter.digest("event_id", self._tenant_id, data)[:32])
 
     def raw_hash(self, raw: bytes) -> Digest:
         """The hash of a record's bytes, made once: there are records with thousands of events."""

@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 
 from veilog_filters.config import HashKey
 from veilog_filters.errors import ConfigError
-from veilog_filters.fingerprint import Fingerprinter, canonical, fingerprint, load_key, new_key, newest_user_turn
+from veilog_filters.fingerprint import (
+    Fingerprinter,
+    KeyedHash,
+    canonical,
+    fingerprint,
+    load_key,
+    new_key,
+    newest_user_turn,
+)
 from veilog_parsers.event import AuditEvent, Message, Role, SensitiveText
 
 KEY = b"one of 32 bytes, not all alike!!"
@@ -146,3 +154,18 @@ def test_new_keys_are_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(1000):
         monkeypatch.setenv("SOME_KEY", new_key())
         assert len(load_key(HashKey(env="SOME_KEY"))[0]) == 32
+
+
+@given(st.binary(min_size=32, max_size=64), st.lists(st.binary(max_size=200), max_size=4))
+def test_keyed_hashes_are_those_of_the_library(key: bytes, pieces: list[bytes]) -> None:
+    ours, theirs = KeyedHash(key), hmac.new(key, digestmod="sha256")
+    for piece in pieces:
+        before = ours.digest()
+        copy = ours.copy()
+        copy.update(piece)
+        assert ours.digest() == before
+        assert ours.hexdigest_with(piece) == copy.hexdigest()
+        ours.update(piece)
+        theirs.update(piece)
+        assert copy.digest() == ours.digest() == theirs.digest()
+    assert ours.hexdigest() == theirs.hexdigest()

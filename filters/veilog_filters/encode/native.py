@@ -11,6 +11,7 @@ All other schemas are made from this one: an encoder is given a native event, so
 from __future__ import annotations
 
 import dataclasses
+import operator
 import re
 import types
 import typing
@@ -38,8 +39,9 @@ class EncodingError(Exception):
     """A value that may not leave reached the encoder. Names its field, never its content."""
 
 
-FieldEncoder = Callable[[Any, str], Any]
-"""(value, path of its field) to what stands for it in the encoding; raises ``EncodingError``."""
+FieldEncoder = Callable[[Any], Any]
+"""A value of one field to what stands for it in the encoding; raises ``EncodingError``. It is made for its field, whose
+path errors name, so that no path is put together for every event."""
 
 _STRINGS: Final = frozenset((Constant, Digest, Name, Timestamp, CleanText))
 _SAME: Final[dict[Any, frozenset[type[Any]]]] = {
@@ -59,12 +61,12 @@ def encode(event: AuditEvent) -> dict[str, Any]:
         EncodingError: a field holds something that may not leave in it.
     """
     present = vars(event)
-    encoded: dict[str, Any] = {"schema": _schema_id(event.schema, "schema")}
+    encoded: dict[str, Any] = {"schema": _schema_id(event.schema)}
     for name in filter(present.__contains__, _FIELDS):
         value = present[name]
         if value is not None:
             same, encoder = _FIELDS[name]
-            encoded[name] = value if type(value) in same else encoder(value, name)
+            encoded[name] = value if type(value) in same else encoder(value)
     return encoded
 
 
@@ -86,99 +88,131 @@ def _same_for(hint: Any) -> frozenset[type[Any]]:
     return frozenset[type[Any]]().union(*(_SAME.get(option, ()) for option in _options(hint)))
 
 
-def _encoder_for(hint: Any) -> FieldEncoder:
+def _encoder_for(hint: Any, path: str) -> FieldEncoder:
     """The encoder of all values of a field but those that stand for themselves."""
-    encoder: FieldEncoder = _refused
+    encoder = _refuser(path)
     for option in _options(hint):
         origin, arguments = typing.get_origin(option), typing.get_args(option)
         if origin is list:
-            encoder = _list_encoder(arguments[0])
+            encoder = _list_encoder(arguments[0], path)
         elif origin is dict:
-            encoder = {Any: _tree, int: _entity_counts}.get(arguments[1]) or _by_constant(arguments[1])
+            makers = {Any: _tree_encoder, int: _counts_encoder}
+            encoder = makers[arguments[1]](path) if arguments[1] in makers else _by_constant(arguments[1], path)
         elif isinstance(option, type) and issubclass(option, Enum):
-            encoder = _label_encoder(option)
+            encoder = _label_encoder(option, path)
         elif dataclasses.is_dataclass(option):
-            encoder = _object_encoder(option)  # type: ignore[arg-type]  # narrowed to an instance or a class
+            encoder = _object_encoder(option, path)  # type: ignore[arg-type]  # narrowed to an instance or a class
     return encoder
 
 
-def _refused(value: Any, path: str) -> Any:
-    raise EncodingError(f"{path} holds a {type(value).__name__}, which may not leave there")
+def _refused(value: Any, path: str) -> EncodingError:
+    return EncodingError(f"{path} holds a {type(value).__name__}, which may not leave there")
 
 
-def _schema_id(value: Any, path: str) -> Any:
-    return value if value == SCHEMA_ID else _refused(value, path)
+def _refuser(path: str) -> FieldEncoder:
+    def refuse(value: Any) -> Any:
+        raise _refused(value, path)
+
+    return refuse
 
 
-def _label_encoder(kind: type[Enum]) -> FieldEncoder:
+def _schema_id(value: Any) -> str:
+    if value != SCHEMA_ID:
+        raise _refused(value, "schema")
+    return SCHEMA_ID
+
+
+def _label_encoder(kind: type[Enum], path: str) -> FieldEncoder:
     labels = {member: member.label if isinstance(member, Level) else member.value for member in kind}
-    return lambda value, path: labels[value] if type(value) is kind else _refused(value, path)
+
+    def encode_label(value: Any) -> str:
+        if type(value) is not kind:
+            raise _refused(value, path)
+        label: str = labels[value]
+        return label
+
+    return encode_label
 
 
-def _list_encoder(item: Any) -> FieldEncoder:
-    same, encoder = _same_for(item), _encoder_for(item)
+def _list_encoder(item: Any, path: str) -> FieldEncoder:
+    same, encoder = _same_for(item), _encoder_for(item, path)
 
-    def encode_list(value: Any, path: str) -> list[Any]:
+    def encode_list(value: Any) -> list[Any]:
         if type(value) is not list:
-            _refused(value, path)
-        return [one if type(one) in same else encoder(one, path) for one in value]
+            raise _refused(value, path)
+        return [one if type(one) in same else encoder(one) for one in value]
 
     return encode_list
 
 
-def _object_encoder(kind: type[Any]) -> FieldEncoder:
+def _object_encoder(kind: type[Any], path: str) -> FieldEncoder:
     hints = typing.get_type_hints(kind)
-    fields = [
-        (field.name, _same_for(hints[field.name]), _encoder_for(hints[field.name]))
-        for field in dataclasses.fields(kind)
-    ]
+    names = tuple(field.name for field in dataclasses.fields(kind))
+    fields = tuple((name, _same_for(hints[name]), _encoder_for(hints[name], f"{path}.{name}")) for name in names)
+    values_of = operator.attrgetter(*names)
 
-    def encode_object(value: Any, path: str) -> dict[str, Any]:
+    def encode_object(value: Any) -> dict[str, Any]:
         if type(value) is not kind:
-            _refused(value, path)
+            raise _refused(value, path)
         return {
-            name: item if type(item) in same else encoder(item, f"{path}.{name}")
-            for name, same, encoder in fields
-            if (item := getattr(value, name)) is not None
+            name: item if type(item) in same else encoder(item)
+            for (name, same, encoder), item in zip(fields, values_of(value), strict=True)
+            if item is not None
         }
 
     return encode_object
 
 
-def _by_constant(item: Any) -> FieldEncoder:
+def _by_constant(item: Any, path: str) -> FieldEncoder:
     """The encoder of an object whose keys are constants."""
     same = _same_for(item)
 
-    def encode_by_constant(value: Any, path: str) -> dict[str, Any]:
+    def encode_by_constant(value: Any) -> dict[str, Any]:
         if type(value) is not dict or not all(
             type(key) is Constant and type(one) in same for key, one in value.items()
         ):
-            _refused(value, path)
+            raise _refused(value, path)
         return {str(key): one for key, one in value.items()}
 
     return encode_by_constant
 
 
-def _entity_counts(value: Any, path: str) -> dict[str, int]:
-    """Counts by entity type. Their names are constants of recognizers and of the configuration."""
-    if type(value) is not dict or not all(
-        type(count) is int and type(name) is str and _ENTITY.fullmatch(name) for name, count in value.items()
-    ):
-        _refused(value, path)
-    counts: dict[str, int] = value
-    return counts
+def _counts_encoder(path: str) -> FieldEncoder:
+    """The encoder of counts by entity type. Their names are constants of recognizers and of the configuration."""
+    # The same names come with nearly every event: only new ones are matched.
+    known: set[str] = set()
+
+    def encode_counts(value: Any) -> dict[str, int]:
+        if type(value) is not dict:
+            raise _refused(value, path)
+        for name, count in value.items():
+            if type(count) is not int or type(name) is not str or (name not in known and not _ENTITY.fullmatch(name)):
+                raise _refused(value, path)
+            if len(known) < _MAX_KNOWN:
+                known.add(name)
+        counts: dict[str, int] = value
+        return counts
+
+    return encode_counts
 
 
-def _tree(value: Any, path: str) -> Any:
-    """A tree whose keys and strings were cleaned."""
-    kind = type(value)
-    if kind is CleanText or kind is int or kind is float or kind is bool or value is None:
-        return value
-    if kind is list:
-        return [_tree(item, path) for item in value]
-    if kind is not dict or not all(type(key) is CleanText for key in value):
-        _refused(value, path)
-    return {str(key): _tree(item, path) for key, item in value.items()}
+_MAX_KNOWN: Final = 1_000
+
+
+def _tree_encoder(path: str) -> FieldEncoder:
+    """The encoder of a tree whose keys and strings were cleaned."""
+
+    def encode_tree(value: Any) -> Any:
+        kind = type(value)
+        if kind is CleanText or kind is int or kind is float or kind is bool or value is None:
+            return value
+        if kind is list:
+            return [encode_tree(item) for item in value]
+        if kind is not dict or not all(type(key) is CleanText for key in value):
+            raise _refused(value, path)
+        return {str(key): encode_tree(item) for key, item in value.items()}
+
+    return encode_tree
 
 
 _HINTS: Final = typing.get_type_hints(AuditEvent)
@@ -186,7 +220,7 @@ _ENCODED: Final = tuple(
     field.name for field in dataclasses.fields(AuditEvent) if field.metadata["handling"] is not Handling.WORKING
 )
 _FIELDS: Final = {
-    name: (_same_for(_HINTS[name]), _schema_id if name == "schema" else _encoder_for(_HINTS[name])) for name in _ENCODED
+    name: (_same_for(_HINTS[name]), _encoder_for(_HINTS[name], name)) for name in _ENCODED if name != "schema"
 }
 
 
