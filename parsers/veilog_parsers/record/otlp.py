@@ -27,16 +27,8 @@ T = TypeVar("T")
 
 _CONVENTIONS: Final = (
     *("gen_ai.", "llm.", "openinference.span.kind", "traceloop.entity.", "traceloop.span.kind"),
-    *(
-        "ai.operationId",
-        "ai.model.",
-        "ai.toolCall.",
-        "mlflow.span",
-        "langfuse.observation.",
-        "langfuse.trace.",
-        "gcp.vertex.agent.",
-        "pydantic_ai.",
-    ),
+    *("ai.operationId", "ai.model.", "ai.toolCall.", "mlflow.span", "langfuse.observation.", "langfuse.trace."),
+    *("gcp.vertex.agent.", "pydantic_ai."),
 )
 """Prefixes of attributes of model calls. Traceloop's other attributes are on every span of a workflow, and those of
 Azure's Application Insights begin with ``ai.`` too."""
