@@ -15,6 +15,7 @@ FOLDER: Final = Path(__file__).parents[1] / "conf" / "fluent-bit"
 PATTERNS: Final[dict[str, re.Pattern[str]]] = {
     "veilog_vllm": vllm.LINE,
     "veilog_ollama": ollama.LINE,
+    "veilog_ollama_debug": ollama.DEBUG,
     "veilog_llama_cpp": llama_cpp.LINE,
     "veilog_llama_cpp_body": llama_cpp.BODY,
     "veilog_tgi": tgi.LINE,

@@ -30,6 +30,6 @@ def test_a_source_says_what_it_is_and_what_it_lacks(source: Source) -> None:
 
 
 def test_what_a_source_gives_is_what_its_samples_have() -> None:
-    assert gives("ollama") == "address, latency, outcome"
+    assert gives("ollama") == "(prompt), address, latency, outcome"
     assert gives("aws_cloudtrail") == "(prompt), (response), (model), (tools), who, address, outcome"
     assert gives("no such source") == ""

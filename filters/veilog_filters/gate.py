@@ -527,7 +527,7 @@ GRAMMARS: Final[dict[str, Grammar]] = {
     "sensitivity_labels": Grammar("id", _ID, 128, 4),
     "fallback_from": Grammar("model", _MODEL, 160, 5, _VENDORS | _CLOUD),
     "agent.id": Grammar("path of a resource", _RESOURCE, 256, 5, _CLOUD),
-    "agent.name": Grammar("name", _SIMPLE, 96, 5, _VENDORS),
+    "agent.name": Grammar("name of up to four words", _WHO, 96, 4, _VENDORS),
     "agent.version": Grammar("version", _SIMPLE, 48, 2),
     "network.country": Grammar("country", _SIMPLE, 32, 2),
     "network.ja3": Grammar("id", _SIMPLE, 64, 2),

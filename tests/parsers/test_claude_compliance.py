@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from parsed import load, reveal
-from veilog_parsers.event import AuditEvent, Kind, Outcome, UserType
+from veilog_parsers.event import AuditEvent, Change, Kind, Outcome, UserType
 from veilog_parsers.sources.assistants.claude_compliance import SOURCE
 
 
@@ -70,3 +70,29 @@ def test_what_was_touched() -> None:
 )
 def test_recognition(fields: dict[str, Any], recognized: bool) -> None:
     assert SOURCE.markers["actor"](fields) is recognized
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        ("good_artifact_public", (None, None, ["public"], None, None)),
+        ("good_artifact_internal", (None, None, ["organization"], None, None)),
+        ("good_sso_off", (None, None, None, "org_sso", False)),
+        ("good_sso_on", (None, None, None, "org_sso", True)),
+        ("good_role_granted", ("user_01Def", ["chat_project:viewer"], None, None, None)),
+        ("good_settings", (None, None, None, "vcs_connections", None)),
+    ],
+)
+def test_what_a_detection_asks_of_a_change(case: str, expected: tuple[Any, ...]) -> None:
+    event = SOURCE.parse(load("claude_compliance", case))
+    assert (event.kind, event.change is not None) == (Kind.AI_CONTROL_PLANE, True)
+    change = event.change or Change()
+    roles, scopes = ([reveal(name) for name in names] if names else None for names in (change.roles, change.scopes))
+    assert (reveal(change.target), roles, scopes, reveal(change.setting), change.enabled) == expected
+
+
+def test_the_credential_of_a_key_leaves_as_a_hash() -> None:
+    event = SOURCE.parse({"type": "x_created", "actor": {"type": "api_actor", "api_key_id": "apikey_01"}})
+    assert event.credential is not None
+    assert (event.credential.type, reveal(event.credential.id_hash)) == ("api_key", "apikey_01")
+    assert reveal(event.user_id) == "apikey_01"

@@ -24,7 +24,7 @@ from veilog_parsers.registry import Registry
 
 SOURCES = {
     "vllm": ["veilog_vllm"],
-    "ollama": ["veilog_ollama"],
+    "ollama": ["veilog_ollama", "veilog_ollama_debug"],
     "llama_cpp": ["veilog_llama_cpp", "veilog_llama_cpp_body"],
     "tgi": ["veilog_tgi"],
     "access_log": ["veilog_access_combined", "veilog_access_envoy", "veilog_access_uvicorn"],

@@ -20,7 +20,8 @@ def test_administration() -> None:
     assert (event.kind, event.timestamp) == (Kind.AI_CONTROL_PLANE, "2026-03-04T07:20:00.118Z")
     assert (reveal(event.user_id), reveal(event.user_name)) == ("7712001", "ifalk-werft")
     assert reveal(event.client_ip) == "203.0.113.29"
-    assert (fields["user"], fields["user_id"]) == ("mlind-werft", 7712002)
+    assert event.change is not None
+    assert (reveal(event.change.target), fields["user_id"]) == ("mlind-werft", 7712002)
 
 
 def test_who_set_an_agent_going_did_it() -> None:
@@ -85,3 +86,33 @@ def test_times(key: str, time: Any) -> None:
 )
 def test_recognition(fields: dict[str, Any], recognized: bool) -> None:
     assert any(test(fields) for key, test in SOURCE.markers.items() if key in fields) is recognized
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("Personal access token (classic)", "api_key"),
+        ("OAuth access token", "oauth"),
+        ("GitHub App server-to-server token", "temporary"),
+        ("A new kind of token", None),
+        (None, None),
+    ],
+)
+def test_the_token_of_a_call_and_where_it_came_from(kind: str | None, expected: str | None) -> None:
+    fields = {
+        "action": "copilot.cfb_seat_added",
+        "actor": "ifalk",
+        "user": "mlind",
+        "hashed_token": "EH4L8o6PfCqipALbL+QT62lyqUtnI7ql0SPbkaQnjv8=",
+        "programmatic_access_type": kind,
+        "actor_location": {"country_code": "DE"},
+    }
+    event = SOURCE.parse(fields)
+    assert event.credential is not None
+    assert (event.credential.type, reveal(event.credential.id_hash)) == (
+        expected,
+        "EH4L8o6PfCqipALbL+QT62lyqUtnI7ql0SPbkaQnjv8=",
+    )
+    assert event.network is not None
+    assert event.change is not None
+    assert (reveal(event.network.country), reveal(event.change.target)) == ("DE", "mlind")

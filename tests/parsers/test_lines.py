@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from parsed import said
+from parsed import load, reveal, said
 from veilog_parsers.event import Kind, Operation, SensitiveText
 from veilog_parsers.record.times import duration_ms, parse_time
 from veilog_parsers.registry import Registry
@@ -177,3 +177,13 @@ def test_a_beginning_that_goes_on_forever_costs_little(name: str) -> None:
     begin = time.perf_counter()
     parse(name, log=HOSTILE[name] + "x" * 5_000_000)
     assert time.perf_counter() - begin < 5
+
+
+def test_sizes_and_streams_are_facts() -> None:
+    envoy, nginx = (parse("access_log", **load("access_log", case)) for case in ("good_envoy", "good_combined"))
+    assert (envoy.request_bytes, envoy.response_bytes) == (612, 1033)
+    assert (nginx.request_bytes, nginx.response_bytes) == (None, 1033)
+    request, response = (parse("vllm", **load("vllm", f"good_{case}")) for case in ("request", "response"))
+    assert (request.stream, response.stream) == (None, True)
+    traced = parse("tgi", **load("tgi", "good_traced"))
+    assert reveal(traced.trace_id) == reveal(traced.request_id) == "d6e2778955d17bf523e3dc568754ef3e"

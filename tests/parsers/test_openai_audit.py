@@ -73,3 +73,41 @@ def test_outcomes(name: str, detail: Any, outcome: Outcome) -> None:
 )
 def test_recognition(fields: dict[str, Any], recognized: bool) -> None:
     assert SOURCE.markers["effective_at"](fields) is recognized
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        ("good_role_owner", ("user-9QwErTy", "user", ["api-organization-owner"], None, None, None)),
+        ("good_role_reader", ("group-eng", "group", ["api-project-viewer"], None, None, None)),
+        ("good_key_updated", (None, None, None, ["models:write", "api_keys:write"], None, None)),
+        ("good_scim_off", (None, None, None, None, "scim", False)),
+        ("good_logging_off", (None, None, None, None, "api_call_logging", False)),
+        (
+            "good_connector_bound",
+            ("conn_2", "workspace.connector", ["role-workspace-member"], ["connector.use"], None, True),
+        ),
+    ],
+)
+def test_what_a_detection_asks_of_a_change(case: str, expected: tuple[Any, ...]) -> None:
+    change = SOURCE.parse(load("openai_audit", case)).change
+    assert change is not None
+    roles, scopes = ([reveal(name) for name in names] if names else None for names in (change.roles, change.scopes))
+    assert (
+        *(reveal(change.target), reveal(change.target_type), roles, scopes),
+        *(reveal(change.setting), change.enabled),
+    ) == expected
+
+
+def test_what_a_detection_asks_of_a_connection() -> None:
+    event = SOURCE.parse(load("openai_audit", "good_scim_off"))
+    assert event.network is not None
+    assert (reveal(event.network.country), event.network.asn) == ("DE", 3320)
+    assert reveal(event.network.ja4) == "t13d1516h2_8daaf6152771_02713d6af862"
+
+
+@pytest.mark.parametrize("scopes", ["Please read the offer", [["a"]], [7], {"all": True}, None])
+def test_scopes_of_other_types_stay(scopes: Any) -> None:
+    fields = {"type": "api_key.created", "effective_at": 1, "api_key.created": {"data": {"scopes": scopes}}}
+    assert SOURCE.parse(fields).change is None
+    assert fields["api_key.created"] == {"data": {"scopes": scopes}}

@@ -91,6 +91,7 @@ def parse(fields: Fields) -> AuditEvent:
     if type(single) is dict:
         event.request_id = pop_identifier(single, "id")
     exchange = Exchange()
+    event.attachments = sum(len(dicts(peek(message, "files", "data"))) for message in _messages(fields)) or None
     for message in _messages(fields):
         _read_message(message, exchange)
     exchange.apply(event)

@@ -5,15 +5,33 @@ sign-on, exports) are ``ai_control_plane``. None has prompts or responses; title
 them, stay unmapped. There are many types of actions, and new ones are added. So the prefix of a type tells what it is
 about, and its suffix how it ended.
 
+What tells an alert from routine is read into ``change``: the role that was granted and to whom, the scopes of a key,
+the audience of a shared artifact (as its scopes: ``public``, ``organization``), the setting and whether it is on. Of
+several settings that were changed at once the first is read.
+
 Actors are of many types: users, with or without a login, API keys, the vendor's staff, directories.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
-from veilog_parsers.event import AuditEvent, Cloud, Constant, Kind, Outcome, UserType
-from veilog_parsers.record.fields import drop, peek, pop_identifier, pop_text
+from veilog_parsers.event import (
+    AuditEvent,
+    Change,
+    Cloud,
+    Constant,
+    Credential,
+    CredentialType,
+    Kind,
+    Mcp,
+    Outcome,
+    SensitiveText,
+    UserType,
+)
+from veilog_parsers.record.changes import is_on, pop_names
+from veilog_parsers.record.fields import as_identifier, dicts, drop, peek, pop_identifier, pop_text
 from veilog_parsers.record.network import pop_address
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
@@ -44,7 +62,14 @@ _RESOURCES: Final = (
     "api_key_id",
     "admin_api_key_id",
     "mcp_server_id",
+    "resource_id",
 )
+_CREDENTIALS: Final = {
+    "api_key_id": CredentialType.API_KEY,
+    "admin_api_key_id": CredentialType.API_KEY,
+    "service_account_id": CredentialType.SERVICE_ACCOUNT,
+}
+_SWITCH: Final = re.compile(r"(.{1,64})_(toggled|enabled|disabled|activated|deactivated)")
 
 
 def _is_activity(fields: Fields) -> bool:
@@ -67,6 +92,39 @@ def _read_who(fields: Fields, event: AuditEvent) -> None:
     event.user_id = event.user_id or event.user_name
     event.client_ip = pop_address(fields, "actor", "ip_address")
     event.user_agent = pop_text(fields, "actor", "user_agent")
+
+
+def _read_credential(fields: Fields, event: AuditEvent) -> None:
+    for key, kind in _CREDENTIALS.items():
+        used = as_identifier(peek(fields, "actor", key))
+        if used is not None:
+            event.credential = Credential(type=kind, id_hash=used)
+            return
+
+
+def _read_change(fields: Fields, name: str, event: AuditEvent) -> None:
+    """Read what was changed, and how."""
+    change = Change(
+        target=pop_identifier(fields, "target_id"),
+        target_type=pop_identifier(fields, "target_type") or pop_identifier(fields, "resource_type"),
+        roles=[*pop_names(fields, "role"), *pop_names(fields, "roles")] or None,
+        scopes=[*pop_names(fields, "scopes"), *pop_names(fields, "audience", key="type")] or None,
+        enabled=is_on(fields.get("is_enabled")),
+    )
+    if change.enabled is not None:
+        del fields["is_enabled"]
+    switch = _SWITCH.fullmatch(name)
+    if switch is not None:
+        change.setting = SensitiveText(switch[1])
+        change.enabled = is_on(switch[2]) if change.enabled is None else change.enabled
+    for update in dicts(fields.get("updates"))[:1]:
+        change.setting = pop_identifier(update, "type")
+        if (enabled := is_on(update.get("current_value"))) is not None:
+            change.enabled = enabled
+            del update["current_value"]
+    event.change = change if change != Change() else None
+    server = pop_identifier(fields, "mcp_server_name")
+    event.mcp = Mcp(server=server) if server is not None else None
 
 
 def _kind(name: str) -> Kind:
@@ -92,7 +150,10 @@ def parse(fields: Fields) -> AuditEvent:
         request_id=pop_identifier(fields, "id"),
         outcome_status=_outcome(name),
     )
+    _read_credential(fields, event)
     _read_who(fields, event)
+    if event.kind is Kind.AI_CONTROL_PLANE:
+        _read_change(fields, name, event)
     event.conversation_id = pop_identifier(fields, "claude_chat_id")
     event.model_name = pop_identifier(fields, "model")
     for key in _RESOURCES:

@@ -15,7 +15,19 @@ from typing import Final
 
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.read import open_body, read_request, read_response
-from veilog_parsers.event import AuditEvent, Constant, Kind, Operation, Outcome, SensitiveText, UserType
+from veilog_parsers.event import (
+    AuditEvent,
+    Change,
+    Constant,
+    Credential,
+    CredentialType,
+    Kind,
+    Network,
+    Operation,
+    Outcome,
+    SensitiveText,
+    UserType,
+)
 from veilog_parsers.record.dropped import Why, prefer
 from veilog_parsers.record.fields import drop, drop_keys, drop_known, ignored_keys, pop_identifier, pop_text
 from veilog_parsers.record.network import pop_address, pop_endpoint
@@ -25,6 +37,14 @@ from veilog_parsers.source import Source, Stability
 
 _PROVIDER: Final = Constant("github.copilot")
 _ACTION: Final = "copilot."
+
+_USER: Final = Constant("user")
+_CREDENTIALS: Final = (
+    ("personal access token", CredentialType.API_KEY),
+    ("oauth", CredentialType.OAUTH),
+    ("github app", CredentialType.TEMPORARY),
+)
+"""Kinds of tokens by what GitHub calls them, in lower case."""
 
 _IGNORED_KEYS: Final = ignored_keys("actor_is_bot:flag hashed_token:secret operation_type token_id version")
 
@@ -61,6 +81,17 @@ def _read_usage(fields: Fields, event: AuditEvent) -> None:
     drop(fields, "event_id")
 
 
+def _read_credential(fields: Fields, event: AuditEvent) -> None:
+    """Read the token of the call, of which GitHub logs a hash."""
+    hashed = pop_identifier(fields, "hashed_token")
+    kind = fields.get("programmatic_access_type")
+    kinds = [ours for word, ours in _CREDENTIALS if type(kind) is str and word in kind.lower()]
+    if kinds:
+        del fields["programmatic_access_type"]
+    if hashed is not None or kinds:
+        event.credential = Credential(type=kinds[0] if kinds else None, id_hash=hashed)
+
+
 def _read_action(fields: Fields, event: AuditEvent) -> None:
     event.request_id = pop_identifier(fields, "request_id") or pop_identifier(fields, "_document_id")
     drop(fields, "_document_id")
@@ -76,6 +107,11 @@ def _read_action(fields: Fields, event: AuditEvent) -> None:
     event.client_ip = pop_address(fields, "actor_ip")
     event.user_agent = pop_text(fields, "user_agent")
     event.outcome_status = Outcome.SUCCESS
+    _read_credential(fields, event)
+    country = pop_identifier(fields, "actor_location", "country_code")
+    event.network = Network(country=country) if country is not None else None
+    target = None if by_agent else pop_identifier(fields, "user")
+    event.change = Change(target=target, target_type=_USER) if target is not None else None
     if by_agent:
         event.kind, event.operation = Kind.AI_ACCESS, Operation.INVOKE_AGENT
         event.conversation_id = pop_identifier(fields, "agent_session_id")

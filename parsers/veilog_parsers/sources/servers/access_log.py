@@ -45,7 +45,8 @@ COMBINED: Final = re.compile(
 ENVOY: Final = re.compile(
     r"^\[(?P<access_time>[0-9T:.Z-]{20,30})\] "
     r'"(?P<access_method>[A-Z]{3,7}) (?P<access_path>[^\s"]{1,2000}) HTTP/[0-9.]{1,3}" '
-    r"(?P<access_status>\d{1,3}) (?P<access_flags>\S{1,64}) (?:.{0,200}? )??\d+ \d+ (?P<access_milliseconds>\d+) "
+    r"(?P<access_status>\d{1,3}) (?P<access_flags>\S{1,64}) (?:.{0,200}? )??"
+    r"(?P<access_received>\d+) (?P<access_size>\d+) (?P<access_milliseconds>\d+) "
     r'\S{1,20} "(?P<access_client_ip>[^"]{1,200})" "(?P<access_user_agent>[^"]{0,1000})" '
     r'"(?P<access_request_id>[^"]{1,200})"'
 )
@@ -65,6 +66,8 @@ _CLIENT_IP: Final = paths(
 )
 _STATUS: Final = paths("access_status status response_code")
 _MILLISECONDS: Final = paths("access_milliseconds duration")
+_REQUEST_BYTES: Final = paths("request_length access_received bytes_received")
+_RESPONSE_BYTES: Final = paths("access_size body_bytes_sent bytes_sent")
 _USER_AGENT: Final = paths("access_user_agent http_user_agent user_agent user-agent")
 _REQUEST_ID: Final = paths("access_request_id request_id x-request-id")
 _WEB_SERVERS: Final = (
@@ -74,11 +77,11 @@ _WEB_SERVERS: Final = (
 _BODIES: Final = keyset("request_body requestBody response_body responseBody response resp res output input body")
 _IGNORED_KEYS: Final = ignored_keys(
     """
-    :authority access_flags access_method access_referer access_size:number authority body_bytes_sent:number
-    bytes_received:number bytes_sent:number connection:number connection_requests:number downstream_local_address
-    host http_host http_referer http_x_forwarded_proto method msec:number protocol request_length:number
-    request_method requested_server_name response_code_details response_flags route_name scheme server_name
-    server_port:number server_protocol ssl_cipher ssl_protocol upstream_addr upstream_cluster
+    :authority access_flags access_method access_received:number access_referer access_size:number authority
+    body_bytes_sent:number bytes_received:number bytes_sent:number connection:number connection_requests:number
+    downstream_local_address host http_host http_referer http_x_forwarded_proto method msec:number protocol
+    request_length:number request_method requested_server_name response_code_details response_flags route_name
+    scheme server_name server_port:number server_protocol ssl_cipher ssl_protocol upstream_addr upstream_cluster
     upstream_connect_time:number upstream_header_time:number upstream_host upstream_local_address
     upstream_response_time:number upstream_service_time:number upstream_status:number
     upstream_transport_failure_reason connection_termination_details
@@ -141,6 +144,8 @@ def _read_outcome(fields: Fields, event: AuditEvent) -> None:
     seconds = pop_number(fields, "request_time")
     if milliseconds is None and seconds is not None:
         milliseconds = round(seconds * 1000, 3)
+    event.request_bytes = pop_first(pop_count, fields, _REQUEST_BYTES)
+    event.response_bytes = pop_first(pop_count, fields, _RESPONSE_BYTES)
     event.latency_ms = milliseconds if milliseconds is not None and milliseconds >= 0 else None
 
 

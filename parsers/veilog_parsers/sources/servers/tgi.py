@@ -49,6 +49,8 @@ _OPERATIONS: Final = {
     "completions": Operation.TEXT_COMPLETION,
     "chat_completions": Operation.CHAT,
 }
+_STREAMS: Final = {"generate": False, "generate_stream": True}
+"""Whether a span's response was streamed; the others may be either."""
 _API_OPERATIONS: Final = {name: Constant(name) for name in _OPERATIONS}
 _SPAN: Final = re.compile(r"(?:^|[ :])(?:compat_generate|generate|generate_stream|chat_completions|completions)\{")
 _IGNORED_KEYS: Final = ignored_keys(
@@ -97,6 +99,7 @@ def parse(fields: Fields) -> AuditEvent:
         event.provider = Constant("tgi")
         event.api_operation = _API_OPERATIONS[span]
         event.operation = _OPERATIONS[span]
+        event.stream = _STREAMS.get(span)
     _read_http(fields, event)
     event.latency_ms = pop_duration(fields, "tgi_total_time")
     _read_outcome(fields, event)
@@ -129,7 +132,7 @@ def _read_http(fields: Fields, event: AuditEvent) -> None:
         event.operation = operation_at(endpoint) or event.operation
     event.client_ip = pop_address(fields, "tgi_client_ip")
     event.user_agent = pop_text(fields, "tgi_user_agent")
-    event.request_id = pop_identifier(fields, "tgi_trace_id")
+    event.trace_id = event.request_id = pop_identifier(fields, "tgi_trace_id")
 
 
 def _read_outcome(fields: Fields, event: AuditEvent) -> None:

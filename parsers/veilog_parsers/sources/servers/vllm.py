@@ -23,7 +23,7 @@ from typing import Final
 from veilog_parsers.bodies import Exchange
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, Role, SensitiveText
 from veilog_parsers.record.dropped import Why, note_dropped
-from veilog_parsers.record.fields import as_identifier, drop, pop_identifier, pop_str, pop_word
+from veilog_parsers.record.fields import as_identifier, pop_identifier, pop_str, pop_word
 from veilog_parsers.record.lines import find_line, markers, open_line, read_shipper_keys
 from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.python_repr import unquote
@@ -39,6 +39,7 @@ LINE: Final = re.compile(
 )
 _PARAMETERS: Final = ("SamplingParams(", "PoolingParams(", "BeamSearchParams(", "None", "prompt_token_ids:")
 _QUOTES: Final = ("'", '"')
+_STREAMED: Final = ("complete", "delta")
 _ADAPTER: Final = re.compile(r"lora_name='([^'\s]{1,256})'")
 
 
@@ -62,8 +63,9 @@ def parse(fields: Fields) -> AuditEvent:
         if line is not None and line != "Generated response" and not event.prompt_messages:
             _read_prompt_behind(text, event)
     event.model_name = as_identifier(adapter[1]) if adapter and event.kind is Kind.AI_ACCESS else None
+    streamed = pop_word(fields, "vllm_streaming")
+    event.stream = True if streamed in _STREAMED else None
     read_shipper_keys(fields, event)
-    drop(fields, "vllm_streaming")
     return event
 
 

@@ -1,0 +1,1 @@
+"""Data and AI platforms: audit logs, payload tables and usage views."""
