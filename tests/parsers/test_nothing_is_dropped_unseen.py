@@ -50,7 +50,10 @@ BY_NATURE = {
     "mcp": {"tools", "requestedSchema", "properties", "prompts", "resources"},
     "aws_bedrock_invocation": {"chat_history", "citations", "toolConfig"},
     "chatgpt_compliance": {"annotations"},
-    "otel_genai": {"llm.invocation_parameters", "llm.tools", "gen_ai.tool.definitions"},
+    "otel_genai": {
+        *("llm.invocation_parameters", "llm.tools", "gen_ai.tool.definitions", "mlflow.chat.tools", "ai.prompt.tools"),
+        *("function_tools", "tools", "logfire.json_schema", "ai.schema"),
+    },
     "app_log": {"tools", "generationConfig", "annotations", "chat_history", "tokens", "prefill"},
     "llm_batch": {"tools"},
     "openai_realtime": {"tools", "annotations", "citation", "citations"},
@@ -63,6 +66,7 @@ BY_NATURE = {
 """Structures that hold prose by their nature are dropped whole, if they are structures: what is inside is not sought."""
 IDS = {
     *("id", "requestId", "request_id", "model", "finish_reason", "gen_ai.system", "openinference.span.kind", "location"),
+    *("gen_ai.provider.name", "llm.provider", "ai.model.provider", "mlflow.llm.provider", "toolName", "finishReason"),
     *("modelDeploymentName", "provider_name", "url", "endpoint", "requestURL", "server_url", "name", "user", "userName",
       "response_id"),
 }  # fmt: skip
@@ -310,6 +314,7 @@ def test_prose_beside_a_record_in_an_envelope_is_counted(record: dict[str, Any])
 
 SENTENCES = {"nine words": " ".join(WORDS), "a phrase": "words of a prompt"}
 STRUCTURES = {
+    "function_tools",
     "toolConfig", "tools", "requestedSchema", "chat_history", "citations", "generation_config", "generationConfig",
     "response_format", "format", "tokens",
 }  # fmt: skip

@@ -13,10 +13,25 @@ from hypothesis import strategies as st
 
 from samples import SAMPLES
 from veilog_filters.forward import Chunk, Entry, ServerConnection
-from veilog_parsers.event import AuditEvent, CleanText, Kind, Operation, Outcome, Role, Text, UserType
+from veilog_parsers.event import (
+    AuditEvent,
+    CleanText,
+    Confidence,
+    ContentCategory,
+    GuardrailAction,
+    GuardrailPolicy,
+    Kind,
+    Operation,
+    Outcome,
+    Role,
+    SensitiveTree,
+    Text,
+    UserType,
+)
 from veilog_parsers.record.otlp import CallCollector
 from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import Registry
+from veilog_parsers.sources.otel.facts import Table
 
 REGISTRY = Registry()
 CAPTURE = Path(__file__).parents[1] / "data" / "forward" / "fluent-bit-5.1.1.otlp-logs.bin"
@@ -78,6 +93,118 @@ def test_every_dialect_says_the_same(name: str, tokens: tuple[int, ...], version
     assert reveal(event.model_version) == version
     assert (event.operation, event.outcome_status) == (Operation.CHAT, Outcome.SUCCESS)
     assert reveal(event.conversation_id) == "5b8efff798038103d269b633813fc60c"
+
+
+@pytest.mark.parametrize(
+    ("name", "position", "tokens", "model"),
+    [
+        ("good_conventions_of_2026", 0, (2310, 188, None), "anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        ("good_vercel_ai_sdk", 0, (90, 31, 121), "gpt-5-mini"),
+        ("good_mlflow", 0, (41, 12, 53), "gpt-4o"),
+        ("good_langfuse", 0, (41, 12, 53), "claude-sonnet-5"),
+        ("good_pydantic_ai_and_logfire", 0, (180, 41, None), "gpt-4o"),
+        ("good_pydantic_ai_and_logfire", 3, (30, 12, 42), "gpt-4o"),
+        ("good_google_adk", 0, (41, 12, 53), "gemini-2.5-flash"),
+    ],
+)
+def test_every_vendor_s_dialect_says_the_same(name: str, position: int, tokens: tuple[int, ...], model: str) -> None:
+    event = parse(load(name))[position]
+    assert next(text for role, text in prompt(event) if role is Role.USER) == PROMPT
+    assert response(event) == ["Dear Ms. Lindholm, claim 7731 is approved."]
+    assert (event.input_tokens, event.output_tokens, event.token_count) == tokens
+    assert reveal(event.model_name) == model
+
+
+def test_the_facts_of_a_call_are_read() -> None:
+    (event,) = parse(load("good_conventions_of_2026"))
+    assert (reveal(event.user_id), reveal(event.user_name)) == ("adjuster-42", "greta.lindholm@fjordbank-mail.com")
+    # The id of AWS joins a span to Bedrock's log and to CloudTrail.
+    assert reveal(event.request_id) == "79b9da39-98ae-518a-8ce3-fa4eb8ed4f34"
+    assert (reveal(event.trace_id), reveal(event.span_id)) == ("5b8efff798038103d269b633813fc60c", "eee19b7ec3c1b174")
+    assert reveal(event.user_agent) == "claims-assistant/4.2.0"
+    assert (event.cached_input_tokens, event.cache_write_tokens, event.reasoning_tokens) == (2048, 0, 120)
+    assert (event.stream, event.time_to_first_token_ms, event.tools_offered) == (True, 412.0, 2)
+    assert event.agent is not None
+    assert reveal(event.agent.name) == "claims-adjuster"
+    assert event.guardrail is not None
+    assert (reveal(event.guardrail.id), event.guardrail.action) == ("q8x2m4kd01zp", GuardrailAction.BLOCKED)
+    assert event.k8s is not None
+    assert event.k8s.labels is not None
+    assert {str(name): reveal(value) for name, value in event.k8s.labels.items()} == {"team": "claims-ai"}
+
+
+def test_what_a_content_filter_found_is_read() -> None:
+    (event,) = parse(load("error_azure_content_filter"))
+    assert event.guardrail is not None
+    assert event.guardrail.policies == [GuardrailPolicy.CONTENT, GuardrailPolicy.JAILBREAK]
+    assert event.guardrail.categories == [ContentCategory.HATE, ContentCategory.VIOLENCE]
+    assert (event.guardrail.confidence, event.outcome_status) == (Confidence.MEDIUM, Outcome.CONTENT_FILTERED)
+
+
+def test_what_the_model_said_last_in_a_conversation_is_the_response() -> None:
+    said = [("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d"), ("assistant", "e")]
+    events = [{"event.name": f"gen_ai.{role}.message", "content": text, "role": role} for role, text in said]
+    turns = [{"role": role, "parts": [{"type": "text", "content": text}]} for role, text in said]
+    for told in ({"all_messages_events": json.dumps(events)}, {"pydantic_ai.all_messages": json.dumps(turns)}):
+        (event,) = parse(span({"gen_ai.operation.name": "invoke_agent", **told}))
+        assert [text for _, text in prompt(event)] == ["a", "b", "c"]
+        assert response(event) == ["d", "e"]
+        assert event.unmapped is None
+
+
+@pytest.mark.parametrize("events", [[{"event.name": ["x"]}, 7, {"event.name": {}}], "no JSON at all", {"a": "b"}, 7])
+def test_events_that_are_none_are_left(events: Any) -> None:
+    (event,) = parse(span({"gen_ai.system": "openai", "events": events}))
+    assert (event.prompt_messages, event.response_messages) == ([], [])
+    assert isinstance(event.unmapped, SensitiveTree)
+
+
+def test_a_response_that_is_a_message_is_read_as_a_response() -> None:
+    body: dict[str, Any] = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-sonnet-5",
+        "stop_reason": "end_turn",
+    }
+    body["content"] = [{"type": "text", "text": "a", "parsed_output": None}]
+    (event,) = parse(span({"openinference.span.kind": "LLM", "output.value": json.dumps(body)}))
+    assert (response(event), reveal(event.model_version)) == (["a"], "claude-sonnet-5")
+
+
+def test_a_result_with_a_role_is_no_message() -> None:
+    result = {"role": "admin", "content": "what the tool found", "note": "and what it thought of it"}
+    (event,) = parse(span({"gen_ai.operation.name": "execute_tool", "gen_ai.tool.call.result": json.dumps(result)}))
+    assert response(event) == [json.dumps(result)]
+
+
+def test_bodies_that_a_library_left_empty_are_no_texts() -> None:
+    kit = {"gcp.vertex.agent.llm_request": "{}", "gcp.vertex.agent.llm_response": "{}"}
+    (event,) = parse(span({"gen_ai.operation.name": "execute_tool", "gcp.vertex.agent.tool_response": "done", **kit}))
+    assert (prompt(event), response(event), event.unmapped) == ([], ["done"], None)
+
+
+def test_costs_and_counts_that_cannot_be_are_left() -> None:
+    attributes = {"gen_ai.system": "openai", "operation.cost": -1, "llm.cost.total": "free", "gen_ai.request.stream": 2}
+    (event,) = parse(span(attributes | {"mlflow.chat.tokenUsage": '{"input_tokens": -4}'}))
+    assert (event.cost_usd, event.stream, event.input_tokens) == (None, None, None)
+    assert isinstance(event.unmapped, SensitiveTree)
+    assert set(event.unmapped.reveal()["attributes"]) == {"operation.cost", "llm.cost.total"}
+
+
+@pytest.mark.parametrize("rows", ["a word\na number", "a/b input_tokens\na/b output_tokens"])
+def test_a_table_has_one_row_for_each_attribute(rows: str) -> None:
+    with pytest.raises(ValueError, match="has two rows"):
+        Table(rows)
+
+
+def test_a_log_record_by_itself_is_one_of_a_call() -> None:
+    record = {"traceId": "ab" * 16, "spanId": "cd" * 8, "timeUnixNano": "1741167600123456789", "severityNumber": 9}
+    (event,) = parse(record | {"eventName": "gen_ai.user.message", "body": {"content": PROMPT}, "attributes": {}})
+    assert (event.source, prompt(event), event.unmapped) == ("otel_genai", [(Role.USER, PROMPT)], None)
+    details = {"gen_ai.request.model": "m", "gen_ai.input.messages": [{"role": "user", "parts": [PROMPT]}]}
+    (event,) = parse(record | {"attributes": details})
+    assert (prompt(event), event.timestamp) == ([(Role.USER, PROMPT)], "2025-03-05T09:40:00.123456789Z")
 
 
 def test_log_records_of_two_calls_in_one_span_are_two_events() -> None:

@@ -172,6 +172,11 @@ it is never kept, and if it could hold a sentence, the number of its characters 
 """
 
 
+def is_kind(name: str) -> bool:
+    """Whether a name is one of a kind of values that may be dropped (see ``_KINDS``)."""
+    return name in _KINDS
+
+
 def ignored_keys(declarations: str, why: Why = Why.NOISE) -> IgnoredKeys:
     """The keys to drop with ``drop_keys``.
 

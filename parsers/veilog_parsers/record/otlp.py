@@ -25,13 +25,23 @@ from veilog_parsers.record.raw import Fields, RawRecord
 
 T = TypeVar("T")
 
-_CONVENTIONS: Final = ("gen_ai.", "llm.", "openinference.span.kind", "traceloop.entity.", "traceloop.span.kind")
-"""Prefixes of attributes of model calls. Traceloop's other attributes are on every span of a workflow."""
+_CONVENTIONS: Final = (
+    *("gen_ai.", "llm.", "openinference.span.kind", "traceloop.entity.", "traceloop.span.kind"),
+    *("ai.operationId", "ai.model.", "ai.toolCall.", "mlflow.span", "langfuse.observation.", "langfuse.trace."),
+    *("gcp.vertex.agent.", "pydantic_ai."),
+)
+"""Prefixes of attributes of model calls. Traceloop's other attributes are on every span of a workflow, and those of
+Azure's Application Insights begin with ``ai.`` too."""
+_CODING_AGENTS: Final = ("claude_code.", "codex.", "gemini_cli.")
+"""Prefixes of the events of coding agents. Each is an event of its own, also if several have the same trace."""
+_SCOPES: Final = ("com.anthropic.claude_code.", "opentelemetry.instrumentation.")
+"""How names of scopes begin: well known, and together with the rest as long as a sentence."""
 _CHOICE: Final = "gen_ai.choice"
 _MAX_DEPTH: Final = 24
 _INTEGER: Final = re.compile(r"-?[0-9]{1,19}")
 _ID: Final = re.compile(r"[0-9A-Za-z+/=]{8,64}")
 """An id in hexadecimal, as in OTLP JSON, or in base64, as in the JSON encoding of protobuf."""
+_AGENT_EVENT: Final = re.compile(r"[a-z_]{1,32}(?:\.[a-z_]{1,48}){1,3}")
 _PAIR: Final = frozenset(("key", "value"))
 _SCALARS: Final = ("stringValue", "boolValue", "doubleValue", "bytesValue")
 _PLACES: Final = (("resourceSpans", "scopeSpans", "spans"), ("resourceLogs", "scopeLogs", "logRecords"))
@@ -83,7 +93,7 @@ def open_fluent_bit(body: Any, metadata: Fields, group: Any = None) -> Fields | 
         "traceId": _hex(about.get("trace_id")),
         "spanId": _hex(about.get("span_id")),
     }
-    if not is_model_log(log):
+    if not _is_about_ai(log):
         return None
     # Attributes may hold prompts, so they are moved: metadata are passed on to the next hop, cleaned.
     if type(attributes) is dict:
@@ -170,7 +180,8 @@ class CallCollector(Generic[T]):
         call = open_fluent_bit(record.value, record.metadata, record.group) if "otlp" in record.metadata else None
         if call is None:
             return 0
-        ids, (log,) = _ids(call), call["logs"]
+        (log,) = call["logs"]
+        ids = _ids_to_join(call, log)
         known = self._by_ids.get(ids) if ids else None
         if known and known.size + len(record.raw) <= self._max_bytes and not _is_over(known.record.value, log):
             known.record.value["logs"].append(log)
@@ -201,6 +212,23 @@ def is_model_call(attributes: Any) -> bool:
 def is_model_log(log: Fields) -> bool:
     """Whether a log record is about a call of a model, an agent or a tool."""
     return event_name(log).startswith("gen_ai.") or is_model_call(log.get("attributes"))
+
+
+def agent_event(log: Fields) -> str:
+    """The name of a coding agent's event; "" for any other log record.
+
+    Claude Code has its whole name in the body, and the name of the event alone in an attribute.
+    """
+    body = log.get("body")
+    for name in (event_name(log), body):
+        if type(name) is str and name.startswith(_CODING_AGENTS) and _AGENT_EVENT.fullmatch(name):
+            return name
+    return ""
+
+
+def _is_about_ai(log: Fields) -> bool:
+    """Whether a log record is to be read: one of a model call, or an event of a coding agent."""
+    return is_model_log(log) or agent_event(log) != ""
 
 
 def event_name(log: Fields) -> str:
@@ -276,7 +304,7 @@ def _collect(item: Any, keys: tuple[str, str, str], found: list[Any], malformed:
         if type(records) is not list:
             malformed.append(scope)
             continue
-        beside.append(_prose_beside(scope, keys[2]))
+        beside.append(_prose_beside(_without_known_name(scope), keys[2]))
         for record in records:
             if type(record) is not dict:
                 malformed.append(record)
@@ -309,6 +337,16 @@ def _open_record(record: Fields, resource: Fields) -> None:
         record["resource"] = dict(resource)
 
 
+def _without_known_name(scope: Fields) -> Fields:
+    """The part of a document that has a scope, with what is well known of the scope's name left out."""
+    about = scope.get("scope")
+    name = about.get("name") if type(about) is dict else None
+    prefix = next((known for known in _SCOPES if type(name) is str and name.startswith(known)), "")
+    if type(about) is not dict or not prefix:
+        return scope
+    return {**scope, "scope": {**about, "name": str(name).removeprefix(prefix)}}
+
+
 def _prose_beside(fields: Fields, *keys: str) -> Fields | None:
     """What an object has under other keys than the given ones; None if it could not be prose."""
     found = {name: value for name, value in fields.items() if name not in keys}
@@ -327,15 +365,20 @@ def _ids(record: Fields) -> tuple[str, str] | None:
     return (trace, span) if span.strip("0A=") else None
 
 
+def _ids_to_join(record: Fields, log: Fields) -> tuple[str, str] | None:
+    """The ids of a record by which its log record is joined with others; None if that stays alone."""
+    return None if agent_event(log) else _ids(record)
+
+
 def _join(out: list[Any], logs: list[Fields]) -> None:
     """Add each log record of a model call to its span or to the call's other log records, and the rest to ``out``."""
     spans = {ids: span for span in dicts(out) if is_model_call(span.get("attributes")) and (ids := _ids(span))}
     calls: dict[tuple[str, str], Fields] = {}
     for log in logs:
-        if not is_model_log(log):
+        if not _is_about_ai(log):
             out.append(log)
             continue
-        ids = _ids(log)
+        ids = _ids_to_join(log, log)
         span = spans.get(ids) if ids else None
         if span is None:
             call = _call(log, log.get("resource", {}))
@@ -352,7 +395,8 @@ def _join(out: list[Any], logs: list[Fields]) -> None:
 
 def _append_to_call(calls: dict[tuple[str, str], Fields], call: Fields) -> bool:
     """Add a log record to a call that has begun and not ended; else it begins a call, and the result is False."""
-    ids, (log,) = _ids(call), call["logs"]
+    (log,) = call["logs"]
+    ids = _ids_to_join(call, log)
     known = calls.get(ids) if ids else None
     if known is not None and not _is_over(known, log):
         log["resource"] = call["resource"]

@@ -66,6 +66,13 @@ def from_epoch_ns(nanoseconds: int) -> Timestamp | None:
     return _format(_stem(moment.replace(tzinfo=None)), f"{fraction:09d}")
 
 
+def to_epoch_ns(time: Timestamp) -> int:
+    """Nanoseconds since 1970."""
+    stem, _, fraction = time.removesuffix("Z").partition(".")
+    seconds = (datetime.fromisoformat(stem).replace(tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
+    return seconds * _NS + int(fraction.ljust(9, "0") or 0)
+
+
 def _from_string(value: str) -> Timestamp | None:
     if len(value) >= 64:
         return None

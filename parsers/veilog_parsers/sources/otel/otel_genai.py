@@ -1,10 +1,10 @@
 """OpenTelemetry's GenAI conventions: spans and log records of calls to models, agents and tools.
 
 All conventions that instrumentations use today are read: the current ones (messages as one attribute), the ones before
-(an event per message), Traceloop's older numbered attributes, and OpenInference. They are mixed, even within one
-release of one library, so no record is read by one convention: each field has its names in all of them, and
-``otel_messages`` finds the texts. ``record.otlp`` has turned the records into their plain form, and joined those of a
-call.
+(an event per message), Traceloop's older numbered attributes, OpenInference, and vendors' own. They are mixed, even
+within one release of one library, so no record is read by one convention: ``dialects`` has a table of the names that
+each fact has in all of them, and ``otel_messages`` finds the texts. ``record.otlp`` has turned the records into their
+plain form, and joined those of a call.
 
 Pitfalls: a span that ended well has no status at all; errors have a general type (``ClientError``), and their specific
 name in the message; a span has a user only if the application has added one, so otherwise the service is the caller; a
@@ -17,55 +17,51 @@ if the response has no id. So a span and log records that arrived separately can
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Any, Final, TypeVar
+from collections.abc import Iterator
+from typing import Any, Final
 
 from veilog_parsers.event import (
     AuditEvent,
-    Cloud,
+    Constant,
     Kind,
     Operation,
     Outcome,
     SensitiveText,
-    Text,
+    Timestamp,
     ToolCall,
     UserType,
 )
 from veilog_parsers.record.dropped import Why, note_dropped, prefer
-from veilog_parsers.record.endpoints import provider_named
 from veilog_parsers.record.fields import (
-    Path,
-    as_identifier,
     dicts,
     drop,
     drop_keys,
     drop_known,
     ignored_keys,
-    open_json,
-    paths,
+    keyset,
     peek,
-    pop_count,
     pop_first,
     pop_identifier,
-    pop_text,
     withhold,
 )
-from veilog_parsers.record.network import pop_address, pop_endpoint
-from veilog_parsers.record.otlp import is_model_call, is_model_log
+from veilog_parsers.record.otlp import agent_event, event_name, is_model_call, is_model_log
 from veilog_parsers.record.outcomes import most_telling, outcome_of_error, outcome_of_status
-from veilog_parsers.record.places import pop_pod, resource_of_pod
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import pop_time
+from veilog_parsers.record.times import parse_time, pop_time, to_epoch_ns
 from veilog_parsers.source import Source, Stability
+from veilog_parsers.sources.otel.dialects import DIALECTS, QUOTED, REFERENCES
+from veilog_parsers.sources.otel.facts import add_cached_tokens
+from veilog_parsers.sources.otel.guardrails import Verdict
+from veilog_parsers.sources.otel.libraries import unquoted
 from veilog_parsers.sources.otel.otel_messages import (
     ExchangeMerger,
+    count_tools,
     read_bodies,
     read_events,
     read_messages,
     read_numbered,
 )
-
-T = TypeVar("T")
+from veilog_parsers.sources.otel.resources import read_resource
 
 _MAX_MESSAGE_CHARS: Final = 2000
 _NANOS_PER_MS: Final = 1_000_000
@@ -75,12 +71,30 @@ _NAMES_IN_ERRORS: Final = re.compile(
 )
 """Errors in messages of libraries: ``(ThrottlingException)``, ``'code': 'content_filter'``, ``Error code: 429``."""
 
-_FRAMEWORKS: Final = frozenset(("langchain",))
-"""What some instrumentations name as the provider, though it is the library that calls one."""
+_GOOGLE: Final = Constant("gcp.gen_ai")
+_BLOCKED: Final = frozenset(("content_filter", "content_filtered", "guardrail_intervened"))
+"""Why a response ended, if a guardrail or a content filter ended it."""
 _OPERATIONS: Final = {
     "agent": Operation.INVOKE_AGENT,
+    "ai.embed": Operation.EMBEDDINGS,
+    "ai.embed.doembed": Operation.EMBEDDINGS,
+    "ai.embedmany": Operation.EMBEDDINGS,
+    "ai.embedmany.doembed": Operation.EMBEDDINGS,
+    "ai.generateobject": Operation.INVOKE_AGENT,
+    "ai.generateobject.dogenerate": Operation.CHAT,
+    "ai.generatetext": Operation.INVOKE_AGENT,
+    "ai.generatetext.dogenerate": Operation.CHAT,
+    "ai.rerank": Operation.RETRIEVAL,
+    "ai.rerank.dorerank": Operation.RETRIEVAL,
+    "ai.streamobject": Operation.INVOKE_AGENT,
+    "ai.streamobject.dostream": Operation.CHAT,
+    "ai.streamtext": Operation.INVOKE_AGENT,
+    "ai.streamtext.dostream": Operation.CHAT,
+    "ai.toolcall": Operation.EXECUTE_TOOL,
+    "chat_model": Operation.CHAT,
     "completion": Operation.TEXT_COMPLETION,
     "embedding": Operation.EMBEDDINGS,
+    "generation": Operation.CHAT,
     "llm": Operation.CHAT,
     "reranker": Operation.RETRIEVAL,
     "rerank": Operation.RETRIEVAL,
@@ -88,8 +102,13 @@ _OPERATIONS: Final = {
     "tool": Operation.EXECUTE_TOOL,
     **{operation.value: operation for operation in Operation},
 }
-"""Operations by ``gen_ai.operation.name``, ``llm.request.type`` and the span kinds of Traceloop and OpenInference."""
-_CHUNKS: Final = ("gen_ai.content.completion.chunk", "First Token Stream Event")
+"""Operations by ``gen_ai.operation.name`` and by what other dialects have for it, in lower case.
+
+A call of Vercel's SDK has a span for all its steps, which is that of an agent in the conventions, and one for each.
+"""
+_CHUNKS: Final = (
+    *("gen_ai.content.completion.chunk", "First Token Stream Event", "ai.stream.firstChunk", "ai.stream.finish"),
+)
 _STEPS: Final = frozenset((Operation.EXECUTE_TOOL, Operation.INVOKE_AGENT, Operation.RETRIEVAL))
 
 _IGNORED_SPAN_KEYS: Final = ignored_keys(
@@ -99,105 +118,56 @@ _IGNORED_SPAN_KEYS: Final = ignored_keys(
     timeUnixNano traceState
     """
 )
+_LOG_KEYS: Final = keyset("body eventName observedTimeUnixNano severityNumber severityText timeUnixNano")
+"""What log records have, and spans have not."""
 _IGNORED_LOG_KEYS: Final = ignored_keys(
     """
     droppedAttributesCount:number eventName flags:number observedTimeUnixNano severityNumber:number severityText
     timeUnixNano
     """
 )
-_IGNORED_ATTRIBUTES: Final = ignored_keys(
-    """
-    aws.bedrock.guardrail.id error.type event.name gen_ai.completion gen_ai.headers:secret gen_ai.is_streaming:flag
-    gen_ai.openai.api_version gen_ai.openai.response.system_fingerprint gen_ai.openai.system_fingerprint
-    gen_ai.output.type:schema gen_ai.prompt.prompt_filter_results:json gen_ai.prompt_caching:plain gen_ai.token.type
-    gen_ai.tool.definitions:json gen_ai.tool.type gen_ai.usage.reasoning_tokens:number input.mime_type
-    llm.headers:secret llm.invocation_parameters:json llm.is_streaming:flag llm.prompt_template.variables
-    llm.prompt_template.version openai.request.service_tier openai.response.service_tier
-    openai.response.system_fingerprint openinference.span.kind output.mime_type server.port:number
-    traceloop.entity.path traceloop.span.kind
-    """
-)
-"""Settings, definitions of tools (see ``bodies.openai``), and headers, which may hold credentials."""
-_IGNORED_ATTRIBUTE_PREFIXES: Final = (
-    "gen_ai.request.",
-    "gen_ai.usage.cache_",
-    "gen_ai.usage.details.",
-    "gen_ai.response.",
-    "llm.request.",
-    "llm.response.",
-    "llm.token_count.",
-    "llm.tools",
-    "llm.usage.",
-)
-
-
-_PROVIDER: Final = paths("gen_ai.provider.name gen_ai.system llm.provider llm.system llm.vendor")
-_MODEL: Final = paths("gen_ai.request.model llm.request.model llm.model_name embedding.model_name reranker.model_name")
-_ANSWERED_MODEL: Final = paths("gen_ai.response.model llm.response.model")
-_REQUEST_ID: Final = paths("gen_ai.response.id gen_ai.tool.call.id")
-_OPERATION: Final = paths("gen_ai.operation.name llm.request.type traceloop.span.kind openinference.span.kind")
-_TOOL: Final = paths("gen_ai.tool.name tool.name traceloop.entity.name")
-_FINISH_REASON: Final = paths("llm.finish_reason gen_ai.response.finish_reason")
-_ENDPOINT: Final = paths("url.full http.url gen_ai.openai.api_base server.address gen_ai.request.base_url")
-_CONVERSATION: Final = paths(
-    "gen_ai.conversation.id gen_ai.openai.thread.id traceloop.association.properties.conversation_id "
-    "traceloop.association.properties.thread_id"
-)
-_CACHED: Final = (
-    paths("gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_read_input_tokens"),
-    paths(
-        "gen_ai.usage.cache_write.input_tokens gen_ai.usage.cache_creation.input_tokens "
-        "gen_ai.usage.cache_creation_input_tokens"
-    ),
-)
-_HTTP_STATUS: Final = ("http.status_code", "http.response.status_code")
-_GUARDRAILS: Final = ("gen_ai.bedrock.guardrail.input_filter", "gen_ai.bedrock.guardrail.output_filter")
-_SESSION: Final = paths("session.id traceloop.association.properties.session_id")
-_USER: Final = paths(
-    "user.id enduser.id user.email llm.user gen_ai.user gen_ai.openai.request.user "
-    "traceloop.association.properties.user_id"
-)
-_USER_NAME: Final = paths("user.name user.full_name")
-_INPUT: Final = paths(
-    "gen_ai.usage.input_tokens gen_ai.usage.prompt_tokens llm.usage.prompt_tokens llm.token_count.prompt"
-)
-_OUTPUT: Final = paths(
-    "gen_ai.usage.output_tokens gen_ai.usage.completion_tokens llm.usage.completion_tokens llm.token_count.completion"
-)
-_TOTAL: Final = paths("gen_ai.usage.total_tokens llm.usage.total_tokens llm.token_count.total")
 
 
 def parse(fields: Fields) -> AuditEvent:
     """Read one call: a span, with or without log records, or log records alone."""
     event = AuditEvent(kind=Kind.AI_ACCESS)
+    _open_log(fields)
     logs = dicts(fields.get("logs"))
     holders = [holder for item in (fields, *logs) if type(holder := item.get("attributes")) is dict]
     _read_times(fields, logs, event)
     for attributes in holders:
-        _read_who(attributes, event)
-        _read_what(attributes, event)
-        _read_usage(attributes, event)
+        _unquote(attributes)
+        DIALECTS.read(attributes, event)
+        _read_operation(attributes, event)
+        event.tools_offered = event.tools_offered or count_tools(attributes)
+    _complete(holders, event)
     _read_outcome(fields, holders, event)
     _read_texts(fields, logs, holders, event)
     if event.outcome_status is None and logs and (event.response_messages or event.finish_reasons):
         event.outcome_status = Outcome.SUCCESS
-    if event.operation is None and logs:
-        # Log records of single messages are those of a chat.
+    if event.operation is None and (logs or (event.response_messages and event.output_tokens is not None)):
+        # Log records of single messages are those of a chat, and so are texts with their tokens.
         event.operation = Operation.CHAT
     _read_ids(fields, event)
-    _read_resource(fields, event)
+    read_resource(fields, event)
     for attributes in holders:
-        drop_keys(attributes, _IGNORED_ATTRIBUTES)
-        drop(attributes, *[key for key in attributes if key.startswith(_IGNORED_ATTRIBUTE_PREFIXES)])
+        DIALECTS.drop(attributes)
     for log in logs:
         drop_keys(log, _IGNORED_LOG_KEYS)
     drop_keys(fields, _IGNORED_SPAN_KEYS)
     return event
 
 
-def _pop_first(popper: Callable[..., T | None], attributes: Fields, names: tuple[Path, ...]) -> T | None:
-    """The value of the first attribute that has one; the others repeat it."""
-    return pop_first(popper, attributes, names, drop_others=True)
+def _open_log(fields: Fields) -> None:
+    """Make a log record by itself one of a call, as it is in a document."""
+    if "logs" not in fields and "startTimeUnixNano" not in fields and not _LOG_KEYS.isdisjoint(fields):
+        fields["logs"] = [{key: fields.pop(key) for key in (*_LOG_KEYS, "attributes") if key in fields}]
+
+
+def _unquote(attributes: Fields) -> None:
+    """Open the strings of dialects that have them as JSON, in quotation marks."""
+    for key in [key for key in attributes if key.startswith(QUOTED)]:
+        attributes[key] = unquoted(attributes[key])
 
 
 def _nanoseconds(fields: Fields, key: str) -> int | None:
@@ -219,81 +189,48 @@ def _read_times(fields: Fields, logs: list[Fields], event: AuditEvent) -> None:
             event.timestamp = pop_time(holder, key)
 
 
-def _read_who(attributes: Fields, event: AuditEvent) -> None:
-    # Values are popped even if the event has one, so that repetitions do not end as unmapped.
-    user, name = _pop_first(pop_identifier, attributes, _USER), _pop_first(pop_text, attributes, _USER_NAME)
-    event.user_id, event.user_name = prefer(event.user_id, user), prefer(event.user_name, name)
-    if event.user_id is not None or event.user_name is not None:
-        event.user_type = UserType.USER
-    session, conversation = (_pop_first(pop_identifier, attributes, names) for names in (_SESSION, _CONVERSATION))
-    event.session_id = prefer(event.session_id, session)
-    event.conversation_id = prefer(event.conversation_id, conversation)
-    address, agent = pop_address(attributes, "client.address"), pop_text(attributes, "user_agent.original")
-    event.client_ip, event.user_agent = prefer(event.client_ip, address), prefer(event.user_agent, agent)
-
-
-def _read_what(attributes: Fields, event: AuditEvent) -> None:
-    provider, requested, answered, request = (
-        _pop_first(pop_identifier, attributes, names) for names in (_PROVIDER, _MODEL, _ANSWERED_MODEL, _REQUEST_ID)
-    )
-    event.provider = prefer(event.provider, _provider(provider))
-    event.model_version = prefer(event.model_version, answered)
-    event.model_name = prefer(event.model_name, requested) or answered
-    event.request_id = prefer(event.request_id, request)
-    endpoint = _pop_first(pop_endpoint, attributes, _ENDPOINT)
-    if endpoint:
-        event.endpoint = prefer(event.endpoint, SensitiveText(endpoint))
-    for (name,) in _OPERATION:
-        name_of_kind = attributes.get(name)
-        if event.operation is None and type(name_of_kind) is str:
-            event.operation = _OPERATIONS.get(name_of_kind.lower())
-    operation = _pop_first(pop_identifier, attributes, _OPERATION)
+def _read_operation(attributes: Fields, event: AuditEvent) -> None:
+    """Read the operation, and the tool of a step that runs one. Its name in the dialect is the first of several."""
+    for name in DIALECTS.attributes("operation"):
+        kind = attributes.get(name)
+        if event.operation is None and type(kind) is str:
+            event.operation = _OPERATIONS.get(kind.lower())
+    operation = pop_first(pop_identifier, attributes, DIALECTS.paths("operation"), drop_others=True)
     event.api_operation = prefer(event.api_operation, operation)
     if event.operation is Operation.EXECUTE_TOOL and event.tool_calls is None:
-        tool = _pop_first(pop_identifier, attributes, _TOOL)
+        tool = pop_first(pop_identifier, attributes, DIALECTS.paths("tool"), drop_others=True)
         event.tool_calls = [ToolCall(name=tool)] if tool else None
+    known = {text.reveal() for text in (operation, event.agent and event.agent.name) if isinstance(text, SensitiveText)}
+    for name in DIALECTS.attributes("label"):
+        # Vercel's SDK writes both again as one.
+        if type(label := attributes.get(name)) is str and known.issuperset(label.split(" ")):
+            drop_known(attributes, name, Why.DUPLICATE)
 
 
-def _provider(name: SensitiveText | None) -> Text | None:
-    folded = name.reveal().lower() if name else ""
-    if not folded or folded in _FRAMEWORKS:
-        return None
-    return provider_named(folded) or as_identifier(folded)
+def _complete(holders: list[Fields], event: AuditEvent) -> None:
+    """Complete facts by what they follow from."""
+    event.model_name = event.model_name or event.model_version
+    if event.user_id is not None or event.user_name is not None:
+        event.user_type = UserType.USER
+    model = event.model_name
+    if event.provider is None and isinstance(model, SensitiveText) and model.reveal().startswith("gemini"):
+        # Google's ADK names itself as the provider, and may call any.
+        event.provider = _GOOGLE
+    if event.time_to_first_token_ms is None:
+        event.time_to_first_token_ms = _time_to_completion(holders, event.timestamp)
+    add_cached_tokens(event)
 
 
-def _read_usage(attributes: Fields, event: AuditEvent) -> None:
-    for field, names in (("input_tokens", _INPUT), ("output_tokens", _OUTPUT), ("token_count", _TOTAL)):
-        count = _pop_first(pop_count, attributes, names)
-        setattr(event, field, prefer(getattr(event, field), count))
-    _add_cached(attributes, event)
-    reasons = peek(attributes, "gen_ai.response.finish_reasons")
-    named: list[Text] = [name for item in (reasons if type(reasons) is list else ()) if (name := as_identifier(item))]
-    drop(attributes, "gen_ai.response.finish_reasons")
-    reason = _pop_first(pop_identifier, attributes, _FINISH_REASON)
-    single: list[Text] | None = [reason] if reason else None
-    event.finish_reasons = prefer(prefer(event.finish_reasons, named or None), single)
-
-
-def _add_cached(attributes: Fields, event: AuditEvent) -> None:
-    """Add cached tokens to the input, which includes them by the conventions. If it is less than them, it did not."""
-    cached = sum(_pop_first(pop_count, attributes, names) or 0 for names in _CACHED)
-    if event.input_tokens is not None and cached > event.input_tokens:
-        event.input_tokens += cached
-        if event.output_tokens is not None:
-            event.token_count = prefer(event.input_tokens + event.output_tokens, event.token_count)
-
-
-def _has_guardrail_found(attributes: Fields) -> bool:
-    """Whether Bedrock's guardrail found something. Traceloop quotes the words that it found: they are withheld."""
-    found = False
-    for name in _GUARDRAILS:
-        verdict = open_json(attributes, name) if name in attributes else None
-        for filters in [verdict] if type(verdict) is dict else dicts(verdict):
-            sensitive = filters.get("sensitive")
-            kinds = [*filters.values(), *(sensitive.values() if type(sensitive) is dict else ())]
-            found |= any(type(kind) is list and bool(kind) for kind in kinds)
-            withhold(filters, "words")
-    return found
+def _time_to_completion(holders: list[Fields], start: Timestamp | None) -> float | None:
+    """Milliseconds from a span's start to the time when its completion began."""
+    for attributes in holders if start is not None else ():
+        for name in DIALECTS.attributes("completion_start"):
+            began = parse_time(attributes.get(name))
+            elapsed = to_epoch_ns(began) - to_epoch_ns(start) if began is not None and start is not None else -1
+            if elapsed >= 0:
+                del attributes[name]
+                return round(elapsed / _NANOS_PER_MS, 3)
+    return None
 
 
 def _read_outcome(fields: Fields, holders: list[Fields], event: AuditEvent) -> None:
@@ -302,18 +239,19 @@ def _read_outcome(fields: Fields, holders: list[Fields], event: AuditEvent) -> N
     errors += _pop_exceptions(fields)
     message, code = peek(fields, "status", "message"), peek(fields, "status", "code")
     drop(fields, ("status", "code"))
-    for name in _HTTP_STATUS:
-        status = [pop_count(attributes, name) for attributes in holders if name in attributes]
-        event.http_status = next((number for number in status if number and 100 <= number < 600), event.http_status)
     # A span that ended well has no status at all.
     has_ended = "endTimeUnixNano" in fields and "status" not in fields
     if code not in _FAILED and (has_ended or type(fields.get("status")) is dict):
         event.outcome_status = Outcome.SUCCESS
     elif code in _FAILED or errors:
         _read_failure(message, errors, event)
-    filtered = [_has_guardrail_found(attributes) for attributes in holders]
     reasons = [reason.reveal() for reason in event.finish_reasons or [] if not isinstance(reason, str)]
-    if any(filtered) or "content_filter" in reasons:
+    was_blocked = not _BLOCKED.isdisjoint(reasons)
+    verdict = Verdict()
+    for attributes in holders:
+        verdict.read(attributes)
+    event.guardrail = verdict.put(event.guardrail, was_blocked=was_blocked)
+    if was_blocked or verdict.has_filtered or verdict.policies:
         event.outcome_status = Outcome.CONTENT_FILTERED
 
 
@@ -370,6 +308,10 @@ def _read_texts(fields: Fields, logs: list[Fields], holders: list[Fields], event
         # An event per token of a stream, or for the first one, without its text.
         if happened.get("name") in _CHUNKS:
             drop(happened, "name", "timeUnixNano")
+            told = happened.get("attributes")
+            if type(told) is dict:
+                DIALECTS.read(told, event)
+                DIALECTS.drop(told)
     texts.add(read_events(events, "attributes"))
     texts.add(read_events(logs, "body"))
     for attributes in holders:
@@ -383,50 +325,35 @@ def _read_texts(fields: Fields, logs: list[Fields], holders: list[Fields], event
 
 
 def _read_ids(fields: Fields, event: AuditEvent) -> None:
-    event.conversation_id = event.conversation_id or pop_identifier(fields, "traceId")
-    event.request_id = event.request_id or pop_identifier(fields, "spanId")
+    event.trace_id, event.span_id = pop_identifier(fields, "traceId"), pop_identifier(fields, "spanId")
+    event.conversation_id = event.conversation_id or event.trace_id
+    event.request_id = event.request_id or event.span_id
     drop(fields, "traceId", "spanId")
 
 
-def _read_resource(fields: Fields, event: AuditEvent) -> None:
-    """Read the resource: the service that made the records, and where it runs."""
-    resource = fields.get("resource")
-    if type(resource) is not dict:
-        return
-    service = resource.get("service.name")
-    if event.user_type is None and type(service) is str and service and not service.startswith("unknown_service"):
-        event.user_type, event.user_name = UserType.SERVICE, pop_text(resource, "service.name")
-    drop(resource, "service.name")
-    event.k8s, event.host = pop_pod(resource), pop_identifier(resource, "host.name")
-    cloud = Cloud(
-        provider=pop_identifier(resource, "cloud.provider"),
-        account_id=pop_identifier(resource, "cloud.account.id"),
-        region=pop_identifier(resource, "cloud.region"),
-        resource=pop_identifier(resource, "cloud.resource_id") or resource_of_pod(event.k8s),
-    )
-    if any((cloud.provider, cloud.account_id, cloud.region, cloud.resource)):
-        event.cloud = cloud
-
-
 def _is_model_span(fields: Fields) -> bool:
-    return is_model_call(fields.get("attributes")) and ("spanId" in fields or "traceId" in fields)
+    """Whether a record is a span, or a log record by itself. Coding agents have such attributes in their own ones."""
+    return (
+        (is_model_call(fields.get("attributes")) or event_name(fields).startswith("gen_ai."))
+        and ("spanId" in fields or "traceId" in fields)
+        and not agent_event({"eventName": fields.get("name")})
+        and not agent_event(fields)
+    )
 
 
 def _has_model_logs(fields: Fields) -> bool:
     logs = fields.get("logs")
-    return type(logs) is list and bool(logs) and type(logs[0]) is dict and is_model_log(logs[0])
+    log = logs[0] if type(logs) is list and logs else None
+    return type(log) is dict and is_model_log(log) and not agent_event(log)
 
 
 SOURCE: Final = Source(
     name="otel_genai",
-    summary="OpenTelemetry GenAI spans and logs (OTLP JSON, Fluent Bit), also Traceloop's and OpenInference's.",
+    summary="OpenTelemetry GenAI spans and logs (OTLP JSON, Fluent Bit), also those of Traceloop, OpenInference, "
+    "Vercel's AI SDK, MLflow, Langfuse, Logfire, Pydantic AI and Google's ADK.",
     stability=Stability.STABLE,
     never_carries="Texts, unless the instrumentation was told to capture them; the caller's address; often the caller.",
-    references=(
-        "https://opentelemetry.io/docs/specs/semconv/gen-ai/",
-        "https://github.com/Arize-ai/openinference/blob/main/spec/semantic_conventions.md",
-        "https://docs.fluentbit.io/manual/data-pipeline/inputs/opentelemetry",
-    ),
+    references=REFERENCES,
     markers={"attributes": _is_model_span, "logs": _has_model_logs},
     parse=parse,
 )

@@ -1,9 +1,10 @@
 """Reads the messages in OpenTelemetry's spans and log records, in every convention that is in use.
 
-The conventions in order of preference: messages as one attribute (``gen_ai.input.messages``), one event per message
-(``gen_ai.user.message``, ``gen_ai.choice``), numbered attributes (Traceloop's ``gen_ai.prompt.0.content``,
+The conventions in order of preference: messages or texts as one attribute (``gen_ai.input.messages``), one event per
+message (``gen_ai.user.message``, ``gen_ai.choice``), numbered attributes (Traceloop's ``gen_ai.prompt.0.content``,
 OpenInference's ``llm.input_messages.0.message.content``), and whole bodies (``input.value``, ``output.value``). A call
-often has the same text in two of them: each text counts once, where it is found first.
+often has the same text in two of them: each text counts once, where it is found first. Which attributes have what, the
+table of ``dialects`` tells.
 
 Pitfalls: an attribute is a JSON string on a span, and structured on a log record; the length limit of an SDK may have
 cut off such a string, which is read up to the cut; parts have their text under ``content``.
@@ -12,6 +13,8 @@ cut off such a string, which is read up to the cut; parts have their text under 
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from typing import Any, Final
 
 from veilog_parsers.bodies.exchange import TOKEN_COUNTS, Exchange
@@ -43,6 +46,16 @@ from veilog_parsers.record.fields import (
 )
 from veilog_parsers.record.otlp import event_name
 from veilog_parsers.record.raw import Fields
+from veilog_parsers.sources.otel.dialects import DIALECTS
+from veilog_parsers.sources.otel.libraries import (
+    from_adk_request,
+    from_adk_response,
+    from_logfire,
+    from_vercel,
+    messages_in,
+    opened,
+    vercel_tool_calls,
+)
 
 _MESSAGE_KEYS: Final = keyset("content finish_reason gen_ai.event.content message parts role text tool_calls")
 """JSON in a string is a message if it has one of these keys; other JSON is a text."""
@@ -57,12 +70,8 @@ _ROLE_KEYS: Final = {"user": Role.USER, "system": Role.SYSTEM, "assistant": Role
 """Traceloop's older attributes have the role as the key of the text, instead of ``content``."""
 _IGNORED_BLOB_KEYS: Final = ignored_keys("content:blob data:blob")
 _IGNORED_PART_KEYS: Final = ignored_keys("id modality mime_type uri:blob file_id content_filter_results:plain")
-_IGNORED_EVENT_KEYS: Final = ignored_keys("gen_ai.provider.name gen_ai.system id index:number")
-_BODIES: Final = (
-    ("input.value", "output.value"),
-    ("traceloop.entity.input", "traceloop.entity.output"),
-    ("gen_ai.tool.call.arguments", "gen_ai.tool.call.result"),
-    ("gen_ai.task.input", "gen_ai.task.output"),
+_IGNORED_EVENT_KEYS: Final = ignored_keys(
+    "event.name gen_ai.message.index:number gen_ai.provider.name gen_ai.system id index:number"
 )
 
 
@@ -82,12 +91,16 @@ class ExchangeMerger:
 
 
 def read_messages(attributes: Fields) -> Exchange:
-    """Consume messages in the attributes for all of the input and all of the output."""
-    exchange = Exchange()
-    _add_prompt_attribute(attributes, "gen_ai.system_instructions", Role.SYSTEM, exchange)
-    _add_prompt_attribute(attributes, "gen_ai.input.messages", Role.USER, exchange)
-    _add_completion_attribute(attributes, "gen_ai.output.messages", exchange)
-    return exchange
+    """Consume attributes that have all of the input, or all of the output, as messages or as texts."""
+    merger = ExchangeMerger()
+    for text, read in _ATTRIBUTES.items():
+        present = [attribute for attribute in DIALECTS.attributes(text) if attribute in attributes]
+        if present:
+            exchange = Exchange()
+            for attribute in present:
+                read(attributes, attribute, exchange)
+            merger.add(exchange)
+    return merger.exchange
 
 
 def read_events(events: list[Fields], content_of: str) -> Exchange:
@@ -110,13 +123,15 @@ def read_events(events: list[Fields], content_of: str) -> Exchange:
 def read_numbered(attributes: Fields) -> Exchange:
     """Consume messages that are spread over attributes with numbers in their names."""
     exchange = Exchange()
-    _add_prompt_attribute(attributes, "gen_ai.prompt", Role.USER, exchange)
-    _add_completion_attribute(attributes, "gen_ai.completion", exchange)
-    _add_prompt_attribute(attributes, "llm.prompts", Role.USER, exchange)
-    _add_completion_attribute(attributes, "llm.output_messages", exchange)
-    for prefix, read in _NUMBERED:
-        for item in _numbered(attributes, prefix):
-            read(item, exchange)
+    for text, read_attribute in _OLDER.items():
+        for attribute in DIALECTS.attributes(text):
+            read_attribute(attributes, attribute, exchange)
+    if not any(key.startswith(_NUMBERED_PREFIXES) for key in attributes):
+        return exchange
+    for text, read in _NUMBERED.items():
+        for attribute in DIALECTS.attributes(text):
+            for item in _numbered(attributes, attribute.removesuffix("#")):
+                read(item, exchange)
     return exchange
 
 
@@ -162,31 +177,78 @@ def read_bodies(attributes: Fields, known: Exchange, *, of_a_model: bool) -> Exc
         attributes: those of the span or log record.
         known: what was found elsewhere in the record. If that has no texts, an input or output that no reader knows is
             one text.
-        of_a_model: whether these can be bodies of a model's API.
+        of_a_model: whether inputs and outputs can be bodies of a model's API. Some attributes always are.
     """
     exchange = Exchange()
-    for input_key, output_key in _BODIES:
-        body = decode_body(attributes.get(input_key)) if of_a_model else None
-        if type(body) is dict:
-            read_request(body, exchange)
-        if not exchange.prompt and not known.prompt:
-            text = pop_serialized(attributes, input_key)
-            exchange.add_prompt(Role.USER, [text] if text else [])
-        body = decode_body(attributes.get(output_key)) if of_a_model else None
-        if type(body) is dict:
-            read_response(body, exchange)
-        if not exchange.response and not known.response:
-            text = pop_serialized(attributes, output_key)
-            exchange.add_completion([text] if text else [])
-    keys = [key for sides in _BODIES for key in sides if key in attributes]
-    if keys:
+    keys = []
+    for attribute, form in _BODY_ATTRIBUTES:
+        if attribute in attributes:
+            _read_body(attributes, attribute, form, exchange, known, is_body=of_a_model or form.is_always_body)
+            keys.append(attribute)
+    present = [key for key in keys if key in attributes]
+    if present:
         known_texts = [
             text for one in (known, exchange) for side in (one.prompt, one.response) for text in texts_of(side)
         ]
-        drop_repeated(attributes, known_texts, *keys)
+        drop_repeated(attributes, known_texts, *present)
         # Other parts of them (settings, callbacks, the state of a program) are withheld.
-        withhold(attributes, *keys)
+        withhold(attributes, *present)
     return exchange
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Body:
+    """How an attribute with a whole body is read.
+
+    Attributes:
+        is_request: whether it is the input, else the output.
+        open: changes a decoded body of a library to that of the API which it was made from.
+        is_always_body: whether it is a body in spans of steps too.
+    """
+
+    is_request: bool
+    open: Callable[[Any], Any] | None = None
+    is_always_body: bool = False
+
+
+def _read_body(
+    attributes: Fields, attribute: str, form: _Body, exchange: Exchange, known: Exchange, *, is_body: bool
+) -> None:
+    body = decode_body(attributes[attribute])
+    body = form.open(body) if form.open is not None and body else body
+    if body in ({}, []):
+        # Google's ADK writes empty bodies in place of those that it may not tell.
+        drop_known(attributes, attribute)
+        return
+    if messages := messages_in(body):
+        for message in messages:
+            if form.is_request:
+                _add_prompt_message(message, Role.USER, exchange)
+            else:
+                _add_completion_message(message, exchange)
+    elif is_body and (type(body) is dict or form.is_always_body):
+        (read_request if form.is_request else read_response)(body, exchange)
+    if form.is_request and not exchange.prompt and not known.prompt:
+        text = pop_serialized(attributes, attribute)
+        exchange.add_prompt(Role.USER, [text] if text else [])
+    if not form.is_request and not exchange.response and not known.response:
+        text = pop_serialized(attributes, attribute)
+        exchange.add_completion([text] if text else [])
+
+
+def count_tools(attributes: Fields) -> int | None:
+    """Consume the definitions of tools that are spread over numbered attributes, and return how many there are."""
+    if not any(key.startswith(_TOOL_PREFIXES) for key in attributes):
+        return None
+    numbers = set()
+    for attribute in DIALECTS.attributes("tools"):
+        prefix = attribute.removesuffix("#")
+        for key in [key for key in attributes if key.startswith(prefix)]:
+            number, _, rest = key[len(prefix) :].partition(".")
+            if number.isdecimal() and rest:
+                numbers.add(number)
+                drop_keys(attributes, ignored_keys(f"{key}:{'json' if rest.endswith('json_schema') else 'plain'}"))
+    return len(numbers) or None
 
 
 def _unseen(messages: list[Message], seen: set[str]) -> list[Message]:
@@ -202,7 +264,7 @@ def _unseen(messages: list[Message], seen: set[str]) -> list[Message]:
     return [message for message in kept if message.parts]
 
 
-def _add_prompt_attribute(attributes: Fields, key: str, role: Role, exchange: Exchange) -> None:
+def _add_prompt_attribute(attributes: Fields, key: str, exchange: Exchange, role: Role) -> None:
     for message in _messages(attributes, key):
         _add_prompt_message(message, role, exchange)
 
@@ -210,6 +272,59 @@ def _add_prompt_attribute(attributes: Fields, key: str, role: Role, exchange: Ex
 def _add_completion_attribute(attributes: Fields, key: str, exchange: Exchange) -> None:
     for message in _messages(attributes, key):
         _add_completion_message(message, exchange)
+
+
+def _add_conversation(attributes: Fields, key: str, exchange: Exchange) -> None:
+    """Add messages of both sides: what the model said last, after all else, is the response."""
+    messages = _messages(attributes, key)
+    last = len(messages)
+    while last and messages[last - 1].get("role") == "assistant":
+        last -= 1
+    for message in messages[:last]:
+        _add_prompt_message(message, Role.USER, exchange)
+    for message in messages[last:]:
+        _add_completion_message(message, exchange)
+
+
+def _add_event_list(attributes: Fields, key: str, exchange: Exchange) -> None:
+    """Add events that are messages, which an attribute has as JSON: what the model said last is the response."""
+    events = dicts(open_json(attributes, key))
+    last = len(events)
+    while last and events[last - 1].get("event.name") == "gen_ai.assistant.message":
+        last -= 1
+    for position, event in enumerate(events):
+        name = event.get("event.name") if position < last else "gen_ai.choice"
+        if type(name) is str and _read_event(name, event, exchange):
+            for content in (event, event.get("message")):
+                if type(content) is dict:
+                    drop_keys(content, _IGNORED_EVENT_KEYS)
+
+
+def _add_prompt_texts(attributes: Fields, key: str, exchange: Exchange) -> None:
+    """Add a text, or a list of texts, of the user. They may be JSON in strings."""
+    value = opened(attributes, key)
+    if type(value) is list and not all(type(item) in (str, type(None)) for item in value):
+        text = pop_serialized(attributes, key)
+        exchange.add_prompt(Role.USER, [text] if text else [])
+    else:
+        add_prompt_content(attributes, key, Role.USER, exchange)
+
+
+def _add_response_text(attributes: Fields, key: str, exchange: Exchange) -> None:
+    text = pop_serialized(attributes, key)
+    exchange.add_completion([text] if text else [])
+
+
+def _add_vercel_tool_calls(attributes: Fields, key: str, exchange: Exchange) -> None:
+    message = vercel_tool_calls(opened(attributes, key))
+    if type(message) is dict:
+        attributes[key] = message
+        _add_completion_message(message, exchange)
+
+
+def _drop_vectors(attributes: Fields, key: str, _exchange: Exchange) -> None:
+    opened(attributes, key)
+    drop_keys(attributes, ignored_keys(f"{key}:numbers"))
 
 
 def _messages(attributes: Fields, key: str) -> list[Fields]:
@@ -314,7 +429,7 @@ def _read_event(name: str, content: Fields, exchange: Exchange) -> bool:
             exchange.add_completion([SensitiveText(pop(content, "message"))])
         _add_completion_message(content, exchange)
     elif name == "gen_ai.content.prompt":
-        _add_prompt_attribute(content, "gen_ai.prompt", Role.USER, exchange)
+        _add_prompt_attribute(content, "gen_ai.prompt", exchange, Role.USER)
     elif name == "gen_ai.content.completion":
         _add_completion_attribute(content, "gen_ai.completion", exchange)
     else:
@@ -386,15 +501,53 @@ def _as_lists(tree: Any) -> Any:
     return {key: _as_lists(value) for key, value in tree.items()}
 
 
-_NUMBERED: Final = (
-    ("gen_ai.prompt.", _read_traceloop_prompt),
-    ("gen_ai.completion.", _add_completion_message),
-    ("llm.input_messages.", _read_openinference_prompt),
-    ("llm.output_messages.", _read_openinference_completion),
-    ("llm.prompts.", _read_text_prompt),
-    ("llm.choices.", _read_text_completion),
-    ("embedding.embeddings.", _read_embedding),
-    ("retrieval.documents.", _read_document),
-    ("reranker.output_documents.", _read_document),
+_ATTRIBUTES: Final[dict[str, Callable[[Fields, str, Exchange], None]]] = {
+    "system_messages": functools.partial(_add_prompt_attribute, role=Role.SYSTEM),
+    "prompt_messages": functools.partial(_add_prompt_attribute, role=Role.USER),
+    "response_messages": _add_completion_attribute,
+    "conversation": _add_conversation,
+    "event_list": _add_event_list,
+    "prompt_text": _add_prompt_texts,
+    "prompt_texts": _add_prompt_texts,
+    "response_text": _add_response_text,
+    "vercel_tool_calls": _add_vercel_tool_calls,
+    "vectors": _drop_vectors,
+}
+"""Texts whose attributes have all of them."""
+_OLDER: Final[dict[str, Callable[[Fields, str, Exchange], None]]] = {
+    "older_prompt": functools.partial(_add_prompt_attribute, role=Role.USER),
+    "older_response": _add_completion_attribute,
+}
+"""The same, where the attribute may be the first half of the names of numbered ones."""
+_NUMBERED: Final[dict[str, Callable[[Fields, Exchange], None]]] = {
+    "traceloop_prompts": _read_traceloop_prompt,
+    "traceloop_responses": _add_completion_message,
+    "openinference_prompts": _read_openinference_prompt,
+    "openinference_responses": _read_openinference_completion,
+    "text_prompts": _read_text_prompt,
+    "text_responses": _read_text_completion,
+    "embeddings": _read_embedding,
+    "documents": _read_document,
+}
+"""Texts that are spread over numbered attributes, and what reads one message of each."""
+_BODIES: Final = {
+    "request": _Body(is_request=True, is_always_body=True),
+    "vercel_request": _Body(is_request=True, open=from_vercel, is_always_body=True),
+    "adk_request": _Body(is_request=True, open=from_adk_request, is_always_body=True),
+    "input": _Body(is_request=True),
+    "adk_response": _Body(is_request=False, open=from_adk_response, is_always_body=True),
+    "logfire_response": _Body(is_request=False, open=from_logfire, is_always_body=True),
+    "output": _Body(is_request=False),
+}
+"""Texts that are whole bodies."""
+_BODY_ATTRIBUTES: Final = tuple(
+    (attribute, form) for text, form in _BODIES.items() for attribute in DIALECTS.attributes(text)
 )
-"""How the names of numbered attributes begin, and what reads one message of each."""
+
+
+def _prefixes(*texts: str) -> tuple[str, ...]:
+    return tuple(attribute.removesuffix("#") for text in texts for attribute in DIALECTS.attributes(text))
+
+
+_NUMBERED_PREFIXES: Final = _prefixes(*_NUMBERED)
+_TOOL_PREFIXES: Final = _prefixes("tools")
