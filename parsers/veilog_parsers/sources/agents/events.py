@@ -197,6 +197,8 @@ class Agent:
 
     def _read(self, attributes: Fields, event: AuditEvent) -> None:
         self.table.read(attributes, event)
+        # Before any body is read: bodies' counts have the cached tokens in them.
+        add_cached_tokens(event, always=self.counts_cache_apart)
         self._read_who(attributes, event)
         if event.timestamp is None:
             event.timestamp = pop_first(pop_time, attributes, self.table.paths("time"), drop_others=True)
@@ -207,7 +209,6 @@ class Agent:
             self._read_change(attributes, event)
         self._read_outcome(attributes, event)
         event.model_name = event.model_name or event.model_version
-        add_cached_tokens(event, always=self.counts_cache_apart)
         self.table.drop(attributes)
 
     def _read_who(self, attributes: Fields, event: AuditEvent) -> None:
