@@ -16,9 +16,10 @@ from veilog_parsers.bodies.turns import (
     add_prompt_messages,
     drop_role,
     pop_finish_reason,
+    read_settings,
 )
 from veilog_parsers.event import Operation, Role
-from veilog_parsers.record.fields import drop_keys, ignored_keys, pop_count, pop_identifier, pop_sum
+from veilog_parsers.record.fields import drop_keys, ignored_keys, peek_count, pop_count, pop_identifier, pop_sum
 from veilog_parsers.record.raw import Fields
 
 _IGNORED_REQUEST_KEYS: Final = ignored_keys(
@@ -52,6 +53,7 @@ def read_request(body: Fields, exchange: Exchange) -> None:
     add_prompt_content(body, "system", Role.SYSTEM, exchange)
     add_prompt_messages(body.get("messages"), exchange)
     add_prompt_content(body, "prompt", Role.USER, exchange)
+    read_settings(body, exchange, "tools", "functions")
     drop_keys(body, _IGNORED_REQUEST_KEYS)
 
 
@@ -73,7 +75,10 @@ def read_response(body: Fields, exchange: Exchange) -> None:
 
 
 def _read_usage(usage: Fields, exchange: Exchange) -> None:
+    read, written = (peek_count(usage, f"cache_{kind}_input_tokens") for kind in ("read", "creation"))
+    exchange.add_cached(read, written)
     exchange.input_tokens = pop_sum(usage, "input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    exchange.reasoning_tokens = pop_count(usage, "output_tokens_details", "thinking_tokens")
     exchange.output_tokens = pop_count(usage, "output_tokens")
     exchange.sum_tokens()
     drop_keys(usage, _IGNORED_USAGE_KEYS)

@@ -30,6 +30,7 @@ from veilog_parsers.bodies.turns import (
     pop_finish_reason,
     pop_role,
     pop_serialized,
+    read_settings,
 )
 from veilog_parsers.event import Operation, Role
 from veilog_parsers.record.dropped import prefer
@@ -40,6 +41,7 @@ from veilog_parsers.record.fields import (
     ignored_keys,
     keyset,
     peek,
+    peek_count,
     pop_count,
     pop_identifier,
     pop_number,
@@ -90,6 +92,7 @@ _BLOCK_TEXTS: Final = {
 _IGNORED_BLOCK_TEXT_KEYS: Final = ignored_keys(
     "citations:objects format:schema image:blob redactedContent:blob source:blob"
 )
+_MEDIA: Final = keyset("audio document image video")
 _IGNORED_BLOCK_KEYS: Final = ignored_keys("audio:blob cachePoint:plain image:blob video:blob")
 _IGNORED_TOOL_USE_KEYS: Final = ignored_keys("status toolUseId type")
 _IGNORED_USAGE_KEYS: Final = ignored_keys(
@@ -179,6 +182,10 @@ def _read_converse_request(body: Fields, exchange: Exchange) -> None:
         turn = Turn()
         _read_blocks(message, "content", turn, 0)
         add_prompt_turn(turn, named, Role.USER, exchange)
+    read_settings(body, exchange)
+    tools = peek(body, "toolConfig", "tools")
+    if type(tools) is list and tools:
+        exchange.tools_offered = len(tools)
 
 
 def _read_converse_response(body: Fields, exchange: Exchange) -> None:
@@ -192,7 +199,7 @@ def _read_converse_response(body: Fields, exchange: Exchange) -> None:
     pop_finish_reason(body, exchange, "stopReason")
     usage = body.get("usage")
     if type(usage) is dict:
-        exchange.input_tokens = _pop_input_tokens(usage, "inputTokens")
+        exchange.input_tokens = _pop_input_tokens(usage, "inputTokens", exchange)
         exchange.output_tokens = pop_count(usage, "outputTokens")
         exchange.total_tokens = pop_count(usage, "totalTokens")
         drop_keys(usage, _IGNORED_USAGE_KEYS)
@@ -227,16 +234,19 @@ def _read_block(block: Fields, turn: Turn, depth: int) -> None:
         inner = Turn()
         _read_blocks(result, "content", inner, depth + 1)
         turn.result_parts += inner.text_parts + inner.result_parts
+        turn.attachments += inner.attachments
         drop_keys(result, _IGNORED_TOOL_USE_KEYS)
     data = pop_serialized(block, "json")
     if data:
         turn.text_parts.append(data)
+    turn.attachments += len(_MEDIA & block.keys())
     drop_keys(block, _IGNORED_BLOCK_KEYS)
 
 
-def _pop_input_tokens(usage: Fields, key: str) -> int | None:
+def _pop_input_tokens(usage: Fields, key: str, exchange: Exchange) -> int | None:
     """Pop input tokens with those of the cache, whose counts have two spellings, sometimes both."""
     suffix = "InputTokens" if "cacheReadInputTokens" in usage else "InputTokenCount"
+    exchange.add_cached(peek_count(usage, f"cacheRead{suffix}"), peek_count(usage, f"cacheWrite{suffix}"))
     return pop_sum(usage, key, f"cacheRead{suffix}", f"cacheWrite{suffix}")
 
 
@@ -264,8 +274,8 @@ def withhold_quotes(tree: Any, depth: int = 0) -> None:
 def _read_metrics(metrics: Any, exchange: Exchange) -> None:
     """Consume what Bedrock measured of a stream, which is in the last event."""
     if type(metrics) is dict:
-        sent, produced = _pop_input_tokens(metrics, "inputTokenCount"), pop_count(metrics, "outputTokenCount")
+        sent, produced = _pop_input_tokens(metrics, "inputTokenCount", exchange), pop_count(metrics, "outputTokenCount")
         exchange.input_tokens = prefer(exchange.input_tokens, sent)
         exchange.output_tokens = prefer(exchange.output_tokens, produced)
         exchange.latency_ms = prefer(pop_number(metrics, "invocationLatency") or None, exchange.latency_ms)
-        drop(metrics, "firstByteLatency")
+        exchange.time_to_first_token_ms = pop_number(metrics, "firstByteLatency")

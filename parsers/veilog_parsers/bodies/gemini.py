@@ -22,11 +22,21 @@ from veilog_parsers.bodies.turns import (
     pop_role,
 )
 from veilog_parsers.event import Operation, Role, SensitiveText
-from veilog_parsers.record.fields import dicts, drop, drop_keys, ignored_keys, pop_count, pop_identifier, pop_sum
+from veilog_parsers.record.fields import (
+    dicts,
+    drop,
+    drop_keys,
+    ignored_keys,
+    peek_count,
+    pop_count,
+    pop_identifier,
+    pop_sum,
+)
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
 
 _CAMEL_CASE: Final = {
+    "cached_content_token_count": "cachedContentTokenCount",
     "candidates_token_count": "candidatesTokenCount",
     "code_execution_result": "codeExecutionResult",
     "create_time": "createTime",
@@ -58,6 +68,7 @@ _IGNORED_PART_KEYS: Final = ignored_keys(
     thought_signature:blob videoMetadata:plain video_metadata:plain
     """
 )
+_MEDIA: Final = frozenset(("fileData", "file_data", "inlineData", "inline_data"))
 _IGNORED_CANDIDATE_KEYS: Final = ignored_keys(
     """
     avgLogprobs:number avg_logprobs:number citationMetadata:objects citation_metadata:objects
@@ -113,6 +124,9 @@ def read_request(body: Fields, exchange: Exchange) -> None:
         exchange.requested_model = pop_identifier(request, "model") or exchange.requested_model
         _add_prompt(request, "content", Role.USER, exchange)
         drop_keys(request, _IGNORED_REQUEST_KEYS)
+    for tool in dicts(body.get("tools")):
+        offered = tool.get("functionDeclarations") or tool.get("function_declarations")
+        exchange.tools_offered = (exchange.tools_offered or 0) + (len(offered) if type(offered) is list else 1)
     drop_keys(body, _IGNORED_REQUEST_KEYS)
 
 
@@ -190,6 +204,8 @@ def _read_part(part: Fields, turn: Turn) -> None:
     if type(result) is dict:
         turn.add_tool_result(result, "output")
         drop(result, "outcome")
+    if not _MEDIA.isdisjoint(part):
+        turn.attachments += 1
     drop_keys(part, _IGNORED_PART_KEYS)
 
 
@@ -210,6 +226,8 @@ def _read_candidate(candidate: Fields, exchange: Exchange) -> None:
 
 def _read_usage(usage: Fields, exchange: Exchange) -> None:
     _rename(usage)
+    exchange.cached_input_tokens = pop_count(usage, "cachedContentTokenCount")
+    exchange.reasoning_tokens = peek_count(usage, "thoughtsTokenCount")
     exchange.input_tokens = pop_sum(usage, "promptTokenCount", "toolUsePromptTokenCount")
     exchange.output_tokens = pop_sum(usage, "candidatesTokenCount", "thoughtsTokenCount")
     exchange.total_tokens = pop_count(usage, "totalTokenCount")

@@ -356,6 +356,17 @@ def pop_count(fields: Fields, *path: str) -> int | None:
     return pop_int(holder, path[-1])
 
 
+def peek_count(fields: Fields, *path: str) -> int | None:
+    """The count at a path, which stays there, as ``pop_count`` reads it."""
+    value = peek(fields, *path)
+    return None if value is None else pop_count({"": value}, "")
+
+
+def pop_flag(fields: Fields, *path: str) -> bool | None:
+    """Pop a boolean."""
+    return bool(pop(fields, *path)) if type(peek(fields, *path)) is bool else None
+
+
 def pop_sum(fields: Fields, *keys: str) -> int | None:
     """Pop the counts under some top-level keys and return their sum; None if there are none."""
     counts = [count for key in keys if (count := pop_count(fields, key)) is not None]
