@@ -88,7 +88,8 @@ def test_facts_beside_the_call(source: str, case: str) -> None:
 def test_the_key_s_hash_is_hashed_again() -> None:
     """It is an id of the key, and leaves only as a keyed hash: the parser seals it."""
     event = PARSERS["litellm"](load("litellm", "good_chat"))
-    assert event.credential is not None and event.credential.id_hash is not None
+    assert event.credential is not None
+    assert event.credential.id_hash is not None
     assert len(event.credential.id_hash) == 64
     assert "88dc28d0" not in repr(event.credential)
 

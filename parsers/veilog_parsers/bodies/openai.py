@@ -92,7 +92,7 @@ _IGNORED_USAGE_KEYS: Final = ignored_keys(
     """
     cached_tokens:number citation_tokens:number completion_time:number completion_tokens_details:plain cost:number
     cost_details:plain input_token_details:plain input_tokens_details:plain is_byok:flag latency_checkpoint:number
-    num_cached_tokens:number num_search_queries:number output_tokens_details:plain prompt_audio_seconds:number
+    output_token_details:plain num_cached_tokens:number num_search_queries:number output_tokens_details:plain prompt_audio_seconds:number
     prompt_cache_hit_tokens:number prompt_cache_miss_tokens:number prompt_time:number prompt_tokens_details:plain
     queue_time:number reasoning_tokens:number search_context_size seconds:number total_time:number type
     """
@@ -101,26 +101,36 @@ _DETAILS: Final = {
     "cached_input_tokens": paths(
         """
         prompt_tokens_details/cached_tokens input_tokens_details/cached_tokens cache_read_input_tokens
-        prompt_cache_hit_tokens cached_tokens num_cached_tokens
+        prompt_cache_hit_tokens cached_tokens num_cached_tokens input_token_details/cache_read
         """
     ),
     "cache_write_tokens": paths(
         """
         cache_creation_input_tokens prompt_tokens_details/cache_creation_tokens
-        prompt_tokens_details/cache_write_tokens
+        prompt_tokens_details/cache_write_tokens input_token_details/cache_creation
         """
     ),
     "reasoning_tokens": paths(
-        "completion_tokens_details/reasoning_tokens output_tokens_details/reasoning_tokens reasoning_tokens"
+        """
+        completion_tokens_details/reasoning_tokens output_tokens_details/reasoning_tokens reasoning_tokens
+        output_token_details/reasoning
+        """
     ),
     "input_audio_tokens": paths(
-        "prompt_tokens_details/audio_tokens input_tokens_details/audio_tokens input_token_details/audio_tokens"
+        """
+        prompt_tokens_details/audio_tokens input_tokens_details/audio_tokens input_token_details/audio_tokens
+        input_token_details/audio
+        """
     ),
-    "output_audio_tokens": paths("completion_tokens_details/audio_tokens output_tokens_details/audio_tokens"),
+    "output_audio_tokens": paths(
+        """
+        completion_tokens_details/audio_tokens output_tokens_details/audio_tokens output_token_details/audio
+        """
+    ),
     "input_image_tokens": paths("prompt_tokens_details/image_tokens input_tokens_details/image_tokens"),
     "output_image_tokens": paths("completion_tokens_details/image_tokens output_tokens_details/image_tokens"),
 }
-"""Where a usage counts kinds of tokens: OpenAI's two APIs, DeepSeek, Mistral, LiteLLM, OpenRouter."""
+"""Where a usage counts kinds of tokens: OpenAI's two APIs, DeepSeek, Mistral, LiteLLM, LangChain."""
 _PROMPT_KEYS_BESIDE_MESSAGES: Final = keyset(
     "documents input instructions prediction prompt suffix tool_results variables"
 )
