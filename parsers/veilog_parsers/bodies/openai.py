@@ -92,9 +92,10 @@ _IGNORED_USAGE_KEYS: Final = ignored_keys(
     """
     cached_tokens:number citation_tokens:number completion_time:number completion_tokens_details:plain cost:number
     cost_details:plain input_token_details:plain input_tokens_details:plain is_byok:flag latency_checkpoint:number
-    output_token_details:plain num_cached_tokens:number num_search_queries:number output_tokens_details:plain prompt_audio_seconds:number
-    prompt_cache_hit_tokens:number prompt_cache_miss_tokens:number prompt_time:number prompt_tokens_details:plain
-    queue_time:number reasoning_tokens:number search_context_size seconds:number total_time:number type
+    output_token_details:plain num_cached_tokens:number num_search_queries:number output_tokens_details:plain
+    prompt_audio_seconds:number prompt_cache_hit_tokens:number prompt_cache_miss_tokens:number prompt_time:number
+    prompt_tokens_details:plain queue_time:number reasoning_tokens:number search_context_size seconds:number
+    total_time:number type
     """
 )
 _DETAILS: Final = {
