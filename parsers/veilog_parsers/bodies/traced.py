@@ -108,6 +108,8 @@ def read_inputs(holder: Fields, key: str, exchange: Exchange) -> None:
     if holder.get(key):
         body = holder[key] = as_request(holder[key])
         read_request(body, exchange)
+        if type(body) is dict:
+            drop_repeated(body, texts_of(exchange.prompt), "value")
 
 
 def read_outputs(holder: Fields, key: str, exchange: Exchange) -> None:
@@ -116,7 +118,7 @@ def read_outputs(holder: Fields, key: str, exchange: Exchange) -> None:
         body = holder[key] = as_response(holder[key])
         read_response(body, exchange)
         if type(body) is dict:
-            drop_repeated(body, [*texts_of(exchange.prompt), *texts_of(exchange.response)], "messages")
+            drop_repeated(body, [*texts_of(exchange.prompt), *texts_of(exchange.response)], "messages", "value")
 
 
 def as_request(value: Any, depth: int = 0) -> Any:
@@ -280,9 +282,11 @@ def _with_answers(body: Fields) -> Fields:
 
 def _with_generations(body: Fields) -> Fields:
     choices = []
-    for generation in dicts(_messages(body.pop("generations"))):
-        message = generation.get("message")
-        choice = _choice(_message(message)) if _is_message(message) else {}
+    flat = _messages(body.pop("generations"))
+    if others := [item for item in flat if type(item) is not dict]:
+        body["generations"] = others
+    for generation in dicts(flat):
+        choice = _choice(_message(generation.pop("message"))) if _is_message(generation.get("message")) else {}
         for key in ("generation_info", "generationInfo"):
             reason = pop_str(generation, key, "finish_reason")
             if reason:
@@ -290,7 +294,6 @@ def _with_generations(body: Fields) -> Fields:
         if choice.get("message") and generation.get("text") == choice["message"].get("content"):
             # The text of a generation repeats that of its message.
             del generation["text"]
-        generation.pop("message", None)
         drop_keys(generation, _IGNORED_GENERATION_KEYS)
         choices.append(generation | choice)
     for name in ("llm_output", "llmOutput"):

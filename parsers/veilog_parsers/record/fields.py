@@ -362,9 +362,17 @@ def peek_count(fields: Fields, *path: str) -> int | None:
     return None if value is None else pop_count({"": value}, "")
 
 
+_FLAGS: Final = {"true": True, "false": False}
+
+
 def pop_flag(fields: Fields, *path: str) -> bool | None:
-    """Pop a boolean."""
-    return bool(pop(fields, *path)) if type(peek(fields, *path)) is bool else None
+    """Pop a boolean, also as a word."""
+    value = peek(fields, *path)
+    flag = _FLAGS.get(value) if type(value) is str else value
+    if type(flag) is not bool:
+        return None
+    pop(fields, *path)
+    return flag
 
 
 def pop_sum(fields: Fields, *keys: str) -> int | None:

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.traced import read_inputs, read_outputs
-from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, SensitiveText, Timestamp, ToolCall
+from veilog_parsers.bodies.turns import pop_finish_reason
+from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, SensitiveText, ToolCall
 from veilog_parsers.record.fields import (
     IgnoredKeys,
     Path,
@@ -22,6 +23,7 @@ from veilog_parsers.record.fields import (
     open_json,
     peek,
     pop,
+    pop_first,
     pop_identifier,
     pop_word,
 )
@@ -55,9 +57,10 @@ class Dialect:
         facts: the table of its facts.
         inputs: where its inputs are, in order of preference; the first that is there is read.
         outputs: where its outputs are.
-        started: where the time of its start is; "" parts are not allowed.
+        started: where the time of its start is.
         ended: where the time of its end is.
         first_token: where the time of the first token is.
+        finish_reasons: where the reasons for the end of the response are, if they are not in the outputs.
         statuses: where words for the outcome are.
         errors: where errors are: texts, which stay in the record, or objects.
         name: where the name of the call is, which is the tool's if it is one of a tool.
@@ -70,9 +73,10 @@ class Dialect:
     facts: tuple[Fact, ...]
     inputs: tuple[Path, ...]
     outputs: tuple[Path, ...]
-    started: Path = ()
-    ended: Path = ()
-    first_token: Path = ()
+    started: tuple[Path, ...] = ()
+    ended: tuple[Path, ...] = ()
+    first_token: tuple[Path, ...] = ()
+    finish_reasons: tuple[Path, ...] = ()
     statuses: tuple[Path, ...] = ()
     errors: tuple[Path, ...] = ()
     name: Path = ()
@@ -96,6 +100,8 @@ def parser_of(dialect: Dialect) -> Callable[[Fields], AuditEvent]:
         exchange = Exchange(operation=event.operation)
         _read_texts(fields, dialect.inputs, read_inputs, exchange)
         _read_texts(fields, dialect.outputs, read_outputs, exchange)
+        for path in dialect.finish_reasons:
+            pop_finish_reason(fields, exchange, *path)
         exchange.apply(event)
         dialect.finish(fields, event)
         _name_tool(fields, dialect, event)
@@ -116,16 +122,13 @@ def _read_texts(
             return
 
 
-def _pop_time(fields: Fields, path: Path) -> Timestamp | None:
-    return pop_time(fields, *path) if path else None
-
-
 def _read_times(fields: Fields, dialect: Dialect, event: AuditEvent) -> None:
-    started, ended = _pop_time(fields, dialect.started), _pop_time(fields, dialect.ended)
+    started, ended, first = (
+        pop_first(pop_time, fields, places) for places in (dialect.started, dialect.ended, dialect.first_token)
+    )
     event.timestamp = event.timestamp or started or ended
     if event.latency_ms is None:
         event.latency_ms = between_ms(started, ended)
-    first = _pop_time(fields, dialect.first_token)
     if event.time_to_first_token_ms is None:
         event.time_to_first_token_ms = between_ms(started, first)
 

@@ -12,7 +12,7 @@ a table, not code:
 
 Each line has a field of the event, or a part of one of its objects, and the paths of its value, in order of preference;
 slashes separate the keys of a path. The field decides how the value is read. A unit after a colon (``s``, ``us``,
-``ns``; ``go`` for ``1.5s``) is that of the record; without one it is the field's.
+``ns``; ``go`` for ``1.5s``; ``nano`` for billionths of a dollar) is that of the record; without one it is the field's.
 """
 
 from __future__ import annotations
@@ -80,14 +80,14 @@ def _pop_sources(fields: Fields, *path: str) -> list[SensitiveText] | None:
     return None if name is None else [name]
 
 
-def _in_ms(factor: float) -> Popper:
-    """A popper of durations whose unit is so many milliseconds."""
+def _times(factor: float) -> Popper:
+    """A popper of numbers of which each is so many units of the event's field."""
 
-    def pop_ms(fields: Fields, *path: str) -> float | None:
+    def pop_scaled(fields: Fields, *path: str) -> float | None:
         value = pop_elapsed(fields, *path)
-        return None if value is None else round(value * factor, 6)
+        return None if value is None else round(value * factor, 9)
 
-    return pop_ms
+    return pop_scaled
 
 
 OPERATIONS: Final = {
@@ -112,10 +112,11 @@ OPERATIONS: Final = {
 """Operations by the words that traces and gateways have for them, in lower case."""
 
 _UNITS: Final[dict[str, Popper]] = {
-    "s": _in_ms(1000),
-    "us": _in_ms(1e-3),
-    "ns": _in_ms(1e-6),
+    "s": _times(1000),
+    "us": _times(1e-3),
+    "ns": _times(1e-6),
     "go": pop_duration,
+    "nano": _times(1e-9),
 }
 POPPERS: Final[dict[str, Popper]] = {
     "timestamp": pop_time,
