@@ -19,6 +19,9 @@ from typing import Any, Final
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.read import decode_body, read_request, read_response
 from veilog_parsers.bodies.rest import drop_repeated, texts_of
+from veilog_parsers.bodies.streams import assemble
+from veilog_parsers.bodies.turns import pop_serialized
+from veilog_parsers.event import SensitiveText
 from veilog_parsers.record.fields import (
     dicts,
     drop,
@@ -29,6 +32,7 @@ from veilog_parsers.record.fields import (
     peek,
     pop,
     pop_str,
+    pop_text,
 )
 from veilog_parsers.record.raw import Fields
 
@@ -153,7 +157,7 @@ def as_response(value: Any, depth: int = 0) -> Any:
     if type(value) is str:
         return {"choices": [{"message": {"content": value}}]}
     if type(value) is list:
-        value = {"messages": value} if _is_conversation(value) else {"choices": value} if _are_choices(value) else value
+        value = _body_of(value)
     if type(value) is not dict or not _ANSWERS.isdisjoint(value):
         return value
     if _is_message(value):
@@ -167,6 +171,34 @@ def as_response(value: Any, depth: int = 0) -> Any:
         value["choices"] = [{"message": {"content": value.pop(answered)}}]
         return value
     return _opened(value, depth, as_response)
+
+
+def _body_of(value: list[Any]) -> Any:
+    """The body that a list is: messages, choices, or the events of a stream."""
+    if _is_conversation(value):
+        return {"messages": value}
+    return {"choices": value} if _are_choices(value) else assemble(value) or value
+
+
+def retrieved(items: Any, *keys: str) -> Fields | None:
+    """Pop what a retrieval found into a turn of the request, as what a tool said; None if it has no texts.
+
+    Args:
+        items: the documents that were found; what is left of them stays.
+        keys: where a document has its text.
+    """
+    texts = [text for item in dicts(items) for key in keys if (text := pop_str(item, key))]
+    return {"role": "tool", "content": [{"type": "text", "text": text} for text in texts]} if texts else None
+
+
+def pop_tool_text(holder: Fields, key: str) -> SensitiveText | None:
+    """Pop what a tool was called with, or what it gave: a text, alone or in an object, or anything else as JSON."""
+    value = holder.get(key)
+    if type(value) is dict and len(value) == 1:
+        (inner,) = value.items()
+        if inner[0] in (*_ASKED, *_ANSWERED) and type(inner[1]) is str:
+            return pop_text(holder, key, inner[0])
+    return pop_serialized(holder, key)
 
 
 def _opened(value: Fields, depth: int, rewrite: Any) -> Fields:

@@ -13,18 +13,20 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from veilog_parsers.bodies.exchange import Exchange
-from veilog_parsers.bodies.traced import read_inputs, read_outputs
+from veilog_parsers.bodies.traced import pop_tool_text, read_inputs, read_outputs
 from veilog_parsers.bodies.turns import pop_finish_reason
-from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, SensitiveText, ToolCall
+from veilog_parsers.event import Agent, AuditEvent, Kind, Operation, Outcome, Role, SensitiveText, ToolCall
 from veilog_parsers.record.fields import (
     IgnoredKeys,
     Path,
+    drop,
     drop_keys,
     open_json,
     peek,
     pop,
     pop_first,
     pop_identifier,
+    pop_text,
     pop_word,
 )
 from veilog_parsers.record.outcomes import outcome_of_error
@@ -63,7 +65,8 @@ class Dialect:
         finish_reasons: where the reasons for the end of the response are, if they are not in the outputs.
         statuses: where words for the outcome are.
         errors: where errors are: texts, which stay in the record, or objects.
-        name: where the name of the call is, which is the tool's if it is one of a tool.
+        name: where the name of the call is: the tool's or the agent's, if it is one of them.
+        kinds: where the type of the call is, which the table reads as the operation. Of an unknown type, none is.
         ignored: the other keys, and what they are.
         opened: paths of objects that may be JSON in strings.
         prepare: brings a record to the form that the other attributes describe.
@@ -80,6 +83,7 @@ class Dialect:
     statuses: tuple[Path, ...] = ()
     errors: tuple[Path, ...] = ()
     name: Path = ()
+    kinds: tuple[Path, ...] = ()
     ignored: IgnoredKeys
     opened: tuple[Path, ...] = ()
     prepare: Callable[[Fields], None] = _nothing
@@ -98,13 +102,18 @@ def parser_of(dialect: Dialect) -> Callable[[Fields], AuditEvent]:
         _read_times(fields, dialect, event)
         _read_outcome(fields, dialect, event)
         exchange = Exchange(operation=event.operation)
-        _read_texts(fields, dialect.inputs, read_inputs, exchange)
-        _read_texts(fields, dialect.outputs, read_outputs, exchange)
-        for path in dialect.finish_reasons:
+        is_unknown = event.operation is None and any(type(peek(fields, *path)) is str for path in dialect.kinds)
+        if event.operation is Operation.EXECUTE_TOOL:
+            _read_tool(fields, dialect, exchange)
+        else:
+            _read_texts(fields, dialect.inputs, read_inputs, exchange)
+            _read_texts(fields, dialect.outputs, read_outputs, exchange)
+        for path in [path for path in dialect.finish_reasons if peek(fields, *path)][:1]:
             pop_finish_reason(fields, exchange, *path)
         exchange.apply(event)
+        event.operation = None if is_unknown else event.operation
         dialect.finish(fields, event)
-        _name_tool(fields, dialect, event)
+        _use_name(fields, dialect, event)
         conclude(event)
         drop_keys(fields, dialect.ignored)
         return event
@@ -124,7 +133,8 @@ def _read_texts(
 
 def _read_times(fields: Fields, dialect: Dialect, event: AuditEvent) -> None:
     started, ended, first = (
-        pop_first(pop_time, fields, places) for places in (dialect.started, dialect.ended, dialect.first_token)
+        pop_first(pop_time, fields, places, drop_others=True)
+        for places in (dialect.started, dialect.ended, dialect.first_token)
     )
     event.timestamp = event.timestamp or started or ended
     if event.latency_ms is None:
@@ -164,8 +174,29 @@ def _read_error(fields: Fields, path: Path, error: Any, event: AuditEvent) -> No
         event.outcome_status = outcome_of_error(name.reveal()) if name else Outcome.FAILURE
 
 
-def _name_tool(fields: Fields, dialect: Dialect, event: AuditEvent) -> None:
-    """Name the tool that a call was one of. Other names are the application's own words for a step."""
-    if event.operation is Operation.EXECUTE_TOOL and not event.tool_calls and dialect.name:
-        name = pop_identifier(fields, *dialect.name)
-        event.tool_calls = [ToolCall(name=name)] if name else None
+def _read_tool(fields: Fields, dialect: Dialect, exchange: Exchange) -> None:
+    """Read a call of a tool: what it was called with is the request, what it gave the response."""
+    asked, gave = (_pop_tool_text(fields, places) for places in (dialect.inputs, dialect.outputs))
+    exchange.add_prompt(Role.USER, [asked] if asked else [])
+    exchange.add_completion([gave] if gave else [])
+    name = pop_identifier(fields, *dialect.name) if dialect.name else None
+    if name or asked:
+        exchange.tool_calls = [ToolCall(name=name, arguments=asked)]
+
+
+def _pop_tool_text(fields: Fields, places: tuple[Path, ...]) -> SensitiveText | None:
+    for path in places:
+        holder = peek(fields, *path[:-1]) if len(path) > 1 else fields
+        if type(holder) is dict and holder.get(path[-1]):
+            return pop_tool_text(holder, path[-1])
+    return None
+
+
+def _use_name(fields: Fields, dialect: Dialect, event: AuditEvent) -> None:
+    """Read the name of an agent. Names of other steps are the application's own words, and no fact of the call."""
+    if not dialect.name:
+        return
+    if event.operation is Operation.INVOKE_AGENT and (event.agent is None or event.agent.name is None):
+        event.agent = event.agent or Agent()
+        event.agent.name = pop_text(fields, *dialect.name)
+    drop(fields, dialect.name)

@@ -11,8 +11,9 @@ a table, not code:
     ''')
 
 Each line has a field of the event, or a part of one of its objects, and the paths of its value, in order of preference;
-slashes separate the keys of a path. The field decides how the value is read. A unit after a colon (``s``, ``us``,
-``ns``; ``go`` for ``1.5s``; ``nano`` for billionths of a dollar) is that of the record; without one it is the field's.
+slashes separate the keys of a path. A line whose first word has a slash continues the one before it. The field decides
+how the value is read. A unit after a colon (``s``, ``us``, ``ns``; ``go`` for ``1.5s``; ``nano`` for billionths of a
+dollar) is that of the record; without one it is the field's.
 """
 
 from __future__ import annotations
@@ -31,14 +32,17 @@ from veilog_parsers.event import (
     Mcp,
     Network,
     Operation,
+    Outcome,
     RateLimit,
     SensitiveText,
+    Text,
     ToolCall,
     UserType,
 )
 from veilog_parsers.record.endpoints import pop_provider
 from veilog_parsers.record.fields import (
     Path,
+    drop,
     paths,
     peek,
     pop,
@@ -101,6 +105,7 @@ OPERATIONS: Final = {
     "embedding": Operation.EMBEDDINGS,
     "generation": Operation.CHAT,
     "llm": Operation.CHAT,
+    "task": Operation.INVOKE_AGENT,
     "responses": Operation.CHAT,
     "rerank": Operation.RETRIEVAL,
     "reranker": Operation.RETRIEVAL,
@@ -159,6 +164,7 @@ _OBJECTS: Final[dict[str, type[Any]]] = {
     "network": Network,
     "rate_limit": RateLimit,
 }
+_KNOWN_FAILURES: Final = (Outcome.DENIED, Outcome.THROTTLED, Outcome.CONTENT_FILTERED)
 _NUMBERED_PARTS: Final = frozenset(("asn", "remaining_requests", "remaining_tokens"))
 
 
@@ -184,7 +190,14 @@ def facts(declaration: str) -> tuple[Fact, ...]:
     Raises:
         KeyError: an event has no such field, or no table may fill it.
     """
-    return tuple(_fact(*line.split(maxsplit=1)) for line in declaration.strip().splitlines())
+    rows: list[list[str]] = []
+    for line in declaration.strip().splitlines():
+        words = line.split()
+        if "/" in words[0]:
+            rows[-1] += words
+        else:
+            rows.append(words)
+    return tuple(_fact(target, " ".join(found_at)) for target, *found_at in rows)
 
 
 def _fact(target: str, found_at: str) -> Fact:
@@ -194,30 +207,37 @@ def _fact(target: str, found_at: str) -> Fact:
         return Fact(name, "", _UNITS[unit] if unit else POPPERS[name], paths(found_at))
     if part not in {field.name for field in dataclasses.fields(_OBJECTS[name])}:
         raise KeyError(target)
-    return Fact(name, part, pop_count if part in _NUMBERED_PARTS else pop_identifier, paths(found_at))
+    popper: Popper = pop_count if part in _NUMBERED_PARTS else pop_text if part == "name" else pop_identifier
+    return Fact(name, part, popper, paths(found_at))
 
 
 def read_facts(fields: Fields, table: tuple[Fact, ...], event: AuditEvent) -> None:
-    """Pop the values of a table into an event, where it does not know them. Other values of the same fact are dropped.
+    """Pop the values of a table into an event, where it does not know them.
+
+    A path may be in two rows: the first that needs its value gets it. Of what no row needs, names and numbers under
+    the other paths of a known fact are dropped.
 
     Args:
         fields: the record, or an object in it, that the paths begin in.
         table: made by ``facts``.
         event: gets the values.
     """
+    repeated: list[Path] = []
     for name, part, popper, found_at in table:
         known = getattr(event, name)
         if part and known is not None:
             known = getattr(known, part)
-        value = pop_first(popper, fields, found_at, drop_others=True) if known is None else None
+        value = pop_first(popper, fields, found_at) if known is None else None
         if value is None:
             continue
+        repeated += found_at
         if not part:
             setattr(event, name, value)
             continue
         if getattr(event, name) is None:
             setattr(event, name, _OBJECTS[name]())
         setattr(getattr(event, name), part, value)
+    drop(fields, *repeated)
 
 
 def conclude(event: AuditEvent) -> None:
@@ -227,5 +247,13 @@ def conclude(event: AuditEvent) -> None:
     if event.outcome_status is None:
         event.outcome_status = outcome_of_status(event.http_status)
     if event.outcome_status is None and event.error_code is not None:
-        name = event.error_code
-        event.outcome_status = outcome_of_error(name.reveal() if isinstance(name, SensitiveText) else str(name))
+        event.outcome_status = outcome_of_error(text_of(event.error_code))
+    if event.outcome_status is Outcome.FAILURE:
+        # A word says only that the call failed; a status or the name of an error says how.
+        named = outcome_of_error(text_of(event.error_code)), outcome_of_status(event.http_status)
+        event.outcome_status = next((how for how in named if how in _KNOWN_FAILURES), Outcome.FAILURE)
+
+
+def text_of(name: Text | None) -> str:
+    """A name as the record has it, for decisions of a parser; "" if there is none."""
+    return name.reveal() if isinstance(name, SensitiveText) else str(name or "")
