@@ -21,7 +21,7 @@ from veilog_parsers.bodies.read import decode_body, read_request, read_response
 from veilog_parsers.bodies.rest import drop_repeated, texts_of
 from veilog_parsers.bodies.streams import assemble
 from veilog_parsers.bodies.turns import pop_serialized
-from veilog_parsers.event import SensitiveText
+from veilog_parsers.event import Operation, Role, SensitiveText
 from veilog_parsers.record.fields import (
     dicts,
     drop,
@@ -110,19 +110,45 @@ _RENAMED_COUNTS: Final = {
 def read_inputs(holder: Fields, key: str, exchange: Exchange) -> None:
     """Consume the inputs under a key as a request. What is left of them stays under the key."""
     if holder.get(key):
+        turns_before = len(exchange.prompt)
         body = holder[key] = as_request(holder[key])
         read_request(body, exchange)
-        if type(body) is dict:
+        if len(exchange.prompt) == turns_before and _has_words(body) and (text := pop_serialized(holder, key)):
+            exchange.add_prompt(Role.USER, [text])
+        elif type(body) is dict:
             drop_repeated(body, texts_of(exchange.prompt), "value")
 
 
 def read_outputs(holder: Fields, key: str, exchange: Exchange) -> None:
     """Consume the outputs under a key as a response. What is left of them stays under the key."""
     if holder.get(key):
+        turns_before = len(exchange.response)
         body = holder[key] = as_response(holder[key])
         read_response(body, exchange)
-        if type(body) is dict:
+        if _is_unread(body, exchange, turns_before) and (text := pop_serialized(holder, key)):
+            exchange.add_completion([text])
+        elif type(body) is dict:
             drop_repeated(body, [*texts_of(exchange.prompt), *texts_of(exchange.response)], "messages", "value")
+
+
+def _is_unread(body: Any, exchange: Exchange, turns_before: int) -> bool:
+    """Whether outputs have words, but no reader found a response in them, nor that there is none."""
+    told = exchange.failed or exchange.finish_reasons or exchange.operation is Operation.EMBEDDINGS
+    return len(exchange.response) == turns_before and not told and _has_words(body)
+
+
+def _has_words(value: Any) -> bool:
+    """Whether there is any text in a value: inputs and outputs are texts, if they are short ones too."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if type(item) is str and item:
+            return True
+        if type(item) is dict:
+            pending += item.values()
+        elif type(item) is list:
+            pending += item
+    return False
 
 
 def as_request(value: Any, depth: int = 0) -> Any:
@@ -293,9 +319,9 @@ def _with_choices(body: Fields, choices: list[Fields]) -> Fields:
         message = choice.get("message")
         if type(message) is not dict:
             continue
-        model = pop_str(message, "response_metadata", "model_name") or pop_str(message, "response_metadata", "model")
-        if model:
-            body.setdefault("model", model)
+        for key in ("model_name", "model"):
+            if "model" not in body and (model := pop_str(message, "response_metadata", key)):
+                body["model"] = model
         for path in _USAGES:
             if type(peek(message, *path)) is dict and "usage" not in body:
                 body["usage"] = _renamed(pop(message, *path))
@@ -308,8 +334,9 @@ def _with_answers(body: Fields) -> Fields:
     turns = _messages(body["messages"])
     asked = [number for number, turn in enumerate(turns) if peek(turn, "role") in ("user", "system")]
     start = asked[-1] + 1 if asked else 0
-    body["messages"] = turns[:start]
-    return _with_choices(body, [_choice(turn) for turn in turns[start:] if type(turn) is dict])
+    answers = [{"content": turn} if type(turn) is str else turn for turn in turns[start:]]
+    body["messages"] = [*turns[:start], *(turn for turn in answers if type(turn) is not dict)]
+    return _with_choices(body, [_choice(turn) for turn in answers if type(turn) is dict])
 
 
 def _with_generations(body: Fields) -> Fields:
@@ -320,23 +347,27 @@ def _with_generations(body: Fields) -> Fields:
     for generation in dicts(flat):
         choice = _choice(_message(generation.pop("message"))) if _is_message(generation.get("message")) else {}
         for key in ("generation_info", "generationInfo"):
-            reason = pop_str(generation, key, "finish_reason")
-            if reason:
+            if "finish_reason" not in choice and (reason := pop_str(generation, key, "finish_reason")):
                 choice["finish_reason"] = reason
         if choice.get("message") and generation.get("text") == choice["message"].get("content"):
             # The text of a generation repeats that of its message.
             del generation["text"]
         drop_keys(generation, _IGNORED_GENERATION_KEYS)
         choices.append(generation | choice)
-    for name in ("llm_output", "llmOutput"):
-        model = pop_str(body, name, "model_name") or pop_str(body, name, "model")
-        if model:
-            body["model"] = model
-        for key in ("token_usage", "tokenUsage", "usage"):
-            if type(peek(body, name, key)) is dict:
-                body["usage"] = _renamed(pop(body, name, key))
+    _hoist_totals(body)
     drop_keys(body, _IGNORED_RESULT_KEYS)
     return _with_choices(body, choices)
+
+
+def _hoist_totals(body: Fields) -> None:
+    """Bring the model and the counts of a result to where a body has them."""
+    for name in ("llm_output", "llmOutput"):
+        for key in ("model_name", "model"):
+            if "model" not in body and (model := pop_str(body, name, key)):
+                body["model"] = model
+        for key in ("token_usage", "tokenUsage", "usage"):
+            if "usage" not in body and type(peek(body, name, key)) is dict:
+                body["usage"] = _renamed(pop(body, name, key))
 
 
 def _renamed(usage: Fields) -> Fields:

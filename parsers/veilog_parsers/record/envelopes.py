@@ -57,7 +57,6 @@ from veilog_parsers.record.decoding import decode_one, keep_under, may_be_json
 from veilog_parsers.record.dropped import Why, note_dropped
 from veilog_parsers.record.fields import count_chars, dicts, keyset, merge
 from veilog_parsers.record.otlp import open_document, open_internal
-from veilog_parsers.record.pages import CONTENTS as PAGE_CONTENTS
 from veilog_parsers.record.pages import PAGES
 from veilog_parsers.record.places import place_of
 from veilog_parsers.record.prefixes import CRI
@@ -289,9 +288,9 @@ _CONTENTS: Final = {
     "nextPageToken": ("items",),
     "resourceLogs": ("resourceLogs", "resourceSpans"),
     "resourceSpans": ("resourceLogs", "resourceSpans"),
-    **PAGE_CONTENTS,
 }
-"""The keys under which containers have their records. ``__internal__`` becomes part of its record (see ``otlp``)."""
+"""The keys under which containers have their records. Pages take along what stands beside these, and ``__internal__``
+becomes part of its record (see ``otlp``)."""
 
 
 def count_container_chars(key: str, fields: Fields) -> int:

@@ -16,6 +16,7 @@ from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.traced import pop_tool_text, read_inputs, read_outputs
 from veilog_parsers.bodies.turns import pop_finish_reason
 from veilog_parsers.event import Agent, AuditEvent, Kind, Operation, Outcome, Role, SensitiveText, ToolCall
+from veilog_parsers.record.decoding import keep_under
 from veilog_parsers.record.fields import (
     IgnoredKeys,
     Path,
@@ -41,6 +42,13 @@ _OUTCOMES: Final = {
 """Outcomes by the words for them, in lower case."""
 _ERROR_NAME: Final = re.compile(r"(?:[A-Za-z_]\w{0,63}\.){0,6}([A-Z]\w{0,63}(?:Error|Exception|Timeout|Denied))\b")
 _ERROR_HEAD_CHARS: Final = 512
+
+
+def put(fields: Fields, key: str, value: Any) -> None:
+    """Set a field of the parser's own. A value that the record happens to have there is kept beside it."""
+    if key in fields:
+        keep_under(fields, key, fields[key])
+    fields[key] = value
 
 
 def _nothing(_fields: Fields) -> None:

@@ -20,7 +20,7 @@ from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome
 from veilog_parsers.record.fields import dicts, drop_keys, ignored_keys, open_json, paths, pop
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.sources.dialect import Dialect, parser_of
+from veilog_parsers.sources.dialect import Dialect, parser_of, put
 from veilog_parsers.sources.facts import facts, text_of
 
 _FACTS: Final = facts("""
@@ -68,16 +68,16 @@ def _prepare(fields: Fields) -> None:
     """Bring prompt and response of a chat to one place; what stands beside the response's text stays there."""
     if not _is_chat(fields):
         return
-    fields["asked"] = pop(fields, "prompt")
+    put(fields, "asked", pop(fields, "prompt"))
     response = open_json(fields, "response")
     if type(response) is dict:
         found = retrieved(response.get("sources"), "text")
         if found and type(fields["asked"]) is str:
             fields["asked"] = {"messages": [found, {"role": "user", "content": fields["asked"]}]}
         if "text" in response:
-            fields["answered"] = {"text": response.pop("text")}
+            put(fields, "answered", {"text": response.pop("text")})
     else:
-        fields["answered"] = pop(fields, "response")
+        put(fields, "answered", pop(fields, "response"))
 
 
 def _finish(fields: Fields, event: AuditEvent) -> None:

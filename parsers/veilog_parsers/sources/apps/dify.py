@@ -34,7 +34,7 @@ from veilog_parsers.record.fields import (
 )
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.sources.dialect import Dialect, parser_of
+from veilog_parsers.sources.dialect import Dialect, parser_of, put
 from veilog_parsers.sources.facts import facts, read_facts
 
 _FACTS: Final = facts("""
@@ -133,11 +133,11 @@ def _prepare(fields: Fields) -> None:
             turns.append({"role": "user", "content": pop(fields, "query")})
     found = retrieved(_resources(fields), "content")
     if found or turns:
-        fields["asked"] = {"messages": [found, *turns] if found else turns}
+        put(fields, "asked", {"messages": [found, *turns] if found else turns})
     answer = [*map(_thought, dicts(pop(fields, "agent_thoughts") if _are_thoughts(fields) else None))]
     answer += [{"type": "text", "text": text} for path in _ANSWERS if (text := pop_str(fields, *path))]
     if answer:
-        fields["answered"] = {"choices": [{"message": {"content": answer}}]}
+        put(fields, "answered", {"choices": [{"message": {"content": answer}}]})
 
 
 def _resources(fields: Fields) -> list[Fields]:
@@ -145,8 +145,10 @@ def _resources(fields: Fields) -> list[Fields]:
 
 
 def _turns(prompts: Any) -> list[Fields]:
-    """The messages of a whole prompt, whose texts are under ``text``."""
-    return [turn for turn in dicts(prompts) if "text" in turn or "content" in turn]
+    """The messages of a whole prompt, whose texts are under ``text``; none if it is no list of messages alone."""
+    turns = dicts(prompts)
+    is_prompt = turns and len(turns) == len(prompts) and all("text" in turn or "content" in turn for turn in turns)
+    return turns if is_prompt else []
 
 
 def _are_thoughts(fields: Fields) -> bool:
@@ -156,19 +158,14 @@ def _are_thoughts(fields: Fields) -> bool:
 
 def _thought(thought: Fields) -> Fields:
     """A step of an agent as a block: what it thought, the tool that it called, and what that gave."""
-    block = {"type": "tool_call" if thought.get("tool") else "text"}
-    for old, new in (("thought", "content"), ("tool", "name"), ("tool_input", "arguments"), ("observation", "output")):
-        if thought.get(old):
-            block[new] = thought[old]
-    rest = {key: value for key, value in thought.items() if key not in _THOUGHT_KEYS and value}
-    return block | rest
+    kind = "tool_call" if thought.get("tool") else "text"
+    drop_keys(thought, _IGNORED_THOUGHT_KEYS)
+    return {"type": kind} | {_THOUGHT_KEYS.get(key, key): value for key, value in thought.items()}
 
 
-_THOUGHT_KEYS: Final = frozenset(
-    (
-        *("chain_id", "created_at", "files", "id", "message_id", "observation", "position", "thought", "tool"),
-        *("tool_input", "tool_labels"),
-    )
+_THOUGHT_KEYS: Final = {"thought": "content", "tool": "name", "tool_input": "arguments", "observation": "output"}
+_IGNORED_THOUGHT_KEYS: Final = ignored_keys(
+    "chain_id created_at:number files:plain id message_id position:number tool_labels:plain"
 )
 
 
@@ -213,7 +210,7 @@ SOURCE: Final = Source(
         Dialect(
             facts=_FACTS,
             inputs=paths("asked"),
-            outputs=paths("answered"),
+            outputs=paths("answered outputs"),
             finish_reasons=paths("process_data/finish_reason outputs/finish_reason"),
             statuses=paths("status"),
             errors=paths("error"),

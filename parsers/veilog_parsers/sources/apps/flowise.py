@@ -19,7 +19,7 @@ from veilog_parsers.event import AuditEvent, Operation
 from veilog_parsers.record.fields import dicts, ignored_keys, open_json, paths, pop
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.sources.dialect import Dialect, parser_of
+from veilog_parsers.sources.dialect import Dialect, parser_of, put
 from veilog_parsers.sources.facts import facts
 
 _FACTS: Final = facts("""
@@ -57,10 +57,10 @@ def _prepare(fields: Fields) -> None:
         role = fields.pop("role")
         said = pop(fields, "content")
         if role == "userMessage":
-            fields["asked"] = said
+            put(fields, "asked", said)
             return
     elif type(fields.get("question")) is str:
-        fields["asked"] = pop(fields, "question")
+        put(fields, "asked", pop(fields, "question"))
     found = retrieved(fields.get("sourceDocuments"), "pageContent")
     if found:
         question = fields.get("asked")
@@ -69,7 +69,7 @@ def _prepare(fields: Fields) -> None:
     if said is None:
         said = pop(fields, "text" if "text" in fields else "json")
     blocks = [*map(_tool, _popped_tools(fields)), {"type": "text", "text": said} if type(said) is str else said]
-    fields["answered"] = {"choices": [{"message": {"content": [block for block in blocks if block]}}]}
+    put(fields, "answered", {"choices": [{"message": {"content": [block for block in blocks if block]}}]})
 
 
 def _popped_tools(fields: Fields) -> list[Any]:

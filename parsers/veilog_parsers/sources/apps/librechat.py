@@ -17,10 +17,20 @@ from __future__ import annotations
 from typing import Any, Final
 
 from veilog_parsers.event import AuditEvent, Kind, Operation
-from veilog_parsers.record.fields import as_identifier, dicts, drop_keys, ignored_keys, paths, pop, pop_int, pop_number
+from veilog_parsers.record.fields import (
+    as_identifier,
+    dicts,
+    drop_keys,
+    ignored_keys,
+    merge,
+    paths,
+    pop,
+    pop_int,
+    pop_number,
+)
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.sources.dialect import Dialect, parser_of
+from veilog_parsers.sources.dialect import Dialect, parser_of, put
 from veilog_parsers.sources.facts import facts, text_of
 
 _FACTS: Final = facts("""
@@ -47,6 +57,7 @@ _IGNORED_KEYS: Final = ignored_keys(
 )
 _IGNORED_PART_KEYS: Final = ignored_keys("agentId auth expires_at:number progress:number tool_call_ids:plain")
 _PROVIDERS: Final = {"openai": "openai", "azureopenai": "azure.ai.openai", "anthropic": "anthropic"}
+_TOOL_CALL: Final = "tool_call"
 _CREDITS_PER_DOLLAR: Final = 1_000_000
 
 
@@ -74,9 +85,9 @@ def _prepare(fields: Fields) -> None:
     if not blocks:
         return
     if fields["isCreatedByUser"] is True:
-        fields["input"] = {"messages": [{"role": "user", "content": blocks}]}
+        put(fields, "input", {"messages": [{"role": "user", "content": blocks}]})
     else:
-        fields["output"] = {"choices": [{"message": {"role": "assistant", "content": blocks}}]}
+        put(fields, "output", {"choices": [{"message": {"role": "assistant", "content": blocks}}]})
 
 
 def _popped(fields: Fields, key: str) -> Any:
@@ -98,8 +109,12 @@ def _open_part(part: Fields) -> None:
     call = part.get("tool_call")
     if type(call) is dict:
         drop_keys(call, _IGNORED_PART_KEYS)
-        part.update({key: value for key, value in pop(part, "tool_call").items() if key != "type"})
-        part["type"] = "tool_call"
+        if call.get("type") in (_TOOL_CALL, "function"):
+            del call["type"]
+        if part.get("type") == _TOOL_CALL:
+            del part["type"]
+        merge(part, pop(part, "tool_call"))
+        put(part, "type", _TOOL_CALL)
     drop_keys(part, _IGNORED_PART_KEYS)
 
 

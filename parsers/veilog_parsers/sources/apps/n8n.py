@@ -20,7 +20,7 @@ from veilog_parsers.event import AuditEvent, Operation, Outcome
 from veilog_parsers.record.fields import drop_keys, ignored_keys, open_json, paths
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.sources.dialect import Dialect, parser_of
+from veilog_parsers.sources.dialect import Dialect, parser_of, put
 from veilog_parsers.sources.facts import facts, text_of
 
 _FACTS: Final = facts("""
@@ -42,7 +42,7 @@ _FACTS: Final = facts("""
 """)
 _IGNORED_KEYS: Final = ignored_keys("__type anonymizedMessage message")
 _IGNORED_PAYLOAD_KEYS: Final = ignored_keys("nodeId nodeType")
-_IGNORED_MSG_KEYS: Final = ignored_keys("options:plain parentRunId runId")
+_IGNORED_MSG_KEYS: Final = ignored_keys("parentRunId runId")
 _IGNORED_OPTIONS: Final = ignored_keys(
     """
     azureOpenAIApiKey:secret configuration:plain max_retries:number model_kwargs:plain openai_api_key:secret
@@ -72,9 +72,11 @@ def _prepare(fields: Fields) -> None:
     msg = payload.get("msg") if type(payload) is dict else None
     if type(msg) is dict:
         keys = ("messages", "query", "documents", "message", "values", "document")
-        msg["asked"] = {key: msg.pop(key) for key in keys if msg.get(key)}
-        if "messages" not in msg["asked"] and type(msg["asked"].get("message")) is dict:
-            msg["asked"] = {"messages": [msg["asked"].pop("message")], **msg["asked"]}
+        asked: Fields = {key: msg.pop(key) for key in keys if msg.get(key)}
+        if "messages" not in asked and type(asked.get("message")) is dict:
+            asked["messages"] = [asked.pop("message")]
+        if asked:
+            put(msg, "asked", asked)
 
 
 def _finish(fields: Fields, event: AuditEvent) -> None:

@@ -21,7 +21,7 @@ from veilog_parsers.record.fields import drop_keys, ignored_keys, open_json, pat
 from veilog_parsers.record.network import without_query
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.sources.dialect import Dialect, parser_of
+from veilog_parsers.sources.dialect import Dialect, parser_of, put
 from veilog_parsers.sources.facts import facts, text_of
 
 _FACTS: Final = facts("""
@@ -76,7 +76,7 @@ def _prepare(fields: Fields) -> None:
         return
     for old, new in (("request_object", "asked"), ("response_object", "answered")):
         if fields.get(old):
-            fields[new] = fields.pop(old)
+            put(fields, new, fields.pop(old))
             open_json(fields, new)
 
 

@@ -24,7 +24,7 @@ from veilog_parsers.record.endpoints import operation_at
 from veilog_parsers.record.fields import drop_keys, ignored_keys, open_json, paths, pop_word
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.sources.dialect import Dialect, parser_of
+from veilog_parsers.sources.dialect import Dialect, parser_of, put
 from veilog_parsers.sources.facts import facts, text_of
 
 _FACTS: Final = facts("""
@@ -67,7 +67,7 @@ _IGNORED_AI_KEYS: Final = ignored_keys(
     llm_stream_duration_count:number output_token_details:plain request_path response_type
     """
 )
-_REQUEST, _RESPONSE = "request", "response"
+_REQUEST, _RESPONSE = "asked", "answered"
 
 
 def _is_access_log(fields: Fields) -> bool:
@@ -95,10 +95,10 @@ def _prepare(fields: Fields) -> None:
         request["messages"] = log.pop("messages")
     elif type(log.get("question")) is str and log["question"]:
         request["messages"] = [{"role": "user", "content": log.pop("question")}]
-    log[_REQUEST] = request
+    put(fields, _REQUEST, request)
     keys = {"answer": "content", "reasoning": "reasoning_content", "tool_calls": "tool_calls"}
     message = {name: log.pop(key) for key, name in keys.items() if log.get(key)}
-    log[_RESPONSE] = {"choices": [{"message": message}]} if message else {}
+    put(fields, _RESPONSE, {"choices": [{"message": message}]} if message else {})
 
 
 def _finish(fields: Fields, event: AuditEvent) -> None:
@@ -127,8 +127,8 @@ SOURCE: Final = Source(
     parse=parser_of(
         Dialect(
             facts=_FACTS,
-            inputs=paths("ai_log/request"),
-            outputs=paths("ai_log/response"),
+            inputs=paths("asked"),
+            outputs=paths("answered"),
             opened=(("ai_log",),),
             ignored=_IGNORED_KEYS,
             prepare=_prepare,

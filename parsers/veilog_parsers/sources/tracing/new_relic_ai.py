@@ -16,10 +16,10 @@ from __future__ import annotations
 from typing import Final
 
 from veilog_parsers.event import AuditEvent, Operation
-from veilog_parsers.record.fields import ignored_keys, paths
+from veilog_parsers.record.fields import ignored_keys, paths, pop_flag
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.source import Source, Stability
-from veilog_parsers.sources.dialect import Dialect, parser_of
+from veilog_parsers.sources.dialect import Dialect, parser_of, put
 from veilog_parsers.sources.facts import facts
 
 _FACTS: Final = facts("""
@@ -67,9 +67,9 @@ def _prepare(fields: Fields) -> None:
     """Make a message of the fields of a message event, on the side where it belongs."""
     if "content" in fields and "completion_id" in fields:
         message = {key: fields.pop(key) for key in ("role", "content") if key in fields}
-        side = _OUTPUT if fields.pop("is_response", None) is True else _INPUT
+        side = _OUTPUT if pop_flag(fields, "is_response") is True else _INPUT
         fields.setdefault("eventType", "LlmChatCompletionMessage")
-        fields[side] = {"messages": [message]} if side == _INPUT else {"choices": [{"message": message}]}
+        put(fields, side, {"messages": [message]} if side == _INPUT else {"choices": [{"message": message}]})
 
 
 def _finish(fields: Fields, event: AuditEvent) -> None:
