@@ -13,8 +13,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from veilog_parsers.bodies.exchange import Exchange
+from veilog_parsers.bodies.read import decode_body
 from veilog_parsers.bodies.traced import pop_tool_text, read_inputs, read_outputs
-from veilog_parsers.bodies.turns import pop_finish_reason
+from veilog_parsers.bodies.turns import pop_finish_reason, pop_serialized
 from veilog_parsers.event import Agent, AuditEvent, Kind, Operation, Outcome, Role, SensitiveText, ToolCall
 from veilog_parsers.record.decoding import keep_under
 from veilog_parsers.record.fields import (
@@ -77,6 +78,8 @@ class Dialect:
         kinds: where the type of the call is, which the table reads as the operation. Of an unknown type, none is.
         ignored: the other keys, and what they are.
         opened: paths of objects that may be JSON in strings.
+        holders: paths of objects that hold inputs and outputs, and may be JSON in strings too, broken or cut off. One
+            that cannot be read is a text of the request, if there is no other.
         prepare: brings a record to the form that the other attributes describe.
         finish: reads what no table can.
     """
@@ -94,6 +97,7 @@ class Dialect:
     kinds: tuple[Path, ...] = ()
     ignored: IgnoredKeys
     opened: tuple[Path, ...] = ()
+    holders: tuple[Path, ...] = ()
     prepare: Callable[[Fields], None] = _nothing
     finish: Callable[[Fields, AuditEvent], None] = _no_more
 
@@ -104,6 +108,8 @@ def parser_of(dialect: Dialect) -> Callable[[Fields], AuditEvent]:
     def parse(fields: Fields) -> AuditEvent:
         for path in dialect.opened:
             open_json(fields, *path)
+        for path in dialect.holders:
+            _open_holder(fields, path)
         dialect.prepare(fields)
         event = AuditEvent(kind=Kind.AI_ACCESS)
         read_facts(fields, dialect.facts, event)
@@ -118,6 +124,7 @@ def parser_of(dialect: Dialect) -> Callable[[Fields], AuditEvent]:
             _read_texts(fields, dialect.outputs, read_outputs, exchange)
         for path in [path for path in dialect.finish_reasons if peek(fields, *path)][:1]:
             pop_finish_reason(fields, exchange, *path)
+        _read_unread(fields, dialect, exchange)
         exchange.apply(event)
         event.operation = None if is_unknown else event.operation
         dialect.finish(fields, event)
@@ -127,6 +134,22 @@ def parser_of(dialect: Dialect) -> Callable[[Fields], AuditEvent]:
         return event
 
     return parse
+
+
+def _open_holder(fields: Fields, path: Path) -> None:
+    holder = peek(fields, *path[:-1]) if len(path) > 1 else fields
+    if type(holder) is dict and type(holder.get(path[-1])) is str:
+        holder[path[-1]] = decode_body(holder[path[-1]])
+
+
+def _read_unread(fields: Fields, dialect: Dialect, exchange: Exchange) -> None:
+    """Read holders that are no objects as texts of the request, if nothing else was read."""
+    for path in dialect.holders:
+        value = peek(fields, *path)
+        if not exchange.prompt and not exchange.response and value and type(value) in (str, list):
+            holder = peek(fields, *path[:-1]) if len(path) > 1 else fields
+            text = pop_serialized(holder, path[-1])
+            exchange.add_prompt(Role.USER, [text] if text else [])
 
 
 def _read_texts(

@@ -215,6 +215,7 @@ SOURCE: Final = Source(
             statuses=paths("status"),
             errors=paths("error"),
             opened=paths("inputs message metadata process_data outputs execution_metadata"),
+            holders=paths("data"),
             ignored=_IGNORED_KEYS,
             prepare=_prepare,
             finish=_finish,

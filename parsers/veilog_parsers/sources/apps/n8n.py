@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Final
 
 from veilog_parsers.event import AuditEvent, Operation, Outcome
-from veilog_parsers.record.fields import drop_keys, ignored_keys, open_json, paths
+from veilog_parsers.record.fields import drop_keys, ignored_keys, paths
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.sources.dialect import Dialect, parser_of, put
@@ -67,7 +67,6 @@ def _is_event(fields: Fields) -> bool:
 
 def _prepare(fields: Fields) -> None:
     """Open the message, and take what was asked apart from the rest of it."""
-    open_json(fields, "payload", "msg")
     payload = fields.get("payload")
     msg = payload.get("msg") if type(payload) is dict else None
     if type(msg) is dict:
@@ -112,6 +111,7 @@ SOURCE: Final = Source(
             outputs=paths("payload/msg/response"),
             errors=paths("payload/msg/error"),
             name=("payload", "nodeName"),
+            holders=paths("payload payload/msg"),
             ignored=_IGNORED_KEYS,
             prepare=_prepare,
             finish=_finish,

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.read import open_body, read_exchange
+from veilog_parsers.bodies.rest import UNREAD_KEY, add_unread_prompt
 from veilog_parsers.event import AuditEvent, Constant, Kind, Mcp, Operation, Outcome, SensitiveText, ToolCall, UserType
 from veilog_parsers.record.dropped import Why, prefer
 from veilog_parsers.record.endpoints import operation_at
@@ -169,6 +170,9 @@ def _read_rpc(section: Fields, event: AuditEvent) -> None:
         if call.get("error"):
             event.outcome_status, event.error_code = Outcome.FAILURE, _TOOL_ERROR
         exchange = Exchange()
+        payload = open_body(call, "payload")
+        if type(payload) is dict and UNREAD_KEY in payload:
+            add_unread_prompt(payload, exchange, 0)
         read_messages([open_body(call, "payload", side) for side in ("request", "response")], event, exchange)
         exchange.apply(event)
         if tool is not None and not event.tool_calls:

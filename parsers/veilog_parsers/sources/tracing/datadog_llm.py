@@ -115,6 +115,7 @@ SOURCE: Final = Source(
             errors=paths("error meta/error"),
             name=("name",),
             kinds=paths("span_kind meta/kind meta/span.kind"),
+            holders=paths("attributes meta"),
             ignored=_IGNORED_KEYS,
             prepare=_prepare,
             finish=_finish,

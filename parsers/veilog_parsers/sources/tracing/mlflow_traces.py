@@ -150,6 +150,7 @@ SOURCE: Final = Source(
             statuses=paths("status_code state status"),
             name=("name",),
             kinds=paths("attributes/mlflow.spanType"),
+            holders=paths("attributes"),
             ignored=_IGNORED_KEYS,
             prepare=_prepare,
             finish=_finish,
