@@ -60,7 +60,7 @@ _INPUT, _OUTPUT = "input", "output"
 
 
 def _is_event(fields: Fields) -> bool:
-    return "vendor" in fields and ("completion_id" in fields or "ingest_source" in fields or "request.model" in fields)
+    return "vendor" in fields and "ingest_source" in fields
 
 
 def _prepare(fields: Fields) -> None:
@@ -86,7 +86,7 @@ SOURCE: Final = Source(
         "https://docs.newrelic.com/docs/ai-monitoring/intro-to-ai-monitoring/",
         "https://github.com/newrelic/node-newrelic/tree/main/lib/llm-events",
     ),
-    markers=dict.fromkeys(("completion_id", "ingest_source", "request.model"), _is_event),
+    markers={"ingest_source": _is_event},
     parse=parser_of(
         Dialect(
             facts=_FACTS,
