@@ -14,7 +14,8 @@ There are two kinds of envelopes, and ``registry`` opens both.
 *Containers* (``CONTAINERS``, here) hold records by their format, known by a top-level key, and are always opened:
 CloudTrail files (``Records``), Event Hubs (``records``) and their Capture (``Body``), EventBridge (``detail``),
 CloudWatch Logs subscriptions (``logEvents``), Pub/Sub (``data`` in base64), pages of vendors' audit APIs (``data``,
-``items``) and of exports (``pages``), OTLP documents (``otlp``). Whether a source claims what is inside does not matter.
+``items``) and of exports (``pages``), OTLP documents (``otlp``). Whether a source claims what is inside does not
+matter.
 
 *Wrappers* (``wrappers``) are known by their structure, whatever their keys are called: an object that no source claims,
 in which one value is an object, a list or a text that a source claims, or a wrapper again. So the order is:
