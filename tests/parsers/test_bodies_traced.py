@@ -103,6 +103,15 @@ def test_what_has_no_words_is_no_text(value: Any) -> None:
     assert (exchange.prompt, exchange.response) == ([], [])
 
 
+def test_a_generation_without_any_text_is_none() -> None:
+    holder, exchange = (
+        {"outputs": {"generations": [[{"message": constructed("AIMessage", tool_calls=[])}]]}},
+        Exchange(),
+    )
+    read_outputs(holder, "outputs", exchange)
+    assert exchange.response == []
+
+
 def test_nesting_has_a_limit() -> None:
     value: Any = QUESTION
     for _ in range(100):

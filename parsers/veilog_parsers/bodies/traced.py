@@ -349,7 +349,7 @@ def _with_generations(body: Fields) -> Fields:
         for key in ("generation_info", "generationInfo"):
             if "finish_reason" not in choice and (reason := pop_str(generation, key, "finish_reason")):
                 choice["finish_reason"] = reason
-        if choice.get("message") and generation.get("text") == choice["message"].get("content"):
+        if "text" in generation and generation["text"] == peek(choice, "message", "content"):
             # The text of a generation repeats that of its message.
             del generation["text"]
         drop_keys(generation, _IGNORED_GENERATION_KEYS)
