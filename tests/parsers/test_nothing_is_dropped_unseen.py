@@ -47,6 +47,10 @@ SAMPLES = [sample for sample in samples() if sample.case.startswith("good")]
 SOURCE_NAMES = [source.name for source in SOURCES]
 
 BY_NATURE = {
+    "braintrust": {"tools"},
+    "datadog_llm": {"tool_definitions"},
+    "langsmith": {"tools"},
+    "mlflow_traces": {"mlflow.chat.tools"},
     "mcp": {"tools", "requestedSchema", "properties", "prompts", "resources"},
     "aws_bedrock_invocation": {"chat_history", "citations", "toolConfig"},
     "chatgpt_compliance": {"annotations"},
@@ -317,7 +321,7 @@ SENTENCES = {"nine words": " ".join(WORDS), "a phrase": "words of a prompt"}
 STRUCTURES = {
     "function_tools",
     "toolConfig", "tools", "requestedSchema", "chat_history", "citations", "generation_config", "generationConfig",
-    "response_format", "format", "tokens",
+    "response_format", "format", "tokens", "tool_definitions", "mlflow.chat.tools",
 }  # fmt: skip
 """Structures that hold prose by their nature, as ``BY_NATURE``, under whatever record."""
 

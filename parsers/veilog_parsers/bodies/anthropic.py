@@ -16,6 +16,7 @@ from veilog_parsers.bodies.turns import (
     add_prompt_messages,
     drop_role,
     pop_finish_reason,
+    read_settings,
 )
 from veilog_parsers.event import Operation, Role
 from veilog_parsers.record.fields import drop_keys, ignored_keys, peek_count, pop_count, pop_identifier, pop_sum
@@ -49,11 +50,10 @@ def read_request(body: Fields, exchange: Exchange) -> None:
     )
     exchange.requested_model = pop_identifier(body, "model")
     exchange.user = pop_identifier(body, "metadata", "user_id")
-    if type(body.get("tools")) is list:
-        exchange.tools_offered = len(body["tools"])
     add_prompt_content(body, "system", Role.SYSTEM, exchange)
     add_prompt_messages(body.get("messages"), exchange)
     add_prompt_content(body, "prompt", Role.USER, exchange)
+    read_settings(body, exchange, "tools", "functions")
     drop_keys(body, _IGNORED_REQUEST_KEYS)
 
 
@@ -75,9 +75,10 @@ def read_response(body: Fields, exchange: Exchange) -> None:
 
 
 def _read_usage(usage: Fields, exchange: Exchange) -> None:
-    exchange.cached_input_tokens = peek_count(usage, "cache_read_input_tokens")
-    exchange.cache_write_tokens = peek_count(usage, "cache_creation_input_tokens")
+    read, written = (peek_count(usage, f"cache_{kind}_input_tokens") for kind in ("read", "creation"))
+    exchange.add_cached(read, written)
     exchange.input_tokens = pop_sum(usage, "input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    exchange.reasoning_tokens = pop_count(usage, "output_tokens_details", "thinking_tokens")
     exchange.output_tokens = pop_count(usage, "output_tokens")
     exchange.sum_tokens()
     drop_keys(usage, _IGNORED_USAGE_KEYS)

@@ -30,6 +30,7 @@ from veilog_parsers.bodies.turns import (
     pop_finish_reason,
     pop_role,
     pop_serialized,
+    read_settings,
 )
 from veilog_parsers.bodies.verdicts import read_bedrock_trace
 from veilog_parsers.event import GuardrailAction, Operation, Role, SensitiveText, ThreatReporter
@@ -208,11 +209,10 @@ def _read_converse_request(body: Fields, exchange: Exchange) -> None:
     add_prompt_variables(body, "promptVariables", exchange)
     for message in dicts(body.get("messages")):
         named = pop_role(message)
-        media = sum(not _MEDIA.isdisjoint(block) for block in dicts(message.get("content")))
-        exchange.attachments = (exchange.attachments or 0) + media or None
         turn = Turn()
         _read_blocks(message, "content", turn, 0)
         add_prompt_turn(turn, named, Role.USER, exchange)
+    read_settings(body, exchange)
 
 
 def _read_converse_settings(body: Fields, exchange: Exchange) -> None:
@@ -237,8 +237,7 @@ def _read_converse_response(body: Fields, exchange: Exchange) -> None:
     pop_finish_reason(body, exchange, "stopReason")
     usage = body.get("usage")
     if type(usage) is dict:
-        _read_cache(usage, exchange)
-        exchange.input_tokens = _pop_input_tokens(usage, "inputTokens")
+        exchange.input_tokens = _pop_input_tokens(usage, "inputTokens", exchange)
         exchange.output_tokens = pop_count(usage, "outputTokens")
         exchange.total_tokens = pop_count(usage, "totalTokens")
         drop_keys(usage, _IGNORED_USAGE_KEYS)
@@ -273,24 +272,19 @@ def _read_block(block: Fields, turn: Turn, depth: int) -> None:
         inner = Turn()
         _read_blocks(result, "content", inner, depth + 1)
         turn.result_parts += inner.text_parts + inner.result_parts
+        turn.attachments += inner.attachments
         drop_keys(result, _IGNORED_TOOL_USE_KEYS)
     data = pop_serialized(block, "json")
     if data:
         turn.text_parts.append(data)
+    turn.attachments += len(_MEDIA & block.keys())
     drop_keys(block, _IGNORED_BLOCK_KEYS)
 
 
-def _read_cache(usage: Fields, exchange: Exchange) -> None:
-    """Read the tokens that came from the cache and went into it; their counts stay, to be added to the input's."""
-    for suffix in ("InputTokenCount", "InputTokens"):
-        read, written = peek_count(usage, f"cacheRead{suffix}"), peek_count(usage, f"cacheWrite{suffix}")
-        exchange.cached_input_tokens = exchange.cached_input_tokens if read is None else read
-        exchange.cache_write_tokens = exchange.cache_write_tokens if written is None else written
-
-
-def _pop_input_tokens(usage: Fields, key: str) -> int | None:
+def _pop_input_tokens(usage: Fields, key: str, exchange: Exchange) -> int | None:
     """Pop input tokens with those of the cache, whose counts have two spellings, sometimes both."""
     suffix = "InputTokens" if "cacheReadInputTokens" in usage else "InputTokenCount"
+    exchange.add_cached(peek_count(usage, f"cacheRead{suffix}"), peek_count(usage, f"cacheWrite{suffix}"))
     return pop_sum(usage, key, f"cacheRead{suffix}", f"cacheWrite{suffix}")
 
 
@@ -319,8 +313,7 @@ def withhold_quotes(tree: Any, depth: int = 0) -> None:
 def _read_metrics(metrics: Any, exchange: Exchange) -> None:
     """Consume what Bedrock measured of a stream, which is in the last event."""
     if type(metrics) is dict:
-        _read_cache(metrics, exchange)
-        sent, produced = _pop_input_tokens(metrics, "inputTokenCount"), pop_count(metrics, "outputTokenCount")
+        sent, produced = _pop_input_tokens(metrics, "inputTokenCount", exchange), pop_count(metrics, "outputTokenCount")
         exchange.input_tokens = prefer(exchange.input_tokens, sent)
         exchange.output_tokens = prefer(exchange.output_tokens, produced)
         exchange.latency_ms = prefer(pop_number(metrics, "invocationLatency") or None, exchange.latency_ms)

@@ -21,16 +21,12 @@ from veilog_parsers.event import (
 from veilog_parsers.record.dropped import DUPLICATE, note_dropped, prefer
 
 TOKEN_COUNTS: Final = ("input_tokens", "output_tokens", "total_tokens")
-_FACTS: Final = (
-    "cached_input_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
-    "time_to_first_token_ms",
-    "stream",
-    "tools_offered",
-    "attachments",
+FACTS: Final = (
+    *("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "reasoning_tokens"),
+    *("input_audio_tokens", "output_audio_tokens", "input_image_tokens", "output_image_tokens", "cost_usd"),
+    *("latency_ms", "time_to_first_token_ms", "stream", "refusal", "tools_offered", "attachments"),
 )
-"""Fields that an exchange and an event call the same."""
+"""Fields that an event has under the same name. The record around the bodies is believed before them."""
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -56,12 +52,18 @@ class Exchange:
     input_tokens: int | None = None
     output_tokens: int | None = None
     total_tokens: int | None = None
-    latency_ms: float | None = None
     cached_input_tokens: int | None = None
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    input_image_tokens: int | None = None
+    output_image_tokens: int | None = None
+    cost_usd: float | None = None
+    latency_ms: float | None = None
     time_to_first_token_ms: float | None = None
     stream: bool | None = None
+    refusal: bool | None = None
     tools_offered: int | None = None
     attachments: int | None = None
     verdict: Verdict | None = None
@@ -85,6 +87,16 @@ class Exchange:
         if self.verdict is None:
             self.verdict = Verdict(reporter)
         return self.verdict
+
+    def add_attachments(self, number: int) -> None:
+        """Count files, images and other media of the request."""
+        if number:
+            self.attachments = (self.attachments or 0) + number
+
+    def add_cached(self, read: int | None, written: int | None) -> None:
+        """Note input tokens that were read from and written to a cache, where a usage tells them."""
+        self.cached_input_tokens = self.cached_input_tokens if read is None else read
+        self.cache_write_tokens = self.cache_write_tokens if written is None else written
 
     def sum_tokens(self) -> None:
         """Add up input and output tokens, if both are known and the total is not."""
@@ -113,7 +125,8 @@ class Exchange:
         self._apply_counts(event)
         event.prompt_messages.extend(self.prompt)
         event.response_messages.extend(self.response)
-        self._apply_facts(event)
+        if self.verdict is not None:
+            self.verdict.apply(event)
         if self.content_filtered:
             event.outcome_status = Outcome.CONTENT_FILTERED
         elif self.failed and event.outcome_status in (None, Outcome.SUCCESS, Outcome.FAILURE):
@@ -144,28 +157,17 @@ class Exchange:
 
     def _apply_counts(self, event: AuditEvent) -> None:
         # As ``prefer``, without a call for every number of every record.
-        if event.input_tokens is None:
-            event.input_tokens = self.input_tokens
-        elif self.input_tokens is not None:
-            note_dropped("", self.input_tokens, DUPLICATE)
-        if event.output_tokens is None:
-            event.output_tokens = self.output_tokens
-        elif self.output_tokens is not None:
-            note_dropped("", self.output_tokens, DUPLICATE)
+        for name in FACTS:
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if getattr(event, name) is None:
+                setattr(event, name, value)
+            else:
+                note_dropped("", value, DUPLICATE)
         if event.token_count is None:
             event.token_count = self.total_tokens
         elif self.total_tokens is not None:
             note_dropped("", self.total_tokens, DUPLICATE)
-        if self.latency_ms is not None:
-            event.latency_ms = prefer(event.latency_ms, self.latency_ms)
         if self.finish_reasons:
             event.finish_reasons = prefer(event.finish_reasons, self.finish_reasons)
-
-    def _apply_facts(self, event: AuditEvent) -> None:
-        """Copy what exchange and event call the same, and the verdict."""
-        for name in _FACTS:
-            value = getattr(self, name)
-            if value is not None and getattr(event, name) is None:
-                setattr(event, name, value)
-        if self.verdict is not None:
-            self.verdict.apply(event)

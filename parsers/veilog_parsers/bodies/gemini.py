@@ -70,6 +70,7 @@ _IGNORED_PART_KEYS: Final = ignored_keys(
     thought_signature:blob videoMetadata:plain video_metadata:plain
     """
 )
+_MEDIA: Final = frozenset(("fileData", "file_data", "inlineData", "inline_data"))
 _IGNORED_CANDIDATE_KEYS: Final = ignored_keys(
     """
     avgLogprobs:number avg_logprobs:number citationMetadata:objects citation_metadata:objects
@@ -216,6 +217,8 @@ def _read_part(part: Fields, turn: Turn) -> None:
     if type(result) is dict:
         turn.add_tool_result(result, "output")
         drop(result, "outcome")
+    if not _MEDIA.isdisjoint(part):
+        turn.attachments += 1
     drop_keys(part, _IGNORED_PART_KEYS)
 
 
@@ -244,9 +247,9 @@ def _read_ratings(holder: Fields, exchange: Exchange) -> None:
 
 def _read_usage(usage: Fields, exchange: Exchange) -> None:
     _rename(usage)
-    exchange.input_tokens = pop_sum(usage, "promptTokenCount", "toolUsePromptTokenCount")
     exchange.cached_input_tokens = pop_count(usage, "cachedContentTokenCount")
     exchange.reasoning_tokens = peek_count(usage, "thoughtsTokenCount")
+    exchange.input_tokens = pop_sum(usage, "promptTokenCount", "toolUsePromptTokenCount")
     exchange.output_tokens = pop_sum(usage, "candidatesTokenCount", "thoughtsTokenCount")
     exchange.total_tokens = pop_count(usage, "totalTokenCount")
     drop_keys(usage, _IGNORED_USAGE_KEYS)

@@ -16,6 +16,7 @@ from veilog_parsers.bodies.turns import (
     add_prompt_messages,
     drop_role,
     pop_finish_reason,
+    read_settings,
 )
 from veilog_parsers.event import Operation, Role
 from veilog_parsers.record.fields import drop_keys, ignored_keys, pop_count, pop_identifier
@@ -50,6 +51,9 @@ def read_request(body: Fields, exchange: Exchange) -> None:
     add_prompt_messages(body.get("messages"), exchange)
     for key in ("prompt", "suffix", "input"):
         add_prompt_content(body, key, Role.USER, exchange)
+    images = body.get("images")
+    exchange.add_attachments(len(images) if type(images) is list else 0)
+    read_settings(body, exchange, "tools")
     drop_keys(body, _IGNORED_REQUEST_KEYS)
 
 

@@ -26,6 +26,7 @@ from veilog_parsers.bodies.turns import (
     add_prompt_variables,
     drop_role,
     pop_finish_reason,
+    read_settings,
 )
 from veilog_parsers.bodies.verdicts import read_azure_filters
 from veilog_parsers.event import Operation, Role, ThreatReporter
@@ -37,9 +38,12 @@ from veilog_parsers.record.fields import (
     drop_known,
     ignored_keys,
     keyset,
+    paths,
     peek,
     pop_count,
+    pop_first,
     pop_identifier,
+    pop_number,
 )
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
@@ -89,11 +93,46 @@ _IGNORED_USAGE_KEYS: Final = ignored_keys(
     """
     cached_tokens:number citation_tokens:number completion_time:number completion_tokens_details:plain cost:number
     cost_details:plain input_token_details:plain input_tokens_details:plain is_byok:flag latency_checkpoint:number
-    num_cached_tokens:number num_search_queries:number output_tokens_details:plain prompt_audio_seconds:number
-    prompt_cache_hit_tokens:number prompt_cache_miss_tokens:number prompt_time:number prompt_tokens_details:plain
-    queue_time:number reasoning_tokens:number search_context_size seconds:number total_time:number type
+    output_token_details:plain num_cached_tokens:number num_search_queries:number output_tokens_details:plain
+    prompt_audio_seconds:number prompt_cache_hit_tokens:number prompt_cache_miss_tokens:number prompt_time:number
+    prompt_tokens_details:plain queue_time:number reasoning_tokens:number search_context_size seconds:number
+    total_time:number type
     """
 )
+_DETAILS: Final = {
+    "cached_input_tokens": paths(
+        """
+        prompt_tokens_details/cached_tokens input_tokens_details/cached_tokens cache_read_input_tokens
+        prompt_cache_hit_tokens cached_tokens num_cached_tokens input_token_details/cache_read
+        """
+    ),
+    "cache_write_tokens": paths(
+        """
+        cache_creation_input_tokens prompt_tokens_details/cache_creation_tokens
+        prompt_tokens_details/cache_write_tokens input_token_details/cache_creation
+        """
+    ),
+    "reasoning_tokens": paths(
+        """
+        completion_tokens_details/reasoning_tokens output_tokens_details/reasoning_tokens reasoning_tokens
+        output_token_details/reasoning
+        """
+    ),
+    "input_audio_tokens": paths(
+        """
+        prompt_tokens_details/audio_tokens input_tokens_details/audio_tokens input_token_details/audio_tokens
+        input_token_details/audio
+        """
+    ),
+    "output_audio_tokens": paths(
+        """
+        completion_tokens_details/audio_tokens output_tokens_details/audio_tokens output_token_details/audio
+        """
+    ),
+    "input_image_tokens": paths("prompt_tokens_details/image_tokens input_tokens_details/image_tokens"),
+    "output_image_tokens": paths("completion_tokens_details/image_tokens output_tokens_details/image_tokens"),
+}
+"""Where a usage counts kinds of tokens: OpenAI's two APIs, DeepSeek, Mistral, LiteLLM, LangChain."""
 _PROMPT_KEYS_BESIDE_MESSAGES: Final = keyset(
     "documents input instructions prediction prompt suffix tool_results variables"
 )
@@ -117,6 +156,7 @@ def read_request(body: Fields, exchange: Exchange) -> None:
         add_prompt_messages(body.get("messages"), exchange)
     else:
         _read_prompt(body, exchange)
+    read_settings(body, exchange, "tools", "functions")
     drop_keys(body, _IGNORED_REQUEST_KEYS)
     # A setting of OpenRouter: whether the response has token counts.
     drop(body, "usage")
@@ -254,6 +294,7 @@ def _read_usage(usage: Any, exchange: Exchange) -> None:
         exchange.input_tokens = prompt if sent is None else prefer(prompt, sent)
         exchange.output_tokens = completion if produced is None else prefer(completion, produced)
         exchange.total_tokens = pop_count(usage, "total_tokens")
+        read_token_details(usage, exchange)
         flat.read_counts(usage, exchange)
         drop_keys(usage, _IGNORED_USAGE_KEYS)
 
@@ -269,6 +310,16 @@ def _read_filters(holder: Fields, exchange: Exchange) -> None:
     for key in ("content_filter_results", "content_filter_result"):
         if key in holder:
             read_azure_filters(holder[key], exchange.verdict_of(ThreatReporter.AZURE_AI))
+
+
+def read_token_details(usage: Fields, exchange: Exchange) -> None:
+    """Consume what a usage says of kinds of tokens, all of which its totals include, and of the cost."""
+    for name, paths_of in _DETAILS.items():
+        count = pop_first(pop_count, usage, paths_of, drop_others=True)
+        if count is not None:
+            setattr(exchange, name, count)
+    # OpenRouter's credits are US dollars.
+    exchange.cost_usd = pop_number(usage, "cost")
 
 
 def _read_choice(choice: Fields, exchange: Exchange) -> None:

@@ -53,6 +53,12 @@ _FILTER_REASONS: Final = keyset(
     guardrail_intervened refusal
     """
 )
+_MEDIA: Final = keyset(
+    """
+    audio document file image image_url input_audio input_file input_image video video_url
+    """
+)
+"""Types of content blocks that are attachments."""
 _TOOL_CALL_SUFFIXES: Final = ("_call", "tool_use")
 _TOOL_RESULT_SUFFIXES: Final = ("_output", "tool_result")
 _ARGUMENT_KEYS: Final = ("arguments", "input", "args", "action", "code", "queries")
@@ -78,7 +84,7 @@ _TEXT_KEYS: Final = (
     "stderr",
 )
 _TOOL_CALL_KEYS: Final = keyset("tool_calls executed_tools function_call")
-_ATTACHMENT_KEYS: Final = keyset("source file filename audio transcript")
+_ATTACHMENT_KEYS: Final = keyset("source file filename audio transcript images")
 _IGNORED_KEYS: Final = ignored_keys(
     """
     annotations:objects audio:blob cache_control:plain call_id caller citation:objects citations:objects
@@ -102,14 +108,18 @@ class Turn:
         text_parts: what the speaker of the turn wrote, with the arguments of tool calls, which the model wrote.
         result_parts: what tools returned.
         tool_calls: the calls of tools.
+        attachments: the number of files, images and other media.
+        refused: whether the model refused, in a part of its own.
     """
 
-    __slots__ = ("result_parts", "text_parts", "tool_calls")
+    __slots__ = ("attachments", "refused", "result_parts", "text_parts", "tool_calls")
 
     def __init__(self) -> None:
         self.text_parts: list[SensitiveText] = []
         self.result_parts: list[SensitiveText] = []
         self.tool_calls: list[ToolCall] = []
+        self.attachments = 0
+        self.refused = False
 
     def add_block(self, block: Fields) -> None:
         """Consume a message, a content block or an output item."""
@@ -142,12 +152,8 @@ class Turn:
 
     def _read_block(self, block: Fields, texts: list[SensitiveText], depth: int) -> None:
         kind = block.get("type")
-        if type(kind) is str:
-            if kind.endswith(_TOOL_CALL_SUFFIXES):
-                self.add_tool_call(block, kind)
-                texts = self.result_parts
-            elif kind.endswith(_TOOL_RESULT_SUFFIXES):
-                texts = self.result_parts
+        if type(kind) is str and self._read_kind(block, kind):
+            texts = self.result_parts
         if "reasoning" in block and "reasoning_details" in block:
             # OpenRouter has the same text under both keys.
             drop_known(block, "reasoning_details", Why.TEXT_READ)
@@ -163,12 +169,21 @@ class Turn:
             # A block with unknown keys keeps its type, so that it can be recognized in ``unmapped``.
             drop_known(block, "type")
 
+    def _read_kind(self, block: Fields, kind: str) -> bool:
+        """Note what a block is: a tool's call or its result, whose texts are results, or an attachment."""
+        if kind.endswith(_TOOL_CALL_SUFFIXES):
+            self.add_tool_call(block, kind)
+            return True
+        self.attachments += kind in _MEDIA
+        return kind.endswith(_TOOL_RESULT_SUFFIXES)
+
     def _read_content(self, fields: Fields, key: str, texts: list[SensitiveText], depth: int) -> None:
         content = fields[key]
         if type(content) is str:
             del fields[key]
             if content:
                 texts.append(SensitiveText(content))
+                self.refused = self.refused or key == "refusal"
             return
         if depth >= MAX_DEPTH:
             return
@@ -210,7 +225,10 @@ class Turn:
 
     def _read_attachments(self, block: Fields, texts: list[SensitiveText], depth: int) -> None:
         """Consume the texts that come with media: plain-text documents, file names, transcripts of audio."""
-        source = block.get("source")
+        source, images = block.get("source"), block.get("images")
+        if type(images) is list:
+            # Ollama has the images of a message beside its text.
+            self.attachments += len(images)
         if type(source) is dict:
             if source.get("type") == "text" and "data" in source:
                 self._read_content(source, "data", texts, depth + 1)
@@ -306,6 +324,7 @@ def pop_finish_reason(fields: Fields, exchange: Exchange, *path: str) -> None:
     reason = peek(fields, *path)
     if type(reason) is str and reason in _FILTER_REASONS:
         exchange.content_filtered = True
+        exchange.refusal = exchange.refusal or reason == "refusal" or None
     name = pop_identifier(fields, *path)
     if name:
         exchange.finish_reasons.append(name)
@@ -339,6 +358,7 @@ def add_prompt_turn(turn: Turn, named: Role | None, default: Role, exchange: Exc
         default: its role if it has none.
         exchange: the exchange that the request belongs to.
     """
+    exchange.add_attachments(turn.attachments)
     exchange.add_prompt(Role.TOOL, turn.result_parts)
     if turn.text_parts:
         exchange.prompt.append(Message(named or default, turn.text_parts))
@@ -357,6 +377,23 @@ def add_prompt_content(fields: Fields, key: str, role: Role, exchange: Exchange)
     turn = Turn()
     turn.add_content(fields, key)
     exchange.add_prompt(role, turn.text_parts + turn.result_parts)
+    exchange.add_attachments(turn.attachments)
+
+
+def read_settings(fields: Fields, exchange: Exchange, *tool_lists: str) -> None:
+    """Read two facts of a request's settings: whether it asks for a stream, and how many tools it offers.
+
+    Args:
+        fields: the request. The lists of tools stay in it.
+        exchange: the exchange that the request belongs to.
+        tool_lists: where the lists of tools are.
+    """
+    if type(fields.get("stream")) is bool:
+        exchange.stream = fields.pop("stream")
+    for key in tool_lists:
+        tools = fields.get(key)
+        if type(tools) is list and tools:
+            exchange.tools_offered = (exchange.tools_offered or 0) + len(tools)
 
 
 def add_prompt_documents(fields: Fields, exchange: Exchange) -> None:
@@ -389,3 +426,4 @@ def add_completion_turn(turn: Turn, exchange: Exchange) -> None:
     """Add a turn of the model to the response, with the results of tools that its provider ran."""
     exchange.add_completion(turn.text_parts + turn.result_parts)
     exchange.tool_calls.extend(turn.tool_calls)
+    exchange.refusal = exchange.refusal or turn.refused or None

@@ -14,7 +14,8 @@ There are two kinds of envelopes, and ``registry`` opens both.
 *Containers* (``CONTAINERS``, here) hold records by their format, known by a top-level key, and are always opened:
 CloudTrail files (``Records``), Event Hubs (``records``) and their Capture (``Body``), EventBridge (``detail``),
 CloudWatch Logs subscriptions (``logEvents``), Pub/Sub (``data`` in base64), pages of vendors' audit APIs (``data``,
-``items``), OTLP documents (``otlp``). Whether a source claims what is inside does not matter.
+``items``) and of exports (``pages``), OTLP documents (``otlp``). Whether a source claims what is inside does not
+matter.
 
 *Wrappers* (``wrappers``) are known by their structure, whatever their keys are called: an object that no source claims,
 in which one value is an object, a list or a text that a source claims, or a wrapper again. So the order is:
@@ -57,6 +58,7 @@ from veilog_parsers.record.decoding import decode_one, keep_under, may_be_json
 from veilog_parsers.record.dropped import Why, note_dropped
 from veilog_parsers.record.fields import count_chars, dicts, keyset, merge
 from veilog_parsers.record.otlp import open_document, open_internal
+from veilog_parsers.record.pages import PAGES
 from veilog_parsers.record.places import place_of
 from veilog_parsers.record.prefixes import CRI
 from veilog_parsers.record.prose import may_hold_prose
@@ -269,6 +271,7 @@ CONTAINERS: Final[dict[str, Callable[[Fields], list[Any] | None]]] = {
     "resourceLogs": open_document,
     "resourceSpans": open_document,
     "__internal__": open_internal,
+    **PAGES,
 }
 """Envelopes that are always opened, whatever is inside."""
 
@@ -287,7 +290,8 @@ _CONTENTS: Final = {
     "resourceLogs": ("resourceLogs", "resourceSpans"),
     "resourceSpans": ("resourceLogs", "resourceSpans"),
 }
-"""The keys under which containers have their records. ``__internal__`` becomes part of its record (see ``otlp``)."""
+"""The keys under which containers have their records. Pages take along what stands beside these, and ``__internal__``
+becomes part of its record (see ``otlp``)."""
 
 
 def count_container_chars(key: str, fields: Fields) -> int:

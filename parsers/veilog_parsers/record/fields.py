@@ -362,8 +362,22 @@ def pop_count(fields: Fields, *path: str) -> int | None:
 
 
 def peek_count(fields: Fields, *path: str) -> int | None:
-    """A count that stays, to be read again as part of a sum."""
-    return pop_count({"": peek(fields, *path)}, "")
+    """The count at a path, which stays there, as ``pop_count`` reads it."""
+    value = peek(fields, *path)
+    return None if value is None else pop_count({"": value}, "")
+
+
+_FLAGS: Final = {"true": True, "false": False}
+
+
+def pop_flag(fields: Fields, *path: str) -> bool | None:
+    """Pop a boolean, also as a word."""
+    value = peek(fields, *path)
+    flag = _FLAGS.get(value) if type(value) is str else value
+    if type(flag) is not bool:
+        return None
+    pop(fields, *path)
+    return flag
 
 
 def pop_sum(fields: Fields, *keys: str) -> int | None:

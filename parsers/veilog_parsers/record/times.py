@@ -109,6 +109,14 @@ def _format(stem: str, fraction: str) -> Timestamp:
     return Timestamp(f"{stem}.{fraction}Z" if fraction else f"{stem}Z")
 
 
+def between_ms(start: Timestamp | None, end: Timestamp | None) -> float | None:
+    """Milliseconds from one time to another; None if one is unknown, or if they are in the wrong order."""
+    if start is None or end is None:
+        return None
+    elapsed = datetime.fromisoformat(end) - datetime.fromisoformat(start)
+    return round(elapsed / timedelta(milliseconds=1), 3) if elapsed >= timedelta() else None
+
+
 def pop_time(fields: Fields, *path: str) -> Timestamp | None:
     """Pop a time."""
     value = peek(fields, *path)

@@ -5,7 +5,9 @@ with ``key``, ``iv`` and ``data`` in base64. An encrypted body is no text, so it
 ``unmapped`` the word ``encrypted`` replaces it. Bodies that are not encrypted are read as usual.
 
 Entries of the API have keys in snake_case and no bodies. Status 424 means that the gateway's data loss prevention
-blocked the call.
+blocked the call. A response with one of the error codes in ``_BLOCKS`` says that the guardrails did. ``Metrics`` has
+cost and duration; ``RequestedModel`` is what the caller asked for, if the gateway routed the call to another model.
+Neither of the two names a country. (Dataset ``ai_gateway_events`` and the guides to Guardrails, read 2026-11-26.)
 """
 
 from __future__ import annotations
@@ -13,10 +15,20 @@ from __future__ import annotations
 from typing import Any, Final
 
 from veilog_parsers.bodies.read import open_body, read_exchange
-from veilog_parsers.event import AuditEvent, Kind, Outcome, SensitiveText, UserType
+from veilog_parsers.event import (
+    AuditEvent,
+    Guardrail,
+    GuardrailAction,
+    GuardrailPolicy,
+    Kind,
+    Outcome,
+    SensitiveText,
+    UserType,
+)
 from veilog_parsers.record.dropped import Why, note_dropped, prefer
 from veilog_parsers.record.endpoints import operation_at, pop_provider
 from veilog_parsers.record.fields import (
+    dicts,
     drop_keys,
     ignored_keys,
     keyset,
@@ -25,7 +37,6 @@ from veilog_parsers.record.fields import (
     pop,
     pop_count,
     pop_identifier,
-    pop_number,
 )
 from veilog_parsers.record.network import pop_endpoint
 from veilog_parsers.record.outcomes import outcome_of_status
@@ -33,15 +44,30 @@ from veilog_parsers.record.prose import is_blob
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
+from veilog_parsers.sources.facts import facts, read_facts
 
 ENCRYPTED: Final = "encrypted"
 _BLOCKED_BY_DLP: Final = 424
 _CIPHER_KEYS: Final = keyset("key iv data")
+_BLOCKS: Final = {2016: GuardrailPolicy.CONTENT, 2017: GuardrailPolicy.CONTENT}
+"""Error codes of a prompt and of a response that the guardrails blocked."""
+_FACTS: Final = facts("""
+    model_name      RequestedModel Model model
+    model_version   Model
+    request_id      ID id
+    tenant_id       Gateway gateway_id
+    input_tokens    tokens_in
+    output_tokens   tokens_out
+    latency_ms      duration Metrics/durationMs
+    cost_usd        cost Cost Metrics/cost
+    request_bytes   request_size
+    response_bytes  response_size
+""")
 _IGNORED_KEYS: Final = ignored_keys(
     """
-    Cached:flag Cost:number RateLimited:flag Step cached:flag cost:number custom_cost model_type
-    request_content_type request_head_complete:flag request_size:number request_type response_content_type
-    response_head_complete:flag response_size:number step
+    Cached:flag RateLimited:flag RoutingDecisionID Step cached:flag custom_cost model_type
+    request_content_type request_head_complete:flag request_type response_content_type
+    response_head_complete:flag step:number
     """
 )
 
@@ -61,19 +87,16 @@ def parse(fields: Fields) -> AuditEvent:
     for time in times:
         event.timestamp = prefer(event.timestamp, time)
     event.provider = pop_provider(fields, "Provider") or pop_provider(fields, "provider")
-    event.model_name = pop_identifier(fields, "Model") or pop_identifier(fields, "model")
-    event.request_id = pop_identifier(fields, "ID") or pop_identifier(fields, "id")
-    event.tenant_id = pop_identifier(fields, "Gateway") or pop_identifier(fields, "gateway_id")
+    read_facts(fields, _FACTS, event)
     endpoint = pop_endpoint(fields, "Endpoint") or pop_endpoint(fields, "path")
     if endpoint:
         event.endpoint = SensitiveText(endpoint)
         event.operation = operation_at(f"/v1/{endpoint.lstrip('/')}")
     _read_outcome(fields, event)
-    event.input_tokens = pop_count(fields, "tokens_in")
-    event.output_tokens = pop_count(fields, "tokens_out")
-    event.latency_ms = pop_number(fields, "duration")
     _read_metadata(fields, event)
-    read_exchange(_body(fields, "RequestBody"), _body(fields, "ResponseBody")).apply(event)
+    request, response = _body(fields, "RequestBody"), _body(fields, "ResponseBody")
+    _read_block(response, event)
+    read_exchange(request, response).apply(event)
     drop_keys(fields, _IGNORED_KEYS)
     return event
 
@@ -89,6 +112,19 @@ def _read_outcome(fields: Fields, event: AuditEvent) -> None:
     if type(fields.get("success")) is bool:
         outcome = Outcome.SUCCESS if pop(fields, "success") else Outcome.FAILURE
         event.outcome_status = prefer(event.outcome_status, outcome, "success")
+
+
+def _read_block(response: Any, event: AuditEvent) -> None:
+    """Read from an error of the gateway that its guardrails or its data loss prevention blocked the call."""
+    if event.http_status == _BLOCKED_BY_DLP:
+        event.guardrail = Guardrail(action=GuardrailAction.BLOCKED, policies=[GuardrailPolicy.SENSITIVE_INFO])
+    errors = response.get("error") if type(response) is dict else None
+    for error in dicts([errors] if type(errors) is dict else errors):
+        policy = _BLOCKS.get(error["code"]) if type(error.get("code")) is int else None
+        if policy is not None:
+            event.guardrail = Guardrail(action=GuardrailAction.BLOCKED, policies=[policy])
+            event.outcome_status = Outcome.CONTENT_FILTERED
+            event.error_code = pop_identifier(error, "code")
 
 
 def _read_metadata(fields: Fields, event: AuditEvent) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from veilog_parsers.event import AuditEvent, Kind, Operation, SensitiveText, ToolCall
+from veilog_parsers.event import AuditEvent, Kind, Mcp, Operation, SensitiveText, ToolCall
 from veilog_parsers.record.dropped import prefer
 from veilog_parsers.record.endpoints import operation_at, pop_provider
 from veilog_parsers.record.fields import (
@@ -30,21 +30,30 @@ from veilog_parsers.record.outcomes import outcome_of_status
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_elapsed, pop_time
 from veilog_parsers.source import Source, Stability
+from veilog_parsers.sources.facts import facts, read_facts
 
 _ENVOY_KEYS: Final = keyset(
     "response_code downstream_remote_address upstream_host upstream_cluster x-envoy-origin-path response_flags"
 )
 _IGNORED_KEYS: Final = ignored_keys(
     """
-    :authority authority bytes_received:number bytes_sent:number connection_termination_details
+    :authority authority connection_termination_details
     downstream_local_address genai_model_name_override jsonrpc.request.id mcp.protocol.version method protocol
     requested_server_name response_code_details response_flags route_name upstream_cluster upstream_host
     upstream_local_address upstream_transport_failure_reason x-envoy-upstream-service-time:number
-    gen_ai.usage.cached_input_tokens:number gen_ai.usage.cache_read.input_tokens:number
-    gen_ai.usage.cache_creation.input_tokens:number
     """
 )
+_FACTS: Final = facts("""
+    cached_input_tokens     gen_ai.usage.cache_read.input_tokens gen_ai.usage.cached_input_tokens
+    cache_write_tokens      gen_ai.usage.cache_creation.input_tokens
+    reasoning_tokens        gen_ai.usage.reasoning_tokens gen_ai.usage.reasoning.output_tokens
+    request_bytes           bytes_received
+    response_bytes          bytes_sent
+    attempt                 upstream_request_attempt_count
+    trace_id                trace_id x-b3-traceid
+""")
 _USER_ID: Final = paths("user.id x-user-id enduser.id")
+_SESSION: Final = paths("session.id mcp.session.id")
 _CLIENT_IP: Final = paths("x-forwarded-for downstream_remote_address")
 _USER_AGENT: Final = paths("user-agent user_agent")
 _REQUEST_ID: Final = paths("x-request-id request_id")
@@ -68,13 +77,16 @@ def parse(fields: Fields) -> AuditEvent:
         drop_known(fields, key)
     event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=pop_time(fields, "start_time"))
     event.user_id = pop_first(pop_identifier, fields, _USER_ID, drop_others=True)
-    event.session_id = pop_identifier(fields, "session.id")
+    event.session_id = pop_first(pop_identifier, fields, _SESSION)
     event.conversation_id = pop_identifier(fields, "gen_ai.conversation.id")
     event.client_ip = pop_first(pop_address, fields, _CLIENT_IP, drop_others=True)
     event.user_agent = pop_first(pop_text, fields, _USER_AGENT, drop_others=True)
     event.request_id = pop_first(pop_identifier, fields, _REQUEST_ID, drop_others=True)
     event.tenant_id = pop_identifier(fields, "x-tenant-id")
     _read_what(fields, event)
+    read_facts(fields, _FACTS, event)
+    if event.attempt:
+        event.retries = event.attempt - 1
     event.input_tokens = pop_first(pop_count, fields, _INPUT_TOKENS, drop_others=True)
     event.output_tokens = pop_first(pop_count, fields, _OUTPUT_TOKENS, drop_others=True)
     event.token_count = pop_first(pop_count, fields, _TOTAL_TOKENS, drop_others=True)
@@ -98,7 +110,9 @@ def _read_what(fields: Fields, event: AuditEvent) -> None:
     named = pop_word(fields, "gen_ai.operation.name")
     event.operation = _OPERATIONS.get(named or "") or event.operation
     event.api_operation = pop_identifier(fields, "mcp.method.name")
-    tool = pop_identifier(fields, "mcp.tool.name")
+    tool, server = pop_identifier(fields, "mcp.tool.name"), pop_identifier(fields, "mcp.provider.name")
+    if event.api_operation or tool or server:
+        event.mcp = Mcp(method=event.api_operation, tool=tool, server=server)
     if tool is not None:
         event.operation = event.operation or Operation.EXECUTE_TOOL
         event.tool_calls = [ToolCall(name=tool)]

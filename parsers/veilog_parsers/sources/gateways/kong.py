@@ -8,6 +8,9 @@ A record is Kong's ordinary log of a request, with an ``ai`` object that has one
 * ``payload.request`` and ``payload.response`` are bodies as JSON **strings**. They are missing without
   ``log_payloads``.
 * Token counts of streams are Kong's estimates. An unknown provider is ``UNSPECIFIED``.
+* The AI MCP plugin has a section of its own: ``ai.mcp.{mcp_session_id,rpc[]}``, a JSON-RPC call each, with both of its
+  messages as JSON strings.
+* Costs are in the currency in which the operator gave the model's prices; dollars are assumed.
 * ``consumer.custom_id`` is the company's own name of the user, ``username`` is Kong's.
 """
 
@@ -15,11 +18,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.read import open_body, read_exchange
-from veilog_parsers.event import AuditEvent, Kind, SensitiveText, UserType
+from veilog_parsers.bodies.rest import UNREAD_KEY, add_unread_prompt
+from veilog_parsers.event import AuditEvent, Constant, Kind, Mcp, Operation, Outcome, SensitiveText, ToolCall, UserType
 from veilog_parsers.record.dropped import Why, prefer
-from veilog_parsers.record.endpoints import operation_at, pop_provider
+from veilog_parsers.record.endpoints import operation_at
 from veilog_parsers.record.fields import (
+    as_identifier,
+    dicts,
     drop,
     drop_keys,
     ignored_keys,
@@ -27,7 +34,6 @@ from veilog_parsers.record.fields import (
     peek,
     pop_count,
     pop_identifier,
-    pop_number,
     pop_text,
 )
 from veilog_parsers.record.network import pop_address, pop_endpoint
@@ -35,8 +41,28 @@ from veilog_parsers.record.outcomes import outcome_of_status
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_elapsed, pop_time
 from veilog_parsers.source import Source, Stability
+from veilog_parsers.sources.facts import facts, read_facts
+from veilog_parsers.sources.gateways.mcp import read_messages
 
-_SECTION_KEYS: Final = keyset("cache meta payload usage")
+_SECTION_KEYS: Final = keyset("cache meta payload rpc usage")
+_FACTS: Final = facts("""
+    credential.id_hash      authenticated_entity/id
+    request_bytes           request/size
+    response_bytes          response/size
+    deployment              service/name
+    trace_id                trace_id/w3c trace_id/datadog trace_id
+""")
+_SECTION_FACTS: Final = facts("""
+    provider                meta/provider_name
+    model_version           meta/response_model
+    latency_ms              meta/llm_latency
+    cost_usd                usage/cost
+    time_to_first_token_ms  usage/time_to_first_token
+    input_tokens            usage/prompt_tokens usage/prompt_token
+    output_tokens           usage/completion_tokens usage/completion_token
+    token_count             usage/total_tokens
+""")
+_TOOL_ERROR: Final = Constant("tool_error")
 _PROXIES: Final = ("proxy", "ai-proxy", "ai-proxy-advanced")
 _IGNORED_KEYS: Final = ignored_keys(
     """
@@ -44,8 +70,14 @@ _IGNORED_KEYS: Final = ignored_keys(
     workspace:plain
     """
 )
-_IGNORED_META_KEYS: Final = ignored_keys("plugin_id request_mode")
-_IGNORED_USAGE_KEYS: Final = ignored_keys("cost:number time_per_token:number time_to_first_token:number")
+_IGNORED_META_KEYS: Final = ignored_keys("llm_latency:number plugin_id request_mode")
+_IGNORED_USAGE_KEYS: Final = ignored_keys(
+    """
+    completion_token:number completion_tokens:number cost:number prompt_token:number prompt_tokens:number
+    time_per_token:number time_to_first_token:number total_tokens:number
+    """
+)
+_IGNORED_RPC_KEYS: Final = ignored_keys("id latency:number response_body_size:number")
 _IGNORED_REQUEST_KEYS: Final = ignored_keys("headers:secret id method querystring:secret size tls:plain")
 _IGNORED_RESPONSE_KEYS: Final = ignored_keys("headers:secret size")
 
@@ -60,8 +92,12 @@ def _has_ai(fields: Fields) -> bool:
 def parse(fields: Fields) -> AuditEvent:
     """Read one log entry."""
     event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=pop_time(fields, "started_at"))
-    _read_who(fields, event)
+    number = peek(fields, "authenticated_entity", "id")
+    read_facts(fields, _FACTS, event)
+    _read_who(fields, event, number)
     _read_request(fields, event)
+    if dicts(fields.get("tries"))[1:]:
+        event.retries = len(fields["tries"]) - 1
     sections = fields.get("ai")
     if type(sections) is dict:
         for name in sorted(sections, key=lambda name: name not in _PROXIES):
@@ -71,13 +107,10 @@ def parse(fields: Fields) -> AuditEvent:
     return event
 
 
-def _read_who(fields: Fields, event: AuditEvent) -> None:
+def _read_who(fields: Fields, event: AuditEvent, credential: Any) -> None:
     custom, name = pop_identifier(fields, "consumer", "custom_id"), pop_text(fields, "consumer", "username")
-    number, credential = (
-        pop_identifier(fields, "consumer", "id"),
-        pop_identifier(fields, "authenticated_entity", "id"),
-    )
-    event.user_id = prefer(prefer(custom or name, number), credential)
+    number = pop_identifier(fields, "consumer", "id")
+    event.user_id = prefer(prefer(custom or name, number), as_identifier(credential))
     event.user_name = name if event.user_id is not name else None
     if event.user_id is not None:
         event.user_type = UserType.USER
@@ -113,25 +146,38 @@ def _read_section(section: Fields, event: AuditEvent) -> None:
     """
     if peek(section, "meta", "provider_name") == "UNSPECIFIED":
         drop(section, ("meta", "provider_name"))
-    provider = pop_provider(section, "meta", "provider_name")
-    requested, answered = (pop_identifier(section, "meta", f"{side}_model") for side in ("request", "response"))
-    latency = pop_number(section, "meta", "llm_latency")
-    sent, produced, total = (
-        pop_count(section, "usage", name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")
-    )
-    event.provider = prefer(event.provider, provider)
-    event.model_name = prefer(event.model_name, requested) or answered
-    event.model_version = prefer(event.model_version, answered)
-    event.latency_ms = prefer(event.latency_ms, latency)
-    event.input_tokens = prefer(event.input_tokens, sent)
-    event.output_tokens = prefer(event.output_tokens, produced)
-    event.token_count = prefer(event.token_count, total)
+    requested = pop_identifier(section, "meta", "request_model")
+    read_facts(section, _SECTION_FACTS, event)
+    event.model_name = event.model_name or requested or event.model_version
+    _read_rpc(section, event)
     bodies: list[Any] = [open_body(section, "payload", side) for side in ("request", "response")]
     read_exchange(*bodies).apply(event)
     for name, ignored in (("meta", _IGNORED_META_KEYS), ("usage", _IGNORED_USAGE_KEYS)):
         if type(section.get(name)) is dict:
             drop_keys(section[name], ignored)
     drop(section, "cache")
+
+
+def _read_rpc(section: Fields, event: AuditEvent) -> None:
+    """Read the calls of an MCP session. If a client sends several at once, the first one is the event's ``mcp``."""
+    event.session_id = event.session_id or pop_identifier(section, "mcp_session_id")
+    for call in dicts(section.get("rpc")):
+        method, tool = pop_identifier(call, "method"), pop_identifier(call, "tool_name")
+        event.mcp = event.mcp or Mcp(method=method, tool=tool)
+        event.api_operation = event.api_operation or method
+        if tool is not None:
+            event.operation = event.operation or Operation.EXECUTE_TOOL
+        if call.get("error"):
+            event.outcome_status, event.error_code = Outcome.FAILURE, _TOOL_ERROR
+        exchange = Exchange()
+        payload = open_body(call, "payload")
+        if type(payload) is dict and UNREAD_KEY in payload:
+            add_unread_prompt(payload, exchange, 0)
+        read_messages([open_body(call, "payload", side) for side in ("request", "response")], event, exchange)
+        exchange.apply(event)
+        if tool is not None and not event.tool_calls:
+            event.tool_calls = [ToolCall(name=tool)]
+        drop_keys(call, _IGNORED_RPC_KEYS)
 
 
 SOURCE: Final = Source(

@@ -8,6 +8,8 @@ Tested with payloads of a running LiteLLM (SDK and proxy). Pitfalls:
 * The system prompt of Anthropic's and OpenAI's newer APIs is missing: the log does not have the whole prompt.
 * ``response_time`` is in seconds. A failed call has an empty response and a traceback, which is withheld.
 * The older of the generic callbacks writes every value as Python's ``repr``: messages and response are such strings.
+* ``guardrail_information`` has an entry for each guardrail that ran. It quotes texts, which are withheld.
+* ``user_api_key_hash`` is the hash of the caller's key: it tells calls with the same key, never the key.
 * If LiteLLM's own redaction is on, every text is ``redacted-by-litellm``: it is no text, and has no hash.
 """
 
@@ -15,19 +17,40 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from veilog_parsers.bodies.exchange import Exchange
+from veilog_parsers.bodies.openai import read_token_details
 from veilog_parsers.bodies.read import decode_body, open_body, read_exchange
 from veilog_parsers.bodies.rest import drop_repeated
-from veilog_parsers.event import AuditEvent, Kind, Message, Operation, Outcome, SensitiveText, Text, UserType
+from veilog_parsers.event import (
+    AuditEvent,
+    ContentCategory,
+    CredentialType,
+    Guardrail,
+    GuardrailAction,
+    GuardrailPolicy,
+    Kind,
+    Message,
+    Operation,
+    Outcome,
+    SensitiveText,
+    Text,
+    UserType,
+)
 from veilog_parsers.record.dropped import Why, note_dropped, prefer
 from veilog_parsers.record.endpoints import provider_named
 from veilog_parsers.record.fields import (
     as_identifier,
+    dicts,
     drop,
+    open_json,
+    peek,
     pop,
     pop_count,
+    pop_flag,
     pop_identifier,
     pop_number,
     pop_same_text,
+    pop_sum,
     pop_text,
     pop_word,
     withhold,
@@ -35,8 +58,9 @@ from veilog_parsers.record.fields import (
 from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.outcomes import is_vague, outcome_of_error
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import parse_time, pop_elapsed, pop_time
+from veilog_parsers.record.times import between_ms, parse_time, pop_elapsed, pop_time
 from veilog_parsers.source import Source, Stability
+from veilog_parsers.sources.facts import facts, read_facts
 
 _REDACTED: Final = "redacted-by-litellm"
 _MASTER_KEY_OWNER: Final = "default_user_id"
@@ -54,19 +78,44 @@ _OPERATIONS: Final = {
 }
 """Operations by ``call_type``. Asynchronous calls have an ``a`` before it."""
 
-_IGNORED_KEYS: Final = (
-    *("model_map_information", "hidden_params", "cost_breakdown", "response_cost", "saved_cache_cost", "cache_key"),
-    *("cache_hit", "autorouter_savings", "autorouter_savings_estimate", "autorouter_baseline_observation"),
-    *("endTime", "completionStartTime", "stream", "status_fields", "litellm_call_id", "model_group", "model_id"),
-    *("request_model_access_groups", "model_parameters", "session_id", "guardrail_information"),
+_FACTS: Final = facts("""
+    cost_usd                        response_cost hidden_params/response_cost cost_breakdown/total_cost
+    deployment                      model_id hidden_params/model_id
+    rate_limit.remaining_requests   hidden_params/additional_headers/x_ratelimit_remaining_requests
+    rate_limit.remaining_tokens     hidden_params/additional_headers/x_ratelimit_remaining_tokens
+    credential.id_hash              metadata/user_api_key_hash
+    mcp.tool                        metadata/mcp_tool_call_metadata/name
+    mcp.server                      metadata/mcp_tool_call_metadata/mcp_server_name
+""")
+_GUARDRAIL_ACTIONS: Final = {
+    "success": GuardrailAction.NONE,
+    "guardrail_intervened": GuardrailAction.BLOCKED,
+    "failure": GuardrailAction.BLOCKED,
+}
+"""What a guardrail did, by its status. Older releases have ``failure`` where newer ones say that it intervened."""
+_BY_STRENGTH: Final = tuple(GuardrailAction)
+_CATEGORIES: Final = {category.value: category for category in ContentCategory}
+_QUOTING_KEYS: Final = ("guardrail_request", "guardrail_response", "match_details", "classification")
+"""Parts of a guardrail's entry that quote what it read."""
+_IGNORED_GUARDRAIL_KEYS: Final = (
+    *("guardrail_provider", "guardrail_mode", "start_time", "end_time", "duration", "masked_entity_count"),
+    *("policy_template", "detection_method", "confidence_score", "patterns_checked", "alert_recipients", "risk_score"),
+    *("violation_categories", "guardrail_id", "guardrail_name"),
 )
-"""Costs, timings and settings."""
+
+_IGNORED_KEYS: Final = (
+    *("model_map_information", "hidden_params", "cost_breakdown", "saved_cache_cost", "cache_key"),
+    *("cache_hit", "autorouter_savings", "autorouter_savings_estimate", "autorouter_baseline_observation"),
+    *("endTime", "completionStartTime", "stream", "status_fields", "litellm_call_id", "model_group"),
+    *("request_model_access_groups", "model_parameters", "session_id"),
+)
+"""Timings, settings and costs in detail."""
 _IGNORED_METADATA_KEYS: Final = (
-    *("usage_object", "user_api_key_hash", "user_api_key_spend"),
+    *("usage_object", "user_api_key_spend"),
     *("user_api_key_max_budget", "user_api_key_user_spend", "user_api_key_user_max_budget"),
     *("user_api_key_team_spend", "user_api_key_team_max_budget", "used_client_oauth_token"),
 )
-"""Hashes of keys, budgets, and token counts that are also elsewhere."""
+"""Budgets, and token counts that are also elsewhere."""
 
 
 def _is_payload(fields: Fields) -> bool:
@@ -79,13 +128,73 @@ def parse(fields: Fields) -> AuditEvent:
         _open(fields, key)
     started = pop_time(fields, "startTime") or parse_time(pop_number(fields, "startTime"))
     event = AuditEvent(kind=Kind.AI_ACCESS, timestamp=started)
+    read_facts(fields, _FACTS, event)
+    if event.credential is not None:
+        event.credential.type = CredentialType.API_KEY
+    _read_course(fields, event)
+    _read_guardrails(fields, event)
     _read_who(fields, event)
     _read_what(fields, event)
     _read_outcome(fields, event)
+    if event.outcome_status is Outcome.FAILURE and _is_blocked(event.guardrail):
+        event.outcome_status = Outcome.CONTENT_FILTERED
     _read_texts(fields, event)
     _drop_same_error(fields)
     drop(fields, *_IGNORED_KEYS)
     return event
+
+
+def _read_course(fields: Fields, event: AuditEvent) -> None:
+    """Read how the call went: as a stream, with what delay, with which tools, and how often it was tried again."""
+    event.stream = pop_flag(fields, "stream")
+    if event.stream is None:
+        event.stream = pop_flag(fields, "model_parameters", "stream")
+    if event.stream:
+        # Without a stream, the first token is the whole response.
+        first = parse_time(peek(fields, "completionStartTime"))
+        event.time_to_first_token_ms = between_ms(event.timestamp, first)
+    tools = peek(fields, "model_parameters", "tools")
+    event.tools_offered = len(tools) if type(tools) is list and tools else None
+    headers = peek(fields, "hidden_params", "additional_headers")
+    if type(headers) is dict:
+        event.retries = pop_sum(headers, "x-litellm-attempted-retries", "x-litellm-attempted-fallbacks")
+    usage = peek(fields, "metadata", "usage_object")
+    if type(usage) is dict:
+        counted = Exchange()
+        read_token_details(usage, counted)
+        counted.cost_usd = None
+        counted.apply(event)
+
+
+def _read_guardrails(fields: Fields, event: AuditEvent) -> None:
+    """Read what the strongest of the guardrails did. The others are named in no field, so they stay."""
+    information = open_json(fields, "guardrail_information")
+    entries = dicts([information] if type(information) is dict else information)
+    found = [_guardrail(entry) for entry in entries]
+    if found:
+        event.guardrail = max(found, key=lambda guardrail: _BY_STRENGTH.index(guardrail.action or GuardrailAction.NONE))
+    for entry in entries:
+        withhold(entry, *_QUOTING_KEYS)
+        drop(entry, *_IGNORED_GUARDRAIL_KEYS)
+
+
+def _is_blocked(guardrail: Guardrail | None) -> bool:
+    return guardrail is not None and guardrail.action is GuardrailAction.BLOCKED
+
+
+def _guardrail(entry: Fields) -> Guardrail:
+    masked = peek(entry, "masked_entity_count")
+    action = _GUARDRAIL_ACTIONS.get(pop_word(entry, "guardrail_status") or "")
+    if masked and type(masked) is dict and action is GuardrailAction.NONE:
+        action = GuardrailAction.MASKED
+    named = entry.get("violation_categories")
+    words = [word.lower().replace("-", "_") for word in named if type(word) is str] if type(named) is list else []
+    return Guardrail(
+        id=pop_identifier(entry, "guardrail_name") or pop_identifier(entry, "guardrail_id"),
+        action=action,
+        policies=[GuardrailPolicy.SENSITIVE_INFO] if masked else None,
+        categories=[_CATEGORIES[word] for word in words if word in _CATEGORIES] or None,
+    )
 
 
 def _drop_same_error(fields: Fields) -> None:

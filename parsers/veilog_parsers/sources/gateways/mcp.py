@@ -18,9 +18,11 @@ from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.read import decode_body
 from veilog_parsers.bodies.turns import Turn, add_prompt_messages, comparable, pop_finish_reason, pop_serialized
 from veilog_parsers.event import (
+    Agent,
     AuditEvent,
     Constant,
     Kind,
+    Mcp,
     Operation,
     Outcome,
     Role,
@@ -30,6 +32,7 @@ from veilog_parsers.event import (
 )
 from veilog_parsers.record.dropped import Why, prefer
 from veilog_parsers.record.fields import (
+    as_identifier,
     dicts,
     drop,
     drop_keys,
@@ -115,7 +118,8 @@ _USER: Final = paths("user_id userId user sub")
 _USER_NAME: Final = paths("user_name userName username user_email email")
 _TENANT: Final = paths("tenant_id tenantId tenant organization_id org_id")
 _ADDRESS: Final = paths("client_ip clientIp remote_addr remote_ip source_ip")
-_SERVER: Final = paths("server_url url endpoint server_name mcp_server server")
+_URL: Final = paths("server_url url endpoint")
+_SERVER: Final = paths("server_name mcp_server_name mcp_server server")
 _STATUS: Final = paths("status_code http_status status")
 _MILLISECONDS: Final = paths("duration_ms durationMs latency_ms latencyMs")
 
@@ -158,11 +162,23 @@ def parse(fields: Fields) -> AuditEvent:
         if "jsonrpc" in fields
         else [body for key in (*_REQUESTS, *_RESPONSES) if (body := _open_object(fields, key))]
     )
-    method = ""
-    for message in messages:
-        method = _read_message(message, method, event, exchange)
+    read_messages(messages, event, exchange)
     exchange.apply(event)
     return event
+
+
+def read_messages(messages: list[Any], event: AuditEvent, exchange: Exchange) -> None:
+    """Consume the messages of one call: its request, its response, or both in this order.
+
+    Args:
+        messages: JSON-RPC messages; what is no object is left out.
+        event: gets the method, the tool, the client and how the call ended.
+        exchange: gets the texts.
+    """
+    method = ""
+    for message in messages:
+        if type(message) is dict:
+            method = _read_message(message, method, event, exchange)
 
 
 def _open_object(fields: Fields, key: str) -> Fields | None:
@@ -185,8 +201,12 @@ def _read_envelope(fields: Fields, event: AuditEvent) -> None:
     event.session_id = pop_first(pop_identifier, fields, _SESSION)
     event.client_ip = pop_first(pop_address, fields, _ADDRESS)
     event.user_agent = pop_text(fields, "user_agent")
-    server = pop_first(pop_endpoint, fields, _SERVER)
-    event.endpoint = SensitiveText(server) if server else None
+    server = pop_first(pop_endpoint, fields, _URL)
+    name = pop_first(pop_endpoint, fields, _SERVER)
+    if name and "/" not in name:
+        event.mcp = Mcp(server=SensitiveText(name))
+    endpoint = server or name
+    event.endpoint = SensitiveText(endpoint) if endpoint else None
     event.http_status = pop_first(pop_http_status, fields, _STATUS)
     event.outcome_status = outcome_of_status(event.http_status)
     event.latency_ms = pop_first(pop_elapsed, fields, _MILLISECONDS)
@@ -204,6 +224,8 @@ def _read_message(message: Fields, method: str, event: AuditEvent, exchange: Exc
     if requested is not None:
         method = requested
         event.api_operation = SensitiveText(requested)
+        event.mcp = event.mcp or Mcp()
+        event.mcp.method = event.mcp.method or event.api_operation
     elif not method and type(result) is dict:
         method = next((_METHODS_BY_RESULT_KEY[key] for key in _METHODS_BY_RESULT_KEY if key in result), "")
     if method in _CALLS or "error" in message:
@@ -230,6 +252,7 @@ def _read_params(params: Fields, method: str, event: AuditEvent, exchange: Excha
     if type(client) is dict and event.user_agent is None:
         name, version = pop_str(client, "name"), pop_str(client, "version")
         event.user_agent = SensitiveText("/".join(filter(None, (name, version)))) if name else None
+        event.agent = Agent(name=as_identifier(name), version=as_identifier(version))
     if method == "tools/call":
         _read_tool_call(params, event, exchange)
     elif method == "sampling/createMessage":
@@ -266,6 +289,9 @@ def _read_tool_call(params: Fields, event: AuditEvent, exchange: Exchange) -> No
     drop(params, "requestState")
     if name or arguments:
         event.tool_calls = [*(event.tool_calls or ()), ToolCall(name=name, arguments=arguments)]
+    if name is not None:
+        event.mcp = event.mcp or Mcp()
+        event.mcp.tool = event.mcp.tool or name
 
 
 def _read_sampling(params: Fields, exchange: Exchange) -> None:
@@ -302,6 +328,10 @@ def _read_result(result: Fields, method: str, event: AuditEvent, exchange: Excha
         for key in ("content", "structuredContent", "inputRequests"):
             _add_other(result, key, turn)
     else:
+        server = pop_identifier(result, "serverInfo", "name")
+        if server is not None:
+            event.mcp = event.mcp or Mcp()
+            event.mcp.server = event.mcp.server or server
         drop_keys(result, _IGNORED_LIST_KEYS)
         drop(result, "serverInfo", "instructions")
     drop_keys(result, _IGNORED_KEYS)

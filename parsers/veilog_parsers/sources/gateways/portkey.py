@@ -5,6 +5,8 @@ since the gateway retries and falls back: ``providerOptions`` (provider and URL)
 (the client's request), ``transformedRequest.body`` (the same in the provider's format), ``originalResponse.body`` (the
 provider's response) or ``response``, ``createdAt``, ``executionTime``. Pitfalls:
 
+* Hooks (guardrails) put their verdicts into the response, under ``hook_results``. Status 446 means that one of them
+  denied the call, 246 that one failed and the call was let through.
 * The last attempt is the one that was answered. The bodies of earlier ones repeat the request and are dropped.
 * ``providerOptions`` holds the provider's API key and headers, and is withheld.
 * ``time`` is in the format of the server's locale and cannot be parsed; ``createdAt`` can.
@@ -17,7 +19,16 @@ from typing import Any, Final
 
 from veilog_parsers.bodies.read import open_body, read_exchange
 from veilog_parsers.bodies.rest import drop_repeated, texts_of
-from veilog_parsers.event import AuditEvent, Kind, Outcome, SensitiveText, UserType
+from veilog_parsers.event import (
+    AuditEvent,
+    Guardrail,
+    GuardrailAction,
+    Kind,
+    Outcome,
+    SensitiveText,
+    Text,
+    UserType,
+)
 from veilog_parsers.record.dropped import prefer
 from veilog_parsers.record.endpoints import operation_at, pop_provider
 from veilog_parsers.record.fields import (
@@ -49,6 +60,12 @@ _IGNORED_ATTEMPT_KEYS: Final = ignored_keys(
     cacheKey cacheMaxAge:number cacheMode cacheStatus hookSpanId lastUsedOptionIndex:number lastUsedOptionJsonPath
     """
 )
+_DENIED_BY_HOOK: Final = 446
+_FLAGGED_BY_HOOK: Final = 246
+_IGNORED_HOOK_KEYS: Final = ignored_keys(
+    "async:flag created_at deny:flag execution_time:number id transformed:flag type verdict:flag"
+)
+_IGNORED_CHECK_KEYS: Final = ignored_keys("created_at execution_time:number id transformed:flag verdict:flag")
 _PARTS: Final = (
     *("finalUntransformedRequest", "originalResponse", "providerOptions", "requestParams", "response"),
     "transformedRequest",
@@ -74,11 +91,48 @@ def parse(fields: Fields) -> AuditEvent:
     event.latency_ms = pop_number(fields, "duration")
     attempts = dicts(fields.get("requestOptions")) or [fields]
     texts = _read_attempt(attempts[-1], event, status)
+    if len(attempts) > 1:
+        event.retries = len(attempts) - 1
+        event.fallback_from = _replaced(attempts, event.provider)
     for attempt in attempts[:-1]:
         _drop_copies(attempt, texts)
         drop(attempt, "createdAt", "executionTime")
     drop(fields, "method", "time")
     return event
+
+
+def _replaced(attempts: list[Fields], answered: Text | None) -> Text | None:
+    """The provider of the last attempt that went to another one than the one that answered."""
+    name = answered.reveal() if isinstance(answered, SensitiveText) else answered
+    for attempt in reversed(attempts[:-1]):
+        provider = pop_provider(attempt, "providerOptions", "provider")
+        if provider is not None and (provider.reveal() if isinstance(provider, SensitiveText) else provider) != name:
+            return provider
+    return None
+
+
+def _read_hooks(body: Any, status: int | None) -> Guardrail | None:
+    """Consume the verdicts of hooks, and say what they did."""
+    results = peek(body, "hook_results")
+    hooks = [hook for found in (results.values() if type(results) is dict else ()) for hook in dicts(found)]
+    failed = next((hook for hook in hooks if hook.get("verdict") is False), None)
+    if status == _DENIED_BY_HOOK:
+        action = GuardrailAction.BLOCKED
+    elif failed is not None or status == _FLAGGED_BY_HOOK:
+        action = GuardrailAction.FLAGGED
+    elif any(hook.get("transformed") is True for hook in hooks):
+        action = GuardrailAction.MASKED
+    elif hooks:
+        action = GuardrailAction.NONE
+    else:
+        return None
+    named = failed or (hooks[0] if hooks else {})
+    guardrail = Guardrail(id=pop_identifier(named, "id"), action=action)
+    for hook in hooks:
+        drop_keys(hook, _IGNORED_HOOK_KEYS)
+        for check in dicts(hook.get("checks")):
+            drop_keys(check, _IGNORED_CHECK_KEYS)
+    return guardrail
 
 
 def _read_attempt(attempt: Fields, event: AuditEvent, status: int | None) -> list[str]:
@@ -100,7 +154,11 @@ def _read_attempt(attempt: Fields, event: AuditEvent, status: int | None) -> lis
     gateway_status = pop_count(attempt, "response", "status")
     event.http_status = next((found for found in (status, gateway_status, provider_status) if found is not None), None)
     event.outcome_status = outcome_of_status(event.http_status)
-    exchange = read_exchange(_first_body(attempt, _REQUESTS), _first_body(attempt, _RESPONSES))
+    request, response = _first_body(attempt, _REQUESTS), _first_body(attempt, _RESPONSES)
+    event.guardrail = _read_hooks(response, event.http_status)
+    if event.http_status == _DENIED_BY_HOOK:
+        event.outcome_status = Outcome.CONTENT_FILTERED
+    exchange = read_exchange(request, response)
     exchange.apply(event)
     texts = [*texts_of(exchange.prompt), *texts_of(exchange.response)]
     if event.outcome_status is None and exchange.finish_reasons:
