@@ -218,13 +218,15 @@ def _plain(value: Any) -> Any:
         return value.role, [part.reveal() for part in value.parts]
     if isinstance(value, list):
         return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
     if dataclasses.is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     return value
 
 
 def _text(value: Any) -> str:
-    return orjson.dumps(value, default=_plain).decode()
+    return orjson.dumps(_plain(value)).decode()
 
 
 def _gone(before: _Seen, after: _Seen, own: _Own) -> Iterator[str]:

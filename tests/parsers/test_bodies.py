@@ -565,6 +565,20 @@ def test_content_that_is_data_is_a_text(data: Any, key: str) -> None:
     assert remainder(body) == {}
 
 
+def test_a_text_with_notes_on_it_is_the_text() -> None:
+    """As OpenAI's Assistants have it (`MessageContentTextObject` of its API description)."""
+    block = {"type": "text", "text": {"value": "hi", "annotations": []}}
+    body = {"messages": [{"role": "user", "content": [block, {"type": "text", "text": {"value": "you"}}]}]}
+    assert asked(body) == [("user", ["hi", "you"])]
+    assert remainder(body) == {}
+
+
+def test_what_stands_beside_a_text_with_notes_stays() -> None:
+    body = {"messages": [{"role": "user", "content": {"text": {"value": "hi", "note": "what somebody says of it"}}}]}
+    assert asked(body) == [("user", ["hi"])]
+    assert remainder(body) == {"messages": [{"content": {"text": {"note": "what somebody says of it"}}}]}
+
+
 @pytest.mark.parametrize(
     "media",
     [{"bytes": "JVBERi0xLjcKJeLjz9MK"}, {"flag": True, "count": 7}, {"s3Location": {"uri": "s3://bucket/a"}}, {}],

@@ -84,6 +84,31 @@ def test_an_event_counts_the_keys_that_were_dropped(sample: Sample) -> None:
             entries.clear()
 
 
+CALL = {
+    "time": "2026-01-02T03:04:05Z",
+    "model": "m",
+    "request": {"messages": [{"role": "user", "content": "hi"}]},
+    "response": {"choices": []},
+    "kubernetes": {"pod_name": "own-1", "host": "node-2", "labels": {"app": "gw"}},
+    "_HOSTNAME": "own-host",
+}
+TEXT = orjson.dumps(CALL).decode()
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"log": TEXT, "host": "relay", "kubernetes": {"pod_name": "relay-1", "labels": {"app": "x"}}},
+        {"message": f"<134>1 2026-01-02T03:04:05Z h1 gw 12 - - {TEXT}", "host": "relay"},
+        {"message": {"event": {"original": TEXT}, "host": {"name": "h1"}}, "host": "relay", "kubernetes": {"pod": "p"}},
+        {"host": "relay", "logGroup": "g", "logEvents": [{"id": "1", "message": {"log": TEXT, "host": "inner"}}]},
+        {"_ResourceId": "/subscriptions/s/x", "RawData": {"_ResourceId": "/subscriptions/s/y", "RawData": TEXT}},
+    ],
+)
+def test_a_place_that_is_told_twice_is_not_lost(record: Any) -> None:
+    assert lost(record) == []
+
+
 def dropped_by(change: Any) -> Counter[tuple[str, str]]:
     """Key and reason of what is dropped in a call."""
     with listed() as entries:

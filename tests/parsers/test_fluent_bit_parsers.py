@@ -51,10 +51,12 @@ def the_event(record: dict[str, Any]) -> AuditEvent:
 
 
 def told(event: AuditEvent) -> list[Any]:
-    """All that an event tells, revealed."""
+    """All that an event tells, revealed, but for what the parser in Fluent Bit dropped before."""
     sides = event.prompt_messages + event.response_messages
     names = [
-        name for name in event.__dataclass_fields__ if name not in ("prompt_messages", "response_messages", "unmapped")
+        name
+        for name in event.__dataclass_fields__
+        if name not in ("prompt_messages", "response_messages", "unmapped", "dropped_fields")
     ]
     found = [getattr(event, name) for name in names]
     texts = [part.reveal() for message in sides for part in message.parts]

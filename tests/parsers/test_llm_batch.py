@@ -90,7 +90,7 @@ def test_the_operation_is_the_endpoint_s(url: str, operation: Operation) -> None
     ("rest", "outcome", "code"),
     [
         ({"result": {"type": "succeeded", "message": {"content": [{"type": "text", "text": "a"}]}}}, Outcome.SUCCESS, None),
-        ({"result": {"type": "errored", "error": {"type": "error", "error": {"type": "rate_limit_error"}}}}, Outcome.FAILURE, "rate_limit_error"),
+        ({"result": {"type": "errored", "error": {"type": "error", "error": {"type": "rate_limit_error"}}}}, Outcome.THROTTLED, "rate_limit_error"),
         ({"result": {"type": "canceled"}}, Outcome.FAILURE, "canceled"),
         ({"response": {"status_code": 200, "body": ANSWER}}, Outcome.SUCCESS, None),
         ({"response": {"status_code": 429, "body": {"error": {"code": "rate_limit_exceeded"}}}}, Outcome.THROTTLED, "rate_limit_exceeded"),

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, SensitiveText, UserType
+from veilog_parsers.record.context import NO_CONTEXT
 from veilog_parsers.record.fields import remainder
+from veilog_parsers.registry import Registry
 from veilog_parsers.sources.gateways.openai_gateway import SOURCE
 
 SAMPLES = sorted((Path(__file__).parents[2] / "parsers/samples/openai_gateway").glob("*.in.json"))
@@ -234,18 +236,25 @@ def test_a_request_line_is_no_body(line: str) -> None:
     assert texts(SOURCE.parse(fields)) == ([], ["hello"])
 
 
+def record_in(sample: Path) -> dict[str, Any]:
+    """The record of a sample, out of what is around it."""
+    ((record, _, _),) = Registry()._open(json.loads(sample.read_bytes()), 0, NO_CONTEXT)
+    assert type(record) is dict
+    return record
+
+
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name.removesuffix(".in.json"))
 class TestSamples:
     def test_recognized(self, sample: Path) -> None:
-        assert recognized(json.loads(sample.read_bytes()))
+        assert recognized(record_in(sample))
 
     def test_read(self, sample: Path) -> None:
-        event = SOURCE.parse(json.loads(sample.read_bytes()))
+        event = SOURCE.parse(record_in(sample))
         assert event.kind is Kind.AI_ACCESS
         assert event.prompt_messages
 
     def test_good_ones_leave_nothing(self, sample: Path) -> None:
-        fields = json.loads(sample.read_bytes())
+        fields = record_in(sample)
         SOURCE.parse(fields)
         left = remainder(fields)
         # Of headers that could hold a sentence the length is left.

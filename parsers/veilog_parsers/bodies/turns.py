@@ -187,7 +187,11 @@ class Turn:
             return
         if depth >= MAX_DEPTH:
             return
-        if _is_data(content):
+        if key == "text" and type(content) is dict and type(content.get("value")) is str:
+            # OpenAI's Assistants have a text and what is noted about it.
+            self._read_content(content, "value", texts, depth + 1)
+            drop_keys(content, _IGNORED_KEYS)
+        elif _is_data(content):
             # Whatever an application sends there, the model reads its JSON: names of keys, numbers and all.
             text = pop_serialized(fields, key)
             texts += [text] if text is not None else ()

@@ -15,7 +15,7 @@ import re
 from typing import Any, Final
 
 from veilog_parsers.event import AuditEvent, Cloud, Timestamp
-from veilog_parsers.record.dropped import Why, note_dropped
+from veilog_parsers.record.dropped import Why, note_dropped, prefer
 from veilog_parsers.record.fields import count_chars
 from veilog_parsers.record.places import NO_PLACE, Place, copy_of, pop_place
 from veilog_parsers.record.prefixes import NO_PREFIX, Prefix
@@ -59,7 +59,7 @@ class EnvelopeContext:
         note_beside(beside)
         return EnvelopeContext(
             prefix.time or time_of(beside) or self.time,
-            Place(place.k8s, prefix.host or place.host, place.resource).or_else(self.place),
+            Place(place.k8s, prefer(prefix.host, place.host, "host"), place.resource).or_else(self.place),
             self.withheld_chars + prefix.withheld_chars + count_chars_beside(beside),
         )
 
@@ -71,11 +71,17 @@ class EnvelopeContext:
             own: the place that a shipper has added to the record itself.
         """
         event.timestamp = event.timestamp or self.time
-        event.host = event.host or own.host or self.place.host
-        event.k8s = event.k8s or own.k8s or self.place.k8s
-        if self.place.resource is not None:
-            event.cloud = event.cloud or Cloud()
-            event.cloud.resource = event.cloud.resource or self.place.resource
+        self._complete_place(event, own)
+
+    def _complete_place(self, event: AuditEvent, own: Place) -> None:
+        if own is NO_PLACE and self.place is NO_PLACE:
+            return
+        place = Place(event.k8s, event.host).or_else(own).or_else(self.place)
+        event.k8s, event.host = place.k8s, place.host
+        if place.resource is not None:
+            cloud = event.cloud = event.cloud or Cloud()
+            known = cloud.resource
+            cloud.resource = place.resource if known is None else prefer(known, place.own_resource(), "resource")
 
     def without_chars(self) -> EnvelopeContext:
         """The same, with nothing to count: it was counted with another record."""

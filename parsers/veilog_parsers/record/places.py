@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from veilog_parsers.event import KUBERNETES_LABELS, Constant, Kubernetes, SensitiveText, Text
+from veilog_parsers.record.dropped import prefer
 from veilog_parsers.record.fields import as_identifier
 from veilog_parsers.record.raw import Fields
 
@@ -81,8 +82,19 @@ class Place(NamedTuple):
     resource: SensitiveText | None = None
 
     def or_else(self, other: Place) -> Place:
-        """This place, with the facts of another where it has none."""
-        return Place(self.k8s or other.k8s, self.host or other.host, self.resource or other.resource)
+        """This place, with the facts of another where it has none. The others of that one are duplicates."""
+        if other is NO_PLACE:
+            return self
+        known = self.resource
+        return Place(
+            prefer(self.k8s, other.k8s, "kubernetes"),
+            prefer(self.host, other.host, "host"),
+            other.resource if known is None else prefer(known, other.own_resource(), "resource"),
+        )
+
+    def own_resource(self) -> SensitiveText | None:
+        """The resource, if it is not the pod, which says it already."""
+        return self.resource if resource_of_pod(self.k8s) is None else None
 
 
 NO_PLACE: Final = Place()
