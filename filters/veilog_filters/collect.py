@@ -139,17 +139,17 @@ class Collector:
 
 def _names_in(event: AuditEvent) -> list[tuple[Any, str, Any, str, Handling]]:
     """Of each name of an event: what holds it, its field there, the name, and its grammar and handling."""
-    present = vars(event)
+    values = vars(event)
     names = [
-        (event, field, value, field, _HANDLING[field])
-        for field in filter(present.__contains__, _HANDLING)
-        if (value := present[field]) is not None
+        (event, field, value, field, handling)
+        for field, handling in _HANDLING.items()
+        if (value := values[field]) is not None
     ]
-    for field in filter(present.__contains__, _OBJECTS):
-        if (holder := present[field]) is not None:
+    for field, parts in _OBJECTS.items():
+        if (holder := values[field]) is not None:
             names += [
                 (holder, part, value, grammar, handling)
-                for part, grammar, handling in _OBJECTS[field]
+                for part, grammar, handling in parts
                 if (value := getattr(holder, part)) is not None
             ]
     return names

@@ -227,7 +227,7 @@ class Registry:
             event = AuditEvent(source=Constant(OTHER), kind=Kind.OTHER)
             event.unmapped = SensitiveTree(inner)
             return event
-        own = pop_own_place(inner) if any(key in inner for key in OWN_PLACE) else NO_PLACE
+        own = NO_PLACE if OWN_PLACE.isdisjoint(inner) else pop_own_place(inner)
         try:
             event = source.parse(inner)
         except RecordError as error:
@@ -236,7 +236,8 @@ class Registry:
             # A bug of a parser must not leak content or stop the process: the record is quarantined, without a message.
             return ParseFailure(ErrorType.PARSER_FAILED, source.name)
         event.source = Constant(source.name)
-        context.complete(event, own)
+        if context is not NO_CONTEXT or own is not NO_PLACE:
+            context.complete(event, own)
         left = remainder(inner)
         if (
             event.kind is Kind.AI_ACCESS

@@ -60,11 +60,9 @@ def encode(event: AuditEvent) -> dict[str, Any]:
     Raises:
         EncodingError: a field holds something that may not leave in it.
     """
-    present = vars(event)
-    encoded: dict[str, Any] = {"schema": _schema_id(event.schema)}
-    for name in filter(present.__contains__, _FIELDS):
-        value = present[name]
-        if value is not None:
+    encoded: dict[str, Any] = {}
+    for name, value in vars(event).items():
+        if value is not None and name in _FIELDS:
             same, encoder = _FIELDS[name]
             encoded[name] = value if type(value) in same else encoder(value)
     return encoded
@@ -220,7 +218,8 @@ _ENCODED: Final = tuple(
     field.name for field in dataclasses.fields(AuditEvent) if field.metadata["handling"] is not Handling.WORKING
 )
 _FIELDS: Final = {
-    name: (_same_for(_HINTS[name]), _encoder_for(_HINTS[name], name)) for name in _ENCODED if name != "schema"
+    name: (_same_for(_HINTS[name]), _schema_id if name == "schema" else _encoder_for(_HINTS[name], name))
+    for name in _ENCODED
 }
 
 

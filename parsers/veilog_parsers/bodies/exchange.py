@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 from typing import Final
 
 from veilog_parsers.bodies.verdicts import Verdict
@@ -27,6 +28,7 @@ FACTS: Final = (
     *("latency_ms", "time_to_first_token_ms", "stream", "refusal", "tools_offered", "attachments"),
 )
 """Fields that an event has under the same name. The record around the bodies is believed before them."""
+_facts_of: Final = operator.attrgetter(*FACTS)
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -157,8 +159,7 @@ class Exchange:
 
     def _apply_counts(self, event: AuditEvent) -> None:
         # As ``prefer``, without a call for every number of every record.
-        for name in FACTS:
-            value = getattr(self, name)
+        for name, value in zip(FACTS, _facts_of(self), strict=True):
             if value is None:
                 continue
             if getattr(event, name) is None:

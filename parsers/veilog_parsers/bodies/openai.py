@@ -132,6 +132,7 @@ _DETAILS: Final = {
     "input_image_tokens": paths("prompt_tokens_details/image_tokens input_tokens_details/image_tokens"),
     "output_image_tokens": paths("completion_tokens_details/image_tokens output_tokens_details/image_tokens"),
 }
+_DETAIL_KEYS: Final = frozenset(("cost", *(path[0] for found in _DETAILS.values() for path in found)))
 """Where a usage counts kinds of tokens: OpenAI's two APIs, DeepSeek, Mistral, LiteLLM, LangChain."""
 _PROMPT_KEYS_BESIDE_MESSAGES: Final = keyset(
     "documents input instructions prediction prompt suffix tool_results variables"
@@ -314,6 +315,9 @@ def _read_filters(holder: Fields, exchange: Exchange) -> None:
 
 def read_token_details(usage: Fields, exchange: Exchange) -> None:
     """Consume what a usage says of kinds of tokens, all of which its totals include, and of the cost."""
+    if _DETAIL_KEYS.isdisjoint(usage):
+        # As most usages are.
+        return
     for name, paths_of in _DETAILS.items():
         count = pop_first(pop_count, usage, paths_of, drop_others=True)
         if count is not None:

@@ -64,7 +64,7 @@ _HOSTS: Final = (
 
 _NESTED: Final = ("kubernetes", "resource", "labels", "host")
 """Keys of the objects in which a place is told."""
-OWN_PLACE: Final = ("kubernetes", "_HOSTNAME")
+OWN_PLACE: Final = frozenset(("kubernetes", "_HOSTNAME"))
 """Keys that shippers add to the records themselves."""
 
 
