@@ -9,8 +9,8 @@ import pytest
 
 from parsed import load, reveal
 from veilog_parsers.event import AuditEvent, Outcome
-from veilog_parsers.record.verdicts import Verdict, find_verdict
 from veilog_parsers.registry import SOURCES, Registry
+from veilog_parsers.sources.gateways.guards import Meaning, meaning_of
 
 PARSERS = {source.name: source.parse for source in SOURCES}
 BLOCKED, FLAGGED, NONE = "blocked", "flagged", "none"
@@ -70,18 +70,18 @@ def test_verdicts(source: str, case: str, expected: tuple[str | None, list[str],
 
 @pytest.mark.parametrize("name", ["Prompt_Injection", "promptInjection", "prompt injection", "PROMPT-INJECTION"])
 def test_a_name_is_compared_by_its_letters(name: str) -> None:
-    assert find_verdict(name) == find_verdict("injection") != Verdict()
+    assert meaning_of(name) == meaning_of("injection") != Meaning()
 
 
 @pytest.mark.parametrize("name", ["", "/", "agent", "x" * 100, "no such detector", "pi/pi/pi" * 20])
 def test_an_unknown_name_is_no_verdict(name: str) -> None:
-    assert find_verdict(name) == Verdict()
+    assert meaning_of(name) == Meaning()
 
 
 def test_the_kind_behind_the_slash_is_sought_first() -> None:
-    assert find_verdict("moderated_content/violence").category == "violence"
-    assert find_verdict("moderated_content/brand_new").category is None
-    assert find_verdict("moderated_content/brand_new").policy == "content"
+    assert meaning_of("moderated_content/violence").category == "violence"
+    assert meaning_of("moderated_content/brand_new").category is None
+    assert meaning_of("moderated_content/brand_new").policy == "content"
 
 
 @pytest.mark.parametrize(

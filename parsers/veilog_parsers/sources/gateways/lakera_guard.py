@@ -32,8 +32,8 @@ from veilog_parsers.record.fields import (
 from veilog_parsers.record.network import pop_address
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
-from veilog_parsers.record.verdicts import add_verdicts
 from veilog_parsers.source import Source, Stability
+from veilog_parsers.sources.gateways.guards import add_found
 
 _IGNORED_KEYS: Final = ignored_keys("dev_info:plain")
 _IGNORED_DETECTOR_KEYS: Final = ignored_keys("detected:flag detector_id detector_type message_id:number")
@@ -61,7 +61,7 @@ def _read_detectors(fields: Fields, event: AuditEvent) -> None:
     if type(flagged) is bool:
         action = GuardrailAction.FLAGGED if flagged else GuardrailAction.NONE
         del fields["flagged"]
-    add_verdicts(event, ThreatReporter.LAKERA, detected, action)
+    add_found(event, ThreatReporter.LAKERA, detected, action)
     if event.guardrail is not None:
         event.guardrail.id = policy
 

@@ -41,8 +41,8 @@ from veilog_parsers.record.fields import (
 from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
-from veilog_parsers.record.verdicts import add_verdicts
 from veilog_parsers.source import Source, Stability
+from veilog_parsers.sources.gateways.guards import add_found
 
 _CATEGORY: Final = "generative ai"
 _BLOCKED: Final = ("block", "blocked", "deny", "quarantine")
@@ -88,7 +88,7 @@ def _read_policy(fields: Fields, event: AuditEvent) -> None:
     if policy is not None or action is not None:
         event.guardrail = Guardrail(id=policy)
         event.outcome_status = Outcome.DENIED if action is GuardrailAction.BLOCKED else Outcome.SUCCESS
-        add_verdicts(event, ThreatReporter.NETSKOPE, found, action)
+        add_found(event, ThreatReporter.NETSKOPE, found, action)
 
 
 def parse(fields: Fields) -> AuditEvent:

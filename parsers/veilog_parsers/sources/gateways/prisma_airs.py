@@ -49,8 +49,8 @@ from veilog_parsers.record.fields import (
 from veilog_parsers.record.network import pop_address
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
-from veilog_parsers.record.verdicts import add_verdicts, find_verdict
 from veilog_parsers.source import Source, Stability
+from veilog_parsers.sources.gateways.guards import Meaning, add_found, meaning_of
 
 _SIDES: Final = ("prompt", "response", "tool")
 _MALICIOUS: Final = "malicious"
@@ -104,7 +104,7 @@ def _pop_detectors(holder: Fields) -> list[str]:
                     drop_known(flags, name)
                 elif name in names:
                     drop_known(flags, name, Why.DUPLICATE)
-                elif find_verdict(name) != find_verdict(""):
+                elif meaning_of(name) != Meaning():
                     del flags[name]
                     names.append(name)
     for service in dicts(holder.get("detection_results")):
@@ -177,7 +177,7 @@ def _parse_result(fields: Fields) -> AuditEvent:
     event.guardrail = Guardrail(id=_profile(holder, "profile_name", "profile_id"))
     found = _pop_detectors(holder)
     action = _pop_action(holder, "action", found=bool(found))
-    add_verdicts(event, ThreatReporter.PRISMA_AIRS, found, action)
+    add_found(event, ThreatReporter.PRISMA_AIRS, found, action)
     if holder.get("timeout") is True or holder.get("error") is True:
         event.outcome_status = Outcome.FAILURE
     _read_texts(fields, holder, event)
@@ -207,13 +207,13 @@ def _parse_log(fields: Fields) -> AuditEvent:
     found: list[str] = []
     for key in ("AIIncidentSubtype", "AIIncidentType"):
         name = fields.get(key)
-        if type(name) is str and find_verdict(name) != find_verdict(""):
+        if type(name) is str and meaning_of(name) != Meaning():
             found.append(name)
             del fields[key]
     verdicts = [fields.get(key) for key in ("FinalPromptVerdict", "FinalResponseVerdict")]
     malicious = any(type(verdict) is str and verdict.lower() == _MALICIOUS for verdict in verdicts)
     action = _pop_action(fields, "Action", found=malicious or bool(found))
-    add_verdicts(event, ThreatReporter.PRISMA_AIRS, found, action)
+    add_found(event, ThreatReporter.PRISMA_AIRS, found, action)
     drop(fields, "TimeGenerated", "ScanStartTime")
     drop_keys(fields, _IGNORED_LOG_KEYS)
     return event

@@ -49,8 +49,8 @@ from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.outcomes import outcome_of_status, pop_http_status
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
-from veilog_parsers.record.verdicts import add_verdicts
 from veilog_parsers.source import Source, Stability
+from veilog_parsers.sources.gateways.guards import add_found
 
 _WEB: Final = "zscalernss-web"
 _AI: Final = re.compile(r"generative[ _]ai|\bai[ _]?(?:&|and)?[ _]?ml\b|\bai_ml_apps\b", re.IGNORECASE)
@@ -125,7 +125,7 @@ def _parse_guard(fields: Fields) -> AuditEvent:
     action = _ACTIONS.get(word.upper()) if type(word) is str else None
     if action is not None:
         del fields["action"]
-    add_verdicts(event, ThreatReporter.ZSCALER, triggered, action)
+    add_found(event, ThreatReporter.ZSCALER, triggered, action)
     _read_texts(fields, event)
     drop_keys(fields, _IGNORED_KEYS)
     return event
@@ -186,7 +186,7 @@ def _read_prevention(record: Fields, event: AuditEvent, *, blocked: bool) -> Non
     event.guardrail = Guardrail(id=pop_first(pop_identifier, record, paths("dlpengine dlpdictionaries rulelabel")))
     if found or blocked:
         action = GuardrailAction.BLOCKED if blocked else GuardrailAction.FLAGGED
-        add_verdicts(event, ThreatReporter.ZSCALER, ["dlp"] if found else [], action)
+        add_found(event, ThreatReporter.ZSCALER, ["dlp"] if found else [], action)
     elif event.guardrail.id is None:
         event.guardrail = None
 
