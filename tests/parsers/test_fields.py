@@ -81,7 +81,7 @@ def test_a_name_has_no_white_space_no_control_characters_and_an_end(value: str) 
         (pop_address, "[2001:db8::1]:443", "2001:db8::1"),
         (pop_address, "2001:DB8::1", "2001:db8::1"),
         (pop_address, "203.0.113.5, 10.0.0.1", "203.0.113.5"),
-        (pop_address, "203.0.113.***", None),
+        (pop_address, "203.0.113.***", "203.0.113.***"),
         (pop_address, "203.0.113.256", None),
         (pop_address, "203.0.113.05", None),
         (pop_address, "203.0.113.5\n", "203.0.113.5"),

@@ -62,6 +62,12 @@ def pop_endpoint(fields: Fields, *path: str) -> str | None:
     return endpoint
 
 
+def pop_endpoint_text(fields: Fields, *path: str) -> SensitiveText | None:
+    """Pop an endpoint (see ``pop_endpoint``) as a text, as events have it."""
+    endpoint = pop_endpoint(fields, *path)
+    return None if endpoint is None else SensitiveText(endpoint)
+
+
 def pop_address(fields: Fields, *path: str) -> SensitiveText | None:
     """Pop an IP address, without a port; of a list of proxies the first. An address without its last octets is one."""
     value = peek(fields, *path)

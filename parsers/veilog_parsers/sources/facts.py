@@ -52,18 +52,12 @@ from veilog_parsers.record.fields import (
     pop_identifier,
     pop_text,
 )
-from veilog_parsers.record.network import pop_address, pop_endpoint
+from veilog_parsers.record.network import pop_address, pop_endpoint_text
 from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status, pop_http_status
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_duration, pop_elapsed, pop_time
 
 Popper = Callable[..., Any]
-
-
-def pop_endpoint_text(fields: Fields, *path: str) -> SensitiveText | None:
-    """Pop an endpoint (see ``pop_endpoint``) as a text."""
-    endpoint = pop_endpoint(fields, *path)
-    return None if endpoint is None else SensitiveText(endpoint)
 
 
 def _pop_operation(fields: Fields, *path: str) -> Operation | None:

@@ -32,8 +32,8 @@ from veilog_parsers.event import (
     SensitiveText,
     UserType,
 )
-from veilog_parsers.record.fields import Path, peek, pop, pop_count, pop_identifier, pop_number, pop_text
-from veilog_parsers.record.network import pop_address, pop_endpoint
+from veilog_parsers.record.fields import Path, peek, pop, pop_count, pop_flag, pop_identifier, pop_number, pop_text
+from veilog_parsers.record.network import pop_address, pop_endpoint_text
 from veilog_parsers.record.outcomes import outcome_of_call
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
@@ -57,19 +57,10 @@ class MappingSpec:
     constants: Mapping[str, str]
 
 
-def _pop_endpoint_text(fields: Fields, *path: str) -> SensitiveText | None:
-    endpoint = pop_endpoint(fields, *path)
-    return None if endpoint is None else SensitiveText(endpoint)
-
-
-def _pop_flag(fields: Fields, *path: str) -> bool | None:
-    return bool(pop(fields, *path)) if type(peek(fields, *path)) is bool else None
-
-
 _POPPERS: Final[dict[str, Callable[..., Any]]] = {
     "timestamp": pop_time,
     "client_ip": pop_address,
-    "endpoint": _pop_endpoint_text,
+    "endpoint": pop_endpoint_text,
     **dict.fromkeys(("user_name", "user_agent"), pop_text),
     **dict.fromkeys(
         (
@@ -88,7 +79,7 @@ _POPPERS: Final[dict[str, Callable[..., Any]]] = {
         pop_count,
     ),
     **dict.fromkeys(("latency_ms", "time_to_first_token_ms", "cost_usd"), pop_number),
-    **dict.fromkeys(("stream", "refusal"), _pop_flag),
+    **dict.fromkeys(("stream", "refusal"), pop_flag),
 }
 _OBJECTS: Final[dict[str, type[Any]]] = {"cloud": Cloud, "agent": Agent, "k8s": Kubernetes, "mcp": Mcp}
 _OBJECT_TARGETS: Final = {

@@ -25,12 +25,11 @@ from veilog_parsers.event import (
     Network,
     Operation,
     Outcome,
-    SensitiveText,
     UserType,
 )
 from veilog_parsers.record.dropped import Why, prefer
 from veilog_parsers.record.fields import drop, drop_keys, drop_known, ignored_keys, pop_identifier, pop_text
-from veilog_parsers.record.network import pop_address, pop_endpoint
+from veilog_parsers.record.network import pop_address, pop_endpoint_text
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_time
 from veilog_parsers.source import Source, Stability
@@ -66,8 +65,7 @@ def _read_usage(fields: Fields, event: AuditEvent) -> None:
     event.tenant_id = pop_identifier(fields, "enterprise_id")
     event.user_id = pop_identifier(fields, "user_id")
     event.user_type = UserType.USER if event.user_id is not None else None
-    endpoint = pop_endpoint(fields, "endpoint")
-    event.endpoint = SensitiveText(endpoint) if endpoint else None
+    event.endpoint = pop_endpoint_text(fields, "endpoint")
     is_request = fields.get("type") == "request"
     exchange = Exchange()
     body = open_body(fields, "body")

@@ -51,7 +51,7 @@ from veilog_parsers.record.fields import (
     pop_number,
     pop_text,
 )
-from veilog_parsers.record.network import pop_address, pop_endpoint
+from veilog_parsers.record.network import pop_address, pop_endpoint_text
 from veilog_parsers.record.outcomes import pop_http_status
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_elapsed
@@ -176,7 +176,7 @@ def _putter(name: str) -> Callable[[AuditEvent, Any], None]:
 
 
 def pop_flag(fields: Fields, *path: str) -> bool | None:
-    """Pop a boolean, also from a string."""
+    """Pop a boolean, also from a string in any case: exporters in Python write ``True``."""
     value = peek(fields, *path)
     if type(value) is str:
         value = {"true": True, "false": False}.get(value.lower())
@@ -184,11 +184,6 @@ def pop_flag(fields: Fields, *path: str) -> bool | None:
         return None
     pop(fields, *path)
     return value
-
-
-def _pop_endpoint_text(fields: Fields, *path: str) -> SensitiveText | None:
-    endpoint = pop_endpoint(fields, *path)
-    return None if endpoint is None else SensitiveText(endpoint)
 
 
 def _pop_seconds(fields: Fields, *path: str) -> float | None:
@@ -328,7 +323,7 @@ FACTS: Final[dict[str, Fact]] = {
     **_facts(pop_flag, "stream refusal"),
     **_facts(_pop_cost, "cost_usd"),
     **_facts(pop_http_status, "http_status"),
-    **_facts(_pop_endpoint_text, "endpoint"),
+    **_facts(pop_endpoint_text, "endpoint"),
     **_facts(_pop_length, "tools_offered"),
     **_facts(_pop_names, "finish_reasons"),
     **_facts(_pop_provider, "provider"),
