@@ -119,9 +119,9 @@ def is_text(key: bytes) -> bool:
 def canonical(text: str) -> bytes:
     """The form in which texts are hashed: NFKC, runs of white space as one blank, none at the ends, UTF-8."""
     if text.isascii():
-        data = text.encode("ascii")
-        # Most texts have it already, which is seen in a quarter of the time that splitting takes.
-        if b"  " not in data and data.strip() is data and len(data.translate(None, _FOLDED)) == len(data):
+        data = text.encode("ascii").strip()
+        # Most texts have it already but for blanks around them, which is seen in a quarter of the time of splitting.
+        if b"  " not in data and len(data.translate(None, _FOLDED)) == len(data):
             return data
     else:
         text = nfkc(text)

@@ -271,11 +271,11 @@ class Registry:
                     around = context_of_container(key, value, context)
                     return self._open_all(_joined(inside), depth + 1, around, times_of_items(key, value))
         source = _confirmed(shape, value)
-        if source is None and depth < MAX_DEPTH:
+        if depth < MAX_DEPTH and (source is None or (source.may_wrap is not None and source.may_wrap(value))):
             try:
-                found = self._unwrap(value, depth, context, Tried())
+                found = self._unwrap(value, depth, context, Tried(of_format=source is not None))
             except RecordError as error:
-                return ((error, None, context),)
+                return ((error, None, context) if source is None else (value, source, context),)
             if found is not None:
                 return found
         return ((value, source, context),)
@@ -377,7 +377,7 @@ class Registry:
         )
 
     def _hold_record(self, records: list[Any], key: str, depth: int, tried: Tried) -> bool:
-        """Whether one of the values under a key is a record of a source, or a container.
+        """Whether one of the values under a key is a record of a source that is looked for, or a container.
 
         A container counts whatever is in it under some keys, and under others if a source claims an item of it.
         """
@@ -387,9 +387,11 @@ class Registry:
             shape = self._signatures.get(record)
             for container in shape.containers:
                 items = items_of(container, record)
-                if items is not None and (key in ANY_CONTENT or self._holds_item(items, record, depth + 1, tried)):
+                whatever = key in ANY_CONTENT and not tried.of_format
+                if items is not None and (whatever or self._holds_item(items, record, depth + 1, tried)):
                     return True
-            if _confirmed(shape, record) is not None:
+            source = _confirmed(shape, record)
+            if source is not None and not (tried.of_format and source.may_wrap is not None):
                 return True
         return False
 

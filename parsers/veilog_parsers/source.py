@@ -53,6 +53,8 @@ class Source:
         references: where the format is described.
         markers: top-level keys that this source's records have, each with a test of the record. The source claims a
             record if it has one of the keys and passes its test; see ``registry``.
+        may_wrap: for a source that claims records by evidence, since they have no format of their own: whether a record
+            that it claims may be what is around a record of another source, so that one is looked for first.
         parse: consumes the fields of one record and returns one event. The registry puts the fields that it left into
             ``event.unmapped``.
     """
@@ -63,6 +65,7 @@ class Source:
     never_carries: str
     references: tuple[str, ...]
     markers: Mapping[str, Test]
+    may_wrap: Test | None = None
     parse: Callable[[Fields], AuditEvent]
 
 

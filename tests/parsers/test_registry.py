@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from veilog_parsers.event import AuditEvent, SensitiveTree
 from veilog_parsers.record import envelopes
 from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import OTHER, SOURCES, ParseFailure, Registry
+from veilog_parsers.source import always
 
 REGISTRY = Registry()
 CALL = {"model": "m", "request": {"messages": [{"role": "user", "content": "hi"}]}, "response": {"choices": []}}
@@ -143,15 +145,11 @@ def test_an_unknown_fixed_source_is_an_error() -> None:
 
 
 def test_a_parser_s_failure_is_rejected_without_its_message() -> None:
-    class Broken:
-        name = "broken"
-        markers = {"a": lambda fields: True}
+    def parse(fields: dict[str, Any]) -> AuditEvent:
+        raise ValueError(fields["a"])
 
-        @staticmethod
-        def parse(fields: dict[str, Any]) -> AuditEvent:
-            raise ValueError(fields["a"])
-
-    (rejected,) = Registry([Broken]).parse(RawRecord({"a": "secret"}, b""))  # type: ignore[list-item]
+    broken = dataclasses.replace(SOURCES[0], name="broken", markers={"a": always}, parse=parse)
+    (rejected,) = Registry([broken]).parse(RawRecord({"a": "secret"}, b""))
     assert rejected == ParseFailure(ErrorType.PARSER_FAILED, "broken")
 
 

@@ -195,6 +195,46 @@ def test_the_same_event_comes_out_of_a_wrapper(wrapper: str) -> None:
     assert wrong == {}
 
 
+CALL = {"model": "m", "request": {"messages": [{"role": "user", "content": "hi"}]}, "response": {"choices": []}}
+TEXT = text_of(CALL)
+FACTS = {"model": "gpt-4o", "provider": "openai", "prompt_tokens": 3, "completion_tokens": 4, "level": "info"}
+"""Facts of a call, by which a wrapper is traffic with a model by evidence."""
+
+
+@pytest.mark.parametrize("wrapper", [name for name in OBJECTS if name != "an array of log entries"])
+def test_a_record_is_opened_before_evidence_claims_its_wrapper(wrapper: str) -> None:
+    wrong = {}
+    for sample in GOOD:
+        wrapped = OBJECTS[wrapper](orjson.loads(sample.line)) | FACTS
+        if sample.source != "app_log" and (found := differing(BARE[str(sample)], events_of(wrapped))):
+            wrong[str(sample)] = found
+    assert wrong == {}
+
+
+WORDS: dict[str, Any] = {
+    "a prompt": {"prompt": TEXT},
+    "a prompt and a body": {"prompt": "what is this", "payload": CALL},
+    "a message without a level": {"level": None, "message": TEXT},
+    "an answer": {"completion": "it is a call", "log": TEXT},
+    "a tool called with a record": {"tool_calls": [{"function": {"name": "f", "arguments": TEXT}}]},
+    "a tool in a message": {"message": {"role": "assistant", "tool_calls": [{"function": {"arguments": CALL}}]}},
+    "a turn": {"role": "user", "content": [{"type": "text", "text": TEXT}]},
+    "a list of turns": {"messages": [{"role": "user", "content": "hi", "data": CALL}]},
+    "a choice": {"choices": [{"message": {"role": "assistant", "content": "hi", "event": CALL}}]},
+}
+
+
+@pytest.mark.parametrize("words", WORDS.values(), ids=WORDS)
+def test_what_has_words_of_its_own_is_no_wrapper(words: dict[str, Any]) -> None:
+    record = {key: value for key, value in (FACTS | words).items() if value is not None}
+    assert {event["source"] for event in events_of(record)} == {"app_log"}
+
+
+@pytest.mark.parametrize("text", ["{broken", '{"level": "info", "a": 1}', "a model was called", "[]"])
+def test_evidence_counts_where_no_record_is_inside(text: str) -> None:
+    assert {str(event["source"]) for event in events_of(FACTS | {"message": text})} == {"app_log"}
+
+
 AROUND_LINES = ("textPayload", "event.original", "_raw", "RawData", "@message", "message", "log, of a container", "CRI", "any key, a text", "a string in a string", "data, a text", "SNS", "line, a string")  # fmt: skip
 """Wrappers that have a line as a text. The others have an object, or would put a prefix before another."""
 
@@ -212,8 +252,6 @@ def test_the_same_event_comes_out_of_two_wrappers(outer: str) -> None:
     assert wrong == {}
 
 
-CALL = {"model": "m", "request": {"messages": [{"role": "user", "content": "hi"}]}, "response": {"choices": []}}
-TEXT = text_of(CALL)
 LABELS = {"app": "gw", "app.kubernetes.io/name": "gateway", "secret-project": "falcon", "team": "two words"}
 GW = {"namespace": "ai", "pod": "gw-1", "container": "gw", "node": "node-1"}
 

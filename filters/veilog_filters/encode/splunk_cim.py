@@ -32,6 +32,23 @@ _ACTIONS: Final = {
 }
 
 
+_STATUSES: Final = frozenset(
+    (
+        *range(100, 103),
+        *range(200, 209),
+        226,
+        *range(300, 309),
+        *(status for status in range(400, 432) if status not in (418, 419, 420, 421, 425, 427, 430)),
+        *(status for status in range(500, 512) if status != 509),
+    )
+)
+"""The statuses that the model Web knows. Gateways have others of their own."""
+
+
+def _status(value: int) -> int | None:
+    return value if value in _STATUSES else None
+
+
 def _seconds(timestamp: str) -> float:
     return milliseconds(timestamp) / _MS_PER_SECOND
 
@@ -54,7 +71,13 @@ ROWS: Final = (
     Row("response_bytes", "event.bytes_out"),
     Row("latency_ms", "event.response_time", "whole milliseconds", transform=whole),
     Row("latency_ms", "event.latency_ms"),
-    Row("http_status", "event.status", why="In Web; in Change it is success or failure."),
+    Row(
+        "http_status",
+        "event.status",
+        "if the model Web knows it",
+        why="In Change it is success or failure.",
+        transform=_status,
+    ),
     Row("http_status", "event.http_status"),
     Row("error_code", "event.result_id"),
     Row("cloud.account_id", "event.vendor_account"),

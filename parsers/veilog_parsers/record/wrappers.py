@@ -8,6 +8,8 @@ list, or a text. Which values are tried, and what is asked of them, depends on t
   record malformed.
 * Under any other key a text counts if the whole of it is JSON, behind nothing but a prefix (``prefixes``), and if the
   key is none under which people's words are logged (``_SAID``).
+* A record that is claimed by evidence, for facts of a call and no words (``Source.may_wrap``), may be a wrapper too, if
+  what is inside has a format of its own.
 * An object that says in words of its own what it is about (``_has_statement``) is a log entry, no wrapper: what it has
   under other keys than the usual ones of wrappers belongs to its statement, and JSON in its texts is a quotation.
 
@@ -90,12 +92,18 @@ class Content(NamedTuple):
 
 
 class Tried:
-    """Counts the values of a record that were tried under keys that are not named."""
+    """A search for a record in another: what is looked for, and how long.
 
-    __slots__ = ("left",)
+    Attributes:
+        left: how many values under keys that are not named may still be tried.
+        of_format: whether only a record counts that has a format of its own. Evidence claims the one around it, too.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("left", "of_format")
+
+    def __init__(self, of_format: bool = False) -> None:
         self.left = MAX_TRIED
+        self.of_format = of_format
 
 
 def named_in(fields: Fields) -> Sequence[str]:

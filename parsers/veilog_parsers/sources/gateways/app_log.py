@@ -181,6 +181,15 @@ _COHERE_KEYS: Final = ("chat_history", "preamble", "connectors")
 _TURN_KEYS: Final = keyset(
     "audio content function_call name parts text reasoning reasoning_content refusal role tool_call_id tool_calls"
 )
+_WORD_KEYS: Final = (
+    _TEXT_KEYS
+    | TURNS_KEYS
+    | _TURN_KEYS
+    | _BODY_SIGNS
+    | keyset("outputs tools embedding embeddings inputTextTokenCount generation_token_count eval_count")
+    | frozenset((*_SYSTEM_KEYS, *_CONTEXT_KEYS, *_USER_KEYS, *_ANSWER_KEYS))
+) - frozenset(("name", "done"))
+"""Keys of a request, a response, a turn or a text."""
 _FINISH_KEYS: Final = ("finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason")
 _ROLE_NAMES: Final = {
     **dict.fromkeys(("ai", "bot", "chatbot", "assistant", "model"), "assistant"),
@@ -225,6 +234,20 @@ def parse(fields: Fields) -> AuditEvent:
     if event.user_id is not None:
         event.user_type = UserType.USER
     return event
+
+
+def may_wrap(fields: Fields) -> bool:
+    """Whether a record has only facts of a call, and no words, so that another source's record may be in it.
+
+    Words may quote a record, and a model may call a tool with one: what they say must not pass for a log.
+    """
+    if not _WORD_KEYS.isdisjoint(fields):
+        return False
+    message = fields.get("message")
+    if type(message) is str:
+        # Without a level it is a prompt.
+        return not _LOGGER_KEYS.isdisjoint(fields)
+    return type(message) is not dict or "role" not in message
 
 
 def _take(fields: Fields, keys: frozenset[str]) -> Fields:
@@ -386,5 +409,6 @@ SOURCE: Final = Source(
         "https://github.com/ollama/ollama/blob/main/docs/api.md",
     ),
     markers=dict.fromkeys(sorted(MARKERS), is_ai_traffic),
+    may_wrap=may_wrap,
     parse=parse,
 )
