@@ -29,8 +29,7 @@ class KeyedTest:
     """A test that is made once for each set of markers, so that it need not look for them in every record.
 
     Attributes:
-        make: makes the test of all records with the same markers, given keys of such a record. The keys include those
-        of
+        make: makes the test of all records with the same markers, given keys of such a record. They include those of
             the source's markers that the record has.
     """
 

@@ -20,8 +20,8 @@ from typing import Any, Final
 Object = dict[str, Any]
 Transform = Callable[[Any], Any]
 """A value of a field to what stands in the target; None if it has no place there and goes to the extensions."""
-Put = Callable[[Object, Any], bool]
-"""Puts a value into what is written; False if this value has no place there."""
+Put = Callable[[Object, Any], None]
+"""Puts a value into what is written."""
 
 SAME: Final = "as it is"
 
@@ -93,7 +93,7 @@ class Table:
 
         return encode
 
-    def _puts(self, rows: Iterable[Row]) -> dict[str, Callable[[Object, Any], object]]:
+    def _puts(self, rows: Iterable[Row]) -> dict[str, Put]:
         """By field of an event, what puts its value in place."""
         own: dict[str, list[Row]] = {}
         parts: dict[str, dict[str, list[Row]]] = {}
@@ -103,17 +103,13 @@ class Table:
                 parts.setdefault(name, {}).setdefault(part, []).append(row)
             else:
                 own.setdefault(name, []).append(row)
-        puts: dict[str, Callable[[Object, Any], object]] = {
-            name: self._first(found, self._extended(name)) for name, found in own.items()
-        }
+        puts: dict[str, Put] = {name: self._first(found, self._extended(name)) for name, found in own.items()}
         for name, by_part in parts.items():
             known = {part: self._first(found, self._extended(f"{name}.{part}")) for part, found in by_part.items()}
             puts[name] = self._put_parts(name, known)
         return puts
 
-    def _put_parts(
-        self, name: str, known: dict[str, Callable[[Object, Any], object]]
-    ) -> Callable[[Object, Any], object]:
+    def _put_parts(self, name: str, known: dict[str, Put]) -> Put:
         extended = self._extended
 
         def put(out: Object, value: Object) -> None:
@@ -125,7 +121,7 @@ class Table:
 
         return put
 
-    def _first(self, rows: list[Row], otherwise: Put) -> Callable[[Object, Any], object]:
+    def _first(self, rows: list[Row], otherwise: Put) -> Put:
         """What puts a value in the places of its rows; among the extensions if it has no place in any of them."""
         if len(rows) == 1 and rows[0].transform is None:
             return self._setter(rows[0].target)
@@ -167,9 +163,8 @@ class Table:
 
 
 def _set_key(key: str) -> Put:
-    def put(out: Object, value: Any) -> bool:
+    def put(out: Object, value: Any) -> None:
         out[key] = value
-        return True
 
     return put
 
@@ -177,14 +172,13 @@ def _set_key(key: str) -> Put:
 def _set_path(keys: tuple[str, ...]) -> Put:
     *above, last = keys
 
-    def put(out: Object, value: Any) -> bool:
+    def put(out: Object, value: Any) -> None:
         for key in above:
             inner = out.get(key)
             if inner is None:
                 inner = out[key] = {}
             out = inner
         out[last] = value
-        return True
 
     return put
 
