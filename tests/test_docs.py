@@ -239,6 +239,9 @@ def test_documents_in_the_pages_can_be_read() -> None:
 def spans(page: Path) -> list[str]:
     """Code spans, and lines of blocks of commands."""
     text = page.read_text(encoding="utf-8")
+    if page.name == "schemas.md":
+        # The second column has the names of other schemas. ``tests/encode`` checks them.
+        text = re.sub(r"^(\| `[^`\n]+` \|) `[^`\n]+` \|", r"\1", text, flags=re.MULTILINE)
     commands = [line for block in blocks(page) if block.language == "bash" for line in block.body.splitlines()]
     commands += re.findall(r"^ {4,}(.*)$", text, re.MULTILINE)
     return re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text) + commands

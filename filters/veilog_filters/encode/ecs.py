@@ -38,7 +38,7 @@ ROWS: Final = (
     Row("timestamp", "@timestamp"),
     Row("event_id", "event.id"),
     Row("source", "event.provider"),
-    Row("tenant_id", "organization.id"),
+    Row("organization_id", "organization.id"),
     Row("user_id", "user.id"),
     Row("user_name", "user.name"),
     Row("user_name", "user.email", "if it is an address", transform=_email),

@@ -52,6 +52,7 @@ ROWS: Final = (
     Row("event_id", "metadata.uid"),
     Row("source", "metadata.log_name"),
     Row("tenant_id", "metadata.tenant_uid"),
+    Row("organization_id", "actor.user.org.uid"),
     Row("user_id", "actor.user.uid"),
     Row("user_name", "actor.user.name"),
     Row(
