@@ -1,4 +1,9 @@
-"""Ids of events, which are the same for every delivery of the same bytes, and hashes of raw records."""
+"""Ids of events, and hashes of raw records.
+
+A shipper that had no acknowledgement sends again: an id is the same for every delivery of the same record, whether it
+came as JSON or msgpack, so that the SIEM can drop the second (``fingerprint.record`` says what makes two records the
+same).
+"""
 
 from __future__ import annotations
 

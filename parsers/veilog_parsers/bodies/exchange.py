@@ -1,4 +1,8 @@
-"""One request to a model and its response, in one form for the APIs of all providers."""
+"""One request to a model and its response, in one form for the APIs of all providers.
+
+The reader of a body fills an ``Exchange`` and knows no event, so that it serves all sources. ``apply`` then puts it
+into the event, which may have the same facts from the record around the bodies: that record is believed first.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What a control-plane record says of a change: lists of names (scopes, roles), and whether a switch is on."""
+"""What a control-plane record says of a change: lists of names (scopes, roles), and whether a switch is on.
+
+Audit logs write a switch in many words (``enabled``, ``on``, ``yes``), and lists in several forms. A flag of a call
+(``stream``) is a boolean: ``fields.pop_flag``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The operation, the provider and the model of a call, from its endpoint or from the name of its provider."""
+"""The operation, the provider and the model of a call, from its endpoint or from the name of its provider.
+
+Many logs say only which path of which host was called. And what they call a provider differs from log to log: here each
+gets the name that OpenTelemetry has for it, so that a SIEM needs one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Addresses and endpoints as logs write them, without the parts that may hold secrets."""
+"""Addresses and endpoints as logs write them, without the parts that may hold secrets.
+
+Queries carry keys and tokens, user info carries passwords, and neither says what was called. Ports and proxies go too,
+so that one caller has one address in the events of all sources.
+"""
 
 from __future__ import annotations
 

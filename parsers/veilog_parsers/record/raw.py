@@ -15,13 +15,13 @@ class RawRecord:
 
     Attributes:
         value: the decoded record: any JSON value, since a sender may send any. In a string the registry looks for JSON.
-        raw: the bytes that it was decoded from. The ``event_id`` is made from them, so a redelivery has the same id.
+        raw: the bytes that it was decoded from. Quarantine events have their length and hash.
         tag: the shipper's tag, or "".
         time: the shipper's time of the entry in RFC 3339, for records that have none themselves.
         metadata: the entry's metadata (Fluent Bit v2 entries), or an empty dict; parsers consume what they read of it.
         group: what all entries of a group share (OTLP through Fluent Bit: resource and scope), or an empty dict.
         is_lossy: whether different bytes give the same value: half surrogate pairs were replaced, or digits of numbers
-            were lost. Then the ``event_id`` is made from the bytes too.
+            were lost. The ``event_id`` is made from the value, and then from the bytes too.
     """
 
     value: Any

@@ -14,6 +14,9 @@ Each line has a field of the event, or a part of one of its objects, and the pat
 slashes separate the keys of a path. A line whose first word has a slash continues the one before it. The field decides
 how the value is read. A unit after a colon (``s``, ``us``, ``ns``; ``go`` for ``1.5s``; ``nano`` for billionths of a
 dollar) is that of the record; without one it is the field's.
+
+Attributes of OpenTelemetry have tables of another kind (``otel.facts``), which are looked up by attribute: dialects
+have hundreds of them, and a span has a few.
 """
 
 from __future__ import annotations

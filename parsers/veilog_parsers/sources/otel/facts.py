@@ -15,6 +15,7 @@ in its value, which may be JSON in a string. ``*`` stands for the rest of a name
 
 Of several attributes with the same fact, the first with a value counts. The others repeat it and are dropped, unless
 they could hold prose. Reading costs one look-up for each attribute of a record, however many rows a table has.
+(``sources.facts`` has tables for other logs, which are shorter and go from the field to its paths.)
 """
 
 from __future__ import annotations
