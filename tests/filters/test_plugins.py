@@ -102,7 +102,7 @@ def defect(folder: Path, document: dict[str, Any]) -> str:
     [
         ("sources", "olama", "there is no such source. Fix: did you mean ollama?"),
         ("detectors", "presidios", "there is no such detector. Fix: did you mean presidio?"),
-        ("encoders", "ocsf9", "there is no such encoder. Fix: write one of native"),
+        ("encoders", "ocsf9", "there is no such encoder. Fix: did you mean ocsf?"),
         ("rules", "defaults", "there is no such rule pack. Fix: did you mean default?"),
     ],
 )
@@ -285,7 +285,7 @@ def test_lists_say_what_is_there_where_it_comes_from_and_whether_it_is_on(site: 
     listed = table("sources", config_with(plugins={"disable": {"sources": ["ollama"]}}))
     lines = {name: rest for name, _, rest in (line.partition(" ") for line in listed.splitlines())}
     lines = {name: rest.strip() for name, rest in lines.items()}
-    assert re.match(r"off +veilog \S+ \(built in\) +Ollama's access lines\.", lines["ollama"])
+    assert re.match(r"off +veilog \S+ \(built in\) +Ollama's access lines", lines["ollama"])
     assert re.match(r"on +veilog \S+ \(built in\) +vLLM's", lines["vllm"])
     assert re.match(r"on +acme-veilog 1\.0 +Acme's log\.", lines["acme"])
     assert re.match(r"broken +acme-veilog 1\.0 +It cannot be loaded: AttributeError", lines["bad"])
