@@ -104,7 +104,7 @@ class Surroundings:
         self._context: EnvelopeContext | None = None
 
     def context(self) -> EnvelopeContext:
-        """The context; the first record inside is told the characters, and no other."""
+        """The context. Only the first call's has the number of characters, so that they are counted with one record."""
         if self._context is not None:
             return self._context
         outer = self._outer if isinstance(self._outer, EnvelopeContext) else self._outer.context()

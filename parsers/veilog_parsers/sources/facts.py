@@ -211,8 +211,8 @@ def _fact(target: str, found_at: str) -> Fact:
 def read_facts(fields: Fields, table: tuple[Fact, ...], event: AuditEvent) -> None:
     """Pop the values of a table into an event, where it does not know them.
 
-    A path may be in two rows: the first that needs its value gets it. Of what no row needs, names and numbers under
-    the other paths of a known fact are dropped.
+    A path may be in two rows: the first row without a value gets the one that is there. What is then left under the
+    paths of a fact that was found says it again, and is dropped if it is a name or a number.
 
     Args:
         fields: the record, or an object in it, that the paths begin in.

@@ -390,15 +390,15 @@ def _read_credential(identity: Fields, kind: str | None, event: AuditEvent) -> N
         credential.type = _KEY_TYPES.get(key[:4])
     if kind in _FEDERATED or peek(identity, "sessionContext", "webIdFederationData", "federatedProvider"):
         credential.type = CredentialType.FEDERATED
-    credential.mfa = _pop_flag(identity, "sessionContext", "attributes", "mfaAuthenticated")
+    credential.mfa = _take_flag(identity, "sessionContext", "attributes", "mfaAuthenticated")
     if credential != Credential():
         event.credential = credential
 
 
 def _read_additional(fields: Fields, event: AuditEvent) -> None:
     """Read what only some calls tell: a bearer token, a second factor at a console's sign-in, another region."""
-    by_bearer = [_pop_flag(fields, *path) for path in _BEARER_PATHS]
-    mfa = _pop_flag(fields, "additionalEventData", "MFAUsed")
+    by_bearer = [_take_flag(fields, *path) for path in _BEARER_PATHS]
+    mfa = _take_flag(fields, "additionalEventData", "MFAUsed")
     if mfa is not None or any(by_bearer):
         credential = event.credential = event.credential or Credential()
         credential.mfa = credential.mfa if mfa is None else mfa
@@ -411,8 +411,8 @@ _KEY_TYPES: Final = {"AKIA": CredentialType.LONG_TERM_KEY, "ASIA": CredentialTyp
 _FLAGS: Final = {"true": True, "false": False, "Yes": True, "No": False}
 
 
-def _pop_flag(fields: Fields, *path: str) -> bool | None:
-    """Pop a flag, also one in a string; any other value stays."""
+def _take_flag(fields: Fields, *path: str) -> bool | None:
+    """Take a flag, also one in a string; any other value stays. A field says it in the schema's words: a duplicate."""
     value = peek(fields, *path)
     flag = value if type(value) is bool else _FLAGS.get(value) if type(value) is str else None
     if flag is not None:
@@ -469,7 +469,7 @@ def _read_change(fields: Fields, name: object, parameters: Fields, event: AuditE
     if fields.get("readOnly") is True and setting is None:
         return
     if setting is _INVOCATION_LOGGING and enabled:
-        delivered = [_pop_flag(parameters, "loggingConfig", key) for key in _DELIVERIES]
+        delivered = [_take_flag(parameters, "loggingConfig", key) for key in _DELIVERIES]
         enabled = delivered[0] is not False
     elements = fields.get("responseElements")
     target = _first_identifier(parameters, _TARGET_PATHS)
