@@ -320,7 +320,7 @@ class Registry:
         return opened
 
     def _open_text(self, text: str, depth: int, context: EnvelopeContext) -> Iterable[Opened] | None:
-        """Open a text that is a record, or holds some; None if it holds none. What is JSON counts as a record though no source claims it.
+        """Open a text that is a record, or holds some; None if it holds none. JSON is one even if no source claims it.
 
         Raises:
             RecordError: it looks like JSON and cannot be read.
