@@ -404,7 +404,10 @@ class Pipeline:
         # Parsers say whose record it is. Hashes are separated by what the configuration says alone: whoever serves
         # several organizations follows a prompt over all of them, or runs one veilog for each.
         event.organization_id = event.organization_id or event.tenant_id
-        event.tenant_id = Constant(self._tenant_id) if self._tenant_id else event.organization_id
+        if self._tenant_id:
+            event.tenant_id = Constant(self._tenant_id)
+        elif event.tenant_id is None:
+            event.tenant_id = event.organization_id
         job.tenant = self._tenant_id
         if event.timestamp is None:
             event.timestamp = parse_time(record.time)

@@ -572,7 +572,7 @@ class AuditEvent:
     classification_rules: ClassificationRules | None = _field(_PRIVACY, "Rules that decided the labels.")
     findings: Findings | None = _field(_PRIVACY, "Entity counts per side.")
 
-    input_tokens: int | None = _field(_OUTCOME, "Tokens in the request.")
+    input_tokens: int | None = _field(_OUTCOME, "Tokens in the request, those from a cache included.")
     output_tokens: int | None = _field(_OUTCOME, "Tokens in the response.")
     token_count: int | None = _field(_OUTCOME, "Tokens billed in all.")
     cached_input_tokens: int | None = _field(_OUTCOME, "Input tokens that were read from a cache.")

@@ -371,9 +371,9 @@ _FLAGS: Final = {"true": True, "false": False}
 
 
 def pop_flag(fields: Fields, *path: str) -> bool | None:
-    """Pop a boolean, also as a word."""
+    """Pop a boolean, also from a word in any case: Python writes ``True``."""
     value = peek(fields, *path)
-    flag = _FLAGS.get(value) if type(value) is str else value
+    flag = _FLAGS.get(value.lower()) if type(value) is str else value
     if type(flag) is not bool:
         return None
     pop(fields, *path)

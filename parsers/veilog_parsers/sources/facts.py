@@ -42,6 +42,7 @@ from veilog_parsers.event import (
     ToolCall,
     UserType,
 )
+from veilog_parsers.record.dropped import prefer
 from veilog_parsers.record.endpoints import pop_provider
 from veilog_parsers.record.fields import (
     Path,
@@ -254,3 +255,17 @@ def conclude(event: AuditEvent) -> None:
 def text_of(name: Text | None) -> str:
     """A name as the record has it, for decisions of a parser; "" if there is none."""
     return name.reveal() if isinstance(name, SensitiveText) else str(name or "")
+
+
+def add_cached_tokens(event: AuditEvent, *, always: bool = False) -> None:
+    """Add cached tokens to the input, which includes them by the conventions.
+
+    Args:
+        event: the event with all its counts.
+        always: whether the source is known to count them apart. If not, an input that is less than them tells it.
+    """
+    cached = (event.cached_input_tokens or 0) + (event.cache_write_tokens or 0)
+    if event.input_tokens is not None and cached and (always or cached > event.input_tokens):
+        event.input_tokens += cached
+        if event.output_tokens is not None:
+            event.token_count = prefer(event.input_tokens + event.output_tokens, event.token_count)

@@ -58,6 +58,7 @@ from veilog_parsers.record.fields import (
     peek,
     pop_count,
     pop_first,
+    pop_flag,
     pop_identifier,
     pop_str,
     pop_text,
@@ -68,7 +69,8 @@ from veilog_parsers.record.otlp import agent_event
 from veilog_parsers.record.outcomes import outcome_of_error, outcome_of_status
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import from_epoch_ns, pop_time
-from veilog_parsers.sources.otel.facts import Table, add_cached_tokens, pop_flag
+from veilog_parsers.sources.facts import add_cached_tokens
+from veilog_parsers.sources.otel.facts import Table
 from veilog_parsers.sources.otel.resources import read_resource
 
 T = TypeVar("T")

@@ -31,7 +31,7 @@ from veilog_parsers.record.fields import (
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.sources.dialect import Dialect, parser_of, put
-from veilog_parsers.sources.facts import facts, text_of
+from veilog_parsers.sources.facts import add_cached_tokens, facts, text_of
 
 _FACTS: Final = facts("""
     timestamp               createdAt updatedAt
@@ -119,6 +119,7 @@ def _open_part(part: Fields) -> None:
 
 
 def _finish(fields: Fields, event: AuditEvent) -> None:
+    add_cached_tokens(event, always=True)
     name = text_of(event.provider)
     if name.lower() in _PROVIDERS:
         event.provider = as_identifier(_PROVIDERS[name.lower()])

@@ -43,6 +43,7 @@ from veilog_parsers.record.network import pop_address
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import parse_time, pop_time
 from veilog_parsers.source import Source, Stability
+from veilog_parsers.sources.facts import add_cached_tokens
 
 _PROVIDER: Final = Constant("cursor")
 _TARGETS: Final = paths("target_email user_email email target_user_id user_id server_name name key_id id")
@@ -104,6 +105,7 @@ def _parse_usage(fields: Fields) -> AuditEvent:
         cached_input_tokens=pop_count(fields, "tokenUsage", "cacheReadTokens"),
         cache_write_tokens=pop_count(fields, "tokenUsage", "cacheWriteTokens"),
     )
+    add_cached_tokens(event, always=True)
     event.user_type = UserType.USER if event.user_id is not None else None
     cents = pop_number(fields, "chargedCents")
     spent = pop_number(fields, "tokenUsage", "totalCents") if cents is None else None

@@ -48,6 +48,7 @@ from veilog_parsers.record.fields import (
     peek,
     pop,
     pop_count,
+    pop_flag,
     pop_identifier,
     pop_number,
     pop_text,
@@ -174,17 +175,6 @@ def _putter(name: str) -> Callable[[AuditEvent, Any], None]:
         setattr(place, part, prefer(getattr(place, part), value))
 
     return put
-
-
-def pop_flag(fields: Fields, *path: str) -> bool | None:
-    """Pop a boolean, also from a string in any case: exporters in Python write ``True``."""
-    value = peek(fields, *path)
-    if type(value) is str:
-        value = {"true": True, "false": False}.get(value.lower())
-    if type(value) is not bool:
-        return None
-    pop(fields, *path)
-    return value
 
 
 def _pop_seconds(fields: Fields, *path: str) -> float | None:
@@ -338,17 +328,3 @@ FACTS: Final[dict[str, Fact]] = {
     "time_to_first_token_seconds": Fact(_pop_seconds, _putter("time_to_first_token_ms")),
 }
 """What attributes may tell, by the field of the event that it fills, or by a name for what needs more than that."""
-
-
-def add_cached_tokens(event: AuditEvent, *, always: bool = False) -> None:
-    """Add cached tokens to the input, which includes them by the conventions.
-
-    Args:
-        event: the event with all its counts.
-        always: whether the source is known to count them apart. If not, an input that is less than them tells it.
-    """
-    cached = (event.cached_input_tokens or 0) + (event.cache_write_tokens or 0)
-    if event.input_tokens is not None and cached and (always or cached > event.input_tokens):
-        event.input_tokens += cached
-        if event.output_tokens is not None:
-            event.token_count = prefer(event.input_tokens + event.output_tokens, event.token_count)

@@ -49,8 +49,8 @@ from veilog_parsers.record.outcomes import most_telling, outcome_of_error, outco
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import parse_time, pop_time, to_epoch_ns
 from veilog_parsers.source import Source, Stability
+from veilog_parsers.sources.facts import add_cached_tokens
 from veilog_parsers.sources.otel.dialects import DIALECTS, QUOTED, REFERENCES
-from veilog_parsers.sources.otel.facts import add_cached_tokens
 from veilog_parsers.sources.otel.guardrails import Verdict
 from veilog_parsers.sources.otel.libraries import unquoted
 from veilog_parsers.sources.otel.otel_messages import (
