@@ -351,6 +351,22 @@ def test_words_of_a_wrapper_are_counted_and_facts_are_not() -> None:
     assert plain(event.unmapped) == {"envelope_chars": len(said)}
 
 
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda said: {said: orjson.loads(TEXT)},
+        lambda said: {"jsonPayload": orjson.loads(TEXT), said: 1},
+        lambda said: {"note": {said: {"of": orjson.loads(TEXT)}}},
+        lambda said: {"Records": [{"message": TEXT}], said: 1},
+    ],
+)
+@pytest.mark.parametrize("said", ["what somebody wrote beside it", "whatSomebodyWroteBesideTheRecord"])
+def test_words_in_a_key_of_a_wrapper_are_counted(wrapped: Callable[[str], Any], said: str) -> None:
+    (event,) = REGISTRY.parse(RawRecord(wrapped(said), b""))
+    assert isinstance(event, AuditEvent)
+    assert plain(event.unmapped) == {"envelope_chars": len(said)}
+
+
 def bombs() -> dict[str, Any]:
     """Wrappers that cost as much as they can."""
     deep: Any = CALL
