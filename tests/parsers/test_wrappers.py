@@ -344,7 +344,7 @@ def test_what_cannot_be_read_is_malformed(key: str, text: str) -> None:
 def test_words_of_a_wrapper_are_counted_and_facts_are_not() -> None:
     said = "what somebody wrote beside it"
     parsed = REGISTRY.parse(
-        RawRecord({"jsonPayload": CALL, "note": said, "kubernetes": POD | {"pod_name": "p" * 40}}, b"")
+        RawRecord({"jsonPayload": orjson.loads(TEXT), "note": said, "kubernetes": POD | {"pod_name": "p" * 40}}, b"")
     )
     (event,) = parsed
     assert isinstance(event, AuditEvent)
