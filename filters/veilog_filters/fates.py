@@ -34,7 +34,7 @@ DROPPED: Final = "dropped: "
 DECIDES: Final = "field source"
 """The fate of what decides which parser reads the record, or whether one does."""
 
-MAX_PARSED_BYTES: Final = 100_000_000
+MAX_PARSED_BYTES: Final = 20_000_000
 """So much is parsed for one record, its repetitions together: some seconds. Further keys are only counted."""
 MAX_OPENED: Final = 4
 """Levels of JSON in strings that are looked into."""
@@ -123,12 +123,12 @@ def fates_of(registry: Registry, record: RawRecord) -> Fates:
         return Fates([], 0)
     keys: list[KeyFate] = []
     not_looked_at = 0
-    for path, shown, value in _leaves(look.value):
+    for path, value in _leaves(look.value):
         if look.spent_bytes > MAX_PARSED_BYTES:
             not_looked_at += 1
             continue
         chars = len(value) if type(value) is str else None
-        keys.append(KeyFate(shown, _kind(value), chars, look.fates(path, value)))
+        keys.append(KeyFate(_shown_path(look.value, path), _kind(value), chars, look.fates(path, value)))
     return Fates(keys, not_looked_at)
 
 
@@ -205,7 +205,7 @@ def _seen(parsed: AuditEvent | ParseFailure, dropped: list[Dropped]) -> _Seen:
     return _Seen(
         str(parsed.source),
         read,
-        Counter((tuple(path), _text(value)) for path, _, value in _leaves(left, MAX_OPENED)),
+        Counter((path, _text(value)) for path, value in _leaves(left, MAX_OPENED)),
         Counter((entry.key, entry.why.value, _text(entry.value)) for entry in dropped),
     )
 
@@ -342,35 +342,49 @@ def _normal(value: Any, levels: int, depth: int) -> Any:
     return value
 
 
-def _leaves(value: Any, levels: int = 0, path: Path = (), shown: str = "") -> Iterator[tuple[Path, str, Any]]:
-    """Every value that holds no others: its path, how that is shown, and the value.
+def _leaves(value: Any, levels: int = 0, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Every value that holds no others: its path, and the value.
 
     Args:
         value: a JSON value.
         levels: how many levels of JSON in strings are open.
         path: the path of the value.
-        shown: the same, as it may be shown.
     """
     if len(path) >= MAX_PATH:
-        yield path, shown, value
+        yield path, value
     elif type(value) is str and (inside := _inside(value, levels)):
-        yield from _leaves(inside, levels + 1, (*path, _Opened.STEP), shown)
+        yield from _leaves(inside, levels + 1, (*path, _Opened.STEP))
     elif type(value) is dict and value:
-        for number, (key, item) in enumerate(value.items(), 1):
-            name = _shown(key, number)
-            yield from _leaves(item, levels, (*path, key), f"{shown}.{name}" if shown else name)
+        for key, item in value.items():
+            yield from _leaves(item, levels, (*path, key))
     elif type(value) is list and value:
         for number, item in enumerate(value):
-            yield from _leaves(item, levels, (*path, number), f"{shown}[{number}]")
+            yield from _leaves(item, levels, (*path, number))
     elif path:
-        yield path, shown, value
+        yield path, value
 
 
-def _shown(key: str, number: int) -> str:
-    """A key, if it is a name; keys are content of records too."""
+def _shown_path(value: Any, path: Path) -> str:
+    """A path in a JSON value, as it may be shown."""
+    shown = ""
+    for step in path:
+        if step is _Opened.STEP:
+            value = orjson.loads(value)
+            continue
+        if type(step) is str:
+            name = _shown(step, value)
+            shown = f"{shown}.{name}" if shown else name
+        else:
+            shown = f"{shown}[{step}]"
+        value = value[step]
+    return shown
+
+
+def _shown(key: str, fields: dict[str, Any]) -> str:
+    """A key of an object, if it is a name; keys are content of records too."""
     if KEY.fits(key):
         return key
-    return f"<key {number}, {len(key)} characters>"
+    return f"<key {1 + list(fields).index(key)}, {len(key)} characters>"
 
 
 def _kind(value: Any) -> str:

@@ -551,7 +551,7 @@ GRAMMARS: Final[dict[str, Grammar]] = {
     "k8s.pod": Grammar("name in Kubernetes", _SIMPLE, 253, 6, _TAGS),
     "k8s.container": Grammar("name in Kubernetes", _SIMPLE, 63, 4, _TAGS),
     "k8s.node": Grammar("host", _HOST, 253, 6, _CLOUD | _TAGS),
-    "k8s.labels": Grammar("label in Kubernetes", _SIMPLE, 63, 4, _TAGS | _VENDORS, max_distinct=8),
+    "k8s.labels": Grammar("label in Kubernetes", _SIMPLE, 63, 4, _TAGS | _VENDORS, max_distinct=7),
     "mcp.method": Grammar(
         "method", _TOKEN, 64, 3, _words("tools resources prompts notifications initialize list call")
     ),
@@ -562,8 +562,8 @@ GRAMMARS: Final[dict[str, Grammar]] = {
     "change.target": Grammar("path of a resource", _RESOURCE, 320, 6, _CLOUD | _VENDORS | _GOOGLE),
     "change.target_type": Grammar("name", _TOKEN, 64, 4, _CLOUD),
     "change.setting": Grammar("operation of an API", _TOKEN, 96, 5, _OPERATIONS),
-    "change.roles": Grammar("path of a resource", _RESOURCE, 256, 5, _CLOUD | _OPERATIONS, max_distinct=8),
-    "change.scopes": Grammar("scope", _TOKEN, 160, 5, _OPERATIONS | _PATHS, max_distinct=8),
+    "change.roles": Grammar("path of a resource", _RESOURCE, 256, 5, _CLOUD | _OPERATIONS, max_distinct=7),
+    "change.scopes": Grammar("scope", _TOKEN, 160, 5, _OPERATIONS | _PATHS, max_distinct=7),
     "group": Grammar("attribute of a resource or scope", _RESOURCE, 128, 5, _CLOUD | _CLIENTS),
 }
 """By field of the event (``tag`` and ``group`` stand beside events); docs/reference/fields.md is made from it."""

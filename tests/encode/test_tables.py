@@ -7,9 +7,12 @@ import importlib
 import json
 from collections.abc import Iterator
 from functools import partial
+from itertools import count
 from typing import Any
 
 import jsonschema
+import msgpack
+import orjson
 import pytest
 
 from facts import event_from, full
@@ -36,7 +39,17 @@ def events() -> Iterator[tuple[str, dict[str, Any]]]:
     for kind in ("ai_access", "ai_control_plane", "other", "quarantine"):
         yield f"empty {kind}", {"schema": "veilog/1", "event_id": "e1", "source": "other", "kind": kind}
     many = plain(event_from(partial(full, "a1b2c3d4")))
+    yield "other numbers", numbered(many, count(1_001)) | {"http_status": 200}
     yield "many tools", many | {"tool_calls": [{"name": f"tool_{number}"} for number in range(1_000)]}
+
+
+def numbered(value: Any, numbers: Iterator[int]) -> Any:
+    """An event whose numbers are all different: one that is lost is not there for another."""
+    if isinstance(value, dict):
+        return {key: numbered(item, numbers) for key, item in value.items()}
+    if isinstance(value, list):
+        return [numbered(item, numbers) for item in value]
+    return type(value)(next(numbers)) if type(value) in (int, float) else value
 
 
 def plain(event: dict[str, Any]) -> dict[str, Any]:
@@ -110,6 +123,28 @@ def test_no_fact_is_lost(group: str, schema: str) -> None:
         # OTLP has the time in nanoseconds, which is checked where it is defined.
         missing[name] = [path for path in paths if (schema, path) != ("otel", "timestamp")]
     assert {name: paths for name, paths in missing.items() if paths} == {}
+
+
+def with_numbers(value: Any, number: float) -> Any:
+    """An event with another number in every field that has one; counts have 64 bits."""
+    if isinstance(value, dict):
+        return {key: with_numbers(item, number) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_numbers(item, number) for item in value]
+    if type(value) is int and type(number) is float and abs(number) >= 2**63:
+        return 2**63 - 1
+    return number if type(value) in (int, float) else value
+
+
+@pytest.mark.parametrize("number", [0, -1.0, 5e-324, 2**63 - 1, 1e13, 2.0**63, -(2.0**64), 1.7e308])
+@pytest.mark.parametrize("schema", MODULES)
+def test_what_is_written_has_no_number_that_cannot_leave(schema: str, number: float) -> None:
+    """Writers refuse integers of more than 64 bits, and one that raises would take its neighbours with it."""
+    event = with_numbers(ALL["full a1b2c3d4"], number) | {"http_status": 200}
+    written = written_in(schema, event)
+    assert orjson.loads(orjson.dumps(written))
+    assert msgpack.unpackb(msgpack.packb(written))
+    assert "latency_ms" not in lost(event, schema, written)
 
 
 @pytest.mark.parametrize("schema", [name for name in MODULES if name != "asim"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -153,6 +154,18 @@ def test_the_work_is_bounded_and_what_is_left_out_is_counted(monkeypatch: pytest
     found = fates_in(record)
     assert 0 < len(found.keys) < found.not_looked_at
     assert len(found.keys) + found.not_looked_at == keys
+
+
+def test_names_are_asked_for_no_key_that_is_only_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def fits(key: str) -> bool:
+        asked.append(key)
+        return True
+
+    monkeypatch.setattr(fates, "KEY", SimpleNamespace(fits=fits))
+    keys = fates_in({"tried": 1, "prompt": SENTENCE, "left": {f"key{number}": "x" for number in range(50)}}).keys
+    assert len(asked) == sum(1 + key.path.count(".") for key in keys)
 
 
 def test_depth_is_bounded() -> None:

@@ -17,6 +17,7 @@ from veilog_filters.detect.api import PerText
 from veilog_filters.disguise import is_disguised_text
 from veilog_filters.gate import GRAMMARS
 from veilog_filters.pipeline import Pipeline
+from veilog_filters.prove.spellings import MIN_WORDS
 from veilog_parsers.record.raw import RawRecord
 
 LEAST_SHARE = 0.98
@@ -28,6 +29,11 @@ def test_real_names_fit(field: str) -> None:
     names = CHECKED[field]
     misfit = [name for name in names if not GRAMMARS[field].fits(name)]
     assert len(misfit) <= (1 - LEAST_SHARE) * len(names), misfit
+
+
+@pytest.mark.parametrize("field", GRAMMARS)
+def test_no_list_has_room_for_a_sentence_word_by_word(field: str) -> None:
+    assert GRAMMARS[field].max_distinct < MIN_WORDS
 
 
 @pytest.mark.parametrize("field", GRAMMARS)

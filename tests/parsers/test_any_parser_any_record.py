@@ -5,6 +5,8 @@ All goes through the whole pipeline, with a marker in every text: no marker leav
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import os
 import random
 import time
@@ -263,3 +265,33 @@ def test_very_long_strings(source: str) -> None:
             line = orjson.dumps(replaced(record, path, value))
             for pipeline in pipelines:
                 checked(pipeline, RawRecord(orjson.loads(line), line), path)
+
+
+def with_great_numbers(value: Any) -> Iterator[Any]:
+    """A record, each time with another of its numbers as great as a float can be."""
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(item, dict | list):
+            changes = with_great_numbers(item)
+        else:
+            is_number = type(item) in (int, float) or (isinstance(item, str) and item[:1].isdigit())
+            changes = iter((1.7e308,) if is_number else ())
+        for change in changes:
+            copy = dict(value) if isinstance(value, dict) else list(value)
+            copy[key] = change
+            yield copy
+
+
+@pytest.mark.parametrize("sample", [sample for sample in ALL if sample.case.startswith("good")], ids=str)
+def test_no_number_becomes_infinite(sample: Sample) -> None:
+    """JSON has no infinite numbers."""
+    registry = Registry()
+    for (record,) in list(with_great_numbers([orjson.loads(sample.line)])):
+        for event in registry.parse(RawRecord(orjson.loads(orjson.dumps(record)), sample.line)):
+            found = vars_of(event)
+            assert all(math.isfinite(number) for number in found if type(number) is float)
+
+
+def vars_of(event: Any) -> list[Any]:
+    """The values of an event's fields; none of a rejected record."""
+    fields = dataclasses.fields(event) if isinstance(event, AuditEvent) else ()
+    return [getattr(event, field.name) for field in fields]

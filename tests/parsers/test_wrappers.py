@@ -382,9 +382,25 @@ def test_what_cannot_be_read_is_malformed(key: str, text: str) -> None:
 def test_words_of_a_wrapper_are_counted_and_facts_are_not() -> None:
     said = "what somebody wrote beside it"
     parsed = REGISTRY.parse(
-        RawRecord({"jsonPayload": CALL, "note": said, "kubernetes": POD | {"pod_name": "p" * 40}}, b"")
+        RawRecord({"jsonPayload": orjson.loads(TEXT), "note": said, "kubernetes": POD | {"pod_name": "p" * 40}}, b"")
     )
     (event,) = parsed
+    assert isinstance(event, AuditEvent)
+    assert plain(event.unmapped) == {"envelope_chars": len(said)}
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda said: {said: orjson.loads(TEXT)},
+        lambda said: {"jsonPayload": orjson.loads(TEXT), said: 1},
+        lambda said: {"note": {said: {"of": orjson.loads(TEXT)}}},
+        lambda said: {"Records": [{"message": TEXT}], said: 1},
+    ],
+)
+@pytest.mark.parametrize("said", ["what somebody wrote beside it", "whatSomebodyWroteBesideTheRecord"])
+def test_words_in_a_key_of_a_wrapper_are_counted(wrapped: Callable[[str], Any], said: str) -> None:
+    (event,) = REGISTRY.parse(RawRecord(wrapped(said), b""))
     assert isinstance(event, AuditEvent)
     assert plain(event.unmapped) == {"envelope_chars": len(said)}
 

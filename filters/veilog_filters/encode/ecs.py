@@ -11,7 +11,7 @@ from typing import Final
 
 from veilog_filters.contracts import Encoder
 from veilog_filters.encode.table import Object, Row, Table
-from veilog_filters.encode.values import address, now, path, url
+from veilog_filters.encode.values import address, now, path, url, whole
 from veilog_filters.encode.verbs import Activity, activity_of
 
 VERSION: Final = "9.5.0"
@@ -30,8 +30,8 @@ def _email(value: str) -> str | None:
     return value if "@" in value else None
 
 
-def _duration(value: float) -> int:
-    return round(value * _NANOS_PER_MS)
+def _duration(value: float) -> int | None:
+    return whole(value * _NANOS_PER_MS)
 
 
 ROWS: Final = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from datetime import UTC, datetime
+from typing import Final
 
 
 def milliseconds(timestamp: str) -> int:
@@ -47,6 +48,9 @@ def path(value: str) -> str | None:
     return None if "://" in value else value
 
 
-def whole(value: float) -> int:
-    """The nearest whole number."""
-    return round(value)
+_INT64: Final = 2.0**63
+
+
+def whole(value: float) -> int | None:
+    """The nearest whole number; None for one that has more than 64 bits, which JSON's and msgpack's writers refuse."""
+    return round(value) if -_INT64 <= value < _INT64 else None

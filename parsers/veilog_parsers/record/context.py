@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 from veilog_parsers.event import AuditEvent, Cloud, Timestamp
@@ -19,7 +20,7 @@ from veilog_parsers.record.dropped import Why, note_dropped, prefer
 from veilog_parsers.record.fields import count_chars
 from veilog_parsers.record.places import NO_PLACE, Place, copy_of, pop_place
 from veilog_parsers.record.prefixes import NO_PREFIX, Prefix
-from veilog_parsers.record.prose import may_hold_prose
+from veilog_parsers.record.prose import may_hold_prose, text_may_hold_prose
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import parse_time
 
@@ -60,7 +61,7 @@ class EnvelopeContext:
         return EnvelopeContext(
             prefix.time or time_of(beside) or self.time,
             Place(place.k8s, prefer(prefix.host, place.host, "host"), place.resource).or_else(self.place),
-            self.withheld_chars + prefix.withheld_chars + count_chars_beside(beside),
+            self.withheld_chars + prefix.withheld_chars + count_chars_beside(beside) + _chars_of_keys(contents),
         )
 
     def complete(self, event: AuditEvent, own: Place = NO_PLACE) -> None:
@@ -114,8 +115,13 @@ class Surroundings:
 
 
 def count_chars_beside(fields: Fields, *keys: str) -> int:
-    """The number of characters in an envelope's values that could hold prose, except under some keys."""
-    return sum(count_chars(value) for name, value in fields.items() if name not in keys and may_hold_prose(value))
+    """The number of characters in an envelope's keys and values that could hold prose, except under some keys."""
+    beside = {name: value for name, value in fields.items() if name not in keys}
+    return sum(count_chars(value) for value in beside.values() if may_hold_prose(value)) + _chars_of_keys(beside)
+
+
+def _chars_of_keys(keys: Iterable[str]) -> int:
+    return sum(len(key) for key in keys if text_may_hold_prose(key))
 
 
 def note_beside(fields: Fields, *keys: str) -> None:

@@ -27,13 +27,13 @@ from veilog_parsers.record.fields import (
     pop_count,
     pop_first,
     pop_identifier,
-    pop_number,
     pop_text,
 )
 from veilog_parsers.record.lines import find_line, markers, open_line, read_shipper_keys
 from veilog_parsers.record.network import pop_address, pop_endpoint
 from veilog_parsers.record.outcomes import outcome_of_status
 from veilog_parsers.record.raw import Fields
+from veilog_parsers.record.times import pop_elapsed
 from veilog_parsers.source import Source, Stability
 
 COMBINED: Final = re.compile(
@@ -140,13 +140,13 @@ def _read_outcome(fields: Fields, event: AuditEvent) -> None:
     # 0 means that the client went away before there was a response.
     event.http_status = pop_first(pop_count, fields, _STATUS) or None
     event.outcome_status = outcome_of_status(event.http_status)
-    milliseconds = pop_first(pop_number, fields, _MILLISECONDS)
-    seconds = pop_number(fields, "request_time")
+    milliseconds = pop_first(pop_elapsed, fields, _MILLISECONDS)
+    seconds = pop_elapsed(fields, "request_time")
     if milliseconds is None and seconds is not None:
         milliseconds = round(seconds * 1000, 3)
     event.request_bytes = pop_first(pop_count, fields, _REQUEST_BYTES)
     event.response_bytes = pop_first(pop_count, fields, _RESPONSE_BYTES)
-    event.latency_ms = milliseconds if milliseconds is not None and milliseconds >= 0 else None
+    event.latency_ms = milliseconds
 
 
 SOURCE: Final = Source(

@@ -28,7 +28,7 @@ from veilog_parsers.record.fields import (
 from veilog_parsers.record.network import pop_address
 from veilog_parsers.record.prose import is_word
 from veilog_parsers.record.raw import Fields
-from veilog_parsers.record.times import parse_time, pop_time
+from veilog_parsers.record.times import parse_time, pop_elapsed, pop_time
 from veilog_parsers.source import Source, Stability
 
 _IGNORED_KEYS: Final = ignored_keys("gen_params:plain models:list")
@@ -102,8 +102,9 @@ def parse(fields: Fields) -> AuditEvent:
         model_name=pop_identifier(fields, "model"),
         client_ip=pop_address(fields, "ip"),
     )
-    if start is not None and finish is not None and finish >= start:
-        event.latency_ms = round((finish - start) * 1000, 1)
+    if start is not None and finish is not None:
+        seconds = pop_elapsed({"": finish - start}, "")
+        event.latency_ms = None if seconds is None else round(seconds * 1000, 1)
     for state in dicts([fields.get("state")]) + dicts(fields.get("states")):
         _read_state(state, event)
     event.outcome_status = Outcome.SUCCESS if event.response_messages else None
