@@ -35,7 +35,7 @@ import math
 import re
 import unicodedata
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from veilog_filters.disguise import is_disguised_text, is_like_text
@@ -45,6 +45,8 @@ from veilog_parsers.event import Name
 HASH_PREFIX: Final = "hmac:"
 """What a name that does not fit begins with in events."""
 
+MAX_WORDS_OF_LIST: Final = 7
+"""Most different words in a list of names together: fewer than a sentence of the prose oracle has."""
 _LONGEST_WORD: Final = 15
 _LETTERS_PER_WORD: Final = 3
 _UNSPACED_PER_WORD: Final = 2
@@ -173,6 +175,18 @@ class Grammar:
             return False
         words = _PHRASE_WORD.findall(value.lower())
         return len(words) <= _MAX_PHRASE_WORDS and self.phrases.issuperset(words)
+
+    def fit_together(self, values: Collection[str]) -> bool:
+        """Whether a list of different values may leave: a sentence may come word by word, or in pieces of some words.
+
+        Each value must fit by itself too. Words that come in several values count once.
+        """
+        if len(values) <= 1:
+            return True
+        return len(values) <= self.max_distinct and (
+            count_words(" ".join(sorted(values)), self.vocabulary, MAX_WORDS_OF_LIST, has_versions=self.has_versions)
+            <= MAX_WORDS_OF_LIST
+        )
 
     def name(self, value: str) -> Name | None:
         """The value as a name, or None if it does not fit."""
@@ -459,6 +473,17 @@ _DIRECTORY: Final = _words(
     """
 )
 """Words of Microsoft Entra's activities: ``Add member to role`` (learn.microsoft.com, reference-audit-activities)."""
+_TOOLS: Final = _words(
+    """
+    mcp get list create search read write update delete send fetch run execute query call edit find file files web code
+    """
+)
+_DOCUMENTS: Final = _words(
+    """
+    docx xlsx pptx pdf txt csv md html json doc xls ppt msg eml aspx sharepoint onedrive teams sites shared documents
+    personal drive folder items forms allitems layouts doc2
+    """
+)
 _ERRORS: Final = _words("error exception failure invalid exceeded not found limit rate request api the")
 
 _ID: Final = re.compile(r"[A-Za-z0-9._:/@+=#~,|${}-]+")
@@ -531,14 +556,14 @@ GRAMMARS: Final[dict[str, Grammar]] = {
     "cloud.account_id": Grammar("id", _ID, 128, 4, _CLOUD),
     "cloud.region": Grammar("region", re.compile(r"[A-Za-z0-9-]+(?: [A-Za-z0-9]+){0,3}"), 40, 3, _CLOUD),
     "cloud.resource": Grammar("path of a resource", _RESOURCE, 320, 6, _CLOUD | _VENDORS | _GOOGLE),
-    "tool_calls.name": Grammar("name of a tool", _TOOL, 96, 5, _words("mcp get list create search")),
+    "tool_calls.name": Grammar("name of a tool", _TOOL, 96, 5, _TOOLS),
     "host": Grammar("host", _HOST, 128, 5, _CLOUD | _TAGS, is_address=True),
     "deployment": Grammar("model", _MODEL, 160, 5, _VENDORS | _CLOUD),
     "inference_region": Grammar("region", _SIMPLE, 40, 3, _CLOUD),
     "trace_id": Grammar("id", _ID, 128, 4),
     "span_id": Grammar("id", _ID, 128, 4),
     "knowledge_base_id": Grammar("path of a resource", _RESOURCE, 256, 5, _CLOUD),
-    "data_sources": Grammar("path of a resource", _RESOURCE, 320, 5, _CLOUD | _PATHS | _GOOGLE),
+    "data_sources": Grammar("path of a resource", _RESOURCE, 320, 5, _CLOUD | _PATHS | _GOOGLE | _DOCUMENTS),
     "sensitivity_labels": Grammar("id", _ID, 128, 4),
     "fallback_from": Grammar("model", _MODEL, 160, 5, _VENDORS | _CLOUD),
     "agent.id": Grammar("path of a resource", _RESOURCE, 256, 5, _CLOUD),
@@ -556,7 +581,7 @@ GRAMMARS: Final[dict[str, Grammar]] = {
         "method", _TOKEN, 64, 3, _words("tools resources prompts notifications initialize list call")
     ),
     "mcp.server": Grammar("name", _MODEL, 96, 5, _VENDORS),
-    "mcp.tool": Grammar("name of a tool", _TOOL, 96, 5, _words("mcp get list create search")),
+    "mcp.tool": Grammar("name of a tool", _TOOL, 96, 5, _TOOLS),
     "guardrail.id": Grammar("path of a resource", _RESOURCE, 256, 5, _CLOUD | _VENDORS),
     "guardrail.version": Grammar("version", _SIMPLE, 48, 2),
     "change.target": Grammar("path of a resource", _RESOURCE, 320, 6, _CLOUD | _VENDORS | _GOOGLE),

@@ -139,9 +139,9 @@ class Names:
     def read_each(
         self, texts: Texts, values: Sequence[Text], field: str, handling: Handling, tenant: str, callers: Callers = ()
     ) -> list[Named]:
-        """As ``read``, for a list of values. One of too many different values may be a sentence, word by word."""
+        """As ``read``, for a list of values. One of too many different values or words may be a sentence, in pieces."""
         different = {value.reveal() for value in values if isinstance(value, SensitiveText)}
-        if len(different) <= GRAMMARS[field].max_distinct:
+        if GRAMMARS[field].fit_together(different):
             return [self.read(texts, value, field, handling, tenant, callers) for value in values]
         return [PendingName(value.reveal(), field) if isinstance(value, SensitiveText) else value for value in values]
 
