@@ -148,7 +148,7 @@ def _read_section(section: Fields, event: AuditEvent) -> None:
         drop(section, ("meta", "provider_name"))
     requested = pop_identifier(section, "meta", "request_model")
     read_facts(section, _SECTION_FACTS, event)
-    event.model_name = event.model_name or requested or event.model_version
+    event.model_name = prefer(event.model_name, requested, "request_model") or event.model_version
     _read_rpc(section, event)
     bodies: list[Any] = [open_body(section, "payload", side) for side in ("request", "response")]
     read_exchange(*bodies).apply(event)
