@@ -242,7 +242,8 @@ def test_titles_with_other_words_or_too_many_are_none(text: str) -> None:
 @pytest.mark.parametrize("field", GRAMMARS)
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
 def test_a_list_of_names_carries_no_sentence_in_pieces(field: str, size: int) -> None:
-    words = "we plan to fire bob smith next week because budgets shrink and nobody knows".split()
+    text = "we plan to fire bob smith next week because budgets shrink and nobody knows"
+    words = text.split()
     for joint in "_-./:":
         pieces = {joint.join(words[start : start + size]) for start in range(0, len(words), size)}
         assert not GRAMMARS[field].fit_together(pieces)

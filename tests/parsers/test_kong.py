@@ -64,3 +64,12 @@ def test_other_logs_of_kong_are_not_taken(ai: Any) -> None:
 def test_a_batch_of_http_log_is_many_events() -> None:
     batch = [load("good_payloads"), load("good_stream")]
     assert [event.source for event in Registry().parse(RawRecord(batch, b""))] == ["kong", "kong"]
+
+
+def test_of_several_calls_of_a_session_the_first_is_read_and_the_others_stay() -> None:
+    calls = [{"method": "tools/call", "tool_name": "find"}, {"method": "tools/list", "tool_name": "send"}]
+    fields = {"ai": {"mcp": {"rpc": calls}}}
+    event = SOURCE.parse(fields)
+    assert event.mcp is not None
+    assert (reveal(event.mcp.method), reveal(event.mcp.tool)) == ("tools/call", "find")
+    assert remainder(fields) == {"ai": {"mcp": {"rpc": [None, {"method": "tools/list", "tool_name": "send"}]}}}

@@ -9,6 +9,7 @@ import pytest
 
 from parsed import load, reveal, said, turns
 from veilog_parsers.event import AuditEvent, Kind, Operation, Outcome, SensitiveTree
+from veilog_parsers.record.dropped import listed
 from veilog_parsers.record.fields import remainder
 from veilog_parsers.record.raw import Fields, RawRecord
 from veilog_parsers.registry import SOURCES, Registry
@@ -192,6 +193,63 @@ LOOKALIKES: dict[str, Fields] = {
 def test_records_that_only_look_like_one_are_not_taken(name: str) -> None:
     source = REGISTRY.recognize(copy.deepcopy(LOOKALIKES[name]))
     assert source is None or source.name not in {case.partition("/")[0] for case in EXPECTED}
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "outcome", "noted"),
+    [
+        ("ok", None, Outcome.SUCCESS, []),
+        ("error", None, Outcome.FAILURE, []),
+        ("error", {"type": "RateLimitError"}, Outcome.THROTTLED, ["status"]),
+        ("ok", {"type": "RateLimitError"}, Outcome.THROTTLED, ["status"]),
+        ("error", True, Outcome.FAILURE, ["status"]),
+        ("error", False, Outcome.FAILURE, ["error"]),
+        (None, False, None, ["error"]),
+    ],
+)
+def test_a_status_is_noted_if_an_error_tells_the_outcome(
+    status: str | None, error: Any, outcome: Outcome | None, noted: list[str]
+) -> None:
+    fields = {key: value for key, value in (("status", status), ("error", error)) if value is not None}
+    with listed() as entries:
+        event = PARSERS["datadog_llm"]({"ml_app": "a", "span_id": "1"} | fields)
+    assert event.outcome_status is outcome
+    assert [entry.key for entry in entries if entry.key in fields] == noted
+
+
+@pytest.mark.parametrize(
+    ("times", "latency", "noted"),
+    [
+        ({"startTime": "2026-11-24T08:00:00Z", "endTime": "2026-11-24T08:00:01Z"}, 1000.0, 0),
+        ({"startTime": "2026-11-24T08:00:00Z", "endTime": "2026-11-24T08:00:01Z", "latency": 2}, 2000.0, 1),
+        ({"startTime": "2026-11-24T08:00:01Z", "endTime": "2026-11-24T08:00:00Z"}, None, 1),
+        ({"endTime": "2026-11-24T08:00:00Z"}, None, 0),
+        ({"endTime": "2026-11-24T08:00:00Z", "completionStartTime": "2026-11-24T08:00:00Z"}, None, 1),
+    ],
+)
+def test_a_time_is_noted_if_no_duration_needs_it(times: Fields, latency: float | None, noted: int) -> None:
+    with listed() as entries:
+        event = PARSERS["langfuse"]({"type": "GENERATION", "traceId": "t"} | times)
+    assert (event.latency_ms, len([entry for entry in entries if entry.key == ""])) == (latency, noted)
+
+
+def test_what_a_line_and_its_record_both_tell_is_kept_if_it_is_prose() -> None:
+    line = '2026-11-24T08:05:31Z\tinfo\trequest src.addr=10.0.0.1:2 http.path=/a note="my name is Elin Berg, call me"'
+    (event,) = REGISTRY.parse(RawRecord({"log": line, "http.path": "/b", "note": "relay"}, b""))
+    assert isinstance(event, AuditEvent)
+    assert isinstance(event.unmapped, SensitiveTree)
+    assert reveal(event.endpoint) == "/b"
+    assert event.unmapped.reveal()["note~1"] == "my name is Elin Berg, call me"
+
+
+def test_a_page_of_its_own_in_a_record_is_kept_beside_the_page() -> None:
+    row = {"_xact_id": "1", "span_attributes": {"type": "llm"}, "page": "see how Elin Berg was answered"}
+    record = {"events": [row], "note": "all rows that Elin Berg has asked for"}
+    (event,) = REGISTRY.parse(RawRecord(record, b""))
+    assert isinstance(event, AuditEvent)
+    assert isinstance(event.unmapped, SensitiveTree)
+    left = event.unmapped.reveal()
+    assert (left["page"], left["page~1"]) == ([{"note": record["note"]}], row["page"])
 
 
 def test_the_first_row_that_needs_a_value_gets_it() -> None:

@@ -22,10 +22,12 @@ from veilog_parsers.bodies.rest import drop_repeated, texts_of
 from veilog_parsers.bodies.streams import assemble
 from veilog_parsers.bodies.turns import pop_serialized
 from veilog_parsers.event import Operation, Role, SensitiveText
+from veilog_parsers.record.dropped import DUPLICATE, Why
 from veilog_parsers.record.fields import (
     dicts,
     drop,
     drop_keys,
+    drop_known,
     ignored_keys,
     keyset,
     merge,
@@ -284,24 +286,37 @@ def _message(turn: Any) -> Any:
         return {"role": _ROLES[turn[0].lower()], "content": turn[1]}
     if not _is_message(turn):
         return turn
-    name = turn.get("type")
+    name, is_wrapped = turn.get("type"), True
     if "lc" in turn:
         path = turn.get("id")
         name = path[-1] if type(path) is list and path else None
         drop(turn, "lc", "type", "id")
         merge(turn, pop(turn, "kwargs"))
     elif type(turn.get("data")) is dict:
-        merge(turn, pop(turn, "data"))
+        data = pop(turn, "data")
+        if "role" not in turn and "role" not in data:
+            turn.pop("type", None)  # it is read as the role
+        merge(turn, data)
+    else:
+        is_wrapped = False
     if "role" not in turn and type(name) is str and name.lower() in _ROLES:
         turn["role"] = _ROLES[name.lower()]
-        if type(turn.get("type")) is str and turn["type"].lower() in _ROLES:
-            del turn["type"]
+        _drop_kind(turn, is_wrapped)
     if not turn.get("tool_calls") and peek(turn, "additional_kwargs", "tool_calls"):
         turn["tool_calls"] = pop(turn, "additional_kwargs", "tool_calls")
     for call in dicts(turn.get("tool_calls")):
         if call.get("type") == "tool_call":
-            del call["type"]
+            drop_known(call, "type")
     return turn
+
+
+def _drop_kind(turn: Fields, is_wrapped: bool) -> None:
+    """Drop the type of a message that is its role. In a wrapped message, the wrapper told the role already."""
+    if type(turn.get("type")) is str and turn["type"].lower() in _ROLES:
+        if is_wrapped:
+            drop_known(turn, "type", DUPLICATE)
+        else:
+            del turn["type"]
 
 
 def _choice(message: Any) -> Fields:
@@ -351,9 +366,10 @@ def _with_generations(body: Fields) -> Fields:
                 choice["finish_reason"] = reason
         if "text" in generation and generation["text"] == peek(choice, "message", "content"):
             # The text of a generation repeats that of its message.
-            del generation["text"]
+            drop_known(generation, "text", Why.TEXT_READ)
         drop_keys(generation, _IGNORED_GENERATION_KEYS)
-        choices.append(generation | choice)
+        merge(generation, choice)
+        choices.append(generation)
     _hoist_totals(body)
     drop_keys(body, _IGNORED_RESULT_KEYS)
     return _with_choices(body, choices)

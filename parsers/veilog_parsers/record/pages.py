@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from veilog_parsers.record.decoding import keep_under
+from veilog_parsers.record.dropped import DUPLICATE, NOISE, note_dropped
 from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields
 
@@ -30,12 +32,31 @@ def _without(fields: Fields, *keys: str) -> Fields:
 
 
 def _records(items: list[Any], shared: Fields, *beside: Fields) -> list[Any]:
-    """Records with the facts that all share, where they do not have them; the first one gets what stood beside them."""
-    opened: list[Any] = [shared | item if type(item) is dict else item for item in items]
-    rest = [fields for fields in beside if may_hold_prose(fields)]
-    if rest and opened and type(opened[0]) is dict:
+    """Records with the facts that all share; the first one, which is an object, gets the prose that stood beside them.
+
+    What else stood there is dropped: how to get the next page, and what the records say themselves.
+    """
+    opened = _given(items, shared)
+    unneeded = {
+        key: value for key, value in shared.items() if all(type(item) is dict and key in item for item in items)
+    }
+    rest: list[Fields] = []
+    for fields, why in (*((fields, NOISE) for fields in beside), (unneeded, DUPLICATE)):
+        if may_hold_prose(fields):
+            rest.append(fields)
+        else:
+            for key, value in fields.items():
+                note_dropped(key, value, why)
+    if rest:
+        if _BESIDE in opened[0]:
+            keep_under(opened[0], _BESIDE, opened[0][_BESIDE])
         opened[0][_BESIDE] = rest
     return opened
+
+
+def _given(items: list[Any], shared: Fields) -> list[Any]:
+    """Records with the facts that all share, where they do not have them."""
+    return [shared | item if type(item) is dict else item for item in items]
 
 
 def _data(fields: Fields) -> list[Any] | None:
@@ -81,7 +102,7 @@ def _observations(fields: Fields) -> list[Any] | None:
     if observations is None or "traceId" not in observations[0]:
         return None
     shared: Fields = {key: fields[key] for key in ("userId", "sessionId", "environment") if key in fields}
-    return [_without(fields, "observations"), *_records(observations, shared)]
+    return [_without(fields, "observations"), *_given(observations, shared)]
 
 
 def _runs(fields: Fields) -> list[Any] | None:
@@ -120,10 +141,12 @@ def _conversation(fields: Fields) -> list[Any] | None:
     if messages is None or "conversationId" not in fields:
         return None
     shared: Fields = {key: fields[key] for key in ("conversationId", "endpoint") if key in fields}
+    beside = _without(fields, "messages", *shared)
     options = fields.get("options")
     if type(options) is dict and "model" in options:
         shared["model"] = options["model"]
-    return _records(messages, shared, _without(fields, "messages", *shared))
+        beside["options"] = _without(options, "model")
+    return _records(messages, shared, beside)
 
 
 PAGES: Final[dict[str, Opener]] = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from veilog_parsers.bodies.exchange import Exchange
 from veilog_parsers.bodies.read import decode_body
@@ -18,6 +18,7 @@ from veilog_parsers.bodies.traced import pop_tool_text, read_inputs, read_output
 from veilog_parsers.bodies.turns import pop_finish_reason, pop_serialized
 from veilog_parsers.event import Agent, AuditEvent, Kind, Operation, Outcome, Role, SensitiveText, ToolCall
 from veilog_parsers.record.decoding import keep_under
+from veilog_parsers.record.dropped import DUPLICATE, NOISE, note_dropped, prefer
 from veilog_parsers.record.fields import (
     IgnoredKeys,
     Path,
@@ -43,6 +44,14 @@ _OUTCOMES: Final = {
 """Outcomes by the words for them, in lower case."""
 _ERROR_NAME: Final = re.compile(r"(?:[A-Za-z_]\w{0,63}\.){0,6}([A-Z]\w{0,63}(?:Error|Exception|Timeout|Denied))\b")
 _ERROR_HEAD_CHARS: Final = 512
+
+
+class _Status(NamedTuple):
+    """A word for the outcome that was read: its key, the word, and what it means."""
+
+    key: str
+    word: str
+    outcome: Outcome
 
 
 def put(fields: Fields, key: str, value: Any) -> None:
@@ -114,7 +123,8 @@ def parser_of(dialect: Dialect) -> Callable[[Fields], AuditEvent]:
         event = AuditEvent(kind=Kind.AI_ACCESS)
         read_facts(fields, dialect.facts, event)
         _read_times(fields, dialect, event)
-        _read_outcome(fields, dialect, event)
+        statuses = _read_statuses(fields, dialect, event)
+        has_error = _read_errors(fields, dialect, event)
         exchange = Exchange(operation=event.operation)
         is_unknown = event.operation is None and any(type(peek(fields, *path)) is str for path in dialect.kinds)
         if event.operation is Operation.EXECUTE_TOOL:
@@ -130,6 +140,7 @@ def parser_of(dialect: Dialect) -> Callable[[Fields], AuditEvent]:
         dialect.finish(fields, event)
         _use_name(fields, dialect, event)
         conclude(event)
+        _note_unneeded(statuses, event, has_error=has_error)
         drop_keys(fields, dialect.ignored)
         return event
 
@@ -167,28 +178,58 @@ def _read_times(fields: Fields, dialect: Dialect, event: AuditEvent) -> None:
         pop_first(pop_time, fields, places, drop_others=True)
         for places in (dialect.started, dialect.ended, dialect.first_token)
     )
+    elapsed = between_ms(started, ended) if event.latency_ms is None else None
+    waited = between_ms(started, first) if event.time_to_first_token_ms is None else None
+    told = event.timestamp, event.latency_ms, event.time_to_first_token_ms
     event.timestamp = event.timestamp or started or ended
-    if event.latency_ms is None:
-        event.latency_ms = between_ms(started, ended)
-    if event.time_to_first_token_ms is None:
-        event.time_to_first_token_ms = between_ms(started, first)
+    event.latency_ms = event.latency_ms if elapsed is None else elapsed
+    event.time_to_first_token_ms = event.time_to_first_token_ms if waited is None else waited
+    moments = (
+        (started, event.timestamp is started or elapsed is not None or waited is not None),
+        (ended, event.timestamp is ended or elapsed is not None),
+        (first, waited is not None),
+    )
+    for known, (moment, is_needed) in zip(told, moments, strict=True):
+        if moment is not None and not is_needed:
+            note_dropped("", moment, NOISE if known is None else DUPLICATE)
 
 
-def _read_outcome(fields: Fields, dialect: Dialect, event: AuditEvent) -> None:
+def _read_statuses(fields: Fields, dialect: Dialect, event: AuditEvent) -> list[_Status]:
+    """Read words for the outcome, and return those that were read; the first one counts."""
+    found: list[_Status] = []
     for path in dialect.statuses:
         word = peek(fields, *path)
         outcome = _OUTCOMES.get(word.lower()) if type(word) is str else None
         if outcome is not None:
             pop_word(fields, *path)
             event.outcome_status = event.outcome_status or outcome
+            found.append(_Status(path[-1], word, outcome))
+    return found
+
+
+def _read_errors(fields: Fields, dialect: Dialect, event: AuditEvent) -> bool:
+    """Read an error, or the flag that there is one. Tell whether there is one."""
+    has_error = False
     for path in dialect.errors:
         error = peek(fields, *path)
         if error and error is not True:
             _read_error(fields, path, error, event)
-            return
-        if error is True or error is False:
+            return True
+        if error is True and not has_error:
             pop(fields, *path)
-            event.outcome_status = Outcome.FAILURE if error else event.outcome_status
+            event.outcome_status = Outcome.FAILURE
+            has_error = True
+        elif error is True or error is False:
+            # A flag that nothing failed does not say that all went well.
+            drop(fields, path, why=DUPLICATE if error else NOISE)
+    return has_error
+
+
+def _note_unneeded(statuses: list[_Status], event: AuditEvent, *, has_error: bool) -> None:
+    """Note the words for the outcome that say no more than an error, the HTTP status or the word before them."""
+    for number, (key, word, outcome) in enumerate(statuses):
+        if number or has_error or outcome is not event.outcome_status:
+            note_dropped(key, word, DUPLICATE)
 
 
 def _read_error(fields: Fields, path: Path, error: Any, event: AuditEvent) -> None:
@@ -197,10 +238,12 @@ def _read_error(fields: Fields, path: Path, error: Any, event: AuditEvent) -> No
     if type(error) is dict:
         for key in ("type", "code", "error_type", "name"):
             name = name or pop_identifier(error, key)
+        event.error_code = prefer(event.error_code, name)
     elif type(error) is str:
         found = _ERROR_NAME.search(error[:_ERROR_HEAD_CHARS])
         name = SensitiveText(found[1]) if found else pop_identifier(fields, *path)
-    event.error_code = event.error_code or name
+        # The text stays in the record, unless it is no more than the name.
+        event.error_code = event.error_code or name if found else prefer(event.error_code, name, path[-1])
     if event.outcome_status in (None, Outcome.SUCCESS, Outcome.FAILURE):
         event.outcome_status = outcome_of_error(name.reveal()) if name else Outcome.FAILURE
 

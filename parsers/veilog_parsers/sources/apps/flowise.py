@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from veilog_parsers.bodies.traced import retrieved
 from veilog_parsers.event import AuditEvent, Operation
+from veilog_parsers.record.dropped import DUPLICATE, note_dropped
 from veilog_parsers.record.fields import dicts, ignored_keys, open_json, paths, pop
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.source import Source, Stability
@@ -59,6 +60,9 @@ def _prepare(fields: Fields) -> None:
         if role == "userMessage":
             put(fields, "asked", said)
             return
+        if _is_prediction(fields):
+            # A prediction is the flow's answer, which the role says again.
+            note_dropped("role", role, DUPLICATE)
     elif type(fields.get("question")) is str:
         put(fields, "asked", pop(fields, "question"))
     found = retrieved(fields.get("sourceDocuments"), "pageContent")

@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from veilog_parsers.event import AuditEvent, Kind, Operation
+from veilog_parsers.record.dropped import prefer
 from veilog_parsers.record.fields import (
     as_identifier,
     dicts,
@@ -140,8 +141,7 @@ def _finish(fields: Fields, event: AuditEvent) -> None:
 
 def _read_tokens(fields: Fields, key: str, side: str, event: AuditEvent) -> None:
     count, field = pop_int(fields, key), f"{side}_tokens"
-    if count is not None and getattr(event, field) is None:
-        setattr(event, field, abs(count))
+    setattr(event, field, prefer(getattr(event, field), None if count is None else abs(count), key))
 
 
 SOURCE: Final = Source(

@@ -18,9 +18,11 @@ import re
 from typing import Any, Final
 
 from veilog_parsers.event import AuditEvent, Kind, Operation
-from veilog_parsers.record.decoding import decode_one
+from veilog_parsers.record.decoding import decode_one, keep_under
+from veilog_parsers.record.dropped import DUPLICATE, note_dropped
 from veilog_parsers.record.fields import ignored_keys, paths, withhold
 from veilog_parsers.record.lines import LINE_KEYS, LineTest, find_line
+from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.sources.dialect import Dialect, parser_of
@@ -101,7 +103,7 @@ def _prepare(fields: Fields) -> None:
         rest = _PAIR.sub("", line[found.end() :]).strip()
         pairs = [("time", found[1]), ("level", found[2]), *_PAIR.findall(line, found.end())]
         for name, value in pairs:
-            fields.setdefault(name, _unquoted(value))
+            _add(fields, name, _unquoted(value))
         if rest:
             fields["text_between"] = rest
             withhold(fields, "text_between")
@@ -109,6 +111,16 @@ def _prepare(fields: Fields) -> None:
         turns = _gathered(fields, side)
         if turns:
             fields.setdefault(f"gen_ai.{side}", turns)
+
+
+def _add(fields: Fields, name: str, value: Any) -> None:
+    """Add a value of the line. What the record has beside the line counts; the line's own is kept if it is prose."""
+    if name not in fields:
+        fields[name] = value
+    elif value != fields[name] and may_hold_prose(value):
+        keep_under(fields, name, value)
+    else:
+        note_dropped(name, value, DUPLICATE)
 
 
 def _unquoted(value: str) -> Any:
@@ -157,6 +169,7 @@ SOURCE: Final = Source(
             inputs=paths("gen_ai.prompt gen_ai.input.messages llm.prompt"),
             outputs=paths("gen_ai.completion gen_ai.output.messages llm.completion"),
             name=("gen_ai.tool.name",),
+            kinds=paths("gen_ai.operation.name"),
             ignored=_IGNORED_KEYS,
             prepare=_prepare,
             finish=_finish,

@@ -21,7 +21,7 @@ from typing import Final
 from veilog_parsers.bodies.rest import drop_repeated, texts_of
 from veilog_parsers.event import AuditEvent
 from veilog_parsers.record.endpoints import operation_at
-from veilog_parsers.record.fields import drop_keys, ignored_keys, open_json, paths, pop_word
+from veilog_parsers.record.fields import drop_keys, drop_known, ignored_keys, open_json, paths, pop_word
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.sources.dialect import Dialect, parser_of, put
@@ -78,7 +78,7 @@ def _is_access_log(fields: Fields) -> bool:
 def _prepare(fields: Fields) -> None:
     """Bring what the plugin wrote together, and of it what was asked and what was answered."""
     for key in [key for key, value in fields.items() if value == "-"]:
-        del fields[key]
+        drop_known(fields, key)
     if "ai_log" not in fields:
         fields["ai_log"] = {key: fields.pop(key) for key in _AI_KEYS if key in fields}
     log = open_json(fields, "ai_log")
@@ -108,8 +108,8 @@ def _finish(fields: Fields, event: AuditEvent) -> None:
     if event.endpoint is not None:
         event.operation = operation_at(text_of(event.endpoint)) or event.operation
     # A shape that the request's own setting would tell with more right is not logged.
-    kind = pop_word(log, "response_type")
-    event.stream = kind == "stream" if kind in ("stream", "normal") else event.stream
+    if log.get("response_type") in ("stream", "normal"):
+        event.stream = pop_word(log, "response_type") == "stream"
     drop_repeated(log, texts_of(event.prompt_messages), "question")
     drop_keys(log, _IGNORED_AI_KEYS)
 

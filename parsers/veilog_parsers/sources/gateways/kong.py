@@ -148,7 +148,7 @@ def _read_section(section: Fields, event: AuditEvent) -> None:
         drop(section, ("meta", "provider_name"))
     requested = pop_identifier(section, "meta", "request_model")
     read_facts(section, _SECTION_FACTS, event)
-    event.model_name = event.model_name or requested or event.model_version
+    event.model_name = prefer(event.model_name, requested, "request_model") or event.model_version
     _read_rpc(section, event)
     bodies: list[Any] = [open_body(section, "payload", side) for side in ("request", "response")]
     read_exchange(*bodies).apply(event)
@@ -159,11 +159,15 @@ def _read_section(section: Fields, event: AuditEvent) -> None:
 
 
 def _read_rpc(section: Fields, event: AuditEvent) -> None:
-    """Read the calls of an MCP session. If a client sends several at once, the first one is the event's ``mcp``."""
+    """Read the calls of an MCP session. If a client sends several at once, the first one is the event's ``mcp``.
+
+    What the others called stays in the record.
+    """
     event.session_id = event.session_id or pop_identifier(section, "mcp_session_id")
     for call in dicts(section.get("rpc")):
-        method, tool = pop_identifier(call, "method"), pop_identifier(call, "tool_name")
-        event.mcp = event.mcp or Mcp(method=method, tool=tool)
+        method, tool = as_identifier(call.get("method")), as_identifier(call.get("tool_name"))
+        if event.mcp is None:
+            event.mcp = Mcp(method=pop_identifier(call, "method"), tool=pop_identifier(call, "tool_name"))
         event.api_operation = event.api_operation or method
         if tool is not None:
             event.operation = event.operation or Operation.EXECUTE_TOOL

@@ -100,7 +100,7 @@ _QUOTING_KEYS: Final = ("guardrail_request", "guardrail_response", "match_detail
 _IGNORED_GUARDRAIL_KEYS: Final = (
     *("guardrail_provider", "guardrail_mode", "start_time", "end_time", "duration", "masked_entity_count"),
     *("policy_template", "detection_method", "confidence_score", "patterns_checked", "alert_recipients", "risk_score"),
-    *("violation_categories", "guardrail_id", "guardrail_name"),
+    *("violation_categories", "guardrail_id", "guardrail_name", "guardrail_status"),
 )
 
 _IGNORED_KEYS: Final = (
@@ -167,12 +167,12 @@ def _read_course(fields: Fields, event: AuditEvent) -> None:
 
 
 def _read_guardrails(fields: Fields, event: AuditEvent) -> None:
-    """Read what the strongest of the guardrails did. The others are named in no field, so they stay."""
+    """Read what the strongest of the guardrails did. No field is for the others."""
     information = open_json(fields, "guardrail_information")
     entries = dicts([information] if type(information) is dict else information)
-    found = [_guardrail(entry) for entry in entries]
-    if found:
-        event.guardrail = max(found, key=lambda guardrail: _BY_STRENGTH.index(guardrail.action or GuardrailAction.NONE))
+    if entries:
+        strongest = max(entries, key=lambda entry: _BY_STRENGTH.index(_action(entry) or GuardrailAction.NONE))
+        event.guardrail = _guardrail(strongest)
     for entry in entries:
         withhold(entry, *_QUOTING_KEYS)
         drop(entry, *_IGNORED_GUARDRAIL_KEYS)
@@ -182,11 +182,16 @@ def _is_blocked(guardrail: Guardrail | None) -> bool:
     return guardrail is not None and guardrail.action is GuardrailAction.BLOCKED
 
 
+def _action(entry: Fields) -> GuardrailAction | None:
+    status, masked = entry.get("guardrail_status"), entry.get("masked_entity_count")
+    action = _GUARDRAIL_ACTIONS.get(status) if type(status) is str else None
+    return GuardrailAction.MASKED if masked and type(masked) is dict and action is GuardrailAction.NONE else action
+
+
 def _guardrail(entry: Fields) -> Guardrail:
-    masked = peek(entry, "masked_entity_count")
-    action = _GUARDRAIL_ACTIONS.get(pop_word(entry, "guardrail_status") or "")
-    if masked and type(masked) is dict and action is GuardrailAction.NONE:
-        action = GuardrailAction.MASKED
+    masked, action = peek(entry, "masked_entity_count"), _action(entry)
+    if action is not None:
+        pop(entry, "guardrail_status")
     named = entry.get("violation_categories")
     words = [word.lower().replace("-", "_") for word in named if type(word) is str] if type(named) is list else []
     return Guardrail(

@@ -152,7 +152,7 @@ def _read_attempt(attempt: Fields, event: AuditEvent, status: int | None) -> lis
     event.latency_ms = prefer(event.latency_ms, took)
     provider_status = pop_count(attempt, "originalResponse", "status")
     gateway_status = pop_count(attempt, "response", "status")
-    event.http_status = next((found for found in (status, gateway_status, provider_status) if found is not None), None)
+    event.http_status = prefer(prefer(status, gateway_status, "status"), provider_status, "status")
     event.outcome_status = outcome_of_status(event.http_status)
     request, response = _first_body(attempt, _REQUESTS), _first_body(attempt, _RESPONSES)
     event.guardrail = _read_hooks(response, event.http_status)

@@ -16,6 +16,7 @@ from typing import Final
 
 from veilog_parsers.bodies.rest import drop_repeated, texts_of
 from veilog_parsers.event import AuditEvent
+from veilog_parsers.record.dropped import DUPLICATE, note_dropped
 from veilog_parsers.record.fields import dicts, drop_keys, ignored_keys, paths, peek
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.source import Source, Stability
@@ -71,6 +72,8 @@ def _is_run(fields: Fields) -> bool:
 
 def _finish(fields: Fields, event: AuditEvent) -> None:
     if any(item.get("name") == _NEW_TOKEN for item in dicts(fields.get("events"))):
+        if event.stream is not None:
+            note_dropped("stream", event.stream, DUPLICATE)
         event.stream = True
     tools = peek(fields, "extra", "invocation_params", "tools")
     event.tools_offered = event.tools_offered or (len(tools) if type(tools) is list and tools else None)

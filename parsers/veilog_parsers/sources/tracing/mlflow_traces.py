@@ -20,7 +20,7 @@ from typing import Any, Final
 from veilog_parsers.bodies.read import decode_body
 from veilog_parsers.bodies.rest import drop_repeated, texts_of
 from veilog_parsers.event import AuditEvent
-from veilog_parsers.record.fields import drop_keys, ignored_keys, paths, peek, pop, pop_dict
+from veilog_parsers.record.fields import drop_keys, ignored_keys, merge, paths, peek, pop, pop_dict
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.sources.dialect import Dialect, parser_of
@@ -90,7 +90,7 @@ def _prepare(fields: Fields) -> None:
     for key in ("trace_id", "span_id"):
         fields[key] = _hex(fields[key]) if key in fields else None
     if type(peek(fields, "status", "code")) is str:
-        fields["status_code"] = pop(fields, "status", "code")
+        merge(fields, {"status_code": pop(fields, "status", "code")})
 
 
 def _hex(value: Any) -> Any:
@@ -110,7 +110,7 @@ def _make_span(info: Fields) -> None:
     info["trace_info"] = {key: info.pop(key) for key in list(info) if key in _IGNORED_INFO}
     for old, new in (("request_preview", "inputs"), ("response_preview", "outputs")):
         if old in info:
-            info[new] = info.pop(old)
+            merge(info, {new: info.pop(old)})
     for key in ("request_time", "state"):
         if key in info["trace_info"]:
             info[key] = info["trace_info"].pop(key)
