@@ -148,21 +148,25 @@ class KeyedHash:
     states that RFC 2104 calls inner and outer are kept here, and copied (``benchmarks/bench_pipeline.py``).
 
     Args:
-        key: of at most 64 bytes, the size of a block.
+        inner: SHA-256 begun with the inner block.
+        outer: SHA-256 begun with the outer block.
     """
 
     __slots__ = ("_inner", "_outer")
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, inner: hashlib._Hash, outer: hashlib._Hash) -> None:
+        self._inner = inner
+        self._outer = outer
+
+    @classmethod
+    def of_key(cls, key: bytes) -> KeyedHash:
+        """A new one, under a key of at most 64 bytes, the size of a block."""
         block = key.ljust(_BLOCK_BYTES, b"\0")
-        self._inner = hashlib.sha256(block.translate(_INNER))
-        self._outer = hashlib.sha256(block.translate(_OUTER))
+        return cls(hashlib.sha256(block.translate(_INNER)), hashlib.sha256(block.translate(_OUTER)))
 
     def copy(self) -> KeyedHash:
         """Another one that goes on from here."""
-        other = object.__new__(KeyedHash)
-        other._inner, other._outer = self._inner.copy(), self._outer
-        return other
+        return KeyedHash(self._inner.copy(), self._outer)
 
     def update(self, data: bytes) -> None:
         """Go on with further data."""
@@ -207,7 +211,7 @@ class Fingerprinter:
 
     def _derive(self, domain: str, tenant: str) -> KeyedHash:
         label = b"\0".join((b"veilog/1", domain.encode(), tenant.encode("utf-8", "replace")))
-        return KeyedHash(hmac.digest(self._key, label, "sha256"))
+        return KeyedHash.of_key(hmac.digest(self._key, label, "sha256"))
 
     def start(self, domain: str, tenant: str = "") -> KeyedHash:
         """A running hash, for data that comes in pieces."""

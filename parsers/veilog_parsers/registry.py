@@ -47,6 +47,7 @@ from veilog_parsers.record.wrappers import (
     Content,
     Tried,
     contents_of_text,
+    keys_with_words,
     named_contents,
     named_in,
     other_contents,
@@ -350,8 +351,12 @@ class Registry:
                         return found
             except RecordError as error:
                 failure = error
+        worded: list[str] | None = None
         for content in other_contents(value, tried):
-            with suppress(RecordError):
+            if worded is None:
+                worded = keys_with_words(value)
+            has_words_beside = any(key != content.key for key in worded)
+            with suppress(RecordError), tried.only_formats(has_words_beside):
                 if (found := self._open_content(content, value, depth + 1, outer, tried)) is not None:
                     return found
         if failure is not None:

@@ -10,6 +10,8 @@ list, or a text. Which values are tried, and what is asked of them, depends on t
   key is none under which people's words are logged (``_SAID``).
 * A record that is claimed by evidence, for facts of a call and no words (``Source.may_wrap``), may be a wrapper too, if
   what is inside has a format of its own.
+* Where an object has words under other keys, a record inside that only evidence claims is a part of it
+  (``keys_with_words``).
 * An object that says in words of its own what it is about (``_has_statement``) is a log entry, no wrapper: what it has
   under other keys than the usual ones of wrappers belongs to its statement, and JSON in its texts is a quotation.
 
@@ -22,6 +24,8 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -31,6 +35,7 @@ from veilog_parsers.record.decoding import MAX_STRINGS, Decoded, decode, keep_ar
 from veilog_parsers.record.fields import keyset
 from veilog_parsers.record.lines import LINE_KEYS
 from veilog_parsers.record.prefixes import NO_PREFIX, Prefix, is_document, read_pairs, read_prefix
+from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields
 
 NAMED: Final = (
@@ -104,6 +109,25 @@ class Tried:
     def __init__(self, of_format: bool = False) -> None:
         self.left = MAX_TRIED
         self.of_format = of_format
+
+    @contextmanager
+    def only_formats(self, wanted: bool) -> Iterator[None]:
+        """Look for records with a format of their own alone, if that is wanted, until the end of the block."""
+        before, self.of_format = self.of_format, self.of_format or wanted
+        try:
+            yield
+        finally:
+            self.of_format = before
+
+
+def keys_with_words(fields: Fields) -> list[str]:
+    """Up to two keys of an object, not among the named ones, under which it has words.
+
+    Where it has words beside a value, what evidence claims in that may be a part of what the object says:
+    ``{"question": ..., "llm": {"model": ..., "usage": ...}}`` is a record, and no wrapper of a call without texts.
+    """
+    found = (name for name, value in fields.items() if name not in _NAMED and may_hold_prose(value))
+    return list(islice(found, 2))
 
 
 def named_in(fields: Fields) -> Sequence[str]:

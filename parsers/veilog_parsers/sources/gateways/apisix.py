@@ -17,7 +17,7 @@ from typing import Final
 
 from veilog_parsers.event import AuditEvent, Confidence, Guardrail, GuardrailAction
 from veilog_parsers.record.endpoints import operation_at
-from veilog_parsers.record.fields import drop_keys, ignored_keys, paths, pop_word
+from veilog_parsers.record.fields import drop_keys, ignored_keys, keyset, paths, pop_word
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.source import Source, Stability
 from veilog_parsers.sources.dialect import Dialect, parser_of
@@ -65,8 +65,13 @@ _HELD: Final = (
 )
 
 
+_AI_KEYS: Final = keyset("llm_summary llm_request llm_response_text")
+_OF_APISIX: Final = keyset("apisix_latency llm_response_text llm_summary route_id service_id")
+
+
 def _has_ai(fields: Fields) -> bool:
-    return any(type(fields.get(key)) is dict for key in ("llm_summary", "llm_request", "llm_response_text"))
+    """Whether it is APISIX that logs a call: other programs too have a request to an LLM under ``llm_request``."""
+    return not _OF_APISIX.isdisjoint(fields) and any(type(fields.get(key)) is dict for key in _AI_KEYS)
 
 
 def _finish(fields: Fields, event: AuditEvent) -> None:
@@ -89,7 +94,7 @@ SOURCE: Final = Source(
         "https://apisix.apache.org/docs/apisix/plugins/ai-proxy/",
         "https://github.com/apache/apisix/blob/master/apisix/utils/log-util.lua",
     ),
-    markers=dict.fromkeys(("llm_summary", "llm_request", "llm_response_text"), _has_ai),
+    markers=dict.fromkeys(sorted(_AI_KEYS), _has_ai),
     parse=parser_of(
         Dialect(
             facts=_FACTS,
