@@ -155,7 +155,7 @@ def test_quarantine_is_counted_on_stderr_and_does_not_change_the_exit_code(veilo
         ("hash_key: {}\n", "c.yaml:1: hash_key: a key has exactly one origin. Fix: write one of env: NAME"),
         ("hash_key: {env: NOT_THERE}\n", "c.yaml:1: hash_key.env: there is no key in the environment variable NOT_THERE. Fix: run: export NOT_THERE=$(veilog key)"),
         ("hash_key: {file: gone.key}\n", "c.yaml:1: hash_key.file: cannot read the file: no such file or directory."),
-        ("source: bedrok\n", "c.yaml:1: source: there is no such source. Fix: write one of access_log, auto, aws_agentcore, aws_bed"),
+        ("source: bedrok\n", "c.yaml:1: source: there is no such source. Fix: write one of access_log, agentgateway, anythingllm, apisix, "),
         ("detect: {entities: [EMAIL]}\n", "c.yaml:1: detect.entities[0]: no recognizer that is on finds this entity type. Fix: turn one on"),
         ("detect: {further_recognizers: [NoSuch]}\n", "c.yaml:1: detect.further_recognizers[0]: this is no pattern recognizer of the installed Presidio."),
         ("detect:\n  ner: {models: [{model_name: xx_none}]}\n", "c.yaml:2: detect.ner.models[0].model_name: this spaCy model is not installed"),

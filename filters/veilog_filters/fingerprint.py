@@ -22,7 +22,7 @@ import json
 import os
 import secrets
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import orjson
 
@@ -141,6 +141,26 @@ def _canonical_value(record: RawRecord) -> bytes:
             return record.raw
 
 
+class Sha256(Protocol):
+    """What is used of the library's object."""
+
+    def copy(self) -> Sha256:
+        """Another one that goes on from here."""
+        ...
+
+    def update(self, data: bytes, /) -> None:
+        """Go on with further data."""
+        ...
+
+    def digest(self) -> bytes:
+        """The hash of all data until now."""
+        ...
+
+    def hexdigest(self) -> str:
+        """The same in hexadecimal digits."""
+        ...
+
+
 class KeyedHash:
     """A running HMAC-SHA-256 (RFC 2104), as ``hmac.new`` makes one, in two thirds of its time.
 
@@ -154,7 +174,7 @@ class KeyedHash:
 
     __slots__ = ("_inner", "_outer")
 
-    def __init__(self, inner: hashlib._Hash, outer: hashlib._Hash) -> None:
+    def __init__(self, inner: Sha256, outer: Sha256) -> None:
         self._inner = inner
         self._outer = outer
 

@@ -16,7 +16,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from veilog_parsers.event import AuditEvent, Operation, Outcome, Role, SensitiveText, SensitiveTree, UserType
@@ -501,6 +501,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(fields=st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=10))
 def test_no_record_breaks_the_score_or_the_parser(fields: dict[str, Any]) -> None:
     assert is_ai_traffic(fields) in (True, False)

@@ -53,7 +53,8 @@ def test_what_an_agent_did_for_a_user_in_slack() -> None:
 def test_tokens_and_costs_of_a_request_of_cursor() -> None:
     event = parse("cursor", "good_usage")
     assert (event.input_tokens, event.output_tokens, event.cached_input_tokens, event.cache_write_tokens) == (
-        *(126, 450),
+        # What came from the cache and went into it is part of the input.
+        *(126 + 11_964 + 6_112, 450),
         *(11964, 6112),
     )
     assert (event.cost_usd, event.timestamp) == (0.2136, "2026-11-16T06:52:36.512Z")
