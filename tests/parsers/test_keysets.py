@@ -38,6 +38,16 @@ def test_what_a_hostile_sender_makes_up_is_bounded_and_forgotten() -> None:
     assert set().union(*remembered) <= set(KEYS)
 
 
+def test_orders_of_keys_are_bounded_and_hold_no_prose() -> None:
+    shapes = KeySetCache(KEYS, sorted_keys)
+    for number in range(3 * MAX_KEY_SETS):
+        assert shapes.get({f"other_{number}": 1, "key_1": 2}) == ["key_1"]
+        assert shapes.get({"key_2": 1, f"what somebody said {number}": 1}) == ["key_2"]
+        assert shapes.get({"key_3": 1, "x" * 100: number}) == ["key_3"]
+    assert 0 < len(shapes._ordered) <= MAX_KEY_SETS
+    assert not [key for order in shapes._ordered for key in order if " " in key or len(key) > 48]
+
+
 def test_a_hundred_thousand_keys_are_looked_at_once() -> None:
     record = {f"k{number}": number for number in range(100_000)} | {"key_3": 1}
     assert KeySetCache(KEYS, sorted_keys).get(record) == ["key_3"]

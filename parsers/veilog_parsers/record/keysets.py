@@ -1,11 +1,12 @@
 """A cache of what depends on a record's keys alone.
 
 Millions of records have the same dozen sets of keys. So what their keys decide (which sources may have written the
-record, which of many usual keys a log has) is computed once for each set of keys. A record then costs one set
-intersection and one look-up.
+record, which of many usual keys a log has) is computed once for each set of keys, those that the code names. A record
+then costs one set intersection and one look-up.
 
-Only keys that the code names are compared and stored. So the cache is bounded in number and size, and holds no text of
-any record.
+Records of one sender also have their keys in one order. So what was found is stored by all keys in their order too,
+which costs a record a look-up alone (``benchmarks/bench_parse.py``). Only short keys without blanks are stored so, and
+both caches are bounded in number: they hold no prose, and no sender makes them large.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from veilog_parsers.record.raw import Fields
 
 T = TypeVar("T")
 MAX_KEY_SETS: Final = 1024
-"""Sets of keys to store: more than ten times as many as the samples of all sources have. When a sender makes up more,
-the cache is emptied, and the few sets that matter are computed again."""
+"""Sets of keys, and orders of keys, to store: more than ten times as many as the samples of most sources have. When a
+sender makes up more, the cache is emptied, and the few that matter are found again."""
+_MAX_KEYS: Final = 48
+_MAX_KEY_CHARS: Final = 48
 
 
 class KeySetCache(Generic[T]):
@@ -33,15 +36,23 @@ class KeySetCache(Generic[T]):
         self._keys = frozenset(keys)
         self._derive = derive
         self._known: dict[frozenset[str], T] = {}
+        self._ordered: dict[tuple[str, ...], T] = {}
 
     def get(self, fields: Fields) -> T:
         """The value for the keys of a record."""
-        keys = self._keys.intersection(fields)
-        known = self._known.get(keys)
-        return self._remember(keys) if known is None else known
+        order = tuple(fields)
+        known = self._ordered.get(order)
+        return self._find(order) if known is None else known
 
-    def _remember(self, keys: frozenset[str]) -> T:
-        if len(self._known) >= MAX_KEY_SETS:
-            self._known.clear()
-        derived = self._known[keys] = self._derive(keys)
-        return derived
+    def _find(self, order: tuple[str, ...]) -> T:
+        keys = self._keys.intersection(order)
+        known = self._known.get(keys)
+        if known is None:
+            if len(self._known) >= MAX_KEY_SETS:
+                self._known.clear()
+            known = self._known[keys] = self._derive(keys)
+        if len(order) <= _MAX_KEYS and all(len(key) <= _MAX_KEY_CHARS and " " not in key for key in order):
+            if len(self._ordered) >= MAX_KEY_SETS:
+                self._ordered.clear()
+            self._ordered[order] = known
+        return known
