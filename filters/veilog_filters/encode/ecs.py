@@ -6,9 +6,9 @@ refuses the plain names that providers give, so they stand at ``veilog.finish_re
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Final
 
+from veilog_filters import __version__
 from veilog_filters.contracts import Encoder
 from veilog_filters.encode.table import Object, Row, Table
 from veilog_filters.encode.values import address, now, path, url, whole
@@ -84,11 +84,8 @@ def _begin() -> Object:
     return {
         "ecs": {"version": VERSION},
         "event": {"module": "veilog", "kind": "event"},
-        "observer": {"vendor": "veilog", "product": "veilog", "type": "filter", "version": _VERSION},
+        "observer": {"vendor": "veilog", "product": "veilog", "type": "filter", "version": __version__},
     }
-
-
-_VERSION: Final = version("veilog")
 
 
 def _finish(event: Object, out: Object) -> None:

@@ -11,9 +11,9 @@ that of the model, or the kind of the event; the actor and the endpoint are name
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Final
 
+from veilog_filters import __version__
 from veilog_filters.contracts import Encoder
 from veilog_filters.encode.table import Object, Row, Table, elsewhere, one_of
 from veilog_filters.encode.values import address, milliseconds, name_of_host, now, path, url, whole
@@ -119,13 +119,10 @@ def _begin() -> Object:
         "severity_id": _INFORMATIONAL,
         "metadata": {
             "version": VERSION,
-            "product": {"name": "veilog", "vendor_name": "veilog", "version": _VERSION},
+            "product": {"name": "veilog", "vendor_name": "veilog", "version": __version__},
         },
         "unmapped": {},
     }
-
-
-_VERSION: Final = version("veilog")
 
 
 def _finish(event: Object, out: Object) -> None:

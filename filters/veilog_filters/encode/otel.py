@@ -8,9 +8,9 @@ lists.
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any, Final
 
+from veilog_filters import __version__
 from veilog_filters.contracts import Encoder
 from veilog_filters.encode.table import Object, Row, Table, elsewhere
 from veilog_filters.encode.values import nanoseconds, now
@@ -89,14 +89,11 @@ def _finish(event: Object, out: Object) -> None:
         "attributes": [{"key": key, "value": _value(value)} for key, value in out.items()],
     }
     resource = [{"key": "service.name", "value": {"stringValue": "veilog"}}]
-    scope = {"name": "veilog", "version": _VERSION}
+    scope = {"name": "veilog", "version": __version__}
     out.clear()
     out["resourceLogs"] = [
         {"resource": {"attributes": resource}, "scopeLogs": [{"scope": scope, "logRecords": [record]}]}
     ]
-
-
-_VERSION: Final = version("veilog")
 
 
 def _value(value: Any) -> Object:

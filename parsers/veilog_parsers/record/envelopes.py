@@ -56,7 +56,7 @@ from veilog_parsers.event import Timestamp
 from veilog_parsers.record.context import EnvelopeContext, count_chars_beside, note_beside, time_of
 from veilog_parsers.record.decoding import decode_one, keep_under, may_be_json
 from veilog_parsers.record.dropped import Why, note_dropped
-from veilog_parsers.record.fields import count_chars, dicts, keyset, merge
+from veilog_parsers.record.fields import count_chars, dicts, keyset, merge, objects_from
 from veilog_parsers.record.otlp import open_document, open_internal
 from veilog_parsers.record.pages import PAGES
 from veilog_parsers.record.places import place_of
@@ -75,17 +75,12 @@ LLM_ROWS: Final = frozenset(("gatewayllmlogs", "gatewayllmlog", "apimanagementga
 _TEXT_COLUMNS: Final = frozenset(("requestMessages", "responseMessages", "RequestMessages", "ResponseMessages"))
 
 
-def _objects(value: Any) -> list[Any] | None:
-    """A list that begins with an object, else None. Its later items need not be objects: each is checked alone."""
-    return value if type(value) is list and value and type(value[0]) is dict else None
-
-
 def _batch(key: str) -> Callable[[Fields], list[Any] | None]:
-    return lambda fields: _objects(fields.get(key))
+    return lambda fields: objects_from(fields.get(key))
 
 
 def _event_hub(fields: Fields) -> list[Any] | None:
-    records = _objects(fields.get("records"))
+    records = objects_from(fields.get("records"))
     return None if records is None else join_rows(records)
 
 
@@ -109,12 +104,12 @@ def _pub_sub(fields: Fields) -> list[Any] | None:
 
 
 def _pulled(fields: Fields) -> list[Any] | None:
-    return _objects(fields.get("receivedMessages"))
+    return objects_from(fields.get("receivedMessages"))
 
 
 def _page(fields: Fields) -> list[Any] | None:
     """A page of a vendor's audit API, or of Google's reports."""
-    return _objects(fields.get("data" if "has_more" in fields else "items"))
+    return objects_from(fields.get("data" if "has_more" in fields else "items"))
 
 
 def _decoded(body: Any) -> list[Any] | None:
@@ -250,7 +245,7 @@ def _cloudwatch(fields: Fields) -> list[Any] | None:
     """A CloudWatch Logs subscription. Its CONTROL_MESSAGE tests the connection and holds no record."""
     if fields.get("messageType") == "CONTROL_MESSAGE":
         return []
-    events = _objects(fields.get("logEvents"))
+    events = objects_from(fields.get("logEvents"))
     if events is None or "logGroup" not in fields:
         return None
     return [event.get("message") if type(event) is dict else event for event in events]

@@ -432,6 +432,11 @@ def dicts(value: Any) -> list[Fields]:
     return [item for item in value if type(item) is dict] if type(value) is list else []
 
 
+def objects_from(value: Any) -> list[Any] | None:
+    """A list that begins with an object, else None. Its later items need not be objects: each is checked alone."""
+    return value if type(value) is list and value and type(value[0]) is dict else None
+
+
 def remainder(fields: Fields, max_depth: int = 64) -> Fields:
     """A consumed record without nulls and empty containers. Levels below ``max_depth`` are not pruned."""
     return _pruned(fields, max_depth) or {}

@@ -14,17 +14,13 @@ from typing import Any, Final
 
 from veilog_parsers.record.decoding import keep_under
 from veilog_parsers.record.dropped import DUPLICATE, NOISE, note_dropped
+from veilog_parsers.record.fields import objects_from
 from veilog_parsers.record.prose import may_hold_prose
 from veilog_parsers.record.raw import Fields
 
 Opener = Callable[[Fields], list[Any] | None]
 _BESIDE: Final = "page"
 _MLFLOW_METADATA: Final = ("trace_metadata", "request_metadata")
-
-
-def _objects(value: Any) -> list[Any] | None:
-    """A list that begins with an object, else None."""
-    return value if type(value) is list and value and type(value[0]) is dict else None
 
 
 def _without(fields: Fields, *keys: str) -> Fields:
@@ -66,13 +62,13 @@ def _data(fields: Fields) -> list[Any] | None:
         attributes = data.get("attributes")
         if type(attributes) is not dict or "ml_app" not in attributes:
             return None
-        spans = _objects(attributes.get("spans"))
+        spans = objects_from(attributes.get("spans"))
         if spans is None:
             return None
         shared = {key: attributes[key] for key in ("ml_app", "session_id", "tags") if key in attributes}
         rest = _without(attributes, "spans", *shared)
         return _records(spans, shared, rest, _without(data, "attributes"), _without(fields, "data"))
-    items = _objects(data)
+    items = objects_from(data)
     first = items[0].get("attributes") if items else None
     if items is None or type(first) is not dict or "ml_app" not in first or "span_id" not in first:
         return None
@@ -85,7 +81,7 @@ def _trace(fields: Fields) -> list[Any] | None:
     if type(info) is not dict or not ("trace_id" in info or "request_id" in info) or type(data) is not dict:
         return None
     beside = (_without(data, "spans"), _without(fields, "info", "data"))
-    spans = _objects(data.get("spans"))
+    spans = objects_from(data.get("spans"))
     if spans is None:
         return _records([info], {}, data, beside[1])
     common = {key: info[key] for key in _MLFLOW_METADATA if type(info.get(key)) is dict}
@@ -98,7 +94,7 @@ def _trace(fields: Fields) -> list[Any] | None:
 
 def _observations(fields: Fields) -> list[Any] | None:
     """A trace of Langfuse with its observations in full: the trace first, then they, with its user and session."""
-    observations = _objects(fields["observations"])
+    observations = objects_from(fields["observations"])
     if observations is None or "traceId" not in observations[0]:
         return None
     shared: Fields = {key: fields[key] for key in ("userId", "sessionId", "environment") if key in fields}
@@ -106,7 +102,7 @@ def _observations(fields: Fields) -> list[Any] | None:
 
 
 def _runs(fields: Fields) -> list[Any] | None:
-    runs = _objects(fields["runs"])
+    runs = objects_from(fields["runs"])
     return _records(runs, {}, _without(fields, "runs")) if runs and "run_type" in runs[0] else None
 
 
@@ -116,7 +112,7 @@ def _is_new_relics(event: Fields) -> bool:
 
 def _events(fields: Fields) -> list[Any] | None:
     """A page of Braintrust's rows, or New Relic's events, as a query returns them."""
-    events = _objects(fields["events"])
+    events = objects_from(fields["events"])
     if events is None or not ("_xact_id" in events[0] or _is_new_relics(events[0])):
         return None
     return _records(events, {}, _without(fields, "events"))
@@ -124,7 +120,7 @@ def _events(fields: Fields) -> list[Any] | None:
 
 def _results(fields: Fields) -> list[Any] | None:
     """New Relic's answer to a query: results with events in them, or the events themselves."""
-    results = _objects(fields["results"])
+    results = objects_from(fields["results"])
     if results is None:
         return None
     beside = _without(fields, "results")
@@ -137,7 +133,7 @@ def _results(fields: Fields) -> list[Any] | None:
 
 def _conversation(fields: Fields) -> list[Any] | None:
     """A conversation that LibreChat exported: its messages, each with the endpoint and the model."""
-    messages = _objects(fields.get("messages"))
+    messages = objects_from(fields.get("messages"))
     if messages is None or "conversationId" not in fields:
         return None
     shared: Fields = {key: fields[key] for key in ("conversationId", "endpoint") if key in fields}

@@ -32,7 +32,7 @@ import orjson
 
 from veilog_parsers.errors import RecordError
 from veilog_parsers.record.decoding import MAX_STRINGS, Decoded, decode, keep_around, may_be_json
-from veilog_parsers.record.fields import keyset
+from veilog_parsers.record.fields import keyset, objects_from
 from veilog_parsers.record.lines import LINE_KEYS
 from veilog_parsers.record.prefixes import NO_PREFIX, Prefix, is_document, read_pairs, read_prefix
 from veilog_parsers.record.prose import may_hold_prose
@@ -234,7 +234,7 @@ def _objects(value: Any) -> list[Any]:
     """An object, as a list; a list that begins with one. Its later items need not be objects: each is checked alone."""
     if type(value) is dict:
         return [value] if value else []
-    return value if type(value) is list and value and type(value[0]) is dict else []
+    return objects_from(value) or []
 
 
 def _may_be_whole(text: str) -> bool:
