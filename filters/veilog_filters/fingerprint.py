@@ -164,8 +164,8 @@ class Sha256(Protocol):
 class KeyedHash:
     """A running HMAC-SHA-256 (RFC 2104), as ``hmac.new`` makes one, in two thirds of its time.
 
-    A record has five hashes. What the library's object costs is its own layer between Python and SHA-256, so the two
-    states that RFC 2104 calls inner and outer are kept here, and copied (``benchmarks/bench_pipeline.py``).
+    A record has five hashes. The library's object adds a layer of Python around SHA-256. This class has none: it keeps
+    the inner and the outer state of RFC 2104, and copies them for each hash (``benchmarks/bench_pipeline.py``).
 
     Args:
         inner: SHA-256 begun with the inner block.

@@ -505,9 +505,8 @@ _IDENTITY, _IDENTIFIER = Handling.IDENTITY, Handling.IDENTIFIER
 class AuditEvent:
     """One event of the common schema ``veilog/1``. Absent (``None``) means unknown, never empty.
 
-    Field order is the order of the native encoding, and that of ``vars``. An event begins as a copy of one mapping of
-    all fields: parsers fill a third of them, and neither setting nor passing them one by one is as fast
-    (``benchmarks/bench_pipeline.py``).
+    Field order is the order of the native encoding, and that of ``vars``. Making an event copies one mapping of all
+    fields, since setting some ninety attributes one by one takes longer (``benchmarks/bench_pipeline.py``).
     """
 
     schema: str = dataclasses.field(

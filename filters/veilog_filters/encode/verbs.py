@@ -1,4 +1,4 @@
-"""What an operation's name says that it does: schemas tell creation, reading, change and deletion apart."""
+"""Tells from an operation's name whether it creates, reads, changes or deletes: schemas have an activity for each."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@ Millions of records have the same dozen sets of keys. So what their keys decide 
 record, which of many usual keys a log has) is computed once for each set of keys, those that the code names. A record
 then costs one set intersection and one look-up.
 
-Records of one sender also have their keys in one order. So what was found is stored by all keys in their order too,
-which costs a record a look-up alone (``benchmarks/bench_parse.py``). Only short keys without blanks are stored so, and
+Records of one sender have their keys in the same order. So values are also stored by the whole sequence of keys, and
+such a record costs one look-up (``benchmarks/bench_parse.py``). Only short keys without blanks are stored so, and
 both caches are bounded in number: they hold no prose, and no sender makes them large.
 """
 
