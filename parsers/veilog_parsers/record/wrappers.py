@@ -124,7 +124,7 @@ def keys_with_words(fields: Fields) -> list[str]:
     """Up to two keys of an object, not among the named ones, under which it has words.
 
     ``{"question": ..., "llm": {"model": ..., "usage": ...}}`` is one record: the call under ``llm`` belongs to the
-    question beside it. So where an object has words beside a value, evidence alone does not make a record of that value.
+    question beside it. So where an object has words beside a value, evidence alone does not make that value a record.
     """
     found = (name for name, value in fields.items() if name not in _NAMED and may_hold_prose(value))
     return list(islice(found, 2))
