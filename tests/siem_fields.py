@@ -43,24 +43,27 @@ def unknown(fields: Iterator[str], schema: str) -> set[str]:
 
 
 def esql_fields(query: str) -> Iterator[str]:
-    """The fields that an ES|QL query reads. All fields of ECS but the time have a dot; columns that a query makes, none."""
+    """The fields that an ES|QL query reads. All fields of ECS but the time have a dot; columns that a query makes have none.
+
+    In rules, whose columns become fields of alerts, they begin with ``Esql.``, as Elastic has them in its own.
+    """
     for quoted, bare in _ESQL_FIELD.findall(_ESQL_IGNORED.sub(" ", query)):
-        yield quoted or bare
+        name = quoted or bare
+        if not name.startswith("Esql."):
+            yield name
 
 
 def strings(value: Any, key: str) -> Iterator[str]:
-    """The texts under a key, anywhere in a JSON document, and in the documents that are texts in it, as Kibana has them."""
+    """The texts under a key, anywhere in a JSON document, also in the documents that are texts in it (``panelsJSON``)."""
     if isinstance(value, dict):
         for name, item in value.items():
             if name == key and isinstance(item, str):
                 yield item
             else:
-                yield from strings(item, key)
+                yield from strings(json.loads(item) if name.endswith("JSON") else item, key)
     elif isinstance(value, list):
         for item in value:
             yield from strings(item, key)
-    elif isinstance(value, str) and value.startswith(("{", "[")):
-        yield from strings(json.loads(value), key)
 
 
 def ndjson(path: Path) -> list[dict[str, Any]]:

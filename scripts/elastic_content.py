@@ -1,13 +1,16 @@
-"""Writes conf/siem/elastic/index-template.json: how Elasticsearch keeps what the ECS encoder writes.
+"""Writes what is made from code or from YAML in conf/siem/elastic; ``make generate`` runs it.
 
-Which fields there are is what the encoder's own table says (``veilog_filters.encode.ecs``). A field of ECS has the type
-that ECS gives it (``tests/data/ecs``); a field below ``veilog`` has the one that its declaration in the schema asks for
-(``veilog_parsers.event``). Run it with ``make generate``.
+``index-template.json``: how Elasticsearch keeps what the ECS encoder writes. Which fields there are is what the
+encoder's own table says (``veilog_filters.encode.ecs``). A field of ECS has the type that ECS gives it
+(``tests/data/ecs``); a field below ``veilog`` has the one that its declaration in the schema asks for
+(``veilog_parsers.event``).
 
 Elasticsearch refuses a whole document for one value that does not fit its mapping, and an event that is refused is
 lost. So nothing here can refuse one: malformed values are ignored, names that are too long are kept but not indexed,
 keys that come from records are never fields of their own (``flattened``, or not indexed at all), and fields beyond the
 limit of an index are kept without a mapping.
+
+``rules.ndjson``: the rules of ``rules.yaml``, as Kibana imports them.
 """
 
 from __future__ import annotations
@@ -20,12 +23,14 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
+
 from veilog_filters.encode import ecs
 from veilog_filters.encode.mappings import rows
 from veilog_parsers.event import AuditEvent, CleanText, Name, SensitiveText, SensitiveTree
 
 ROOT: Final = Path(__file__).parents[1]
-FILE: Final = ROOT / "conf" / "siem" / "elastic" / "index-template.json"
+FOLDER: Final = ROOT / "conf" / "siem" / "elastic"
 DATA_STREAMS: Final = "logs-veilog-*"
 RETENTION: Final = "400d"
 """Four quarters and the weeks in which the last one is reported."""
@@ -165,3 +170,9 @@ def template() -> str:
         },
     }
     return json.dumps(document, indent=2) + "\n"
+
+
+def rules() -> str:
+    """The rules, one on each line, as Kibana's import takes them."""
+    found = yaml.safe_load((FOLDER / "rules.yaml").read_text(encoding="utf-8"))
+    return "".join(json.dumps(rule) + "\n" for rule in found)
