@@ -162,6 +162,7 @@ def template() -> str:
                             "mapping": {"type": "long"},
                         }
                     },
+                    {"time_of_fluent_bit": {"path_match": "event.created", "mapping": {"type": "date"}}},
                     {"other_names": {"match_mapping_type": "string", "mapping": _KEYWORD}},
                 ],
                 "date_detection": False,

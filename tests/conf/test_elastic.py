@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
+import shutil
 import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from facts import event_from, full
-from samples import ROOT, SAMPLES
+from samples import KEY_FILE, ROOT, SAMPLES, samples
 from schema_definitions import IS_OF, leaves
 from siem_fields import esql_queries, ndjson
 from veilog_filters.encode import ecs
@@ -52,6 +57,75 @@ def checked(queries: dict[str, str], version: str) -> dict[str, Any]:
     asked = {"mappings": MAPPINGS, "version": version, "queries": queries}
     answer: dict[str, Any] = json.loads(run("check_esql.py", stdin=json.dumps(asked)))
     return answer
+
+
+class StandIn(ThreadingHTTPServer):
+    """Takes what is sent to Elasticsearch and to Kibana, and keeps it."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Keeper)
+        self.kept: list[tuple[str, str, bytes]] = []
+
+
+class Keeper(BaseHTTPRequestHandler):
+    """Keeps a request, and says that all is well."""
+
+    server: StandIn
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.kept.append((f"{self.command} {self.path.partition('?')[0]}", self.headers["Content-Type"], body))
+        assert self.headers["Authorization"] == "ApiKey test"
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    do_POST = do_PUT  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        """Nothing on standard error."""
+
+
+@pytest.mark.skipif(not shutil.which("curl") or not shutil.which("jq"), reason="needs curl and jq")
+def test_the_commands_of_the_page_send_what_they_name(tmp_path: Path) -> None:
+    shutil.copytree(FOLDER, tmp_path / "elastic")
+    log = tmp_path / "llm"
+    log.mkdir()
+    (log / "app.jsonl").write_bytes(b"\n".join(sample.line for sample in samples() if sample.source == "app_log"))
+    program = tmp_path / "veilog"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m veilog_filters "$@"\n')
+    program.chmod(0o755)
+    (commands,) = re.findall("```bash\n(.*?)```", (FOLDER / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    with StandIn() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = f"http://127.0.0.1:{server.server_port}"
+        environment = {"ELASTIC": place, "KIBANA": place, "AUTH": "Authorization: ApiKey test"}
+        environment |= {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": os.pathsep.join(sys.path)}
+        environment["VEILOG_HASH_KEY"] = KEY_FILE.read_text().strip()
+        done = subprocess.run(
+            ["/bin/bash", "-euo", "pipefail", "-c", commands.replace("/var/log/llm", str(log))],
+            cwd=tmp_path / "elastic",
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        server.shutdown()
+    assert done.returncode == 0, done.stderr
+    template, dashboard, rules, bulk = server.kept
+    assert template[0] == "PUT /_index_template/veilog"
+    assert json.loads(template[2])["index_patterns"] == ["logs-veilog-*"]
+    for (request, kind, body), file in ((dashboard, "dashboard.ndjson"), (rules, "rules.ndjson")):
+        assert request.endswith("/_import")
+        assert kind.startswith("multipart/form-data")
+        assert (FOLDER / file).read_bytes() in body
+    assert bulk[:2] == ("POST /logs-veilog-default/_bulk", "application/x-ndjson")
+    documents = [json.loads(line) for line in bulk[2].splitlines()]
+    events = [json.loads(line) for line in (tmp_path / "elastic" / "events.jsonl").read_text().splitlines()]
+    assert documents[1::2] == events
+    assert [action["create"]["_id"] for action in documents[::2]] == [event["event"]["id"] for event in events]
+    assert fnmatchcase("logs-veilog-default", json.loads(template[2])["index_patterns"][0])
 
 
 @needs_python312
