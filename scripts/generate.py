@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import bench_history
+import elastic_content
 import field_table
 import fluent_bit_parsers
 import picture
@@ -40,6 +41,8 @@ GENERATED: Final[dict[Path, Callable[[], str]]] = {
     fluent_bit_parsers.FOLDER / "parsers.conf": fluent_bit_parsers.classic,
     fluent_bit_parsers.FOLDER / "parsers.yaml": fluent_bit_parsers.in_yaml,
     **reference_pages.PAGES,
+    elastic_content.FOLDER / "index-template.json": elastic_content.template,
+    elastic_content.FOLDER / "rules.ndjson": elastic_content.rules,
     bench_history.PICTURE: bench_history.picture,
     _SCHEMAS / "native.json": lambda: _as_json(native.json_schema()),
     _SCHEMAS / "config.json": lambda: _as_json(Config.model_json_schema()),
