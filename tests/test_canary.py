@@ -10,7 +10,6 @@ prose oracle, which is the sacred one: ``test_prose_oracle``.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ import yaml
 from canary import MARKER, canaries, marker, places, planted, planted_everywhere
 from conftest import Run
 from samples import SAMPLES, config_with, samples
+from shares import share
 from veilog_filters.detect.api import PerText
 from veilog_filters.framing import write_json
 from veilog_filters.pipeline import Pipeline
@@ -30,7 +30,6 @@ from veilog_parsers.event import AuditEvent
 from veilog_parsers.record.raw import RawRecord
 
 ALL = list(samples())
-SOAK = bool(os.environ.get("VEILOG_SOAK"))
 PATTERN = {"name": "canary", "entity": "CANARY", "patterns": [{"regex": MARKER.pattern, "score": 0.9}]}
 
 
@@ -83,7 +82,9 @@ def configuration(sections: dict[str, Any], recognizers: list[dict[str, Any]]) -
 @pytest.mark.parametrize(("mode", "output"), [*((mode, "jsonl") for mode in MODES), ("redacted", "msgpack")])
 def test_no_marker_leaves_the_command_in_any_mode(mode: str, output: str, veilog: Run, tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(configuration(MODES[mode], [PATTERN])))
-    records = [planted_everywhere(sample) for sample in ALL]
+    # The first two modes have all samples, and the others take turns.
+    number = list(MODES).index(mode)
+    records = [planted_everywhere(sample) for sample in (ALL if number < 2 else share(ALL, 4, number))]
     broken = b"\n".join(orjson.dumps(record)[:-3] for record in records)
     stdin = b"\n".join(map(orjson.dumps, records))
     assert len(MARKER.findall(stdin.decode())) > 1000
@@ -100,7 +101,7 @@ def test_no_marker_leaves_by_another_way(command: str, veilog: Run, tmp_path: Pa
     """The other commands that read records, with markers also where a shipper's tag and time would be."""
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(configuration(MODES["redacted"], [PATTERN])))
     stamps = {"_tag": f"no tag: {marker(1)}", "_time": f"no time: {marker(2)}"}
-    records = [planted_everywhere(sample) for sample in ALL]
+    records = [planted_everywhere(sample) for sample in share(ALL, 3, len(command))]
     lines = [orjson.dumps(record | stamps if isinstance(record, dict) else record) for record in records]
     lines += [line[:-3] for line in lines]
     done = veilog(*command.split(), "--config", "c.yaml", stdin=b"\n".join(lines) + b"\n")
@@ -113,9 +114,9 @@ def test_no_marker_leaves_by_another_way(command: str, veilog: Run, tmp_path: Pa
 def test_no_marker_leaves_from_any_single_place(mode: str) -> None:
     sections = {name: value for name, value in MODES[mode].items() if name == "policy"}
     pipeline = Pipeline(config_with(**sections), detector=PerText(canaries))
-    # Each mode has every fourth place of its own; the soak has all of them in both.
+    # Each mode has every eighth place of its own; the soak has all of them in both.
     every = list(one_by_one())
-    lines = every if SOAK else every[list(MODES).index(mode) :: 4]
+    lines = share(every, 8, list(MODES).index(mode))
     assert len(lines) > 1000
     for line in lines:
         assert MARKER.search(line.decode())

@@ -13,12 +13,12 @@ import pytest
 
 from no_network import sitecustomize
 from samples import ROOT
+from shares import SOAK
 
-SOAK = bool(os.environ.get("VEILOG_SOAK"))
 RUNS = (
     {"forward": 1_000_000, "json": 1_000_000, "filter": 1_000_000, "msgpack": 100_000}
     if SOAK
-    else {"forward": 2_000, "json": 3_000, "filter": 700, "msgpack": 200}
+    else {"forward": 1_000, "json": 1_500, "filter": 350, "msgpack": 100}
 )
 HARNESS = ROOT / "tests" / "fuzz" / "harness.py"
 MAX_GROWTH = 1.05

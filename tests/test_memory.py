@@ -10,7 +10,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-SOAK = bool(os.environ.get("VEILOG_SOAK"))
+from shares import SOAK
+
 FEW, MANY = (2000, 20_000) if SOAK else (300, 3000)
 
 

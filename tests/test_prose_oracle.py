@@ -34,6 +34,7 @@ from forward_peers import Collector, Sidecar, in_loop, until
 from no_network import sitecustomize
 from oracle_report import pipeline_of
 from samples import SAMPLES, config_with
+from shares import SOAK
 from veilog_filters import pipeline as pipeline_module
 from veilog_filters.detect.api import DetectorTimeout, Finding, PerText
 from veilog_filters.explain import explain_record
@@ -59,7 +60,6 @@ from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.registry import SOURCES
 from veilog_parsers.sources.mapped import TARGETS
 
-SOAK = bool(os.environ.get("VEILOG_SOAK"))
 SEED = int(os.environ.get("VEILOG_ORACLE_SEED", "1"))
 RECORDS = 200_000 if SOAK else 2_000
 """Of which each policy below takes its part."""

@@ -6,7 +6,6 @@ import ast
 import dataclasses
 import importlib.util
 import json
-import os
 import re
 import socket
 import subprocess
@@ -26,6 +25,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 import foreign_changes
 from foreign_changes import BEHAVIOURS, CHANGED, NOTHING, REMOVED, Change, Outcome
 from samples import ROOT
+from shares import SOAK
 from texts import generated, sample_texts
 from veilog_filters import cli
 from veilog_filters.config import Config, Detect, HashKey
@@ -50,7 +50,6 @@ needs_hyperscan = pytest.mark.skipif(
     not hyperscan.available(), reason="Hyperscan is not there: the engine is what runs"
 )
 OF_PYTHON = [Change(kind, one.module, one.path) for one in INTERNALS if one.library == PYTHON for kind in KINDS]
-SOAK = bool(os.environ.get("VEILOG_SOAK"))
 CHANGES = [
     *OF_PYTHON[:2],
     *(

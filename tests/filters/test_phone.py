@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Iterator
@@ -16,13 +15,13 @@ from phonenumbers.phonemetadata import PhoneMetadata
 from presidio_analyzer import EntityRecognizer, RecognizerResult
 from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 
+from shares import SOAK
 from texts import GLUE, LOCALES, VALUES
 from veilog_filters.detect.api import Deadline
 from veilog_filters.detect.compat.phones import library_fallback
 from veilog_filters.detect.phone.finder import PhoneFinder, min_digits_of
 from veilog_filters.detect.phone.numbering_plan import NumberingPlan
 
-SOAK = os.environ.get("VEILOG_SOAK") == "1"
 REGIONS: tuple[str, ...] = tuple(PhoneRecognizer().supported_regions)
 EVERYWHERE = sorted(phonenumbers.SUPPORTED_REGIONS)
 KINDS = ("fixed_line", "mobile", "toll_free", "voip", "premium_rate", "uan", "pager", "personal_number")

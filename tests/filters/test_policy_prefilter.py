@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import Run
+from shares import share
 from texts import generated, sample_texts
 from veilog_filters.classify import Classifier, Evidence, Verdict
 from veilog_filters.config import Config, load_policy
@@ -123,7 +124,7 @@ def test_any_keyword_is_found_as_without_it(keywords: list[str], text: str, dire
 
 def test_the_default_policy_says_the_same_of_real_texts(directory: Path) -> None:
     plain, fast = both(DEFAULT, directory)
-    texts = sample_texts() + generated(7, 400)
+    texts = share(sample_texts(), 3) + generated(7, 400)
     words = [*(word for used in DEFAULT.rules for word in used.when.keywords), *CODE]
     texts += [f"{text[:40]} {word}\n{text[40:]}" for text, word in zip(texts, words * len(texts), strict=False)]
     verdicts = [plain(evidence(text)) for text in texts]

@@ -10,10 +10,10 @@ import msgpack
 import pytest
 
 from forward_peers import Shipper, Sidecar, in_loop
+from shares import SOAK
 from veilog_filters.forward import Ack
 from veilog_filters.forward.connection import NEED_DATA
 
-SOAK = bool(os.environ.get("VEILOG_SOAK"))
 RECORDS = 1_000_000 if SOAK else 40_000
 CHUNK = 500
 WARM_UP = 0.25 if SOAK else 0.5
