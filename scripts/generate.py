@@ -18,7 +18,9 @@ import fluent_bit_parsers
 import picture
 import reference_pages
 import schema_page
+import sentinel_template
 import source_table
+import splunk_app
 from veilog_filters.config import Config
 from veilog_filters.encode import native
 
@@ -41,6 +43,9 @@ GENERATED: Final[dict[Path, Callable[[], str]]] = {
     fluent_bit_parsers.FOLDER / "parsers.yaml": fluent_bit_parsers.in_yaml,
     **reference_pages.PAGES,
     bench_history.PICTURE: bench_history.picture,
+    splunk_app.VIEW: splunk_app.view,
+    splunk_app.SEARCHES: splunk_app.saved_searches,
+    sentinel_template.TEMPLATE: sentinel_template.template,
     _SCHEMAS / "native.json": lambda: _as_json(native.json_schema()),
     _SCHEMAS / "config.json": lambda: _as_json(Config.model_json_schema()),
 }

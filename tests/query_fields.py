@@ -1,0 +1,237 @@
+"""Which fields the content for SIEMs asks for, and which ones veilog's encoders write.
+
+Splunk's and Google's query languages have no parser that could be installed. So their queries are read with a closed list:
+every word must be a command, a function, a keyword, an option or a name that the query itself makes; what is left is a
+field. A word that is none of these, a mistyped function for example, is then taken for a field that nobody writes, and
+is found. Queries in Microsoft's language are bound to the table's columns by its own language service
+(``tests/node/kql.js``); here only the paths below its dynamic column are read.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from facts import event_from, full
+from samples import SAMPLES
+from veilog_filters import plugins
+from veilog_filters.encode import asim, splunk_cim, udm
+from veilog_filters.encode.mappings import rows
+
+_TABLES: Final = {"splunk_cim": (splunk_cim.TABLE,), "asim": (asim.AGENT, asim.AUDIT), "udm": (udm.TABLE,)}
+_ENCODERS: Final = {"splunk_cim": splunk_cim.ENCODER, "asim": asim.ENCODER, "udm": udm.ENCODER}
+
+
+@functools.cache
+def emitted(schema: str) -> frozenset[str]:
+    """All places that an encoder may write to, with dots; below objects of any keys (``findings.prompt``) the object.
+
+    They are those of its tables, and of what it makes of the goldens and of an event with every field.
+    """
+    assert schema in plugins.BUILT_IN["encoders"]
+    places = {row.target for table in _TABLES[schema] for row in rows(table)}
+    events = [event for path in sorted(SAMPLES.rglob("*.out.json")) for event in json.loads(path.read_bytes())]
+    events.append(json.loads(json.dumps(event_from(lambda: full("a1b2c3d4")))))
+    for event in events:
+        places.update(_paths(_ENCODERS[schema].encode(event)))
+    return frozenset(places)
+
+
+def _paths(value: Any, path: str = "") -> Iterator[str]:
+    """The places of a tree; items of lists are at the list's own place."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            place = f"{path}.{key}" if path else key
+            if not place.endswith((".unmapped", ".content")):
+                yield place
+                yield from _paths(item, place)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _paths(item, path)
+
+
+# Splunk ---------------------------------------------------------------------------------------------------------------
+
+OF_SPLUNK: Final = frozenset({"_time", "host", "index", "source", "sourcetype"})
+"""Fields that every event in Splunk has."""
+_COMMANDS: Final = frozenset(
+    [
+        "search",
+        "dedup",
+        "timechart",
+        "chart",
+        "fillnull",
+        "stats",
+        "sort",
+        "rename",
+        "eval",
+        "where",
+        "mvexpand",
+        "table",
+        "convert",
+        "streamstats",
+    ]
+)
+_FUNCTIONS: Final = frozenset(
+    [
+        "count",
+        "sum",
+        "dc",
+        "min",
+        "max",
+        "last",
+        "if",
+        "now",
+        "relative_time",
+        "round",
+        "strftime",
+        "mvzip",
+        "mvappend",
+        "isnull",
+        "case",
+        "ctime",
+        "eval",
+    ]
+)
+_KEYWORDS: Final = frozenset(["by", "as", "over", "and", "or", "not", "in", "count"])
+_OPTIONS: Final = frozenset(["limit", "value", "current", "global", "window", "span"])
+_SPL: Final = re.compile(
+    r'\s+|"(?P<quoted>[^"]*)"|(?P<option>\w+)=(?=[\w"])|(?P<word>[A-Za-z_][\w.{}]*)(?P<call>\()?|(?P<number>-?[\d.]+)|.'
+)
+
+
+def spl_fields(query: str) -> set[str]:
+    """The fields that a query of Splunk asks for.
+
+    Args:
+        query: the query, in which names with quotes stand behind ``rename`` and nowhere else.
+
+    Raises:
+        AssertionError: if a command or a function is not on the list of those that are known here.
+    """
+    text = re.sub(r"```.*?```|`\w+`", "", query, flags=re.DOTALL)
+    made: set[str] = set()
+    asked: set[str] = set()
+    for number, part in enumerate(text.split("|")):
+        command, _, rest = part.strip().partition(" ") if number else ("search", "", part)
+        assert command in _COMMANDS, f"unknown command {command}"
+        new = set(re.findall(r"\bas\s+(\w+)", rest))
+        if command == "eval":
+            new |= set(re.findall(r"(?:^|,)\s*(\w+)\s*=", _without_arguments(rest)))
+        asked |= set(_names(command, rest)) - made - (new if command == "eval" else set())
+        made |= new
+    return asked
+
+
+def _without_arguments(text: str) -> str:
+    """A text without what stands in parentheses."""
+    while (shorter := re.sub(r"\([^()]*\)", "", text)) != text:
+        text = shorter
+    return text
+
+
+def _names(command: str, text: str) -> Iterator[str]:
+    """The words of a command's arguments that are neither functions, keywords, options nor new names."""
+    before = ""
+    for token in _SPL.finditer(text):
+        name = token["quoted"] if command == "rename" else None
+        name = name or token["word"] or token["option"]
+        if token[0].isspace():
+            continue
+        if not name:
+            before = ""
+            continue
+        if token["call"]:
+            assert name in _FUNCTIONS or name == "IN", f"unknown function {name}"
+        elif name in _OPTIONS and token["option"]:
+            before = "option"
+            continue
+        elif before not in ("as", "option") and name.lower() not in _KEYWORDS:
+            yield name
+        before = name
+
+
+def of_splunk(field: str) -> str:
+    """Where a field of Splunk's automatic extraction of JSON stands in an envelope of the HTTP Event Collector."""
+    return f"event.{field.replace('{}', '')}"
+
+
+# Microsoft Sentinel ---------------------------------------------------------------------------------------------------
+
+
+def kql_paths(query: str) -> set[str]:
+    """The places below the dynamic column for everything else that a query asks for."""
+    plain = re.sub(r'\["(\w+)"\]', r".\1", query)
+    return set(re.findall(r"\bAdditionalFields(?:\.\w+)+", plain))
+
+
+# Google SecOps --------------------------------------------------------------------------------------------------------
+
+_YARA_L_WORDS: Final = frozenset(
+    [
+        "rule",
+        "meta",
+        "events",
+        "match",
+        "outcome",
+        "condition",
+        "order",
+        "limit",
+        "author",
+        "description",
+        "severity",
+        "over",
+        "by",
+        "and",
+        "or",
+        "not",
+        "desc",
+        "asc",
+        "count",
+        "count_distinct",
+        "sum",
+        "min",
+        "max",
+        "array_distinct",
+        "if",
+        "cast",
+        "as_int",
+        "timestamp",
+        "get_hour",
+        "get_date",
+        "hour",
+        "h",
+        "in",
+        "nocase",
+    ]
+)
+_PART_OF_TIME: Final = ".seconds"
+_YARA_L: Final = re.compile(
+    r'"[^"]*"|\$\w+|#\w+|\b\d+\w?\b|(?P<field>[a-z_]+(?:\.[a-z_]+)+)(?P<key>\["[\w.]+"\])?|(?P<word>[A-Za-z_]\w*)'
+)
+
+
+def yara_l_fields(query: str) -> set[str]:
+    """The fields that a search or a rule asks for, in the spelling of the ingestion API.
+
+    Raises:
+        AssertionError: if a word is not on the list of those that are known here.
+    """
+    asked = set()
+    text = re.sub(r"//.*|rule \w+", "", query)
+    text = re.sub(r"\$e\.", "", text)
+    for token in _YARA_L.finditer(text):
+        if token["word"]:
+            assert token["word"] in _YARA_L_WORDS, f"unknown word {token['word']}"
+        elif token["key"]:
+            asked.add(token["field"].removesuffix(".fields") + "." + token["key"][2:-2])
+        elif token["field"] and token["field"].partition(".")[0] not in ("timestamp", "cast"):
+            asked.add(_camel(token["field"]).removesuffix(_PART_OF_TIME))
+    return asked
+
+
+def _camel(field: str) -> str:
+    return re.sub(r"_([a-z])", lambda found: found[1].upper(), field)
