@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import bench_history
+import elastic_content
 import field_table
 import fluent_bit_parsers
 import picture
@@ -42,6 +43,8 @@ GENERATED: Final[dict[Path, Callable[[], str]]] = {
     fluent_bit_parsers.FOLDER / "parsers.conf": fluent_bit_parsers.classic,
     fluent_bit_parsers.FOLDER / "parsers.yaml": fluent_bit_parsers.in_yaml,
     **reference_pages.PAGES,
+    elastic_content.FOLDER / "index-template.json": elastic_content.template,
+    elastic_content.FOLDER / "rules.ndjson": elastic_content.rules,
     bench_history.PICTURE: bench_history.picture,
     splunk_app.VIEW: splunk_app.view,
     splunk_app.SEARCHES: splunk_app.saved_searches,

@@ -53,7 +53,7 @@ def check_ocsf(written: Written) -> None:
 
 
 ECS: Final = table("ecs/fields.json")
-_IS_OF: Final[dict[str, Callable[[Any], bool]]] = {
+IS_OF: Final[dict[str, Callable[[Any], bool]]] = {
     "keyword": lambda value: type(value) is str,
     "constant_keyword": lambda value: type(value) is str,
     "wildcard": lambda value: type(value) is str,
@@ -72,7 +72,7 @@ def check_ecs(written: Written) -> None:
     for path, value in leaves({key: item for key, item in written.items() if key != "veilog"}, through_lists=False):
         field = ECS[path]
         for item in value if field.get("array") else [value]:
-            assert _IS_OF[field["type"]](item), path
+            assert IS_OF[field["type"]](item), path
             assert not field.get("allowed") or item in field["allowed"], path
     event = written["event"]
     for category in event.get("category", ()):

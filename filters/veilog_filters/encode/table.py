@@ -141,7 +141,15 @@ class Table:
         return put
 
     def _extended(self, name: str) -> Put:
-        return self._setter(f"{self.extension}.{name}" if self.extension else name)
+        return self._setter(self._extension_of(name))
+
+    def _extension_of(self, name: str) -> str:
+        return f"{self.extension}.{name}" if self.extension else name
+
+    def fallbacks(self) -> dict[str, str]:
+        """By field, its place among the extensions, for fields with rows of which none takes every value."""
+        placed = {row.field for row in self.rows if row.transform in (None, elsewhere)}
+        return {row.field: self._extension_of(row.field) for row in self.rows if row.field not in placed}
 
     def _setter(self, target: str) -> Put:
         if self.is_flat or "." not in target:
@@ -158,8 +166,7 @@ class Table:
         for row in self.rows:
             by_field.setdefault(row.field, []).append(row)
         for name in fields:
-            place = f"{self.extension}.{name}" if self.extension else name
-            yield from by_field.get(name) or [Row(name, place, why="It has no place of its own.")]
+            yield from by_field.get(name) or [Row(name, self._extension_of(name), why="It has no place of its own.")]
 
 
 def _set_key(key: str) -> Put:
