@@ -1,57 +1,23 @@
-"""Which fields the content for SIEMs asks for, and which ones veilog's encoders write.
+"""Which fields queries of Splunk, Microsoft Sentinel and Google SecOps ask for.
 
 Splunk's and Google's query languages have no parser that could be installed. So their queries are read with a closed list:
 every word must be a command, a function, a keyword, an option or a name that the query itself makes; what is left is a
-field. A word that is none of these, a mistyped function for example, is then taken for a field that nobody writes, and
+field. A word that is none of these, a mistyped keyword for example, is then taken for a field that nobody writes, and
 is found. Queries in Microsoft's language are bound to the table's columns by its own language service
-(``tests/node/kql.js``); here only the paths below its dynamic column are read.
+(``tests/node/kql.js``); here they are read for the columns and for the paths below the dynamic one.
 """
 
 from __future__ import annotations
 
+import configparser
 import functools
-import json
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 
-from facts import event_from, full
-from samples import SAMPLES
-from veilog_filters import plugins
-from veilog_filters.encode import asim, splunk_cim, udm
-from veilog_filters.encode.mappings import rows
-
-_TABLES: Final = {"splunk_cim": (splunk_cim.TABLE,), "asim": (asim.AGENT, asim.AUDIT), "udm": (udm.TABLE,)}
-_ENCODERS: Final = {"splunk_cim": splunk_cim.ENCODER, "asim": asim.ENCODER, "udm": udm.ENCODER}
-
-
-@functools.cache
-def emitted(schema: str) -> frozenset[str]:
-    """All places that an encoder may write to, with dots; below objects of any keys (``findings.prompt``) the object.
-
-    They are those of its tables, and of what it makes of the goldens and of an event with every field.
-    """
-    assert schema in plugins.BUILT_IN["encoders"]
-    places = {row.target for table in _TABLES[schema] for row in rows(table)}
-    events = [event for path in sorted(SAMPLES.rglob("*.out.json")) for event in json.loads(path.read_bytes())]
-    events.append(json.loads(json.dumps(event_from(lambda: full("a1b2c3d4")))))
-    for event in events:
-        places.update(_paths(_ENCODERS[schema].encode(event)))
-    return frozenset(places)
-
-
-def _paths(value: Any, path: str = "") -> Iterator[str]:
-    """The places of a tree; items of lists are at the list's own place."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            place = f"{path}.{key}" if path else key
-            if not place.endswith((".unmapped", ".content")):
-                yield place
-                yield from _paths(item, place)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _paths(item, path)
-
+import sentinel_template
+import splunk_app
 
 # Splunk ---------------------------------------------------------------------------------------------------------------
 
@@ -159,6 +125,36 @@ def of_splunk(field: str) -> str:
     return f"event.{field.replace('{}', '')}"
 
 
+def conf(name: str) -> configparser.ConfigParser:
+    """A configuration file of the add-on."""
+    parser = configparser.ConfigParser(interpolation=None, strict=True, delimiters=("=",))
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    text = (splunk_app.ADD_ON / "default" / name).read_text(encoding="utf-8")
+    parser.read_string(text.replace(" \\\n", " "))
+    return parser
+
+
+@functools.cache
+def calculated() -> dict[str, str]:
+    """Fields that the add-on makes of others, by name, with the expressions that make them."""
+    props = conf("props.conf")
+    return {
+        key.removeprefix("EVAL-"): value
+        for stanza in props.sections()
+        for key, value in props[stanza].items()
+        if key.startswith("EVAL-")
+    }
+
+
+def splunk_fields(path: Path) -> Iterator[str]:
+    """The fields that a file of conf/siem/splunk asks for, as the encoder writes them."""
+    fields = spl_fields(path.read_text(encoding="utf-8"))
+    for name, expression in calculated().items():
+        if name in fields:
+            fields |= spl_fields(f"| eval {name}={expression}")
+    return map(of_splunk, sorted(fields - OF_SPLUNK - calculated().keys()))
+
+
 # Microsoft Sentinel ---------------------------------------------------------------------------------------------------
 
 
@@ -166,6 +162,16 @@ def kql_paths(query: str) -> set[str]:
     """The places below the dynamic column for everything else that a query asks for."""
     plain = re.sub(r'\["(\w+)"\]', r".\1", query)
     return set(re.findall(r"\bAdditionalFields(?:\.\w+)+", plain))
+
+
+def sentinel_fields(path: Path) -> Iterator[str]:
+    """The fields that a file of conf/siem/sentinel asks for, by itself or by the functions that it calls."""
+    text = path.read_text(encoding="utf-8")
+    for function in (sentinel_template.SENTINEL / "functions").iterdir():
+        if re.search(rf"\b{function.stem}\b", text):
+            text += function.read_text(encoding="utf-8")
+    yield from kql_paths(text)
+    yield from sentinel_template.columns().keys() & set(re.findall(r"\w+", text))
 
 
 # Google SecOps --------------------------------------------------------------------------------------------------------
@@ -235,3 +241,8 @@ def yara_l_fields(query: str) -> set[str]:
 
 def _camel(field: str) -> str:
     return re.sub(r"_([a-z])", lambda found: found[1].upper(), field)
+
+
+def secops_fields(path: Path) -> Iterator[str]:
+    """The fields that a file of conf/siem/secops asks for."""
+    return iter(sorted(yara_l_fields(path.read_text(encoding="utf-8"))))
