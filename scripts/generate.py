@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import bench_history
+import coverage_page
 import elastic_content
+import facts_page
 import field_table
 import fluent_bit_parsers
 import picture
@@ -38,6 +40,8 @@ GENERATED: Final[dict[Path, Callable[[], str]]] = {
     source_table.README: lambda: source_table.updated(source_table.README.read_text(encoding="utf-8")),
     source_table.PAGE: source_table.page,
     field_table.PAGE: field_table.page,
+    facts_page.PAGE: facts_page.page,
+    coverage_page.PAGE: coverage_page.page,
     schema_page.PAGE: schema_page.page,
     picture.FILE: picture.svg,
     fluent_bit_parsers.FOLDER / "parsers.conf": fluent_bit_parsers.classic,
