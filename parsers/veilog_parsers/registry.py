@@ -143,17 +143,21 @@ class ParseFailure:
     source: str
 
 
+SourceTest = tuple[Callable[[Any], bool], bool, bool, Source]
+"""A test; whether it is asked about the beginning of the record's line, not about the record; whether that line may be
+JSON; and the source that claims the record if it passes."""
+
+
 class RecordSignature(NamedTuple):
     """What the keys of a record decide: which tests it needs, and which envelopes it may be.
 
     Attributes:
-        tests: the tests of sources whose markers the record has, in order of precedence. The flag is True for tests of
-            the beginning of the record's line, False for tests of the record.
+        tests: the tests of sources whose markers the record has, in order of precedence.
         has_line: whether there are tests of the line.
         containers: the keys of ``CONTAINERS`` that the record has.
     """
 
-    tests: tuple[tuple[Callable[[Any], bool], bool, Source], ...]
+    tests: tuple[SourceTest, ...]
     has_line: bool
     containers: tuple[str, ...]
 
@@ -185,15 +189,15 @@ class Registry:
         return _confirmed(self._signatures.get(fields), fields)
 
     def _signature_of(self, keys: frozenset[str]) -> RecordSignature:
-        tests: list[tuple[Callable[[Any], bool], bool, Source]] = []
+        tests: list[SourceTest] = []
         for source in self._sources:
             # Most sources have one test for all their markers: it runs once.
             for test in dict.fromkeys(test for key, test in source.markers.items() if key in keys):
                 if isinstance(test, LineTest):
-                    tests.append((test.is_line, True, source))
+                    tests.append((test.is_line, True, test.prints_json, source))
                 else:
-                    tests.append((test.make(keys) if isinstance(test, KeyedTest) else test, False, source))
-        has_line = any(of_line for _, of_line, _ in tests)
+                    tests.append((test.make(keys) if isinstance(test, KeyedTest) else test, False, True, source))
+        has_line = any(of_line for _, of_line, _, _ in tests)
         return RecordSignature(tuple(tests), has_line, tuple(key for key in CONTAINERS if key in keys))
 
     def parse(self, record: RawRecord) -> Iterator[AuditEvent | ParseFailure]:
@@ -464,7 +468,7 @@ def refuse_unread(left: Fields) -> None:
 def _confirmed(shape: RecordSignature, fields: Fields) -> Source | None:
     """The first source that claims a record."""
     head = line_head(fields) if shape.has_line else ""
-    for test, of_line, source in shape.tests:
-        if test(head if of_line else fields) and not (of_line and is_json_line(head)):
+    for test, of_line, may_be_json, source in shape.tests:
+        if test(head if of_line else fields) and (may_be_json or not is_json_line(head)):
             return source
     return None

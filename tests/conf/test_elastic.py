@@ -198,6 +198,12 @@ def test_rules_look_at_all_of_the_time() -> None:
         assert int(minutes) >= int(hours) * 60, "events between two runs are seen by neither"
 
 
+def test_audit_queries_have_the_names_that_the_report_has() -> None:
+    audit = pytest.importorskip("veilog_filters.report.queries.audit")
+    named = {query.name for query in audit.AUDIT}
+    assert {f"audit_{path.stem}" for path in (FOLDER / "audit").iterdir()} <= named
+
+
 IS_KEPT_AS: Final[dict[str, Callable[[Any], bool]]] = {
     **IS_OF,
     "double": lambda value: type(value) in (int, float),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import time
@@ -197,6 +198,21 @@ def test_what_is_left_to_the_record_bounds_a_search() -> None:
     assert time.process_time() - started < 5
     with pytest.raises(DetectorTimeout):
         Deadline(60, lambda: 0.0)()
+
+
+def test_a_collection_of_garbage_is_no_search() -> None:
+    """A process with many objects collects for longer than a search may take, at any moment of any search."""
+    objects: list[list[Any]] = [[] for _ in range(1_000_000)]
+    deadline = Deadline(0.01)
+    began = time.thread_time()
+    gc.collect()
+    assert time.thread_time() - began > 0.01, f"{len(objects)} objects are too few"
+    assert 0 < deadline() <= 0.01
+    began = time.thread_time()
+    while time.thread_time() - began < 0.02:
+        pass
+    with pytest.raises(DetectorTimeout):
+        deadline()
 
 
 class _SearchesOnItsOwn(PatternRecognizer):

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import dataclasses
 import operator
-import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Any, Final, NamedTuple, Protocol
+
+from veilog_filters import clock
 
 
 class Finding(NamedTuple):
@@ -258,8 +259,8 @@ class Deadline:
     __slots__ = ("_at", "_check", "_processor_at")
 
     def __init__(self, timeout_secs: float, check: Check | None = None) -> None:
-        self._at = time.monotonic() + timeout_secs
-        self._processor_at = time.thread_time() + timeout_secs
+        self._at = clock.secs() + timeout_secs
+        self._processor_at = clock.processor_secs() + timeout_secs
         self._check = check
 
     def __call__(self) -> float:
@@ -268,12 +269,12 @@ class Deadline:
         Raises:
             DetectorTimeout: none is left. Treat the whole text as found.
         """
-        left = self._at - time.monotonic()
+        left = self._at - clock.secs()
         if left <= 0:
-            left = self._processor_at - time.thread_time()
+            left = self._processor_at - clock.processor_secs()
             if left <= 0:
                 raise DetectorTimeout
-            self._at = time.monotonic() + left
+            self._at = clock.secs() + left
         of_record = self._check() if self._check is not None else None
         if of_record is None or of_record >= left:
             return left

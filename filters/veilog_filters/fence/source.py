@@ -64,7 +64,7 @@ def fenced(source: Source, fence: Fence) -> Source:
 def _fenced_test(test: Test, plugin: Plugin, fence: Fence) -> Test:
     if isinstance(test, LineTest):
         is_line = test.is_line
-        return LineTest(lambda head: fence.call(plugin, _boolean, is_line, head))
+        return LineTest(lambda head: fence.call(plugin, _boolean, is_line, head), test.prints_json)
 
     def is_of_source(fields: Fields) -> bool:
         try:

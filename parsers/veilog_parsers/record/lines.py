@@ -70,28 +70,34 @@ class LineTest:
     Attributes:
         is_line: tells from the beginning of a line whether it is one of the source; the registry gets that beginning
             once for all sources.
+        prints_json: whether lines of the source have JSON in them, so that it says itself whether a line with JSON is
+            its own. Of other sources, none is: see ``is_json_line``.
     """
 
     is_line: Callable[[str], bool]
+    prints_json: bool = False
 
     def __call__(self, fields: Fields) -> bool:
         """Test a record, as the test of any marker does."""
         head = line_head(fields)
-        return self.is_line(head) and not is_json_line(head)
+        return self.is_line(head) and (self.prints_json or not is_json_line(head))
 
 
-def markers(is_line: Callable[[str], bool], *keys: str) -> dict[str, Callable[[Fields], bool]]:
+def markers(
+    is_line: Callable[[str], bool], *keys: str, prints_json: bool = False
+) -> dict[str, Callable[[Fields], bool]]:
     """The markers of a source whose records are lines, or lines that a shipper has split into fields.
 
     Args:
         is_line: tells from the beginning of a line (up to ``HEAD_CHARS``) whether it is one of the source.
         keys: fields that the record of a split line has.
+        prints_json: see ``LineTest``.
     """
 
     def was_parsed(fields: Fields) -> bool:
         return any(type(fields.get(key)) is str for key in keys)
 
-    return {**dict.fromkeys(LINE_KEYS, LineTest(is_line)), **dict.fromkeys(keys, was_parsed)}
+    return {**dict.fromkeys(LINE_KEYS, LineTest(is_line, prints_json)), **dict.fromkeys(keys, was_parsed)}
 
 
 def open_line(fields: Fields, *patterns: re.Pattern[str]) -> bool:

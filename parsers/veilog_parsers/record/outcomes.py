@@ -17,6 +17,11 @@ from veilog_parsers.record.fields import peek, pop_count
 from veilog_parsers.record.raw import Fields
 
 _STATUS: Final = re.compile("[1-5][0-9]{2}")
+OUTCOME_WORDS: Final[dict[str, Outcome]] = {
+    **dict.fromkeys(("success", "succeeded", "ok", "status_code_ok", "completed", "complete"), Outcome.SUCCESS),
+    **dict.fromkeys(("error", "failed", "failure", "status_code_error"), Outcome.FAILURE),
+}
+"""Outcomes by the usual words for them, in lower case. A format whose documentation lists its own words has them."""
 
 DOCUMENTED: Final[dict[str, dict[Outcome, str]]] = {
     "AWS, common errors (docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html)": {

@@ -32,16 +32,11 @@ from veilog_parsers.record.fields import (
     pop_text,
     pop_word,
 )
-from veilog_parsers.record.outcomes import outcome_of_error
+from veilog_parsers.record.outcomes import OUTCOME_WORDS, outcome_of_error
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import between_ms, pop_time
 from veilog_parsers.sources.facts import Fact, conclude, read_facts
 
-_OUTCOMES: Final = {
-    **dict.fromkeys(("success", "succeeded", "ok", "status_code_ok", "completed", "complete"), Outcome.SUCCESS),
-    **dict.fromkeys(("error", "failed", "failure", "status_code_error"), Outcome.FAILURE),
-}
-"""Outcomes by the words for them, in lower case."""
 _ERROR_NAME: Final = re.compile(r"(?:[A-Za-z_]\w{0,63}\.){0,6}([A-Z]\w{0,63}(?:Error|Exception|Timeout|Denied))\b")
 _ERROR_HEAD_CHARS: Final = 512
 
@@ -199,7 +194,7 @@ def _read_statuses(fields: Fields, dialect: Dialect, event: AuditEvent) -> list[
     found: list[_Status] = []
     for path in dialect.statuses:
         word = peek(fields, *path)
-        outcome = _OUTCOMES.get(word.lower()) if type(word) is str else None
+        outcome = OUTCOME_WORDS.get(word.lower()) if type(word) is str else None
         if outcome is not None:
             pop_word(fields, *path)
             event.outcome_status = event.outcome_status or outcome

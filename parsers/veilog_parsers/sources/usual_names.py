@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Final, NamedTuple
 
-from veilog_parsers.event import AuditEvent, Outcome, SensitiveText
+from veilog_parsers.event import AuditEvent, SensitiveText
 from veilog_parsers.record.dropped import prefer
 from veilog_parsers.record.endpoints import model_at, operation_at, pop_provider, provider_at
 from veilog_parsers.record.fields import (
@@ -24,7 +24,7 @@ from veilog_parsers.record.fields import (
 )
 from veilog_parsers.record.keysets import KeySetCache
 from veilog_parsers.record.network import pop_address, pop_endpoint
-from veilog_parsers.record.outcomes import outcome_of_status, pop_http_status
+from veilog_parsers.record.outcomes import OUTCOME_WORDS, outcome_of_status, pop_http_status
 from veilog_parsers.record.raw import Fields
 from veilog_parsers.record.times import pop_elapsed
 
@@ -128,15 +128,6 @@ CREDENTIAL_KEYS: Final = ignored_keys(
     """
 )
 
-_STATUS_WORDS: Final = {
-    "success": Outcome.SUCCESS,
-    "succeeded": Outcome.SUCCESS,
-    "ok": Outcome.SUCCESS,
-    "error": Outcome.FAILURE,
-    "failure": Outcome.FAILURE,
-    "failed": Outcome.FAILURE,
-}
-
 
 def read_who(fields: Fields, names: UsualNames, event: AuditEvent) -> None:
     """Read the caller, and where the call came from."""
@@ -171,9 +162,10 @@ def read_outcome(fields: Fields, names: UsualNames, event: AuditEvent) -> None:
     event.http_status = pop_first(pop_http_status, fields, names.status)
     event.outcome_status = outcome_of_status(event.http_status)
     word = fields.get("status")
-    if type(word) is str and word.lower() in _STATUS_WORDS:
+    outcome = OUTCOME_WORDS.get(word.lower()) if type(word) is str else None
+    if outcome is not None:
         del fields["status"]
-        event.outcome_status = prefer(event.outcome_status, _STATUS_WORDS[word.lower()], "status")
+        event.outcome_status = prefer(event.outcome_status, outcome, "status")
     event.latency_ms = pop_first(pop_elapsed, fields, names.milliseconds)
     if event.latency_ms is None and (seconds := pop_first(pop_elapsed, fields, names.seconds)) is not None:
         event.latency_ms = seconds * 1000

@@ -154,7 +154,20 @@ class Agent:
         """Whether a record is a log record with an event of this agent, from a document or by itself."""
         logs = fields.get("logs")
         log = logs[0] if type(logs) is list and logs else fields
-        return type(log) is dict and _name_of(log).startswith(prefix) and type(log.get("attributes")) is dict
+        attributes = log.get("attributes") if type(log) is dict else None
+        if type(attributes) is not dict:
+            return False
+        # Each agent is asked about each span of OpenTelemetry: most are let go by the beginning of their names.
+        for name in (
+            log.get("eventName"),
+            attributes.get("event.name"),
+            log.get("body"),
+            log.get("_body"),
+            log.get("name"),
+        ):
+            if type(name) is str and name.startswith(prefix):
+                return _name_of(log).startswith(prefix)
+        return False
 
     def is_hook(self, fields: Fields) -> bool:
         """Whether a record is the input of a hook that this agent has. Others may have it too."""

@@ -491,7 +491,12 @@ def is_ai_traffic(fields: Fields) -> bool:
     if reachable < BAR:
         return False
     for most, signs in plan.groups:
-        reachable -= most - max(weigh(fields[key], fields) for key, weigh in signs)
+        heaviest = 0
+        for key, weigh in signs:
+            weight = weigh(fields[key], fields)
+            if weight > heaviest:
+                heaviest = weight
+        reachable -= most - heaviest
         if reachable < BAR:
             return False
     return True

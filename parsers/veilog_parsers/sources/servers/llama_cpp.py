@@ -56,7 +56,8 @@ def _is_call(path: object) -> bool:
 
 def _is_llama_line(head: str) -> bool:
     call = _CALL.search(head) if "log_server_r" in head else None
-    return call is not None and (call[1] is None or _is_call(call[1]))
+    # Behind a brace it is the line of a record around it.
+    return call is not None and "{" not in head[: call.start()] and (call[1] is None or _is_call(call[1]))
 
 
 def _is_json_line(fields: Fields) -> bool:
@@ -97,6 +98,7 @@ SOURCE: Final = Source(
     stability=Stability.BETA,
     never_carries="Users and durations; texts and token counts, unless it is verbose.",
     references=("https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",),
-    markers=markers(_is_llama_line, "llama_path", "llama_request", "llama_response") | {"function": _is_json_line},
+    markers=markers(_is_llama_line, "llama_path", "llama_request", "llama_response", prints_json=True)
+    | {"function": _is_json_line},
     parse=parse,
 )
