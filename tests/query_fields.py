@@ -19,48 +19,20 @@ from typing import Final
 import sentinel_template
 import splunk_app
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Splunk ---------------------------------------------------------------------------------------------------------------
 
 OF_SPLUNK: Final = frozenset({"_time", "host", "index", "source", "sourcetype"})
 """Fields that every event in Splunk has."""
-_COMMANDS: Final = frozenset(
-    [
-        "search",
-        "dedup",
-        "timechart",
-        "chart",
-        "fillnull",
-        "stats",
-        "sort",
-        "rename",
-        "eval",
-        "where",
-        "mvexpand",
-        "table",
-        "convert",
-        "streamstats",
-    ]
+_COMMANDS: Final = _words(
+    "search dedup timechart chart fillnull stats sort rename eval where mvexpand table convert streamstats"
 )
-_FUNCTIONS: Final = frozenset(
-    [
-        "count",
-        "sum",
-        "dc",
-        "min",
-        "max",
-        "last",
-        "if",
-        "now",
-        "relative_time",
-        "round",
-        "strftime",
-        "mvzip",
-        "mvappend",
-        "isnull",
-        "case",
-        "ctime",
-        "eval",
-    ]
+_FUNCTIONS: Final = _words(
+    "count sum dc min max last if case isnull now relative_time round strftime mvzip mvappend ctime eval"
 )
 _KEYWORDS: Final = frozenset(["by", "as", "over", "and", "or", "not", "in", "count"])
 _OPTIONS: Final = frozenset(["limit", "value", "current", "global", "window", "span"])
@@ -176,44 +148,11 @@ def sentinel_fields(path: Path) -> Iterator[str]:
 
 # Google SecOps --------------------------------------------------------------------------------------------------------
 
-_YARA_L_WORDS: Final = frozenset(
-    [
-        "rule",
-        "meta",
-        "events",
-        "match",
-        "outcome",
-        "condition",
-        "order",
-        "limit",
-        "author",
-        "description",
-        "severity",
-        "over",
-        "by",
-        "and",
-        "or",
-        "not",
-        "desc",
-        "asc",
-        "count",
-        "count_distinct",
-        "sum",
-        "min",
-        "max",
-        "array_distinct",
-        "if",
-        "cast",
-        "as_int",
-        "timestamp",
-        "get_hour",
-        "get_date",
-        "hour",
-        "h",
-        "in",
-        "nocase",
-    ]
+_YARA_L_WORDS: Final = _words(
+    "rule meta events match outcome condition order limit author description severity over by "
+    "or asc desc count count_distinct sum min max array_distinct if"
 )
+_YARA_L_FUNCTIONS: Final = frozenset({"timestamp.get_date", "timestamp.get_hour"})
 _PART_OF_TIME: Final = ".seconds"
 _YARA_L: Final = re.compile(
     r'"[^"]*"|\$\w+|#\w+|\b\d+\w?\b|(?P<field>[a-z_]+(?:\.[a-z_]+)+)(?P<key>\["[\w.]+"\])?|(?P<word>[A-Za-z_]\w*)'
@@ -234,7 +173,7 @@ def yara_l_fields(query: str) -> set[str]:
             assert token["word"] in _YARA_L_WORDS, f"unknown word {token['word']}"
         elif token["key"]:
             asked.add(token["field"].removesuffix(".fields") + "." + token["key"][2:-2])
-        elif token["field"] and token["field"].partition(".")[0] not in ("timestamp", "cast"):
+        elif token["field"] and token["field"] not in _YARA_L_FUNCTIONS:
             asked.add(_camel(token["field"]).removesuffix(_PART_OF_TIME))
     return asked
 

@@ -326,7 +326,7 @@ def _is_key_of_bedrock(fields: Fields) -> bool:
     if fields.get("eventSource") != "iam.amazonaws.com":
         return False
     if fields.get("eventName") == "CreateServiceSpecificCredential":
-        return peek(fields, "requestParameters", "serviceName") == "bedrock.amazonaws.com"
+        return bool(peek(fields, "requestParameters", "serviceName") == "bedrock.amazonaws.com")
     user = peek(fields, "requestParameters", "userName")
     return type(user) is str and user.startswith(_USERS_OF_KEYS)
 
