@@ -534,8 +534,11 @@ def _read_use(fields: Fields, name: object, parameters: Fields, event: AuditEven
     elements = elements if type(elements) is dict else {}
     _read_end_user(fields, parameters, event)
     for key in _CONVERSATION_KEYS:
-        in_request, in_response = pop_identifier(parameters, key), pop_identifier(elements, key)
-        event.conversation_id = prefer(prefer(event.conversation_id, in_request), in_response)
+        for holder in (parameters, elements):
+            known = event.conversation_id
+            # One that differs is no duplicate: it stays in the record.
+            if known is None or (isinstance(known, SensitiveText) and peek(holder, key) == known.reveal()):
+                event.conversation_id = prefer(known, pop_identifier(holder, key), key)
     event.knowledge_base_id = pop_identifier(parameters, "knowledgeBaseId") or pop_identifier(parameters, "indexId")
     if type(name) is str and name.endswith("Stream"):
         event.stream = True
