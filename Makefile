@@ -7,6 +7,7 @@ PYTEST := $(BIN)/python -m pytest
 # One more than there are processors: some tests wait for sockets most of their time.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 LATEST := .venv-latest
+APPINSPECT := .venv-appinspect
 ON_INTERNALS := compat parity timeouts words phone presidio prefilter
 # Everything that a text goes through: its parsing, detection, redaction, failures; and the command line.
 WITHOUT_HYPERSCAN := $(addprefix tests/,test_goldens.py test_failure_table.py test_prose_oracle.py test_prove.py test_demo.py \
@@ -16,7 +17,7 @@ COVERED := $(addprefix --ignore=tests/,test_fuzz.py test_memory.py test_hostile_
 	transports/test_soak.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-latest test-without-hyperscan lint docs coverage bench bench-plot soak golden generate generate-check build check-release hooks lock clean
+.PHONY: help demo test test-latest test-without-hyperscan lint docs coverage bench bench-plot soak golden generate generate-check build check-release appinspect hooks lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-23s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +86,13 @@ build: $(READY) ## Build wheel and sdist in dist/
 check-release: build ## Install the wheel in an empty environment and run its commands in an empty folder
 	$(BIN)/python scripts/check_release.py dist
 
+appinspect: $(APPINSPECT)/.ready ## Install Splunk's checks of add-ons, which need an environment of their own
+
+$(APPINSPECT)/.ready: tests/appinspect.txt
+	$(PYTHON) -m venv --clear $(APPINSPECT)
+	$(APPINSPECT)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 hooks: $(READY) ## Install the hooks that check a commit
 	$(BIN)/pre-commit install
 
@@ -93,4 +101,4 @@ lock: $(READY) ## Rewrite requirements.lock from pyproject.toml (needs uv)
 		--quiet --output-file requirements.lock pyproject.toml
 
 clean: ## Remove the virtual environment and caches
-	rm -rf $(VENV) $(LATEST) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks site
+	rm -rf $(VENV) $(LATEST) $(APPINSPECT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks site

@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import bench_history
+import coverage_page
 import elastic_content
+import facts_page
 import field_table
 import fluent_bit_parsers
 import picture
 import reference_pages
 import schema_page
+import sentinel_template
 import source_table
+import splunk_app
 from veilog_filters.config import Config
 from veilog_filters.encode import native
 
@@ -36,6 +40,8 @@ GENERATED: Final[dict[Path, Callable[[], str]]] = {
     source_table.README: lambda: source_table.updated(source_table.README.read_text(encoding="utf-8")),
     source_table.PAGE: source_table.page,
     field_table.PAGE: field_table.page,
+    facts_page.PAGE: facts_page.page,
+    coverage_page.PAGE: coverage_page.page,
     schema_page.PAGE: schema_page.page,
     picture.FILE: picture.svg,
     fluent_bit_parsers.FOLDER / "parsers.conf": fluent_bit_parsers.classic,
@@ -44,6 +50,9 @@ GENERATED: Final[dict[Path, Callable[[], str]]] = {
     elastic_content.FOLDER / "index-template.json": elastic_content.template,
     elastic_content.FOLDER / "rules.ndjson": elastic_content.rules,
     bench_history.PICTURE: bench_history.picture,
+    splunk_app.VIEW: splunk_app.view,
+    splunk_app.SEARCHES: splunk_app.saved_searches,
+    sentinel_template.TEMPLATE: sentinel_template.template,
     _SCHEMAS / "native.json": lambda: _as_json(native.json_schema()),
     _SCHEMAS / "config.json": lambda: _as_json(Config.model_json_schema()),
 }

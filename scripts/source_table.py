@@ -91,7 +91,8 @@ _HEAD: Final = """\
 <!-- made by `make generate` from the sources and their samples: change those, not this page -->
 
 veilog recognizes these by the shape of a record. What a source gives is what the events of its samples have; what it
-never carries is nothing to look for in the SIEM. Stable: verified on real records. Beta: written from documentation.
+never carries is nothing to look for in the SIEM. [Which source tells which fact](facts.md) has every field. Stable:
+verified on real records. Beta: written from documentation.
 
 """
 

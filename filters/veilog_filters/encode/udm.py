@@ -41,6 +41,7 @@ _ACTIONS: Final = {
 }
 _ACCOUNTS: Final = {"user": "CLOUD_ACCOUNT_TYPE", "service": "SERVICE_ACCOUNT_TYPE", "role": "CLOUD_ACCOUNT_TYPE"}
 _MAX_PRODUCT_EVENT_CHARS: Final = 64
+_TOP_LEVEL: Final = "Google documents how a query asks for a key of `additional`, not for one of an object in it."
 
 
 def _short(value: str) -> str | None:
@@ -90,6 +91,9 @@ ROWS: Final = (
     Row("request_bytes", "network.sentBytes"),
     Row("response_bytes", "network.receivedBytes"),
     Row("http_status", "network.http.responseCode"),
+    Row("guardrail.action", "additional.guardrail_action", why=_TOP_LEVEL),
+    Row("redaction.policy", "additional.redaction_policy", why=_TOP_LEVEL),
+    Row("redaction.status", "additional.redaction_status", why=_TOP_LEVEL),
 )
 
 

@@ -228,6 +228,9 @@ _ROLE_PATHS: Final[tuple[Path, ...]] = (
     ("loggingConfig", "cloudWatchConfig", "roleArn"),
 )
 """Roles that a call gives to an AI resource."""
+_USERS_OF_KEYS: Final = "BedrockAPIKey-"
+"""Begins the names of the users that IAM makes for long-term API keys of Bedrock
+(docs.aws.amazon.com/bedrock/latest/userguide/api-keys-how.html)."""
 _BEARER_PATHS: Final = (
     ("additionalEventData", "callWithBearerToken"),
     ("requestParameters", "callWithBearerToken"),
@@ -319,12 +322,13 @@ def _is_call(fields: Fields) -> bool:
 
 
 def _is_key_of_bedrock(fields: Fields) -> bool:
-    """Whether a call of IAM makes an API key of Bedrock."""
-    return (
-        fields.get("eventName") == "CreateServiceSpecificCredential"
-        and fields.get("eventSource") == "iam.amazonaws.com"
-        and peek(fields, "requestParameters", "serviceName") == "bedrock.amazonaws.com"
-    )
+    """Whether a call of IAM makes an API key of Bedrock, or changes the user that IAM makes for each such key."""
+    if fields.get("eventSource") != "iam.amazonaws.com":
+        return False
+    if fields.get("eventName") == "CreateServiceSpecificCredential":
+        return bool(peek(fields, "requestParameters", "serviceName") == "bedrock.amazonaws.com")
+    user = peek(fields, "requestParameters", "userName")
+    return type(user) is str and user.startswith(_USERS_OF_KEYS)
 
 
 def _kind(fields: Fields) -> Kind:
@@ -444,6 +448,9 @@ def _read_what(fields: Fields, event: AuditEvent) -> None:
         service = pop_str(fields, "eventSource") or ""
         event.provider = _PROVIDERS.get(service.partition(_HOST)[0], BEDROCK)
         event.operation = _MODEL_USE.get(name) or _CONTROL.get(name) if type(name) is str else None
+    elif event.endpoint is None:
+        # Which service was called, where the record does not say which of its hosts.
+        event.endpoint = pop_identifier(fields, "eventSource")
 
 
 def _read_resource(fields: Fields, parameters: Fields, event: AuditEvent) -> None:
@@ -527,8 +534,11 @@ def _read_use(fields: Fields, name: object, parameters: Fields, event: AuditEven
     elements = elements if type(elements) is dict else {}
     _read_end_user(fields, parameters, event)
     for key in _CONVERSATION_KEYS:
-        in_request, in_response = pop_identifier(parameters, key), pop_identifier(elements, key)
-        event.conversation_id = prefer(prefer(event.conversation_id, in_request), in_response)
+        for holder in (parameters, elements):
+            known = event.conversation_id
+            # One that differs is no duplicate: it stays in the record.
+            if known is None or (isinstance(known, SensitiveText) and peek(holder, key) == known.reveal()):
+                event.conversation_id = prefer(known, pop_identifier(holder, key), key)
     event.knowledge_base_id = pop_identifier(parameters, "knowledgeBaseId") or pop_identifier(parameters, "indexId")
     if type(name) is str and name.endswith("Stream"):
         event.stream = True
