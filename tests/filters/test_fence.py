@@ -50,7 +50,7 @@ def make_pipeline(schema: str = "native", **sections: Any) -> Pipeline:
         detect={"entities": ["ACME_ID", "UUID"]} if sections.pop("finds", False) else {},
         **sections,
     )
-    return Pipeline(config, schema, detector=None if config.detect.entities else PerText(lambda _: []))
+    return Pipeline(config, (schema,), detector=None if config.detect.entities else PerText(lambda _: []))
 
 
 def run(pipeline: Pipeline, value: dict[str, Any] = VALUE, tag: str = "") -> list[dict[str, Any]]:
