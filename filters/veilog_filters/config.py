@@ -640,17 +640,18 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _names_encoders(self) -> Self:
-        places = enumerate(self.sidecar.forward)
+        off, places = self.plugins.disable.encoders, enumerate(self.sidecar.forward)
+        known = [name for name in plugins.names("encoders") if name not in off]
         written: list[tuple[Output | Forward, Key]] = [(self.output, ("output", "schema"))]
         written += [(place, ("sidecar", "forward", number, "schema")) for number, place in places]
         for option, key in written:
             name = option.schema_name
             if "schema_name" not in option.model_fields_set:
                 continue
-            if name in self.plugins.disable.encoders:
+            if name in off:
                 raise InvalidError("this encoder is turned off", "take it out of plugins.disable.encoders", *key)
-            if name not in plugins.names("encoders"):
-                raise InvalidError("there is no such encoder", closest(name, plugins.names("encoders"), 99), *key)
+            if name not in known:
+                raise InvalidError("there is no such encoder", closest(name, known, 99), *key)
         return self
 
     def places(self) -> dict[str, list[Forward]]:
