@@ -36,6 +36,8 @@ def page() -> str:
             parts.append(
                 f"## `{schema}`: {table.summary}\n\nVersion {table.version}; [reference]({table.reference}).\n\n"
             )
+            if table.note:
+                parts.append(f"{table.note}\n\n")
             parts.append("| field | target | how | why |\n| --- | --- | --- | --- |\n")
             parts += [f"| `{row.field}` | `{row.target}` | {row.how} | {row.why} |\n" for row in rows(table)]
             parts.append("\n")

@@ -128,6 +128,27 @@ def lost(event: dict[str, Any], schema: str, written: dict[str, Any]) -> list[st
     return missing
 
 
+FURTHER = {schema: module for schema, module in MODULES.items() if module.ENCODER.further is not None}
+
+
+@pytest.mark.parametrize("schema", FURTHER)
+def test_what_is_written_beside_is_valid_too(schema: str) -> None:
+    written = [record for event in ALL.values() for record in FURTHER[schema].ENCODER.further(event)]
+    assert len(written) > 10
+    for record in written:
+        CHECKS[schema](record)
+
+
+@pytest.mark.parametrize("name", [*list(ALL)[::20], "full a1b2c3d4"])
+def test_an_encoder_changes_nothing_in_an_event(name: str) -> None:
+    """The encoders of other schemas are given the same object."""
+    event, before = ALL[name], orjson.dumps(ALL[name])
+    for module in MODULES.values():
+        written = [module.ENCODER.encode(event), *(module.ENCODER.further or (lambda _: []))(event)]
+        orjson.dumps(written)
+        assert orjson.dumps(event) == before
+
+
 @pytest.mark.parametrize("schema", MODULES)
 @pytest.mark.parametrize("group", GROUPS)
 def test_no_fact_is_lost(group: str, schema: str) -> None:

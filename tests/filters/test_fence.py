@@ -490,6 +490,58 @@ def test_an_encoder_writes_what_it_was_given_and_its_constants(site: Path) -> No
     assert pipeline.counts.emitted == {"other": 1}
 
 
+def install_with_further(site: Path, body: str) -> None:
+    code = ENCODER_CODE % 'return {"kind": e["event_id"]}'
+    alerts = f"import dataclasses\ndef more(e):\n    {body}\nE = dataclasses.replace(E, further=more)\n"
+    install(site, {"sources": {"acme": "S"}, "encoders": {"acme_siem": "E"}}, code + alerts)
+
+
+def test_an_encoder_writes_further_records_after_the_first_one(site: Path) -> None:
+    install_with_further(site, 'return [{"text": e["event_id"]}, {"text": "event"}]')
+    pipeline = make_pipeline("acme_siem")
+    first, second, third = run(pipeline)
+    assert second == {"text": first["kind"]}
+    assert third == {"text": "event"}
+    assert pipeline.counts.emitted == {"other": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (RAISES["prints and raises"], "raised"),
+        ('return {"kind": "text"}', "bad_result"),
+        ('return [{"kind": "text"}, {"kind": KEPT[0]}]', "bad_result"),
+        ("return [{}]", "bad_result"),
+        ('return [{"kind": 1}] * 60_000', "bad_result"),
+        ("return None", "bad_result"),
+    ],
+)
+def test_further_records_leave_if_all_of_them_may(
+    site: Path, body: str, reason: str, capfd: pytest.CaptureFixture[str], caplog: Any
+) -> None:
+    install_with_further(site, body)
+    pipeline = make_pipeline("acme_siem")
+    (event,) = run(pipeline)
+    assert event["error_type"] == "encoding_failed"
+    assert pipeline.counts.plugin_failures["encoder", "acme_siem", reason] == 2
+    printed = capfd.readouterr()
+    assert MARKER not in orjson.dumps(event).decode() + printed.out + printed.err + caplog.text
+
+
+def test_an_event_that_cannot_be_written_in_one_schema_leaves_in_the_others(site: Path) -> None:
+    install_encoder(site, RAISES["raises"])
+    config = config_with(policy={"content": "redacted", "unmapped": "redact"})
+    pipeline = Pipeline(config, ("native", "acme_siem", "ecs"), detector=PerText(lambda _: []))
+    raw = orjson.dumps(VALUE)
+    (leaving,) = pipeline.leaving([RawRecord(orjson.loads(raw), raw)])
+    ((native,), (refused,), (ecs,)) = leaving.written
+    assert (native["kind"], ecs["event"]["id"]) == ("other", native["event_id"])
+    assert (refused["kind"], refused["error_type"]) == ("quarantine", "encoding_failed")
+    assert not leaving.is_whole
+    assert pipeline.counts.quarantined == {"encoding_failed": 1}
+    assert pipeline.counts.emitted == {"quarantine": 1}
+
+
 def test_what_an_encoder_keeps_and_changes_later_changes_nothing(site: Path) -> None:
     body = """
     OUT = KEPT[0] if type(KEPT[0]) is dict else {}

@@ -55,5 +55,6 @@ def as_text(schema: str) -> str:
             "  ".join([*(text.ljust(width) for text, width in zip(cell[:3], widths, strict=True)), cell[3]]).rstrip()
             for cell in cells
         ]
-        parts.append("\n".join([f"{table.summary} Version {table.version}, {table.reference}", "", *lines]))
+        head = [f"{table.summary} Version {table.version}, {table.reference}", table.note, ""]
+        parts.append("\n".join([*dict.fromkeys(head), *lines]))
     return "\n\n".join(parts)
