@@ -70,6 +70,20 @@ async def test_each_place_gets_every_event_in_its_schema() -> None:
     await stop(lake, siem)
 
 
+@pytest.mark.parametrize("schema", CHECKS)
+@in_loop
+async def test_every_schema_goes_through_the_forward_protocol(schema: str) -> None:
+    (place,) = await collectors(1)
+    async with running(place, schemas=(schema,)) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("app", CALL, {"who": "knows"}, chunk_id="c1")
+        assert await shipper.ack() == "c1"
+    assert len(place.events) == 2
+    for event in place.events:
+        CHECKS[schema](event)
+    await stop(place)
+
+
 @pytest.mark.parametrize("late", [0, 1])
 @in_loop
 async def test_a_chunk_is_acknowledged_when_all_places_have(late: int) -> None:
