@@ -640,14 +640,16 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _names_encoders(self) -> Self:
-        off, places = self.plugins.disable.encoders, enumerate(self.sidecar.forward)
+        off = self.plugins.disable.encoders
         known = [name for name in plugins.names("encoders") if name not in off]
-        written: list[tuple[Output | Forward, Key]] = [(self.output, ("output", "schema"))]
-        written += [(place, ("sidecar", "forward", number, "schema")) for number, place in places]
-        for option, key in written:
-            name = option.schema_name
-            if "schema_name" not in option.model_fields_set:
-                continue
+        named: list[tuple[str, Key]] = []
+        # The default may be turned off: nothing has to be written in it.
+        if "schema_name" in self.output.model_fields_set:
+            named.append((self.output.schema_name, ("output", "schema")))
+        for number, place in enumerate(self.sidecar.forward):
+            if place.schema_name:
+                named.append((place.schema_name, ("sidecar", "forward", number, "schema")))
+        for name, key in named:
             if name in off:
                 raise InvalidError("this encoder is turned off", "take it out of plugins.disable.encoders", *key)
             if name not in known:

@@ -55,6 +55,7 @@ def as_text(schema: str) -> str:
             "  ".join([*(text.ljust(width) for text, width in zip(cell[:3], widths, strict=True)), cell[3]]).rstrip()
             for cell in cells
         ]
-        head = [f"{table.summary} Version {table.version}, {table.reference}", table.note, ""]
-        parts.append("\n".join([*dict.fromkeys(head), *lines]))
+        note = [table.note] if table.note else []
+        head = [f"{table.summary} Version {table.version}, {table.reference}", *note, ""]
+        parts.append("\n".join([*head, *lines]))
     return "\n\n".join(parts)

@@ -256,12 +256,11 @@ class ChunkFilter:
         for number, (part, events) in enumerate(zip(self._parts, leaving.written, strict=True)):
             for event in events:
                 try:
-                    packed = part.pack(Entry(time, metadata, event))
+                    part.add(part.pack(Entry(time, metadata, event)))
                 except (ValueError, TypeError, OverflowError):
                     # A number that msgpack cannot hold, for example. Its message is not read: it may quote it.
-                    (instead,) = self._unwritable(entry, record).written[number]
-                    packed = part.pack(Entry(time, None, instead))
-                part.add(packed)
+                    for instead in self._unwritable(entry, record).written[number]:
+                        part.add(part.pack(Entry(time, None, instead)))
 
     def _unwritable(self, entry: Entry, record: RawRecord | DecodeFailure) -> Leaving:
         """What leaves for a record whose events the protocol cannot hold."""
