@@ -26,7 +26,7 @@ def main() -> None:
     chosen = [sample for sample in samples() if len(sample.line) < MAX_BYTES]
     pipeline = Pipeline(config_with())
     encoders = {
-        offer.name: encoder.encode for offer, encoder in plugins.select("encoders", ()) if encoder is not native.ENCODER
+        offer.name: encoder for offer, encoder in plugins.select("encoders", ()) if encoder is not native.ENCODER
     }
     spent = dict.fromkeys(["native", *encoders], 0.0)
     for number in range(ROUNDS + 1):
@@ -34,10 +34,13 @@ def main() -> None:
         began = time.process_time()
         events = [event for found in pipeline.batch(records) for event in found]
         whole = time.process_time() - began
-        for name, encode in encoders.items():
+        for name, encoder in encoders.items():
+            encode, further = encoder.encode, encoder.further
             began = time.process_time()
             for event in events:
                 encode(event)
+                if further is not None:
+                    further(event)
             if number:
                 spent[name] += time.process_time() - began
         if number:

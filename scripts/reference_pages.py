@@ -280,6 +280,7 @@ def _sample() -> Status:
     counts.plugin_failures["source", "acme", REASONS[0]] = 1
     status = Status(counts=counts, traffic=Traffic(), config_hash="0")
     status.traffic.errors["receive", "timeout"] = 1
+    status.traffic.delivery("native")
     status.reloads["ok"] = 1
     return status
 
@@ -297,6 +298,10 @@ _LABELS: Final[dict[tuple[str, str], str]] = {
     ("veilog_plugin_failures", "kind"): "`source`, `detector`, `encoder`",
     ("veilog_plugin_failures", "plugin"): "the plugin's name, see [plugins](../plugins.md)",
     ("veilog_plugin_failures", "reason"): ", ".join(f"`{reason}`" for reason in REASONS),
+    **{
+        (f"veilog_{name}", "schema"): "schema of the places, see [the sidecar](../operate/sidecar.md)"
+        for name in ("in_flight_chunks", "in_flight_bytes", "chunks_delivered", "reconnects")
+    },
     ("veilog_config_reloads", "result"): "`ok`, `failed`",
     ("veilog_errors", "error_type"): "see [errors](errors.md)",
     ("veilog_errors", "stage"): "`receive`, `send`, or the stage of a record",

@@ -16,7 +16,8 @@ _HEAD: Final = """\
 
 <!-- made by `make generate` from the tables of the encoders -->
 
-`veilog filter --schema NAME` writes events in another schema. A table says where each field of
+`veilog filter --schema NAME` writes events in another schema, as `output.schema` does, and [the
+sidecar](../operate/sidecar.md#to-several-places) for each place. A table says where each field of
 [`veilog/1`](fields.md) stands there; `veilog schema NAME` prints it. No fact is lost: what a schema has no place for
 stands in its place for extensions, under its own name. `veilog encoders` lists the schemas that are there.
 
@@ -36,6 +37,8 @@ def page() -> str:
             parts.append(
                 f"## `{schema}`: {table.summary}\n\nVersion {table.version}; [reference]({table.reference}).\n\n"
             )
+            if table.note:
+                parts.append(f"{table.note}\n\n")
             parts.append("| field | target | how | why |\n| --- | --- | --- | --- |\n")
             parts += [f"| `{row.field}` | `{row.target}` | {row.how} | {row.why} |\n" for row in rows(table)]
             parts.append("\n")

@@ -13,8 +13,10 @@ from typing import Any, Final
 
 import jsonschema
 import opentelemetry.semconv
+from google.protobuf.json_format import ParseDict
 from ocsf_json_schema import OcsfJsonSchemaEmbedded
 from ocsf_json_schema.loader import get_ocsf_schema
+from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 
 from samples import ROOT
 from veilog_filters.encode import asim, ecs, ocsf
@@ -93,10 +95,14 @@ _OTLP: Final = {"stringValue": str, "intValue": str, "doubleValue": float, "bool
 
 
 def check_otel(written: Written) -> None:
+    # Refuses what is no field of OTLP, and a value of another type.
+    ParseDict(written, LogsData())
     (resource,) = written["resourceLogs"]
     (scope,) = resource["scopeLogs"]
     (record,) = scope["logRecords"]
     assert re.fullmatch("[0-9]{1,19}", record["timeUnixNano"])
+    assert re.fullmatch("([0-9A-Fa-f]{32})?", record.get("traceId", ""))
+    assert re.fullmatch("([0-9A-Fa-f]{16})?", record.get("spanId", ""))
     for attribute in record["attributes"]:
         key = attribute["key"]
         assert key.startswith("veilog.") or key in OTEL or key in OF_GENAI, key

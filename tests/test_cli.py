@@ -86,7 +86,7 @@ def test_the_configuration_on_file_has_every_option_and_its_defaults() -> None:
     needless = {path for path in options if path[-1] in ("env", "file") and "hash_key" not in path[-2]}
     assert options - shown - needless == {("sidecar", "listen", "tls", "server_name")}
     values = yaml.safe_load(text)
-    default = Config().model_dump()
+    default = Config().model_dump(by_alias=True)
     assert values == {name: picked(default[name], value) for name, value in values.items()}
 
 

@@ -73,7 +73,8 @@ def test_the_command_reads_finds_labels_and_writes_with_it(with_plugin: Run, tmp
     assert event["redaction"]["unmapped_fields"] == 0
     assert (refused["source"], refused["error_type"]) == ("acme_gateway", "unrecognized")
     done = with_plugin("filter", "--config", "c.yaml", "--schema", "acme_siem", EXAMPLE / "records.jsonl")
-    encoded, refused = events_of(done.stdout)
+    encoded, alert, refused = events_of(done.stdout)
+    assert alert["about"] == encoded["id"]
     assert encoded["version"] == "acme-siem/3"
     assert encoded["title"] == "chat: gpt-4o-mini"
     assert encoded["text"] == event["content"]
@@ -123,7 +124,7 @@ def blocks(language: str) -> list[str]:
 
 def test_the_page_shows_what_the_example_says() -> None:
     files = "".join(path.read_text(encoding="utf-8") for path in sorted((EXAMPLE / "acme_veilog").glob("*.py")))
-    assert len(blocks("python")) == 6
+    assert len(blocks("python")) == 7
     for block in blocks("python"):
         assert block in files
     (entry_points,) = blocks("toml")

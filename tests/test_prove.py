@@ -136,7 +136,7 @@ def test_a_failure_that_is_printed_fails(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_failure_that_lets_the_record_through_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     def let_through(self: Pipeline, job: Any, error_type: ErrorType) -> None:
-        job.encoded = {"kind": "other", "raw": job.record.raw.decode()}
+        job.written = [[{"kind": "other", "raw": job.record.raw.decode()}]]
 
     monkeypatch.setattr(Pipeline, "_fail", let_through)
     found = check_of(proved(), "failures")

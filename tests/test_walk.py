@@ -18,6 +18,7 @@ from veilog_filters.forward import Chunk, Entry, EventTime
 from veilog_filters.framing import FRAMERS, WRITERS
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.transports.chunk import ChunkFilter, Settings
+from veilog_filters.transports.fan_out import FanOut
 from veilog_filters.transports.scheduling import ByteBudget, CpuAccount, Scheduler
 from veilog_filters.transports.sender import StdoutSender
 from veilog_filters.transports.stdio import Filter
@@ -82,7 +83,14 @@ def walk_of_sidecar(pipeline: Pipeline) -> list[str]:
             done()
 
     async def run() -> list[str]:
-        work = ChunkFilter(Settings(config_with()), pipeline, Nowhere(), ByteBudget(10**6), Scheduler(), CpuAccount())
+        work = ChunkFilter(
+            Settings(config_with()),
+            pipeline,
+            FanOut({"native": Nowhere()}),
+            ByteBudget(10**6),
+            Scheduler(),
+            CpuAccount(),
+        )
         value = record("eve")
         chunk = Chunk("tag", [Entry(EventTime(1_740_994_863, 1), None, value, orjson.dumps(value))])
         with traced() as walk:

@@ -21,6 +21,6 @@ from typing import Final
 from veilog_filters.contracts import Encoder, RulePack, TextDetector, constants_in
 from veilog_filters.detect.api import Finding
 
-API_VERSION: Final = "1.0"
+API_VERSION: Final = "1.1"
 
 __all__ = ("API_VERSION", "Encoder", "Finding", "RulePack", "TextDetector", "constants_in")

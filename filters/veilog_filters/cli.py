@@ -69,10 +69,9 @@ def app() -> None:
 @click.option(
     "--schema",
     metavar="NAME",
-    callback=lambda _context, _option, name: _known_encoder(name),
-    default="native",
-    show_default=True,
-    help="Schema of events; `veilog encoders` lists them.",
+    callback=lambda _context, _option, name: _known_encoder(name) if name else "",
+    default="",
+    help="Schema of events, in place of output.schema; `veilog encoders` lists them.",
 )
 @click.option("--tag-key", default="", metavar="KEY", help="Key of records that holds the shipper's tag; kept.")
 @click.option("--time-key", default="", metavar="KEY", help="Key of records that holds the shipper's time; kept.")
@@ -191,9 +190,11 @@ def _make_filter(
     config_path: str | None, input_format: str, output_format: str, schema: str, tag_key: str, time_key: str
 ) -> stdio.Filter:
     config = load_config(config_path)
-    pipeline = Pipeline(config, schema, config_path=config_path)
+    schema = schema or config.output.schema_name
+    pipeline = Pipeline(config, (schema,), config_path=config_path)
     framer = _framer(config, pipeline.fingerprinter, input_format)
-    injected = stdio.Injected(tag_key, time_key, config.sidecar.tag, pipeline.tag) if tag_key or time_key else None
+    tag = config.sidecar.tag.replace("{schema}", schema)
+    injected = stdio.Injected(tag_key, time_key, tag, pipeline.tag) if tag_key or time_key else None
     return stdio.Filter(pipeline, framer, WRITERS[output_format], injected)
 
 
@@ -221,7 +222,7 @@ def mmexternal(config_path: str | None) -> None:
     transport.keep_stderr_apart()
     out, fd = Output(), standard_input().fileno()
     config = _start(config_path)
-    pipeline = Pipeline(config, config_path=config_path)
+    pipeline = Pipeline(config, (config.output.schema_name,), config_path=config_path)
     with open(fd, "rb", closefd=False) as source:
         transport.run(pipeline, _framer(config, pipeline.fingerprinter), source, out)
 

@@ -393,11 +393,21 @@ class Listen(Strict):
         return self
 
 
+class Output(Strict):
+    """How clean events are written."""
+
+    # pydantic's models have an attribute that is called schema.
+    schema_name: str = Field(default="native", alias="schema")
+    """Schema of events, as `veilog encoders` lists them; `veilog filter --schema` wins, and so does a place's own."""
+
+
 class Forward(Strict):
     """One place where clean events go."""
 
     address: Address
     """host:port of a Forward input (Fluent Bit's or Fluentd's in_forward, or another veilog)."""
+    schema_name: str = Field(default="", alias="schema")
+    """Schema of the events that go there; that of `output` if there is none. Every schema gets every event."""
     tls: Tls | None = None
     """TLS to that place."""
     shared_key: Secret | None = None
@@ -435,7 +445,7 @@ class Sidecar(Strict):
     forward: list[Forward] = []
     """Where clean events go; standard output if there is nothing."""
     balance: Literal["failover", "round_robin"] = "failover"
-    """Which place of several is taken: the first that works, or each in turn for a new connection."""
+    """Which place of several with one schema is taken: the first that works, or each in turn for a new connection."""
     compress: bool = False
     """Whether to compress chunks with gzip."""
     require_ack: bool = True
@@ -443,17 +453,20 @@ class Sidecar(Strict):
     ack_timeout_secs: float = Field(default=60, gt=0, le=86_400)
     """How long to wait for an acknowledgement before the next place is tried, in seconds, up to 86400."""
     tag: str = Field(default="clean.{tag}", pattern=r"^[A-Za-z0-9_.:/*{}-]{1,256}$")
-    """Tag of clean events; {tag} is the tag they came with. Its first part, up to the dot, must be written out and not
-    be raw, for example clean.{tag}: shippers send what is tagged raw.* here, and what comes back must not match that.
+    """Tag of clean events; {tag} is the tag they came with, {schema} the schema they are in. Its first part, up to the
+    dot, must be written out and not be raw, for example clean.{tag}: shippers send what is tagged raw.* here, and what
+    comes back must not match that.
     """
     keep_metadata: bool = True
     """Whether entries' metadata and group markers go on, cleaned. Fluentd needs false: up to 1.19 it loses them."""
     workers: int = Field(default=1, ge=1, le=256)
     """Processes that filter, on one port, 1 to 256."""
     max_in_flight_chunks: int = Field(default=64, ge=1, le=65_536)
-    """Chunks that a worker holds unacknowledged before it stops reading, 1 to 65536."""
+    """Chunks of a schema that a worker holds unacknowledged before it stops reading, 1 to 65536."""
     max_in_flight_bytes: int = Field(default=16_777_216, ge=65_536, le=17_179_869_184)
-    """Bytes that a worker holds before it stops reading: messages, whole or not, of all connections, and its events."""
+    """Bytes that a worker holds before it stops reading: messages, whole or not, of all connections, and its events,
+    which may take half of it, each schema an equal part of that half.
+    """
     http: AddressOrNone = "127.0.0.1:24280"
     """host:port of /healthz, /readyz and /metrics; empty for none."""
     grace_secs: float = Field(default=10, ge=0, le=3600)
@@ -463,7 +476,11 @@ class Sidecar(Strict):
     @classmethod
     def _never_comes_back(cls, template: str) -> str:
         first = template.partition(".")[0]
-        if not _LITERAL.fullmatch(first) or first == "raw" or _BRACES.search(template.replace("{tag}", "")):
+        if (
+            not _LITERAL.fullmatch(first)
+            or first == "raw"
+            or _BRACES.search(template.replace("{tag}", "").replace("{schema}", ""))
+        ):
             raise InvalidError(
                 "records would go round: with this tag they could be sent here again",
                 "write a tag whose first part is written out, holds no * and is not raw, for example clean.{tag}",
@@ -593,6 +610,8 @@ class Config(Strict):
     """Departments."""
     limits: Limits = Limits()
     """Bounds on what is read."""
+    output: Output = Output()
+    """How clean events are written."""
     sidecar: Sidecar = Sidecar()
     """`veilog sidecar`."""
     mapped: list[MappedSource] = []
@@ -618,6 +637,35 @@ class Config(Strict):
         named = [name for name in self.redact.operators if name != "default"]
         check_entities(named, custom, lambda _, name: ("redact", "operators", name))
         return self
+
+    @model_validator(mode="after")
+    def _names_encoders(self) -> Self:
+        off = self.plugins.disable.encoders
+        known = [name for name in plugins.names("encoders") if name not in off]
+        named: list[tuple[str, Key]] = []
+        # The default may be turned off: nothing has to be written in it.
+        if "schema_name" in self.output.model_fields_set:
+            named.append((self.output.schema_name, ("output", "schema")))
+        for number, place in enumerate(self.sidecar.forward):
+            if place.schema_name:
+                named.append((place.schema_name, ("sidecar", "forward", number, "schema")))
+        for name, key in named:
+            if name in off:
+                raise InvalidError("this encoder is turned off", "take it out of plugins.disable.encoders", *key)
+            if name not in known:
+                raise InvalidError("there is no such encoder", closest(name, known, 99), *key)
+        return self
+
+    def places(self) -> dict[str, list[Forward]]:
+        """The places of the sidecar by the schema of what goes there; none where it writes to standard output."""
+        found: dict[str, list[Forward]] = {}
+        for place in self.sidecar.forward:
+            found.setdefault(place.schema_name or self.output.schema_name, []).append(place)
+        return found
+
+    def schemas(self) -> tuple[str, ...]:
+        """The schemas in which the sidecar writes each event."""
+        return tuple(self.places()) or (self.output.schema_name,)
 
     def sources(self, fence: Fence | None = None) -> tuple[Source, ...]:
         """All sources that are on, in order of precedence: those of this configuration, of plugins, built-in ones.

@@ -63,12 +63,16 @@ class Encoder:
         encode: is given an event of ``veilog/1`` as an object of JSON, with nothing in it but what may leave, and gives
             the object that is written. A string in that object, or a key, is made of words of the event and of
             ``constants`` alone, put together with spaces and punctuation of ASCII; else the event is in quarantine.
+        further: is given the same event, and gives the records that are written for it beside that object, after it:
+            none for most events, an alert for some. What holds for ``encode`` holds for each of them. None where an
+            event always is one record.
     """
 
     name: str
     summary: str
     constants: frozenset[str]
     encode: Callable[[dict[str, Any]], dict[str, Any]]
+    further: Callable[[dict[str, Any]], list[dict[str, Any]]] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,39 +75,62 @@ class Counts:
 
 
 @dataclasses.dataclass(slots=True)
+class Delivery:
+    """Counters and gauges of what goes to the places of one schema.
+
+    Attributes:
+        in_flight_chunks: chunks that wait for an ack of the next hop now.
+        in_flight_bytes: their bytes.
+        chunks_delivered: chunks that the next hop has taken over.
+        reconnects: connections to the next hop that ended.
+    """
+
+    in_flight_chunks: int = 0
+    in_flight_bytes: int = 0
+    chunks_delivered: int = 0
+    reconnects: int = 0
+
+    def add(self, other: Delivery) -> None:
+        """Add another process's; gauges add up too."""
+        self.in_flight_chunks += other.in_flight_chunks
+        self.in_flight_bytes += other.in_flight_bytes
+        self.chunks_delivered += other.chunks_delivered
+        self.reconnects += other.reconnects
+
+
+@dataclasses.dataclass(slots=True)
 class Traffic:
     """Counters and gauges of one sidecar process.
 
     Attributes:
         connections: shippers that are connected now.
-        in_flight_chunks: chunks that wait for an ack of the next hop now.
-        in_flight_bytes: their bytes.
         chunks_received: chunks that came in.
-        chunks_delivered: chunks that the next hop has taken over.
-        reconnects: connections to the next hop that ended.
+        deliveries: what goes out, by schema.
         errors: protocol and connection errors by direction (``receive``, ``send``) and reason.
     """
 
     connections: int = 0
-    in_flight_chunks: int = 0
-    in_flight_bytes: int = 0
     chunks_received: int = 0
-    chunks_delivered: int = 0
-    reconnects: int = 0
+    deliveries: dict[str, Delivery] = dataclasses.field(default_factory=dict)
     errors: Counter[tuple[str, str]] = dataclasses.field(default_factory=Counter)
+
+    def delivery(self, schema: str) -> Delivery:
+        """What goes to the places of a schema."""
+        return self.deliveries.setdefault(schema, Delivery())
 
     def add(self, other: Traffic) -> None:
         """Add another process's; gauges add up too."""
-        for field in dataclasses.fields(Traffic):
-            ours, theirs = getattr(self, field.name), getattr(other, field.name)
-            if isinstance(ours, Counter):
-                ours.update(theirs)
-            else:
-                setattr(self, field.name, ours + theirs)
+        self.connections += other.connections
+        self.chunks_received += other.chunks_received
+        for schema, delivery in other.deliveries.items():
+            self.delivery(schema).add(delivery)
+        self.errors.update(other.errors)
 
     def retire(self) -> None:
         """Forget the gauges: the process has ended, its counters stay."""
-        self.connections = self.in_flight_chunks = self.in_flight_bytes = 0
+        self.connections = 0
+        for delivery in self.deliveries.values():
+            delivery.in_flight_chunks = delivery.in_flight_bytes = 0
 
 
 @dataclasses.dataclass(slots=True)

@@ -20,7 +20,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeVar
 
 from veilog_filters import clock
 from veilog_filters.budget import LARGE_RECORD_BYTES
@@ -29,6 +30,8 @@ from veilog_filters.collect import Collected, parts_of, readings_of
 from veilog_filters.config import Config
 from veilog_filters.detect.api import Detector, Scan
 from veilog_filters.detect.build import fallbacks
+from veilog_filters.encode import native
+from veilog_filters.encoders import Written
 from veilog_filters.fingerprint import fingerprint
 from veilog_filters.interrupt import Interrupted, within
 from veilog_filters.joining import Joiner
@@ -85,7 +88,7 @@ class _Job:
         collected: its texts, and what was found in them.
         scan: what detection has seen in them.
         possible: by side, where the policy's words and patterns could be; empty where nobody has looked.
-        encoded: what leaves; empty as long as it is on its way.
+        written: what leaves; empty as long as it is on its way.
         kind: the kind of what leaves.
     """
 
@@ -99,8 +102,20 @@ class _Job:
     collected: Collected = dataclasses.field(init=False)
     scan: Scan = dataclasses.field(init=False)
     possible: dict[Side, Mapping[int, Sequence[str]]] = dataclasses.field(default_factory=dict)
-    encoded: dict[str, Any] = dataclasses.field(default_factory=dict)
+    written: Written = dataclasses.field(default_factory=list)
     kind: Kind = Kind.QUARANTINE
+
+
+class Leaving(NamedTuple):
+    """What leaves for a raw record.
+
+    Attributes:
+        written: by schema, the records that are written for the events in it, in order.
+        is_whole: whether none of its events is in quarantine.
+    """
+
+    written: Written
+    is_whole: bool
 
 
 _RELEASED: Final = (AuditEvent(), Collected(Texts(TextLimits(0, 0)), [], []), Scan((), ()))
@@ -138,7 +153,7 @@ class Pipeline:
 
     Args:
         config: the configuration.
-        schema: name of the encoding that leaves.
+        schemas: names of the encoders that write what leaves.
         detector: replaces the built-in ones; for callers that have their own.
         config_path: the configuration's file, for errors that show only while building.
 
@@ -150,6 +165,7 @@ class Pipeline:
         detector: what looks for findings.
         fingerprinter: makes keyed hashes.
         registry: the parsers.
+        schemas: names of the encoders that write what leaves, in the order of what ``leaving`` gives.
 
     Raises:
         ConfigError: a key, a file, a model or an entity that the configuration names is not there.
@@ -158,11 +174,11 @@ class Pipeline:
     def __init__(
         self,
         config: Config,
-        schema: str = "native",
+        schemas: Sequence[str] = ("native",),
         detector: Detector | None = None,
         config_path: str | None = None,
     ) -> None:
-        parts = build_parts(config, schema, detector, config_path)
+        parts = build_parts(config, schemas, detector, config_path)
         self._config_path = config_path
         self._built = parts.built
         self._budget = parts.budget
@@ -170,7 +186,7 @@ class Pipeline:
         self._collect = parts.collector
         self._classify = parts.classifier
         self._redact = parts.redactor
-        self._encode = parts.encode
+        self._writers = parts.writers
         self._ids = parts.ids
         self._quarantine = parts.quarantine
         self._beside = parts.beside
@@ -186,6 +202,7 @@ class Pipeline:
         self.detector = parts.detector
         self.fingerprinter = parts.fingerprinter
         self.registry = parts.registry
+        self.schemas = tuple(schemas)
         # A record that a model reads is not to wait for those beside it.
         self.batch_records = BATCH_RECORDS if config.detect.ner is None else 1
         # What the stages after parse are called in metrics, what is said of an event that fails there, and the work.
@@ -240,29 +257,34 @@ class Pipeline:
         return collected, scan
 
     def __call__(self, record: RawRecord | DecodeFailure) -> list[dict[str, Any]]:
-        """What leaves for one raw record: one event for each record inside it, encoded, in order."""
+        """What leaves in the first schema for one raw record: the events for the records inside it, in order."""
         return self.batch([record])[0]
 
     def batch(self, records: Sequence[RawRecord | DecodeFailure]) -> list[list[dict[str, Any]]]:
-        """What leaves for each of some raw records: the same as if it came alone."""
+        """What leaves in the first schema for each of some raw records: the same as if it came alone."""
+        return [leaving.written[0] for leaving in self.leaving(records)]
+
+    def leaving(self, records: Sequence[RawRecord | DecodeFailure]) -> list[Leaving]:
+        """What leaves in all schemas for each of some raw records."""
         steps = self.steps(records)
         while True:
             try:
                 next(steps)
             except StopIteration as done:
-                results: list[list[dict[str, Any]]] = done.value
+                results: list[Leaving] = done.value
                 return results
 
-    def steps(self, records: Sequence[RawRecord | DecodeFailure]) -> Generator[None, None, list[list[dict[str, Any]]]]:
-        """As ``batch``, in steps: whoever serves several senders lets another one go on wherever this yields.
+    def steps(self, records: Sequence[RawRecord | DecodeFailure]) -> Generator[None, None, list[Leaving]]:
+        """As ``leaving``, in steps: whoever serves several senders lets another one go on wherever this yields.
 
         A step is a batch of events in all stages, or less: it ends after the event that it is at when ``STEP_SECS`` are
         over. So it takes that long and one stage of one event, which ``limits.record_secs`` bounds.
         """
-        done: list[list[_Job | dict[str, Any]]] = []
+        done: list[list[_Job | Written]] = []
+        write = self._writers.write_quarantine
         waiting: list[_Job] = []
         for record in records:
-            jobs: list[_Job | dict[str, Any]] = []
+            jobs: list[_Job | Written] = []
             done.append(jobs)
             digest = b""
             try:
@@ -279,34 +301,45 @@ class Pipeline:
                         yield
             except RecordError as error:
                 # The record as a whole cannot be opened: one event for it, whatever was read before that showed.
-                jobs[:] = [self._quarantine(record, error.error_type, record_digest=digest)]
+                jobs[:] = [write(self._quarantine(record, error.error_type, record_digest=digest))]
             except Exception:
-                jobs[:] = [self._quarantine(record, ErrorType.PARSER_FAILED, record_digest=digest)]
+                jobs[:] = [write(self._quarantine(record, ErrorType.PARSER_FAILED, record_digest=digest))]
         yield from self._finish(waiting)
         self._ids.forget()
         if self._built is not None:
             self._built.count_into(self.counts)
-        for jobs in done:
-            for job in jobs:
-                self.counts.emitted[(job.kind if isinstance(job, _Job) else Kind.QUARANTINE).value] += 1
-        return [[job.encoded if isinstance(job, _Job) else job for job in jobs] for jobs in done]
+        return [self._leaving(jobs) for jobs in done]
+
+    def _leaving(self, jobs: Sequence[_Job | Written]) -> Leaving:
+        """What leaves for a record whose events are done, counted."""
+        events, is_whole = [], True
+        for job in jobs:
+            kind = job.kind if isinstance(job, _Job) else Kind.QUARANTINE
+            self.counts.emitted[kind.value] += 1
+            is_whole = is_whole and kind is not Kind.QUARANTINE
+            events.append(job.written if isinstance(job, _Job) else job)
+        if len(events) == 1:
+            return Leaving(events[0], is_whole)
+        by_schema = [[record for event in events for record in event[number]] for number in range(len(self.schemas))]
+        return Leaving(by_schema, is_whole)
 
     def _digest(self, record: RawRecord | DecodeFailure) -> bytes:
         """What ids of a record's events are made of; for a damaged one, its hash is."""
         return b"" if isinstance(record, DecodeFailure) else self._ids.of_record(record)
 
-    def _parse(self, record: RawRecord | DecodeFailure, record_digest: bytes) -> Iterator[_Job | dict[str, Any]]:
+    def _parse(self, record: RawRecord | DecodeFailure, record_digest: bytes) -> Iterator[_Job | Written]:
         """The events of a raw record, or what leaves instead of one; those that policy lets go are left out.
 
         Raises:
             RecordError: the raw record as a whole is no record.
         """
         self.counts.received += 1
+        write = self._writers.write_quarantine
         if self._fallbacks:
             self.counts.fallback_records.update(self._fallbacks)
         if isinstance(record, DecodeFailure):
             self.counts.bytes_in += record.raw_bytes
-            yield self._quarantine(record, record.error_type)
+            yield write(self._quarantine(record, record.error_type))
             return
         self.counts.bytes_in += len(record.raw)
         start = clock.secs()
@@ -323,13 +356,14 @@ class Pipeline:
             self.counts.stage_seconds[PARSE] += spent_secs  # type: ignore[assignment]  # typeshed counts in int
             self.counts.stage_events[PARSE] += 1
             if isinstance(parsed, ParseFailure):
-                yield self._quarantine(record, parsed.error_type, parsed.source, index, record_digest)
+                yield write(self._quarantine(record, parsed.error_type, parsed.source, index, record_digest))
             elif parsed.source != OTHER or self._unrecognized == "redact":
                 yield _Job(record, index, parsed, record_digest, spent_secs, processor_secs)
             elif self._unrecognized == "drop":
                 self.counts.dropped[DROPPED_UNRECOGNIZED] += 1
             else:
-                yield self._quarantine(record, ErrorType.UNRECOGNIZED, OTHER, index, record_digest, parsed.unmapped)
+                shown = parsed.unmapped
+                yield write(self._quarantine(record, ErrorType.UNRECOGNIZED, OTHER, index, record_digest, shown))
             start = clock.secs()
             if is_large:
                 processor_start = clock.processor_secs()
@@ -377,7 +411,7 @@ class Pipeline:
                 now = clock.secs()
                 job.spent_secs += now - began
                 secs += now - began
-                if job.spent_secs > budget.limit_secs and budget.is_spent(now) and not job.encoded:
+                if job.spent_secs > budget.limit_secs and budget.is_spent(now) and not job.written:
                     self._fail(job, ErrorType.OVER_BUDGET)
                 if now > over_at:
                     job.spent_processor_secs += budget.batch_processor_secs
@@ -387,16 +421,20 @@ class Pipeline:
                     over_at = now + STEP_SECS
                 began = now
             self.counts.stage_seconds[stage] += secs  # type: ignore[assignment]  # typeshed counts in int
-            jobs = [job for job in jobs if not job.encoded]
+            jobs = [job for job in jobs if not job.written]
         self.counts.stage_events.update(entered)
         for job in everything:
-            # What is encoded waits for others, but without its texts.
+            # What is written waits for others, but without its texts.
             job.event, job.collected, job.scan = _RELEASED
             job.possible = {}
 
     def _fail(self, job: _Job, error_type: ErrorType) -> None:
+        job.written = self._writers.write_quarantine(self._quarantine_of(job, error_type))
+
+    def _quarantine_of(self, job: _Job, error_type: ErrorType) -> dict[str, Any]:
+        """The quarantine event that leaves in place of a job's."""
         job.kind = Kind.QUARANTINE
-        job.encoded = self._quarantine(job.record, error_type, str(job.event.source), job.index, job.record_digest)
+        return self._quarantine(job.record, error_type, str(job.event.source), job.index, job.record_digest)
 
     def _identify(self, job: _Job) -> None:
         """Fill tenant, time, id and departments."""
@@ -497,8 +535,9 @@ class Pipeline:
         event.redaction = proof
 
     def _write(self, job: _Job) -> None:
-        job.encoded = self._encode(job.event)
+        event = native.encode(job.event)
         job.kind = job.event.kind or Kind.OTHER
+        job.written = self._writers.write(event, partial(self._quarantine_of, job))
 
 
 def _reveal(text: Text | None) -> str:

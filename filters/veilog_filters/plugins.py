@@ -246,6 +246,8 @@ def _wrong_encoder(offered: Any) -> str:
         return "is no veilog_filters.api.Encoder"
     if not callable(offered.encode):
         return "has an encode that is no function"
+    if offered.further is not None and not callable(offered.further):
+        return "has a further that is no function"
     if type(offered.constants) is not frozenset or len(offered.constants) > _MAX_CONSTANTS:
         return f"has constants that are no frozenset of up to {_MAX_CONSTANTS} strings"
     if not all(type(constant) is str and _is_unicode(constant) for constant in offered.constants):

@@ -11,7 +11,7 @@ from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.ids import Ids
 from veilog_filters.metrics import Counts
 from veilog_filters.record_shape import key_paths, shape_hash
-from veilog_parsers.errors import ErrorType, RecordError
+from veilog_parsers.errors import ErrorType
 from veilog_parsers.event import AuditEvent, Constant, Digest, Kind, SensitiveTree, Text
 from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.record.times import parse_time
@@ -38,7 +38,7 @@ class DecodeFailure:
 
 
 class Quarantine:
-    """Makes quarantine events, encoded, and counts them.
+    """Makes quarantine events in ``veilog/1``, and counts them.
 
     Args:
         fingerprinter: has the key.
@@ -46,7 +46,6 @@ class Quarantine:
         tenant_id: the configured tenant, or "".
         default_tag: tag of records that came without one.
         tag_name: what leaves for a tag. Never raises.
-        encode: writes an event.
         counts: of the pipeline.
     """
 
@@ -57,7 +56,6 @@ class Quarantine:
         tenant_id: str,
         default_tag: str,
         tag_name: Callable[[str], Text],
-        encode: Callable[[AuditEvent], dict[str, Any]],
         counts: Counts,
     ) -> None:
         self._fingerprinter = fingerprinter
@@ -65,7 +63,6 @@ class Quarantine:
         self._tenant_id = tenant_id
         self._default_tag = default_tag
         self._tag_name = tag_name
-        self._encode = encode
         self._counts = counts
 
     def failure(self, error_type: ErrorType, raw: bytes, tag: str = "", time: str | None = None) -> DecodeFailure:
@@ -117,8 +114,4 @@ class Quarantine:
         if isinstance(shown, SensitiveTree):
             event.record_shape = Digest(shape_hash(key_paths(shown.reveal()), self._fingerprinter))
         self._counts.quarantined[error_type] += 1
-        try:
-            return self._encode(event)
-        except RecordError:
-            # A plugin's encoder failed on it: then in our own schema, since it must leave.
-            return native.encode(event)
+        return native.encode(event)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
 
 from veilog_filters.beside import Beside
 from veilog_filters.budget import Budget
@@ -16,7 +15,7 @@ from veilog_filters.detect.build import NamedDetector
 from veilog_filters.detect.prefilter import hyperscan
 from veilog_filters.detect.prefilter.policy import PolicyPrefilter
 from veilog_filters.detectors import configured_detector
-from veilog_filters.encoders import encoder_for
+from veilog_filters.encoders import Writers
 from veilog_filters.fence import Fence
 from veilog_filters.fingerprint import Fingerprinter, load_key
 from veilog_filters.ids import Ids
@@ -26,7 +25,7 @@ from veilog_filters.names import Names
 from veilog_filters.quarantine import Quarantine
 from veilog_filters.redact import Redactor
 from veilog_filters.texts import TextLimits
-from veilog_parsers.event import AuditEvent, Constant
+from veilog_parsers.event import Constant
 from veilog_parsers.registry import Registry
 
 
@@ -44,7 +43,6 @@ class Parts:
         departments: the lookup; None without one.
         detector: what looks for findings.
         detector_names: what events say of it.
-        encode: writes an event.
         fingerprinter: makes keyed hashes.
         ids: makes ids of events.
         policy_name: what events say of the policy.
@@ -53,6 +51,7 @@ class Parts:
         quarantine: makes quarantine events.
         redactor: puts the operators to work.
         registry: the parsers.
+        writers: write an event in each schema.
     """
 
     beside: Beside
@@ -64,7 +63,6 @@ class Parts:
     departments: Departments | None
     detector: Detector
     detector_names: list[Constant]
-    encode: Callable[[AuditEvent], dict[str, Any]]
     fingerprinter: Fingerprinter
     ids: Ids
     policy_name: Constant
@@ -73,14 +71,15 @@ class Parts:
     quarantine: Quarantine
     redactor: Redactor
     registry: Registry
+    writers: Writers
 
 
-def build_parts(config: Config, schema: str, detector: Detector | None, config_path: str | None) -> Parts:
+def build_parts(config: Config, schemas: Sequence[str], detector: Detector | None, config_path: str | None) -> Parts:
     """The parts of a pipeline.
 
     Args:
         config: the configuration.
-        schema: name of the encoding that leaves.
+        schemas: names of the encoders that write what leaves.
         detector: replaces the built-in ones.
         config_path: the configuration's file, for errors that show only while building.
 
@@ -114,7 +113,6 @@ def build_parts(config: Config, schema: str, detector: Detector | None, config_p
     keep = config.policy.unmapped == "redact"
     beside = Beside(detector, names, redactor, limits, budget, counts, config.tenant_id, keep=keep)
     ids = Ids(fingerprinter, config.tenant_id)
-    encode = encoder_for(schema, config.plugins.disable.encoders, fence)
     return Parts(
         beside=beside,
         budget=budget,
@@ -125,15 +123,15 @@ def build_parts(config: Config, schema: str, detector: Detector | None, config_p
         departments=Departments.load(departments) if departments else None,
         detector=detector,
         detector_names=[Constant(name) for name in (built.names if built else ["custom"])],
-        encode=encode,
         fingerprinter=fingerprinter,
         ids=ids,
         policy_name=Constant(f"{config.policy.name} {policy.label}"),
         policy_prefilter=policy_prefilter_for(config, classifier),
         previous=previous,
-        quarantine=Quarantine(fingerprinter, ids, config.tenant_id, config.tag, beside.tag, encode, counts),
+        quarantine=Quarantine(fingerprinter, ids, config.tenant_id, config.tag, beside.tag, counts),
         redactor=redactor,
         registry=registry,
+        writers=Writers(schemas, config.plugins.disable.encoders, fence),
     )
 
 

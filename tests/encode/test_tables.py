@@ -14,10 +14,11 @@ import jsonschema
 import msgpack
 import orjson
 import pytest
+from google.protobuf.json_format import ParseError
 
 from facts import event_from, full
 from samples import SAMPLES
-from schema_definitions import CHECKS, leaves
+from schema_definitions import CHECKS, check_otel, leaves
 from veilog_filters import plugins
 from veilog_filters.encode import asim, ecs, ocsf, otel, splunk_cim, udm
 from veilog_filters.encode.table import Row, Table, elsewhere
@@ -128,6 +129,27 @@ def lost(event: dict[str, Any], schema: str, written: dict[str, Any]) -> list[st
     return missing
 
 
+FURTHER = {schema: module for schema, module in MODULES.items() if module.ENCODER.further is not None}
+
+
+@pytest.mark.parametrize("schema", FURTHER)
+def test_what_is_written_beside_is_valid_too(schema: str) -> None:
+    written = [record for event in ALL.values() for record in FURTHER[schema].ENCODER.further(event)]
+    assert len(written) > 10
+    for record in written:
+        CHECKS[schema](record)
+
+
+@pytest.mark.parametrize("name", [*list(ALL)[::20], "full a1b2c3d4"])
+def test_an_encoder_changes_nothing_in_an_event(name: str) -> None:
+    """The encoders of other schemas are given the same object."""
+    event, before = ALL[name], orjson.dumps(ALL[name])
+    for module in MODULES.values():
+        written = [module.ENCODER.encode(event), *(module.ENCODER.further or (lambda _: []))(event)]
+        orjson.dumps(written)
+        assert orjson.dumps(event) == before
+
+
 @pytest.mark.parametrize("schema", MODULES)
 @pytest.mark.parametrize("group", GROUPS)
 def test_no_fact_is_lost(group: str, schema: str) -> None:
@@ -137,6 +159,27 @@ def test_no_fact_is_lost(group: str, schema: str) -> None:
         # OTLP has the time in nanoseconds, which is checked where it is defined.
         missing[name] = [path for path in paths if (schema, path) != ("otel", "timestamp")]
     assert {name: paths for name, paths in missing.items() if paths} == {}
+
+
+@pytest.mark.parametrize(
+    ("trace", "span", "names"),
+    [
+        ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", {"traceId", "spanId"}),
+        ("1-67891233-abcdef012345678912345678", "53995c3f42cd8ad8", {"spanId"}),
+        ("0" * 32, "0" * 16, set()),
+    ],
+    ids=["of W3C", "of X-Ray", "none"],
+)
+def test_ids_of_traces_are_those_of_the_log_record_where_they_have_their_form(
+    trace: str, span: str, names: set[str]
+) -> None:
+    written = written_in("otel", ALL["full a1b2c3d4"] | {"trace_id": trace, "span_id": span})
+    check_otel(written)
+    record = written["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0]
+    assert record.keys() & {"traceId", "spanId"} == names
+    found = {attribute["key"]: attribute["value"] for attribute in record["attributes"]}
+    assert found.get("veilog.trace_id") == (None if "traceId" in names else {"stringValue": trace})
+    assert found.get("veilog.span_id") == (None if "spanId" in names else {"stringValue": span})
 
 
 def with_numbers(value: Any, number: float) -> Any:
@@ -205,9 +248,10 @@ def test_the_check_of_ocsf_can_fail(change: dict[str, Any]) -> None:
         ("udm", {"metadata": {"eventTimestamp": "2026-01-01T00:00:00Z", "eventType": "AI_CALL"}}),
         ("udm", {"principal": {}}),
         ("otel", {"resourceLogs": []}),
+        ("otel", {"no_such_field": 1}),
     ],
     ids=str,
 )
 def test_the_other_checks_can_fail(schema: str, change: dict[str, Any]) -> None:
-    with pytest.raises((AssertionError, KeyError, ValueError)):
+    with pytest.raises((AssertionError, KeyError, ValueError, ParseError)):
         CHECKS[schema](written_in(schema, ALL["full a1b2c3d4"]) | change)

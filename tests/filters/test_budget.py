@@ -72,7 +72,7 @@ def test_others_may_go_on_between_events_that_are_slow() -> None:
             # Another sender's record goes through while the first batch is on its way.
             with pytest.raises(StopIteration) as other:
                 next(between)
-            assert other.value.value[0][0]["kind"] == "ai_access"
+            assert other.value.value[0].written[0][0]["kind"] == "ai_access"
     assert count >= 8
     (first,), *rest = results
     assert all(event | {"event_id": ""} == first | {"event_id": ""} for (event,) in rest)

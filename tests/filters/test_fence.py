@@ -50,7 +50,7 @@ def make_pipeline(schema: str = "native", **sections: Any) -> Pipeline:
         detect={"entities": ["ACME_ID", "UUID"]} if sections.pop("finds", False) else {},
         **sections,
     )
-    return Pipeline(config, schema, detector=None if config.detect.entities else PerText(lambda _: []))
+    return Pipeline(config, (schema,), detector=None if config.detect.entities else PerText(lambda _: []))
 
 
 def run(pipeline: Pipeline, value: dict[str, Any] = VALUE, tag: str = "") -> list[dict[str, Any]]:
@@ -488,6 +488,64 @@ def test_an_encoder_writes_what_it_was_given_and_its_constants(site: Path) -> No
     unmapped = {"acme": 1, "inner": 1}
     assert event == {"kind": "Acme: event (other/acme)", "text": [unmapped, None, True, 1, 0.5, ["event"]]}
     assert pipeline.counts.emitted == {"other": 1}
+
+
+def install_with_further(site: Path, body: str) -> None:
+    code = ENCODER_CODE % 'return {"kind": e["event_id"]}'
+    alerts = f"import dataclasses\ndef more(e):\n    {body}\nE = dataclasses.replace(E, further=more)\n"
+    install(site, {"sources": {"acme": "S"}, "encoders": {"acme_siem": "E"}}, code + alerts)
+
+
+def test_an_encoder_writes_further_records_after_the_first_one(site: Path) -> None:
+    install_with_further(site, 'return [{"text": e["event_id"]}, {"text": "event"}]')
+    pipeline = make_pipeline("acme_siem")
+    first, second, third = run(pipeline)
+    assert second == {"text": first["kind"]}
+    assert third == {"text": "event"}
+    assert pipeline.counts.emitted == {"other": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (RAISES["prints and raises"], "raised"),
+        ('return {"kind": "text"}', "bad_result"),
+        ('return [{"kind": "text"}, {"kind": KEPT[-1]}]', "bad_result"),
+        ("return [{}]", "bad_result"),
+        ('return [{"kind": 1}] * 40', "bad_result"),
+        ("return None", "bad_result"),
+    ],
+)
+def test_further_records_leave_if_all_of_them_may(
+    site: Path,
+    body: str,
+    reason: str,
+    capfd: pytest.CaptureFixture[str],
+    caplog: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("veilog_filters.fence.encoder.MAX_VALUES", 50)
+    install_with_further(site, body)
+    pipeline = make_pipeline("acme_siem")
+    (event,) = run(pipeline, VALUE | {"inner": 1})
+    assert event["error_type"] == "encoding_failed"
+    assert pipeline.counts.plugin_failures["encoder", "acme_siem", reason] == 2
+    printed = capfd.readouterr()
+    assert MARKER not in orjson.dumps(event).decode() + printed.out + printed.err + caplog.text
+
+
+def test_an_event_that_cannot_be_written_in_one_schema_leaves_in_the_others(site: Path) -> None:
+    install_encoder(site, RAISES["raises"])
+    config = config_with(policy={"content": "redacted", "unmapped": "redact"})
+    pipeline = Pipeline(config, ("native", "acme_siem", "ecs"), detector=PerText(lambda _: []))
+    raw = orjson.dumps(VALUE)
+    (leaving,) = pipeline.leaving([RawRecord(orjson.loads(raw), raw)])
+    ((native,), (refused,), (ecs,)) = leaving.written
+    assert (native["kind"], ecs["event"]["id"]) == ("other", native["event_id"])
+    assert (refused["kind"], refused["error_type"]) == ("quarantine", "encoding_failed")
+    assert not leaving.is_whole
+    assert pipeline.counts.quarantined == {"encoding_failed": 1}
+    assert pipeline.counts.emitted == {"quarantine": 1}
 
 
 def test_what_an_encoder_keeps_and_changes_later_changes_nothing(site: Path) -> None:

@@ -163,6 +163,11 @@ BROKEN = {
         "names entities that are not of the form",
     ),
     "no preparation": ("detectors", "X = detector(print, name='acme', prepare=lambda: 1 / 0)", "cannot be prepared"),
+    "no further": (
+        "encoders",
+        "X = Encoder(name='acme', summary='', constants=frozenset(), encode=print, further='')",
+        "has a further that is no function",
+    ),
     "no encode": ("encoders", "X = encoder('', name='acme')", "has an encode that is no function"),
     "no constants": (
         "encoders",

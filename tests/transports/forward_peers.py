@@ -43,11 +43,11 @@ from veilog_filters.forward import (
     Pong,
     ServerConnection,
 )
-from veilog_filters.metrics import Traffic
+from veilog_filters.metrics import Delivery, Traffic
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.transports.addresses import bind_tcp
+from veilog_filters.transports.fan_out import fan_out
 from veilog_filters.transports.scheduling import ByteBudget
-from veilog_filters.transports.sender import ForwardSender
 from veilog_filters.transports.worker import Worker
 
 SOURCE_ROOTS = [Path(package.__file__ or "").parents[1] for package in (veilog_filters, veilog_parsers)]
@@ -262,12 +262,22 @@ class Running:
     def errors(self) -> dict[tuple[str, str], int]:
         return dict(self.traffic.errors)
 
+    @property
+    def delivery(self) -> Delivery:
+        return self.traffic.delivery("native")
+
 
 @contextlib.asynccontextmanager
 async def running(*places: Collector, listen: dict[str, Any] | None = None, **options: Any) -> AsyncIterator[Running]:
-    """A worker that sends to the given places, with further options of the ``sidecar`` section."""
+    """A worker that sends to the given places, with further options of the ``sidecar`` section.
+
+    ``schemas`` are the places' schemas, native by default.
+    """
     port = free_port()
-    forward = [{"address": f"127.0.0.1:{place.port}"} for place in places]
+    schemas = options.pop("schemas", ("native",) * len(places))
+    forward = [
+        {"address": f"127.0.0.1:{place.port}", "schema": schema} for place, schema in zip(places, schemas, strict=True)
+    ]
     policy, limits = options.pop("policy", {}), options.pop("limits", {})
     detector = options.pop("detector", addresses)
     sidecar = {"listen": {"tcp": f"127.0.0.1:{port}", **(listen or {})}, "forward": forward, "grace_secs": 5, **options}
@@ -275,9 +285,9 @@ async def running(*places: Collector, listen: dict[str, Any] | None = None, **op
         {"hash_key": {"file": str(KEY_FILE)}, "policy": policy, "limits": limits, "sidecar": sidecar}
     )
     traffic = Traffic()
-    pipeline = Pipeline(config, detector=PerText(detector))
+    pipeline = Pipeline(config, config.schemas(), detector=PerText(detector))
     budget = ByteBudget(config.sidecar.max_in_flight_bytes)
-    worker = Worker(config, pipeline, ForwardSender(config.sidecar, traffic, budget), traffic, budget)
+    worker = Worker(config, pipeline, fan_out(config, traffic, budget), traffic, budget)
     ready = asyncio.Event()
     listeners = bind_tcp(config.sidecar.listen.tcp, "sidecar.listen.tcp")
     serving = asyncio.create_task(worker.serve(listeners, ready.set))

@@ -2,7 +2,8 @@
 
 A shipper that keeps what is not acknowledged, as Fluent Bit does, sends records through the sidecar to a collector that
 writes them to a file. Meanwhile ``kill -9`` hits the sidecar, one of its workers, or the collector, at random. At the
-end every expected ``event_id`` is in the file, at least once, and no address that was in the records ever was.
+end every expected ``event_id`` is in the file, at least once, and no address that was in the records ever was. With two
+collectors, each of which gets events in a schema of its own, all of this holds for both files.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from veilog_parsers.record.times import from_epoch_ns
 
 SOAK = bool(os.environ.get("VEILOG_SOAK"))
 RECORDS, KILLS = (100_000, 20) if SOAK else (30_000, 6)
+RECORDS_TO_BOTH, KILLS_OF_BOTH = (200_000, 60) if SOAK else (12_000, 5)
 CHUNK = 50
 SECONDS = 1_740_994_863
 KEEP = {"content": "redacted", "unmapped": "redact", "unrecognized": "redact"}
@@ -42,11 +44,11 @@ def record(number: int) -> dict[str, Any]:
     return {"log": f"call {number} by canary{number}@example.com", "number": number}
 
 
-def expected_ids() -> set[str]:
-    """The event ids of all records, from a pipeline of our own: they do not depend on what a detector finds."""
+def expected_ids(records: int) -> set[str]:
+    """The event ids of so many records, from a pipeline of our own: they do not depend on what a detector finds."""
     pipeline = Pipeline(config_with(policy=KEEP), detector=PerText(lambda text: []))
     time = from_epoch_ns(SECONDS * 1_000_000_000)
-    raws = (record(number) for number in range(RECORDS))
+    raws = (record(number) for number in range(records))
     return {pipeline(RawRecord(raw, msgpack.packb(raw), "raw.app", time, {}))[0]["event_id"] for raw in raws}
 
 
@@ -65,9 +67,9 @@ class Collector:
         self.process.wait()
 
 
-async def ship_everything(port: int, acked: set[str]) -> None:
+async def ship_everything(port: int, records: int, acked: set[str]) -> None:
     """Send all chunks, at most 20 unacknowledged at a time, and again what is not acknowledged, until all are."""
-    left = {f"c{start}": range(start, min(start + CHUNK, RECORDS)) for start in range(0, RECORDS, CHUNK)}
+    left = {f"c{start}": range(start, min(start + CHUNK, records)) for start in range(0, records, CHUNK)}
     while left:
         try:
             shipper = await Shipper.connect(port)
@@ -91,53 +93,72 @@ async def ship_everything(port: int, acked: set[str]) -> None:
             await asyncio.sleep(0.1)
 
 
-@pytest.mark.slow
-@in_loop
-async def test_everything_arrives_and_nothing_leaks(tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.mktemp("storm")
-    chance = random.Random(20_261_124)
-    out = folder / "collected.jsonl"
-    collector = Collector(free_port(), out)
-    sidecar = Sidecar(
-        folder,
-        (collector.port,),
-        workers=2,
-        sidecar={"ack_timeout_secs": 5, "grace_secs": 2},
-        policy=KEEP,
-    )
+async def storm(
+    sidecar: Sidecar, collectors: dict[str, Collector], records: int, kills: int, chance: random.Random
+) -> None:
+    """Ship so many records while so many processes die: each kind once, and then one by chance."""
     await asyncio.to_thread(sidecar.start)
     acked: set[str] = set()
-    shipping = asyncio.create_task(ship_everything(sidecar.port, acked))
-    killed = {"sidecar": 0, "worker": 0, "collector": 0}
+    shipping = asyncio.create_task(ship_everything(sidecar.port, records, acked))
+    kinds = ["sidecar", "worker", *collectors]
+    assert kills >= len(kinds)
     try:
-        for blow in range(1, KILLS + 1):
+        for blow in range(1, kills + 1):
             # Spread over the run: the next blow falls when its share of chunks has been acknowledged.
-            while len(acked) < blow / (KILLS + 1) * RECORDS / CHUNK and not shipping.done():
+            while len(acked) < blow / (kills + 1) * records / CHUNK and not shipping.done():
                 await asyncio.sleep(0.01)
             assert not shipping.done(), "everything had arrived before the last blow"
             await asyncio.sleep(chance.random() / 5)
-            victim = chance.choice(list(killed)) if blow > 3 else list(killed)[blow - 1]
-            killed[victim] += 1
+            victim = kinds[blow - 1] if blow <= len(kinds) else chance.choice(kinds)
             if victim == "sidecar":
                 await asyncio.to_thread(sidecar.kill)
                 await asyncio.to_thread(sidecar.start)
-            elif victim == "collector":
-                collector.kill()
-                await asyncio.sleep(chance.random())
-                collector.start()
+            elif victim == "worker":
+                os.kill(chance.choice(sidecar.worker_pids()), signal.SIGKILL)
             else:
-                workers = sidecar.worker_pids()
-                os.kill(chance.choice(workers), signal.SIGKILL)
+                collectors[victim].kill()
+                await asyncio.sleep(chance.random())
+                collectors[victim].start()
         await shipping
     finally:
         shipping.cancel()
         await asyncio.to_thread(sidecar.stop)
-        collector.kill()
-    assert all(killed.values()), killed
-    lines = out.read_bytes().splitlines()
-    ids = {orjson.loads(line)["event_id"] for line in lines}
-    assert ids == expected_ids()
-    assert len(lines) >= RECORDS
-    assert not re.search(rb"canary\d", out.read_bytes())
-    assert b"<EMAIL_ADDRESS>" in lines[0]
+        for collector in collectors.values():
+            collector.kill()
     assert not re.search(r"canary\d", sidecar.log.read_text())
+
+
+def collected(collector: Collector) -> list[dict[str, Any]]:
+    """What is in a collector's file; no address is."""
+    written = collector.path.read_bytes()
+    assert not re.search(rb"canary\d", written)
+    lines = written.splitlines()
+    assert b"<EMAIL_ADDRESS>" in lines[0]
+    return [orjson.loads(line) for line in lines]
+
+
+@pytest.mark.slow
+@in_loop
+async def test_everything_arrives_and_nothing_leaks(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("storm")
+    collector = Collector(free_port(), folder / "collected.jsonl")
+    options = {"ack_timeout_secs": 5, "grace_secs": 2}
+    sidecar = Sidecar(folder, (collector.port,), workers=2, sidecar=options, policy=KEEP)
+    await storm(sidecar, {"collector": collector}, RECORDS, KILLS, random.Random(20_261_124))
+    events = collected(collector)
+    assert {event["event_id"] for event in events} == expected_ids(RECORDS)
+    assert len(events) >= RECORDS
+
+
+@pytest.mark.slow
+@in_loop
+async def test_everything_arrives_in_both_places_each_in_its_schema(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("both")
+    collectors = {schema: Collector(free_port(), folder / f"{schema}.jsonl") for schema in ("native", "ocsf")}
+    places = [{"address": f"127.0.0.1:{collector.port}", "schema": schema} for schema, collector in collectors.items()]
+    options = {"forward": places, "ack_timeout_secs": 5, "grace_secs": 2}
+    sidecar = Sidecar(folder, workers=2, sidecar=options, policy=KEEP)
+    await storm(sidecar, collectors, RECORDS_TO_BOTH, KILLS_OF_BOTH, random.Random(2_004_6003))
+    expected = expected_ids(RECORDS_TO_BOTH)
+    assert {event["event_id"] for event in collected(collectors["native"])} == expected
+    assert {event["metadata"]["uid"] for event in collected(collectors["ocsf"])} == expected

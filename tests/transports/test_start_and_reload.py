@@ -231,7 +231,7 @@ def _has_failed_reloads(sidecar: Sidecar, number: int) -> bool:
 
 
 def changed(config: Config, **listen: Any) -> Config:
-    document = config.model_dump()
+    document = config.model_dump(by_alias=True)
     document["sidecar"]["listen"] |= listen
     document["hash_key"] = {"file": str(KEY_FILE)}
     return Config.model_validate(_without_empty(document))
@@ -362,15 +362,14 @@ async def test_other_next_hops_are_taken_over_and_get_what_was_not_acknowledged(
         shipper = await Shipper.connect(sidecar.port)
         shipper.send("t", {"a": 1}, chunk_id="c1")
         await until(lambda: deaf.chunks)
-        sender: Any = sidecar.worker._sender
-        document = sidecar.config.model_dump()
+        document = sidecar.config.model_dump(by_alias=True)
         again = Config.model_validate(_without_empty(document | {"hash_key": {"file": str(KEY_FILE)}}))
-        sender.configure(again.sidecar)
+        sidecar.worker.outlets.configure(again)
         await asyncio.sleep(0.2)
         assert deaf.connections == 1, "nothing has changed"
         document["sidecar"]["forward"][0]["address"] = f"127.0.0.1:{hop.port}"
         again = Config.model_validate(_without_empty(document | {"hash_key": {"file": str(KEY_FILE)}}))
-        sender.configure(again.sidecar)
+        sidecar.worker.outlets.configure(again)
         assert await shipper.ack() == "c1"
         assert [event["event_id"] for event in hop.events] == [event["event_id"] for event in deaf.events]
         assert sidecar.errors == {}

@@ -15,12 +15,17 @@ import pytest
 
 from forward_peers import WAIT_SECS, Collector, Shipper, free_port, in_loop, running, until
 from samples import KEY_FILE
-from veilog_filters.config import Forward
+from veilog_filters.config import Config, Forward
 from veilog_filters.forward import Entry, EventTime
 from veilog_filters.forward.events import GROUP_END_SECONDS, GROUP_START_SECONDS
 
 RECORD = {"log": "mail ann@example.com", "level": "info"}
 KEEP = {"content": "redacted", "unmapped": "redact", "unrecognized": "redact"}
+
+
+def with_places(config: Config, *places: Forward) -> Config:
+    """A configuration with other next hops."""
+    return config.model_copy(update={"sidecar": config.sidecar.model_copy(update={"forward": list(places)})})
 
 
 # Who is told what, when.
@@ -52,7 +57,7 @@ async def test_no_ack_before_the_next_hop_acknowledged() -> None:
         await until(lambda: hop.chunks)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(shipper.ack(), 0.3)
-        assert sidecar.traffic.in_flight_chunks == 1
+        assert sidecar.delivery.in_flight_chunks == 1
     await hop.stop()
 
 
@@ -252,7 +257,7 @@ async def test_acks_out_of_order_twice_or_for_nothing() -> None:
             shipper.send("t", RECORD, chunk_id=f"c{number}")
         assert sorted([await shipper.ack() for _ in range(3)]) == ["c0", "c1", "c2"]
         await until(lambda: sidecar.errors == {("send", "unexpected_ack"): 2})
-        assert sidecar.traffic.in_flight_chunks == 0
+        assert sidecar.delivery.in_flight_chunks == 0
     await hop.stop()
 
 
@@ -282,7 +287,7 @@ async def test_a_next_hop_that_is_not_there_yet_is_no_error(capfd: pytest.Captur
         await asyncio.sleep(1)
         await hop.start()
         assert await shipper.ack() == "c1"
-        assert (sidecar.errors, sidecar.traffic.reconnects) == ({}, 0)
+        assert (sidecar.errors, sidecar.delivery.reconnects) == ({}, 0)
         await hop.stop()
         await until(lambda: sidecar.errors)
         await hop.start()
@@ -301,19 +306,18 @@ async def test_a_next_hop_whose_name_cannot_be_looked_up_is_one_that_is_lost(
     hop = Collector()
     await hop.start()
     async with running(hop, policy=KEEP) as sidecar:
-        sender: Any = sidecar.worker._sender
-        good = sidecar.config.sidecar
+        good = sidecar.config
         # A configuration refuses such names; whatever gets past it must not end the worker.
-        place = Forward.model_construct(address=f"{host}:{hop.port}")
+        place = Forward.model_construct(address=f"{host}:{hop.port}", schema_name="native")
         await until(lambda: hop.connections)
-        sender.configure(good.model_copy(update={"forward": [place]}))
+        sidecar.worker.outlets.configure(with_places(good, place))
         shipper = await Shipper.connect(sidecar.port)
         shipper.send("t", RECORD, chunk_id="c1")
         await until(lambda: sum(sidecar.errors.values()) >= 3)
         assert {kind for kind, _ in sidecar.errors} == {"send"}
         assert not sidecar.serving.done()
         # Asked for another one, it does not sleep on.
-        sender.configure(good)
+        sidecar.worker.outlets.configure(good)
         assert await asyncio.wait_for(shipper.ack(), WAIT_SECS) == "c1"
     said = [line for line in capfd.readouterr().err.splitlines() if "connected" not in line and "regained" not in line]
     assert 1 <= len(said) <= 2
@@ -339,7 +343,7 @@ async def test_whatever_fails_in_a_connection_costs_the_connection_alone(
 
     async with running(hop, policy=KEEP) as sidecar:
         await until(lambda: hop.connections)
-        monkeypatch.setattr(sidecar.worker._sender, where, fail if where == "_settle" else fail_later)
+        monkeypatch.setattr(sidecar.worker.outlets.outlets["native"], where, fail if where == "_settle" else fail_later)
         if where != "_settle":
             await hop.stop()
             await hop.start()
@@ -383,11 +387,8 @@ async def test_a_next_hop_that_is_replaced_while_it_is_connected_to_gets_nothing
             await asyncio.wait_for(asked.wait(), WAIT_SECS)
         else:
             await asyncio.sleep(5 if stage == "rest" else 0.2)
-        document = sidecar.config.sidecar.model_copy(
-            update={"forward": [Forward.model_validate({"address": f"127.0.0.1:{new.port}"})]}
-        )
-        sender: Any = sidecar.worker._sender
-        sender.configure(document)
+        place = Forward.model_validate({"address": f"127.0.0.1:{new.port}"})
+        sidecar.worker.outlets.configure(with_places(sidecar.config, place))
         shipper = await Shipper.connect(sidecar.port)
         shipper.send("t", RECORD, chunk_id="c1")
         assert await asyncio.wait_for(shipper.ack(), 2) == "c1"
@@ -472,7 +473,7 @@ async def test_a_full_ledger_stops_the_reading_and_memory_stays_flat() -> None:
             assert tracemalloc.get_traced_memory()[1] < 40_000_000
         finally:
             tracemalloc.stop()
-        assert sidecar.traffic.in_flight_chunks == 4
+        assert sidecar.delivery.in_flight_chunks == 4
         shipper.writer.transport.abort()
     await hop.stop()
 
@@ -485,7 +486,7 @@ async def test_the_next_hop_has_another_shared_key() -> None:
         shipper = await Shipper.connect(sidecar.port)
         shipper.send("t", RECORD, chunk_id="c1")
         # Without a key we speak first; the hop takes that for a broken handshake and hangs up.
-        await until(lambda: sidecar.traffic.reconnects >= 2)
+        await until(lambda: sidecar.delivery.reconnects >= 2)
         assert hop.chunks == []
         assert any(direction == "send" for direction, _ in sidecar.errors)
     await hop.stop()
@@ -520,7 +521,7 @@ async def test_a_stopping_worker_gives_up_after_its_grace_period() -> None:
     async with running(Collector(), grace_secs=0.2) as sidecar:
         shipper = await Shipper.connect(sidecar.port)
         shipper.send("t", RECORD, chunk_id="c1")
-        await until(lambda: sidecar.traffic.in_flight_chunks)
+        await until(lambda: sidecar.delivery.in_flight_chunks)
         sidecar.worker.stop()
         await asyncio.wait_for(sidecar.serving, 5)
         assert await shipper.closed()

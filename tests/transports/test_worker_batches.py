@@ -18,6 +18,7 @@ from veilog_filters.forward.events import GROUP_END_SECONDS, GROUP_START_SECONDS
 from veilog_filters.pipeline import BATCH_RECORDS, Pipeline
 from veilog_filters.transports import chunk as chunk_module
 from veilog_filters.transports.chunk import ChunkFilter, Settings
+from veilog_filters.transports.fan_out import FanOut
 from veilog_filters.transports.scheduling import ByteBudget, CpuAccount, Scheduler
 from veilog_filters.transports.sender import StdoutSender
 
@@ -71,7 +72,7 @@ def filtered(pipeline: Pipeline, *texts: str, account: CpuAccount | None = None)
     async def run() -> list[bytes]:
         settings, sender, acks = Settings(config_with()), Nowhere(), []
         turns, budget = Scheduler(), ByteBudget(1_000_000)
-        work = ChunkFilter(settings, pipeline, sender, budget, turns, account or CpuAccount())
+        work = ChunkFilter(settings, pipeline, FanOut({"native": sender}), budget, turns, account or CpuAccount())
         await work.run(Chunk("tag", entries(*texts)), lambda: acks.append(1))
         assert acks == [1]
         assert budget.used_bytes == 0
@@ -110,7 +111,14 @@ def test_what_is_made_goes_out_in_parts_and_the_chunk_is_done_after_the_last(
 
     async def run() -> None:
         acks: list[int] = []
-        work = ChunkFilter(Settings(config_with()), pipeline, Held(), ByteBudget(1_000_000), Scheduler(), CpuAccount())
+        work = ChunkFilter(
+            Settings(config_with()),
+            pipeline,
+            FanOut({"native": Held()}),
+            ByteBudget(1_000_000),
+            Scheduler(),
+            CpuAccount(),
+        )
         await work.run(Chunk("tag", entries(*["quick"] * 40)), lambda: acks.append(1))
         assert len(parts) > 3
         assert sum(size for size, _ in parts) == 40
@@ -140,7 +148,12 @@ def test_a_group_that_is_cut_ends_and_begins_again(pipeline: Pipeline, monkeypat
 
     async def run() -> None:
         filtering = ChunkFilter(
-            Settings(config_with()), pipeline, Unpacked(), ByteBudget(1_000_000), Scheduler(), CpuAccount()
+            Settings(config_with()),
+            pipeline,
+            FanOut({"native": Unpacked()}),
+            ByteBudget(1_000_000),
+            Scheduler(),
+            CpuAccount(),
         )
         await filtering.run(Chunk("tag", work), lambda: None)
 

@@ -22,6 +22,7 @@ _FIELDS: Final = {
 }
 """Key of Acme's schema to field of veilog/1."""
 _SEVERITIES: Final = {"success": "info", "denied": "warning", "failure": "error"}
+_ALERT: Final = ("alert", "about", "restricted data")
 _VERSION: Final = "acme-siem/3"
 
 
@@ -37,9 +38,17 @@ def encode(event: dict[str, Any]) -> dict[str, Any]:
     return encoded
 
 
+def alerts(event: dict[str, Any]) -> list[dict[str, Any]]:
+    """The records that are written after that of the event, and name it by its id: an alert for restricted data."""
+    if event.get("response_classification") != "restricted":
+        return []
+    return [{"version": _VERSION, "severity": "alert", "about": event["event_id"], "title": "restricted data"}]
+
+
 ENCODER: Final = Encoder(
     name="acme_siem",
     summary="The schema of Acme's SIEM, version 3.",
-    constants=constants_in("version", "severity", "title", "call", "info", _VERSION, _FIELDS, _SEVERITIES),
+    constants=constants_in("version", "severity", "title", "call", "info", _VERSION, _FIELDS, _SEVERITIES, _ALERT),
     encode=encode,
+    further=alerts,
 )

@@ -55,5 +55,7 @@ def as_text(schema: str) -> str:
             "  ".join([*(text.ljust(width) for text, width in zip(cell[:3], widths, strict=True)), cell[3]]).rstrip()
             for cell in cells
         ]
-        parts.append("\n".join([f"{table.summary} Version {table.version}, {table.reference}", "", *lines]))
+        note = [table.note] if table.note else []
+        head = [f"{table.summary} Version {table.version}, {table.reference}", *note, ""]
+        parts.append("\n".join([*head, *lines]))
     return "\n\n".join(parts)

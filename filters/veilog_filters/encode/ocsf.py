@@ -1,4 +1,4 @@
-"""OCSF 1.8.0: an API Activity (6003) for each call, with the profiles ai_operation, cloud, datetime and more.
+"""OCSF 1.8.0: an API Activity (6003) for each call, and beside it a Detection Finding (2004) where a threat is high.
 
 Quarantine events say nothing of a call, so they are Base Events (0). Whatever OCSF 1.8 has no attribute for is below
 ``unmapped``: what OpenTelemetry has a name for at ``unmapped.gen_ai``, all else at ``unmapped.veilog``, and what no
@@ -7,6 +7,12 @@ them, and HMAC is no algorithm of the list (so 99, with its name).
 
 Three attributes are required that an event may lack: ``api.operation``, an actor, an endpoint. The operation is then
 that of the model, or the kind of the event; the actor and the endpoint are named ``unknown``.
+
+The threats are those that the source itself reports. They are ``attacks`` of the activity, with the technique of MITRE
+ATLAS. A source says of all that its guardrail found how sure it was at most (``guardrail.confidence``): where that is
+less than high, no threat of the event is high; where it says nothing, each of them is. Then a finding is written after
+the activity. Its ``related_events`` name the activity by its ``metadata.uid``, and its own uid is made of that, so that
+an event that comes again gives the same finding. There is one for all threats of an event: one call is to be looked at.
 """
 
 from __future__ import annotations
@@ -21,6 +27,8 @@ from veilog_filters.encode.verbs import Activity, activity_of
 
 VERSION: Final = "1.8.0"
 _API_ACTIVITY: Final = 6003
+_FINDING: Final = 2004
+_HIGH: Final = 4
 _OTHER: Final = 99
 _INFORMATIONAL: Final = 1
 _UNKNOWN: Final = "unknown"
@@ -45,6 +53,24 @@ _CONFIDENTIALITY: Final = {"public": 1, "internal": 5, "confidential": 2, "restr
 _CATEGORIES: Final = {"pii": 1, "phi": 1, "government_id": 1, "pci": 3, "financial": 3, "credentials": 6, "secrets": 6}
 _HASHES: Final = ("prompt_hash", "system_prompt_hash", "response_hash")
 
+ATLAS: Final = "2026.09"
+_INJECTION: Final[Object] = {"uid": "AML.T0051", "name": "LLM Prompt Injection"}
+ATTACKS: Final[dict[str, Object]] = {
+    "jailbreak": {"technique": {"uid": "AML.T0054", "name": "LLM Jailbreak"}},
+    "prompt_injection": {"technique": _INJECTION},
+    "indirect_injection": {
+        "technique": _INJECTION,
+        "sub_technique": {"uid": "AML.T0051.001", "name": "Indirect"},
+    },
+    "data_leak": {"technique": {"uid": "AML.T0057", "name": "LLM Data Leakage"}},
+    "malicious_code": {"technique": {"uid": "AML.T0102", "name": "Generate Malicious Commands"}},
+}
+"""Techniques of MITRE ATLAS, by the type of a threat that a source reports. ATLAS has none for a malicious URL."""
+_BELOW_HIGH: Final = ("low", "medium")
+_EVIDENCE: Final = ("actor", "api", "src_endpoint", "http_request", "http_response")
+"""Objects of an activity that a finding has as evidence."""
+_SHARED: Final = ("time", "time_dt", "cloud", "policy", "action_id", "disposition_id")
+"""What a finding has from its activity as it is."""
 
 ROWS: Final = (
     Row("timestamp", "time", "milliseconds since 1970", transform=milliseconds),
@@ -105,6 +131,8 @@ ROWS: Final = (
     Row("finish_reasons", "unmapped.gen_ai.response.finish_reasons"),
     Row("guardrail.id", "policy.uid"),
     Row("guardrail.version", "policy.version"),
+    Row("upstream_threats", "attacks", "techniques of MITRE ATLAS", transform=elsewhere),
+    Row("upstream_threats", "unmapped.veilog.upstream_threats", why="An attack does not say who reported it."),
     Row("raw_hash", "raw_data_hash.value"),
     Row("raw_bytes", "raw_data_size"),
     Row("unmapped", "unmapped.source"),
@@ -166,6 +194,9 @@ def _complete_call(event: Object, out: Object, profiles: list[str]) -> None:
     if "trace" in out:
         profiles.append("trace")
     out["status_id"], out["action_id"], out["disposition_id"] = _OUTCOMES.get(event.get("outcome_status"), (0, 0, 0))
+    attacks = _attacks(event)
+    if attacks:
+        out["attacks"] = attacks
     hashes = [_enrichment(name, event[name]) for name in _HASHES if name in event]
     if hashes:
         out["enrichments"] = hashes
@@ -187,6 +218,12 @@ def _complete_objects(event: Object, out: Object) -> None:
         if name in out:
             for key, value in required:
                 out[name].setdefault(key, value)
+
+
+def _attacks(event: Object) -> list[Object]:
+    """The techniques of an event's threats, each once."""
+    types = dict.fromkeys(threat["type"] for threat in event.get("upstream_threats", ()))
+    return [{**ATTACKS[name], "version": ATLAS} for name in types if name in ATTACKS]
 
 
 def _enrichment(name: str, value: str) -> Object:
@@ -225,12 +262,61 @@ def _add_classification(event: Object, out: Object, profiles: list[str]) -> None
 
 TABLE: Final = Table(
     schema="ocsf",
-    summary="OCSF 1.8.0: API Activity (6003) with the ai_operation profile.",
+    summary="OCSF 1.8.0: API Activity (6003) with the ai_operation profile, and Detection Finding (2004).",
     version=VERSION,
     reference="https://schema.ocsf.io/1.8.0/classes/api_activity",
     rows=ROWS,
     extension="unmapped.veilog",
     begin=_begin,
     finish=_finish,
+    note=(
+        "Where a threat is high, a Detection Finding (2004) is written after the API Activity. Its `finding_info` has "
+        "a `uid` made of the activity's, `attacks`, the types of the threats, and `related_events` with the "
+        "activity's `metadata.uid`; its `evidences` have the activity's actor, API and endpoint. A threat that the "
+        "source reports is high unless `guardrail.confidence` says less."
+    ),
 )
-ENCODER: Final = Encoder(name="ocsf", summary=TABLE.summary, constants=frozenset(), encode=TABLE.compiled())
+_activity: Final = TABLE.compiled()
+
+
+def findings(event: Object) -> list[Object]:
+    """The Detection Finding of an event, if one of its threats is high."""
+    threats = event.get("upstream_threats")
+    if not threats or event.get("guardrail", {}).get("confidence") in _BELOW_HIGH:
+        return []
+    activity = _activity(event)
+    uid = f"{event['event_id']}.finding"
+    profiles = [name for name in activity["metadata"]["profiles"] if name not in ("ai_operation", "trace")]
+    types = list(dict.fromkeys(threat["type"] for threat in threats))
+    reporters = dict.fromkeys(threat["reporter"] for threat in threats)
+    title = f"{', '.join(types)} reported by {', '.join(reporters)}"
+    info: Object = {
+        "uid": uid,
+        "title": title,
+        "types": types,
+        "analytic": {"name": ", ".join(reporters), "type_id": 0},
+        "data_sources": [event["source"]],
+        "related_events": [{"uid": event["event_id"], "type_uid": activity["type_uid"], "type": "API Activity"}],
+        "related_events_count": 1,
+    }
+    if "attacks" in activity:
+        info["attacks"] = activity["attacks"]
+    return [
+        {
+            "category_uid": _FINDING // 1000,
+            "class_uid": _FINDING,
+            "activity_id": 1,
+            "type_uid": _FINDING * 100 + 1,
+            "severity_id": _HIGH,
+            "status_id": 1,
+            "is_alert": True,
+            "message": title,
+            "metadata": {**activity["metadata"], "uid": uid, "profiles": profiles},
+            "finding_info": info,
+            "evidences": [{name: activity[name] for name in _EVIDENCE if name in activity}],
+            **{name: activity[name] for name in _SHARED if name in activity},
+        }
+    ]
+
+
+ENCODER: Final = Encoder(name="ocsf", summary=TABLE.summary, constants=frozenset(), encode=_activity, further=findings)

@@ -1,6 +1,7 @@
 """OpenTelemetry: a log record with the GenAI attributes, in OTLP's JSON, one document for each event.
 
-The Collector reads such lines with its ``otlpjsonfile`` receiver, or from a port that takes OTLP over HTTP. Attributes
+The Collector reads such lines with its ``otlpjsonfile`` receiver, or from a port that takes OTLP over HTTP. Through the
+Forward protocol each record is such a document: whoever takes it there writes it as it is. Attributes
 are those of the GenAI conventions (0.1.0 of their own repository) and of the general ones (1.44); what neither names
 begins with ``veilog.``. Objects that have no attributes of their own (tool calls, counts of findings) are key-value
 lists.
@@ -8,6 +9,7 @@ lists.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from veilog_filters import __version__
@@ -24,6 +26,18 @@ _MS_PER_SECOND: Final = 1000
 
 def _seconds(value: float) -> float:
     return value / _MS_PER_SECOND
+
+
+_TRACE_ID: Final = re.compile(r"(?!0+$)[0-9A-Fa-f]{32}")
+_SPAN_ID: Final = re.compile(r"(?!0+$)[0-9A-Fa-f]{16}")
+
+
+def _trace_id(value: str) -> str | None:
+    return value if _TRACE_ID.fullmatch(value) else None
+
+
+def _span_id(value: str) -> str | None:
+    return value if _SPAN_ID.fullmatch(value) else None
 
 
 ROWS: Final = (
@@ -51,7 +65,8 @@ ROWS: Final = (
     Row("model_name", "gen_ai.request.model"),
     Row("model_version", "gen_ai.response.model"),
     Row("request_id", "gen_ai.response.id"),
-    Row("trace_id", "veilog.trace_id", why="`traceId` of a log record takes 32 hexadecimal digits alone."),
+    Row("trace_id", "traceId", "if it is 32 hexadecimal digits; else an attribute", transform=_trace_id),
+    Row("span_id", "spanId", "if it is 16 hexadecimal digits; else an attribute", transform=_span_id),
     Row("mcp.method", "mcp.method.name"),
     Row("mcp.tool", "gen_ai.tool.name"),
     Row("data_sources", "gen_ai.data_source.id"),
@@ -86,6 +101,7 @@ def _finish(event: Object, out: Object) -> None:
         "severityNumber": number,
         "severityText": text,
         "eventName": _EVENT if is_call else f"veilog.{event['kind']}",
+        **{name: out.pop(name) for name in ("traceId", "spanId") if name in out},
         "attributes": [{"key": key, "value": _value(value)} for key, value in out.items()],
     }
     resource = [{"key": "service.name", "value": {"stringValue": "veilog"}}]
@@ -121,5 +137,10 @@ TABLE: Final = Table(
     extension="veilog",
     is_flat=True,
     finish=_finish,
+    note=(
+        "One document of OTLP's JSON for each event: a line of `veilog filter`, which the Collector's `otlpjsonfile` "
+        "receiver reads, or a record of the Forward protocol. The targets are attributes of its log record, but "
+        "`timeUnixNano`, `traceId` and `spanId`, which are its own."
+    ),
 )
 ENCODER: Final = Encoder(name="otel", summary=TABLE.summary, constants=frozenset(), encode=TABLE.compiled())

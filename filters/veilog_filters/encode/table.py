@@ -64,6 +64,7 @@ class Table:
         is_flat: whether the target's keys have the dots in them, instead of objects in objects.
         begin: makes what every event begins with.
         finish: completes what was written of an event. It is given the event first.
+        note: what readers of the table must know besides, in whole sentences.
     """
 
     schema: str
@@ -75,6 +76,7 @@ class Table:
     is_flat: bool = False
     begin: Callable[[], Object] = dict
     finish: Callable[[Object, Object], None] = lambda _event, _out: None
+    note: str = ""
 
     def compiled(self) -> Callable[[Object], Object]:
         """What makes of an event in ``veilog/1`` the object that is written."""

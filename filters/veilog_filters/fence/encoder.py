@@ -17,15 +17,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from veilog_filters.contracts import Encoder
-from veilog_filters.encode import native
 from veilog_filters.fence import BadResultError, Fence, Plugin
 from veilog_parsers.errors import ErrorType
-from veilog_parsers.event import AuditEvent
 
 KIND: Final = "encoder"
 MAX_DEPTH: Final = 64
 MAX_VALUES: Final = 100_000
-"""Most values in an encoded event, keys not counted."""
+"""Most values in all records of an event, keys not counted."""
 MAX_MADE_CHARS: Final = 8_192
 """Longest string that is put together of others."""
 MAX_INTEGER: Final = 2**63
@@ -34,18 +32,20 @@ _WORD: Final = re.compile(r"[^\x20-/:-@\[-`{-~]+")
 """What no space and no punctuation of ASCII parts. (Controls and all else belong to words.)"""
 
 
-def fenced(encoder: Encoder, fence: Fence) -> Callable[[AuditEvent], dict[str, Any]]:
-    """A plugin's encoder behind the gate and the fence."""
+def fenced(encoder: Encoder, fence: Fence) -> Callable[[dict[str, Any]], list[dict[str, Any]]]:
+    """A plugin's encoder behind the fence: makes of an event that came through the gate its records."""
     plugin = Plugin(KIND, encoder.name, ErrorType.ENCODING_FAILED)
     constants = encoder.constants
     constant_words = frozenset(word for constant in constants for word in _WORD.findall(constant))
 
-    def encode(event: AuditEvent) -> dict[str, Any]:
-        gated = native.encode(event)
-        known = _Known(constants.union(map(str, _strings(gated))), constant_words)
-        return fence.call(plugin, known.copied, encoder.encode, _plain(gated))
+    def write(event: dict[str, Any]) -> list[dict[str, Any]]:
+        known = _Known(constants.union(map(str, _strings(event))), constant_words)
+        records = [fence.call(plugin, known.copied, encoder.encode, _plain(event))]
+        if encoder.further is not None:
+            records += fence.call(plugin, known.copied_list, encoder.further, _plain(event))
+        return records
 
-    return encode
+    return write
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -94,6 +94,16 @@ class _Known:
             raise BadResultError
         copy: dict[str, Any] = self._copied(value, 0)
         return copy
+
+    def copied_list(self, value: Any) -> list[dict[str, Any]]:
+        """Copies of the objects in a list.
+
+        Raises:
+            BadResultError: as ``copied``, or it is no list.
+        """
+        if type(value) is not list:
+            raise BadResultError
+        return [self.copied(item) for item in value]
 
     def _copied(self, value: Any, depth: int) -> Any:
         self._left -= 1

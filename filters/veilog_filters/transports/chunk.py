@@ -1,8 +1,9 @@
 """What a worker does with one chunk: decode, filter, hand on, a part at a time.
 
 Theory of operation. A chunk's entries are decoded while they are filtered, a batch at a time; what has been made of
-them goes to the sender whenever it is ``PART_BYTES``, in a chunk of its own. So neither a long chunk nor one of many
-small entries is ever in memory as a whole, except for its bytes. The chunk that came is done when all parts are.
+them goes to the outlets whenever it is ``PART_BYTES`` for one of them, to each in a chunk of its own. So neither a long
+chunk nor one of many small entries is ever in memory as a whole, except for its bytes. The chunk that came is done when
+all parts are, at all outlets (see ``fan_out``).
 
 A group of entries (OTLP through Fluent Bit) that is cut by this ends in its part and begins again in the next.
 
@@ -19,8 +20,9 @@ from veilog_filters.forward import BadEntry, Chunk, Entry, EventTime
 from veilog_filters.forward.codec import Packed
 from veilog_filters.forward.events import GROUP_END_SECONDS, Time
 from veilog_filters.joining import Joiner
-from veilog_filters.pipeline import BATCH_BYTES, Pipeline, size_of
+from veilog_filters.pipeline import BATCH_BYTES, Leaving, Pipeline, size_of
 from veilog_filters.quarantine import DecodeFailure
+from veilog_filters.transports.fan_out import FanOut
 from veilog_filters.transports.scheduling import ByteBudget, CpuAccount, Scheduler, TimeSlice
 from veilog_filters.transports.sender import Sender
 from veilog_parsers.errors import ErrorType
@@ -34,7 +36,7 @@ _NS: Final = 1_000_000_000
 _NO_TIME: Final = 0
 """What stands for the time of an entry that had none: the Forward protocol has no word for that."""
 _GROUP_END: Final = Entry(EventTime(GROUP_END_SECONDS, 0), {}, {})
-_SCHEMA: Final = "otlp"
+_OTLP: Final = "otlp"
 _GROUP_IDS: Final = ("resource_id", "scope_id")
 
 Item = tuple[Entry, RawRecord | DecodeFailure | None]
@@ -49,13 +51,67 @@ class Settings:
         self.keep_metadata = config.sidecar.keep_metadata
 
 
+class _Part:
+    """What has been made of a chunk for one outlet, and is not handed on yet.
+
+    Args:
+        outlet: where it goes.
+        tag: with what tag.
+        budget: what may be kept.
+
+    Attributes:
+        size: its length in bytes.
+    """
+
+    def __init__(self, outlet: Sender, tag: str, budget: ByteBudget) -> None:
+        self.size = 0
+        self._outlet = outlet
+        self._tag = tag
+        self._budget = budget
+        self._packed: list[bytes] = []
+        self._group: bytes | None = None
+
+    def pack(self, entry: Entry) -> bytes:
+        """An entry as the outlet sends it."""
+        return self._outlet.pack(entry)
+
+    def add(self, packed: bytes) -> None:
+        """Add an entry."""
+        self._packed.append(packed)
+        self.size += len(packed)
+        self._budget.reserve(len(packed))
+
+    def add_marker(self, marker: Entry, *, is_start: bool) -> None:
+        """Add the marker of a group."""
+        packed = self.pack(marker)
+        self._group = packed if is_start else None
+        self.add(packed)
+
+    def deliver(self, done: Callable[[], None]) -> bool:
+        """Hand it on, if there is anything; a group that is open ends in it and begins again in the next."""
+        if not self._packed:
+            return False
+        packed = self._packed
+        self.discard()
+        if self._group is not None:
+            packed.append(self.pack(_GROUP_END))
+            self.add(self._group)
+        self._outlet.deliver(self._tag, packed, done)
+        return True
+
+    def discard(self) -> None:
+        """Forget what is in it."""
+        self._budget.release(self.size)
+        self._packed, self.size = [], 0
+
+
 class ChunkFilter:
     """Filters one chunk.
 
     Args:
         settings: of the worker.
         pipeline: what happens to a record.
-        sender: where it goes.
+        outlets: where it goes, by the schemas of the pipeline.
         budget: what may be kept.
         scheduler: gives slices of time.
         account: the chunk's sender's.
@@ -65,21 +121,19 @@ class ChunkFilter:
         self,
         settings: Settings,
         pipeline: Pipeline,
-        sender: Sender,
+        outlets: FanOut,
         budget: ByteBudget,
         scheduler: Scheduler,
         account: CpuAccount,
     ) -> None:
         self._settings = settings
         self._pipeline = pipeline
-        self._sender = sender
+        self._outlets = outlets
         self._budget = budget
         self._slice = TimeSlice(scheduler, account)
         self._account = account
         self._tag = ""
-        self._part: list[bytes] = []
-        self._part_bytes = 0
-        self._group: bytes | None = None
+        self._parts: list[_Part] = []
         self._open_parts = 1
         self._done: Callable[[], None] = lambda: None
 
@@ -91,6 +145,7 @@ class ChunkFilter:
         """
         self._done = done
         self._tag = self._pipeline.tag(chunk.tag)
+        self._parts = [self._part(schema) for schema in self._pipeline.schemas]
         packed = chunk.entries
         inflated_bytes = 0
         try:
@@ -100,10 +155,16 @@ class ChunkFilter:
                 await self._filter(chunk)
                 await self._deliver()
         finally:
-            self._budget.release(self._part_bytes)
+            for part in self._parts:
+                part.discard()
             if inflated_bytes:
                 self._budget.release_inflated(inflated_bytes)
         self._part_done()
+
+    def _part(self, schema: str) -> _Part:
+        # The shipper's tag comes last: whatever it is, nothing in it is replaced.
+        tag = self._settings.tag.replace("{schema}", schema).replace("{tag}", self._tag)
+        return _Part(self._outlets.outlets[schema], tag, self._budget)
 
     async def _inflate(self, packed: Packed) -> int:
         """Inflate it when there is room; how much it is."""
@@ -149,13 +210,14 @@ class ChunkFilter:
             if record is None:
                 marker = markers.pop(0)
                 if marker is not None:
-                    self._add_marker(entry, marker)
+                    for part in self._parts:
+                        part.add_marker(marker, is_start=entry.is_group_start)
             else:
                 self._add_events(entry, record, results.pop(0))
-            if self._part_bytes >= PART_BYTES:
+            if any(part.size >= PART_BYTES for part in self._parts):
                 await self._deliver()
 
-    async def _events(self, records: list[RawRecord | DecodeFailure]) -> list[list[dict[str, Any]]]:
+    async def _events(self, records: list[RawRecord | DecodeFailure]) -> list[Leaving]:
         """What leaves for each record; others go on between two steps of the pipeline."""
         clock = self._slice.clock
         slowest = 0.0
@@ -169,7 +231,7 @@ class ChunkFilter:
                 # After a batch that took long, acks and heartbeats wait for one record alone, and then for few.
                 most = min(2 * self._account.batch_records, self._pipeline.batch_records)
                 self._account.batch_records = 1 if slowest > _SLOW_STEP_SECS else most
-                results: list[list[dict[str, Any]]] = finished.value
+                results: list[Leaving] = finished.value
                 return results
             slowest = max(slowest, clock() - began)
             await self._slice.yield_if_over()
@@ -181,59 +243,50 @@ class ChunkFilter:
         if entry.is_group_end:
             return _GROUP_END
         metadata = entry.metadata or {}
-        kept: dict[str, Any] = {"schema": _SCHEMA} if metadata.get("schema") == _SCHEMA else {}
+        kept: dict[str, Any] = {"schema": _OTLP} if metadata.get("schema") == _OTLP else {}
         kept |= {key: metadata[key] for key in _GROUP_IDS if type(metadata.get(key)) is int}
         return Entry(entry.time, kept, self._pipeline.group(entry.record))
 
-    def _add_marker(self, entry: Entry, marker: Entry) -> None:
-        packed = self._sender.pack(marker)
-        self._group = packed if entry.is_group_start else None
-        self._add(packed)
-
-    def _add_events(self, entry: Entry, record: RawRecord | DecodeFailure, events: list[dict[str, Any]]) -> None:
-        """Put into the part what is handed on for the events of a record."""
+    def _add_events(self, entry: Entry, record: RawRecord | DecodeFailure, leaving: Leaving) -> None:
+        """Put into the parts what is handed on for the events of a record."""
         # Only now: what a parser reads of the metadata (attributes with prompts) it takes out of it. Of a record in
         # quarantine nobody knows whether it did.
-        failed = any(event["kind"] == "quarantine" for event in events)
-        metadata = None if failed else self._metadata(entry)
+        metadata = self._metadata(entry) if leaving.is_whole else None
         time = entry.time if entry.has_time else _NO_TIME
-        for event in events:
-            try:
-                packed = self._sender.pack(Entry(time, metadata, event))
-            except (ValueError, TypeError, OverflowError):
-                # A number that msgpack cannot hold, for example. Its message is not read: it may quote it.
-                raw = record.raw if isinstance(record, RawRecord) else entry.raw
-                damaged = self._pipeline.decode_failure(ErrorType.ENCODING_FAILED, raw, record.tag, record.time)
-                ((instead,),) = self._pipeline.batch([damaged])
-                packed = self._sender.pack(Entry(time, None, instead))
-            self._add(packed)
+        for number, (part, events) in enumerate(zip(self._parts, leaving.written, strict=True)):
+            for event in events:
+                try:
+                    part.add(part.pack(Entry(time, metadata, event)))
+                except (ValueError, TypeError, OverflowError):
+                    # A number that msgpack cannot hold, for example. Its message is not read: it may quote it.
+                    for instead in self._unwritable(entry, record).written[number]:
+                        part.add(part.pack(Entry(time, None, instead)))
 
-    def _add(self, packed: bytes) -> None:
-        self._part.append(packed)
-        self._part_bytes += len(packed)
-        self._budget.reserve(len(packed))
+    def _unwritable(self, entry: Entry, record: RawRecord | DecodeFailure) -> Leaving:
+        """What leaves for a record whose events the protocol cannot hold."""
+        raw = record.raw if isinstance(record, RawRecord) else entry.raw
+        damaged = self._pipeline.decode_failure(ErrorType.ENCODING_FAILED, raw, record.tag, record.time)
+        (leaving,) = self._pipeline.leaving([damaged])
+        return leaving
 
     async def _deliver(self) -> None:
-        """Hand the part on, when the sender has room for it."""
-        if not self._part:
+        """Hand the parts on, when all outlets have room for them."""
+        if not any(part.size for part in self._parts):
             return
-        if not self._sender.has_capacity:
+        if not self._outlets.has_capacity:
             self._slice.end()
-            await self._sender.wait_for_capacity()
+            await self._outlets.wait_for_capacity()
             self._deliver_now()
             await self._slice.begin()
         else:
             self._deliver_now()
 
     def _deliver_now(self) -> None:
-        part, group = self._part, self._group
-        self._budget.release(self._part_bytes)
-        self._part, self._part_bytes = [], 0
-        if group is not None:
-            part.append(self._sender.pack(_GROUP_END))
-            self._add(group)
-        self._open_parts += 1
-        self._sender.deliver(self._settings.tag.replace("{tag}", self._tag), part, self._part_done)
+        for part in self._parts:
+            # Counted before it is handed on: an outlet may be done with it at once.
+            self._open_parts += 1
+            if not part.deliver(self._part_done):
+                self._part_done()
 
     def _part_done(self) -> None:
         self._open_parts -= 1

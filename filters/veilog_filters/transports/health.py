@@ -134,11 +134,18 @@ def _of_counts(counts: Counts) -> Iterator[Metric]:
 
 def _of_traffic(traffic: Traffic) -> Iterator[Metric]:
     yield GaugeMetricFamily("veilog_connections", "Shippers that are connected.", traffic.connections)
-    yield GaugeMetricFamily("veilog_in_flight_chunks", "Chunks that wait for an ack.", traffic.in_flight_chunks)
-    yield GaugeMetricFamily("veilog_in_flight_bytes", "Bytes that wait for an ack.", traffic.in_flight_bytes)
     yield CounterMetricFamily("veilog_chunks_received", "Chunks that came in.", traffic.chunks_received)
-    yield CounterMetricFamily("veilog_chunks_delivered", "Chunks that the next hop took.", traffic.chunks_delivered)
-    yield CounterMetricFamily("veilog_reconnects", "Connections to the next hop that ended.", traffic.reconnects)
+    labels = ["schema"]
+    chunks = GaugeMetricFamily("veilog_in_flight_chunks", "Chunks that wait for an ack.", labels=labels)
+    size = GaugeMetricFamily("veilog_in_flight_bytes", "Bytes that wait for an ack.", labels=labels)
+    delivered = CounterMetricFamily("veilog_chunks_delivered", "Chunks that the next hop took.", labels=labels)
+    ended = CounterMetricFamily("veilog_reconnects", "Connections to the next hop that ended.", labels=labels)
+    for schema, delivery in traffic.deliveries.items():
+        chunks.add_metric([schema], delivery.in_flight_chunks)
+        size.add_metric([schema], delivery.in_flight_bytes)
+        delivered.add_metric([schema], delivery.chunks_delivered)
+        ended.add_metric([schema], delivery.reconnects)
+    yield from (chunks, size, delivered, ended)
 
 
 def errors_of(status: Status) -> Metric:

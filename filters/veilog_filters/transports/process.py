@@ -41,9 +41,10 @@ from veilog_filters.errors import ConfigError, Defect
 from veilog_filters.log import keep_messages_in, log_event
 from veilog_filters.metrics import Counts, Traffic
 from veilog_filters.pipeline import Pipeline
+from veilog_filters.transports.fan_out import fan_out
 from veilog_filters.transports.scheduling import ByteBudget
-from veilog_filters.transports.sender import ForwardSender, Sender, StdoutSender
 from veilog_filters.transports.worker import Access, TaskEndedError, Worker
+from veilog_parsers.errors import ErrorType
 from veilog_parsers.record.raw import RawRecord
 
 RELOAD: Final = "reload"
@@ -121,7 +122,7 @@ def build(config_path: str) -> tuple[Config, Pipeline, str]:
         ConfigError: something is wrong with it, or a canary got through.
     """
     config, _ = startup.start(config_path, sidecar=True, binds=True)
-    pipeline = Pipeline(config, config_path=config_path)
+    pipeline = Pipeline(config, config.schemas(), config_path=config_path)
     pipeline.prepare()
     self_test(pipeline, config, config_path)
     pipeline.counts.clear()  # the canaries are nobody's records
@@ -151,10 +152,14 @@ def refuse_what_needs_a_restart(before: Config, after: Config, path: str) -> Non
     changed = sorted(key for key in old if old[key] != new[key] and key not in _LIVE)
     if bool(before.sidecar.forward) != bool(after.sidecar.forward):
         changed.append("forward")
+    elif set(before.schemas()) != set(after.schemas()):
+        # What waits for an ack is written in a schema, and would be in the wrong one, or nobody's.
+        changed.append("forward.schema" if after.sidecar.forward else "")
     if changed:
         fix = "restart veilog sidecar, or change it back"
         problem = "this cannot be changed while it runs: it needs a restart"
-        raise ConfigError(*(Defect(path, 0, f"sidecar.{key}", problem, fix) for key in changed))
+        places = [f"sidecar.{key}" if key else "output.schema" for key in changed]
+        raise ConfigError(*(Defect(path, 0, place, problem, fix) for place in places))
 
 
 def _flat(config: Config) -> dict[str, Any]:
@@ -204,11 +209,11 @@ def self_test(pipeline: Pipeline, config: Config, config_path: str) -> None:
     looked_for = [text for entity, text in CANARIES.items() if entity in entities]
     record = {"request": {"messages": [{"role": "user", "content": " ".join(CANARIES.values())}]}, "response": {}}
     line = orjson.dumps(record | {"note": " ".join(looked_for)})
-    events = pipeline(RawRecord(orjson.loads(line), line))
-    out = orjson.dumps(events).decode()
+    (leaving,) = pipeline.leaving([RawRecord(orjson.loads(line), line)])
+    out = orjson.dumps(leaving.written).decode()
     kept = looked_for if config.policy.content == "redacted" else CANARIES.values()
     leaked = any(text in out for text in kept)
-    if leaked or any("error_type" in event and event["error_type"] != "unrecognized" for event in events):
+    if leaked or pipeline.counts.quarantined.keys() - {ErrorType.UNRECOGNIZED}:
         problem = "a canary got through the self-test" if leaked else "the self-test's record went to quarantine"
         raise ConfigError(Defect(config_path, 0, "", problem, "undo the last change, and report this"))
 
@@ -293,10 +298,9 @@ class _Process:
         """
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_say_type)
-        options = self._config.sidecar
-        budget = ByteBudget(options.max_in_flight_bytes)
-        self._sender: Sender = ForwardSender(options, self._traffic, budget) if options.forward else StdoutSender()
-        self._worker = Worker(self._config, self._pipeline, self._sender, self._traffic, budget)
+        budget = ByteBudget(self._config.sidecar.max_in_flight_bytes)
+        self._outlets = fan_out(self._config, self._traffic, budget)
+        self._worker = Worker(self._config, self._pipeline, self._outlets, self._traffic, budget)
         loop.add_signal_handler(signal.SIGTERM, self._worker.stop)
         loop.add_reader(self._pipe.fileno(), self._on_supervisor_message)
         self._reporter = Reporter(self._pipe, partial(_call_in, loop, self._worker.stop))
@@ -327,7 +331,7 @@ class _Process:
         counts = Counts()
         counts.add(self._retired)
         counts.add(self._pipeline.counts)
-        ready = self._serving and self._sender.is_healthy
+        ready = self._serving and self._outlets.is_healthy
         self._reporter.report(
             Report(counts, self._traffic, self._hash, ready, self._serving, reloaded, defects),
         )
@@ -358,8 +362,7 @@ class _Process:
         try:
             config, pipeline, new_hash, text = await asyncio.to_thread(self._build_again)
             Access(config.sidecar.listen)
-            if isinstance(self._sender, ForwardSender):
-                self._sender.configure(config.sidecar)
+            self._outlets.configure(config)
             self._worker.configure(config)
         except ConfigError as error:
             self._report(reloaded=False, defects=tuple(map(str, error.defects)))

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
-from veilog_filters.config import Forward, Sidecar, read_secret
+from veilog_filters.config import Config, Forward, read_secret
 from veilog_filters.errors import ConfigError, Defect
 from veilog_filters.forward import (
     NEED_DATA,
@@ -110,27 +110,31 @@ class StdoutSender:
 
 
 class ForwardSender:
-    """Keeps one connection to one of the next hops, and the ledger of what that one has not acknowledged.
+    """Keeps one connection to one of the next hops of a schema, and the ledger of what that one has not acknowledged.
 
     Args:
         config: next hops, balance, limits.
+        schema: which next hops.
         traffic: counts connections, acks and failures.
-        budget: what may be kept; output takes no more than half of it.
+        budget: what may be kept; output takes no more than half of it, and each schema its share of that half.
 
     Raises:
         ConfigError: a secret or certificate is not there, or there is a user and no key.
     """
 
-    def __init__(self, config: Sidecar, traffic: Traffic, budget: ByteBudget | None = None) -> None:
-        self._next_hops = [_NextHop(next_hop) for next_hop in config.forward]
+    def __init__(self, config: Config, schema: str, traffic: Traffic, budget: ByteBudget) -> None:
+        options = config.sidecar
+        self._schema = schema
+        self._next_hops = self.prepare(config)
         self._replaced = asyncio.Event()
-        self._failover = config.balance == "failover"
-        self._compress = config.compress
-        self._require_ack = config.require_ack
-        self._ack_timeout_secs = config.ack_timeout_secs
+        self._failover = options.balance == "failover"
+        self._compress = options.compress
+        self._require_ack = options.require_ack
+        self._ack_timeout_secs = options.ack_timeout_secs
         self._traffic = traffic
-        self._budget = budget or ByteBudget(config.max_in_flight_bytes)
-        self._ledger = Ledger(config.max_in_flight_chunks, self._budget.max_bytes // 2)
+        self._delivery = traffic.delivery(schema)
+        self._budget = budget
+        self._ledger = Ledger(options.max_in_flight_chunks, budget.max_bytes // 2 // len(config.schemas()))
         self._unsent: deque[tuple[str, bytes]] = deque()
         self._wakeup = asyncio.Event()
         self._capacity_freed = asyncio.Event()
@@ -141,13 +145,16 @@ class ForwardSender:
         self._lost_at: float | None = None
         self._has_been_connected = False
 
-    def configure(self, config: Sidecar) -> None:
-        """Take next hops, secrets and certificates from a configuration; where they differ, connect anew.
+    def prepare(self, config: Config) -> list[NextHop]:
+        """The next hops in a configuration, with their secrets and certificates, for ``replace``.
 
         Raises:
-            ConfigError: a secret or certificate is not there; then nothing has changed.
+            ConfigError: a secret or certificate is not there.
         """
-        next_hops = [_NextHop(next_hop) for next_hop in config.forward]
+        return [NextHop(place) for place in config.places()[self._schema]]
+
+    def replace(self, next_hops: list[NextHop]) -> None:
+        """Take other next hops; where they differ, connect anew."""
         differ = [next_hop.identity for next_hop in next_hops] != [next_hop.identity for next_hop in self._next_hops]
         self._next_hops = next_hops
         if differ:
@@ -187,7 +194,7 @@ class ForwardSender:
         self._budget.reserve(len(payload))
         self._unsent.append((chunk_id, payload))
         self._wakeup.set()
-        self._update_traffic()
+        self._update_gauges()
 
     def _settle(self, chunk_id: str | bytes) -> bool:
         if isinstance(chunk_id, bytes):
@@ -198,14 +205,14 @@ class ForwardSender:
         finally:
             # The ledger has removed the chunk even if its callback failed.
             if self._ledger.bytes != before:
-                self._traffic.chunks_delivered += 1
+                self._delivery.chunks_delivered += 1
                 self._progress = asyncio.get_running_loop().time()
                 self._budget.release(before - self._ledger.bytes)
                 self._capacity_freed.set()
-                self._update_traffic()
+                self._update_gauges()
 
-    def _update_traffic(self) -> None:
-        self._traffic.in_flight_chunks, self._traffic.in_flight_bytes = len(self._ledger), self._ledger.bytes
+    def _update_gauges(self) -> None:
+        self._delivery.in_flight_chunks, self._delivery.in_flight_bytes = len(self._ledger), self._ledger.bytes
 
     async def run(self) -> None:
         """Connect, deliver, reconnect, until cancelled. Backs off with jitter while none takes anything."""
@@ -213,11 +220,11 @@ class ForwardSender:
         self._lost_at = asyncio.get_running_loop().time()
         for turn in itertools.count():
             next_hop = self._next_hops[(failures if self._failover else turn) % len(self._next_hops)]
-            delivered = self._traffic.chunks_delivered
+            delivered = self._delivery.chunks_delivered
             reason = await self._use_until_failure(next_hop)
             self._on_disconnected(next_hop, reason)
             # A next hop that took something was healthy: begin again with the first one, and soon.
-            failures = 0 if self._traffic.chunks_delivered > delivered or reason == _REPLACED else failures + 1
+            failures = 0 if self._delivery.chunks_delivered > delivered or reason == _REPLACED else failures + 1
             if failures == 0 or failures % len(self._next_hops) == 0:
                 rounds = failures // len(self._next_hops)
                 pause = min(_MAX_BACKOFF_SECS, _BACKOFF_SECS * 2 ** min(rounds, 10))
@@ -229,7 +236,7 @@ class ForwardSender:
             async with asyncio.timeout(secs):
                 await self._replaced.wait()
 
-    async def _use_until_failure(self, next_hop: _NextHop) -> str:
+    async def _use_until_failure(self, next_hop: NextHop) -> str:
         """Use a next hop until it fails; the reason why it did.
 
         Whatever fails, only the connection is lost: what stands in the ledger is sent again.
@@ -254,14 +261,14 @@ class ForwardSender:
             return _UNKNOWN
         return _REPLACED
 
-    def _on_connected(self, next_hop: _NextHop) -> None:
+    def _on_connected(self, next_hop: NextHop) -> None:
         self._connected_to = next_hop.address
         next_hop.said.clear()
         again = self._has_been_connected
         self._has_been_connected = True
         log_event("next_hop_regained" if again else "next_hop_connected", address=next_hop.address)
 
-    def _on_disconnected(self, next_hop: _NextHop, reason: str) -> None:
+    def _on_disconnected(self, next_hop: NextHop, reason: str) -> None:
         was_connected = bool(self._connected_to)
         self._connected_to = ""
         if reason == _REPLACED:
@@ -273,19 +280,19 @@ class ForwardSender:
             next_hop.log_once("next_hop_awaited", reason)
             return
         self._traffic.errors["send", reason] += 1
-        self._traffic.reconnects += 1
+        self._delivery.reconnects += 1
         if was_connected:
             log_event("next_hop_lost", address=next_hop.address, reason=reason)
         elif reason not in _UNREACHABLE:
             next_hop.log_once("next_hop_refused", reason)
 
-    async def _connection(self, next_hop: _NextHop) -> None:
+    async def _connection(self, next_hop: NextHop) -> None:
         """Connect to a next hop and use it, until something fails or a reload asks for others."""
         # Asked for before anything is waited for: a reload may come while it connects.
         replaced = self._replaced
         await _first_to_end(self._use(next_hop), _wait_for(replaced))
 
-    async def _use(self, next_hop: _NextHop) -> None:
+    async def _use(self, next_hop: NextHop) -> None:
         reader, writer = await _connect(next_hop)
         try:
             connection = next_hop.connection()
@@ -301,7 +308,7 @@ class ForwardSender:
 
     async def _shake_hands(
         self,
-        next_hop: _NextHop,
+        next_hop: NextHop,
         connection: ClientConnection,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
@@ -353,7 +360,7 @@ class ForwardSender:
                 raise TimeoutError
 
 
-class _NextHop:
+class NextHop:
     """One next hop to send to, its secrets read and its TLS context made."""
 
     def __init__(self, options: Forward) -> None:
@@ -387,7 +394,7 @@ class _NextHop:
         )
 
 
-async def _connect(next_hop: _NextHop) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _connect(next_hop: NextHop) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_SECS):
             return await asyncio.open_connection(

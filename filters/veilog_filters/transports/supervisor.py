@@ -43,7 +43,6 @@ _WEDGED_SECS: Final = 60.0
 START_SECS: Final = 600.0
 """How long a worker may take to start, in seconds. The largest models take minutes to be read from a slow disk."""
 _MAX_FAILED_TICKS: Final = 10
-_SCHEMA: Final = "native"
 
 
 class _WorkerProcess:
@@ -341,7 +340,7 @@ def started(config: Config, workers: int, config_hash: str) -> dict[str, object]
         "forward": ",".join(place.address for place in options.forward) or "stdout",
         "http": options.http or "none",
         "workers": workers,
-        "schema": _SCHEMA,
+        "schema": ",".join(config.schemas()),
         "policy": policy.name,
         "content": policy.content,
         "unmapped": policy.unmapped,

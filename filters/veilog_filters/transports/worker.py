@@ -23,9 +23,9 @@ from veilog_filters.metrics import Traffic
 from veilog_filters.pipeline import Pipeline
 from veilog_filters.transports.addresses import server_tls, trust_of
 from veilog_filters.transports.chunk import ChunkFilter, Settings
+from veilog_filters.transports.fan_out import FanOut
 from veilog_filters.transports.peer import Peer
 from veilog_filters.transports.scheduling import READ_BYTES, ByteBudget, CpuAccount, Reader, Scheduler
-from veilog_filters.transports.sender import Sender
 
 _WATCH_SECS: Final = 0.25
 _ACCEPT_ROUND: Final = 2
@@ -106,19 +106,19 @@ class Worker:
     Args:
         config: what to listen on and how.
         pipeline: what happens to a record; may be replaced at any time, it is looked up for each chunk.
-        sender: where clean chunks go.
+        outlets: where clean chunks go, by the schemas of the pipeline.
         traffic: counts connections, chunks and protocol errors.
-        budget: what may be kept; the sender's too.
+        budget: what may be kept; the outlets' too.
     """
 
     def __init__(
-        self, config: Config, pipeline: Pipeline, sender: Sender, traffic: Traffic, budget: ByteBudget | None = None
+        self, config: Config, pipeline: Pipeline, outlets: FanOut, traffic: Traffic, budget: ByteBudget
     ) -> None:
         self.pipeline = pipeline
-        self.budget = budget or ByteBudget(config.sidecar.max_in_flight_bytes)
+        self.budget = budget
         self.buffer = memoryview(bytearray(READ_BYTES))
         self.stopping = False
-        self._sender = sender
+        self.outlets = outlets
         self._traffic = traffic
         self._scheduler = Scheduler()
         self._stop = asyncio.Event()
@@ -151,7 +151,7 @@ class Worker:
         Raises:
             TaskEndedError: one of the tasks that should never end has ended; so must the process.
         """
-        sending = asyncio.create_task(self._sender.run())
+        sending = asyncio.create_task(self.outlets.run())
         accepting = [asyncio.create_task(self._accept(listener)) for listener in listeners]
         watching = asyncio.create_task(self._watch())
         stopped = asyncio.create_task(self._stop.wait())
@@ -263,7 +263,7 @@ class Worker:
     async def process_chunk(self, chunk: Chunk, account: CpuAccount, done: Callable[[], None]) -> None:
         """Filter a chunk and hand it on; ``done`` is called when everything made from it has been acknowledged."""
         self._traffic.chunks_received += 1
-        work = ChunkFilter(self._settings, self.pipeline, self._sender, self.budget, self._scheduler, account)
+        work = ChunkFilter(self._settings, self.pipeline, self.outlets, self.budget, self._scheduler, account)
         await work.run(chunk, done)
 
 
