@@ -57,6 +57,7 @@ limits: {max_record_bytes: 4096, record_secs: 1.0, max_depth: 20}
 plugins: {disable: {sources: [ollama], detectors: [secrets], encoders: [native], rules: [default]}}
 mapped:
 - {name: mine, when: {app: chat}, fields: {prompt: body.text}, constants: {provider: openai, kind: ai_access}}
+output: {schema: ecs}
 sidecar:
   listen:
     tcp: 127.0.0.1:24224
@@ -71,6 +72,7 @@ sidecar:
     max_frame_bytes: 100000
   forward:
   - address: 127.0.0.1:24225
+    schema: ocsf
     hostname: sender-test
     tls: {ca_file: ca.pem, server_name: hop}
     shared_key: {file: shared.key}

@@ -86,7 +86,7 @@ def test_a_worker_whose_task_has_ended_says_which_and_the_type_of_what_it_raised
         timeout=LONG_WAIT_SECS,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, SOURCE_ROOTS))},
     )
-    assert (done.returncode, done.stderr) == (1, "veilog: event=worker_failed task=fail error=KeyError\n")
+    assert (done.returncode, done.stderr) == (1, "veilog: event=worker_failed task=FanOut.run error=KeyError\n")
 
 
 def large(number: int) -> Report:
