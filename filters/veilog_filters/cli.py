@@ -374,6 +374,55 @@ def demo(html_path: str | None) -> None:
         sys.exit(EXIT_FAILED)
 
 
+_FORMATS: Final = ("html", "md", "json")
+_DAY: Final = click.DateTime(["%Y-%m-%d"])
+
+
+@app.command(short_help="Write a dashboard and an audit report from event files.")
+@click.argument("paths", metavar="EVENTS...", nargs=-1, required=True)
+@click.option("--out", "out_path", metavar="FILE", help="Where to; `-` is standard output.  [default: report.html, ...]")
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="html", show_default=True, help="Of the report.")
+@click.option("--from", "first", type=_DAY, metavar="DAY", help="First day that is reported, in UTC.")
+@click.option("--to", "last", type=_DAY, metavar="DAY", help="Last day that is reported, in UTC.")
+@click.option(
+    "--rows",
+    type=click.IntRange(1, 1_000_000),
+    default=200,
+    show_default=True,
+    help="Most rows of a table; the number of all is told.",
+)
+def report(
+    paths: tuple[str, ...], out_path: str | None, form: str, first: datetime | None, last: datetime | None, rows: int
+) -> None:
+    """Write a dashboard and an audit report from event files, as one page that needs nothing else.
+
+    Reads EVENTS, files and folders of them, in any of the schemas that veilog writes, mixed as they come: JSON a line or
+    a document, plain or compressed (gzip, Zstandard), and Parquet. `-` is standard input. Exits with 1 if something was
+    not read, or if there is no event; the report is written all the same and says so.
+    """
+    from veilog_filters.report import command
+
+    try:
+        files, size = files_of(paths, command.SUFFIXES)
+        if first is not None and last is not None and first > last:
+            raise click.BadParameter("it is after --to", param_hint="--from")
+        order = command.Order(
+            files=files,
+            size=size,
+            out=out_path or f"report.{form}",
+            form=form,
+            first=first.date() if first else None,
+            last=last.date() if last else None,
+            rows=rows,
+        )
+        is_whole = command.run(order)
+    except (InputError, command.UsageError) as error:
+        print_stderr(f"{error}.")
+        sys.exit(EXIT_USAGE)
+    if not is_whole:
+        sys.exit(EXIT_FAILED)
+
+
 @app.command(short_help="Prove what a configuration promises, for an auditor.")
 @_CONFIG
 @click.option("--records", type=click.IntRange(1, 1_000_000), default=5000, show_default=True, help="Records to make.")
