@@ -218,21 +218,18 @@ class Schema:
 
     def compiled(self) -> Callable[[Document], Row]:
         """What makes of an event of this schema a row."""
-        wanted = [
-            (column(field), *self._found_at(field, take)) for field, take in COLUMNS.items()
-        ]
+        tree: _Tree = {}
+        for field, take in COLUMNS.items():
+            found, take_found = self._found_at(field, take)
+            for place in found:
+                _plant(tree, place, column(field), take_found)
         fillers, filled_by = self.fillers, self.filled_by
 
         def read(event: Document) -> Row:
             row: Row = {}
-            for name, places, take in wanted:
-                for place in places:
-                    value = _at(event, place)
-                    if value is not None:
-                        taken = take(value)
-                        if taken is not None and (taken.__class__ is not str or taken not in fillers):
-                            row[name] = taken
-                            break
+            _gather(event, tree, row)
+            for filler in fillers:
+                row = {name: value for name, value in row.items() if value != filler}
             for name, other in filled_by.items():
                 if name in row and row[name] == row.get(other):
                     del row[name]
@@ -267,20 +264,51 @@ def places(table: Table | None, field: str) -> tuple[Place, ...]:
     return (*((target,) for target in targets), extended)
 
 
+@dataclasses.dataclass(slots=True)
+class _Node:
+    """What is wanted of a value: itself, as a column, or what is in it."""
+
+    name: str = ""
+    take: Take = text
+    inside: _Tree = dataclasses.field(default_factory=dict)
+
+
+_Tree = dict[str, _Node]
+
+
+def _plant(tree: _Tree, place: Place, name: str, take: Take) -> None:
+    *above, last = place
+    for key in above:
+        tree = tree.setdefault(key, _Node()).inside
+    node = tree.setdefault(last, _Node())
+    node.name, node.take = name, take
+
+
+def _gather(value: Document, tree: _Tree, row: Row) -> None:
+    """Put into a row what is wanted of an object. It costs a look-up for each key that the object has."""
+    for key, item in value.items():
+        node = tree.get(key)
+        if node is None or item is None:
+            continue
+        if node.inside:
+            inner = item if item.__class__ is dict else _opened(item)
+            if inner is not None:
+                _gather(inner, node.inside, row)
+        if node.name and node.name not in row:
+            taken = node.take(item)
+            if taken is not None:
+                row[node.name] = taken
+
+
 def _at(value: Any, place: Place) -> Any:
-    """What stands at a place. An object may be a text of JSON, as columns of tables have it."""
+    """What stands at a place."""
     for key in place:
-        if value.__class__ is not dict:
-            value = _opened(value)
-            if value is None:
-                return None
-        value = value.get(key)
-        if value is None:
-            return None
+        value = value.get(key) if value.__class__ is dict else None
     return value
 
 
 def _opened(value: Any) -> Document | None:
+    """The object in a text of JSON: columns of tables have objects as such texts."""
     if type(value) is not str or not value.startswith("{"):
         return None
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -67,12 +66,12 @@ def run(order: Order) -> bool:
     """
     if needed := missing():
         raise UsageError(f"a report needs DuckDB and vl-convert, which are not installed. Install them: {needed}")
-    if order.out in (STDIN,):
+    if order.out == STDIN:
         out = Output()
         report = _made(order)
         out.write(_writer(order.form)(report).encode("utf-8", "replace"))
     else:
-        _refuse_input(order)
+        _check_place(order)
         report = _made(order)
         text = _writer(order.form)(report)
         try:
@@ -83,10 +82,12 @@ def run(order: Order) -> bool:
     return report.is_whole
 
 
-def _refuse_input(order: Order) -> None:
-    """Refuse to write over what is to be read."""
+def _check_place(order: Order) -> None:
+    """See, before much is read, that the report does not go over what is read, nor to a folder that is not there."""
+    if not Path(order.out).absolute().parent.is_dir():
+        raise UsageError(f"cannot write {order.out}: there is no such folder. Make it, or name another with --out")
     for path in order.files:
-        if path != STDIN and os.path.exists(order.out) and os.path.samefile(path, order.out):
+        if path != STDIN and Path(order.out).exists() and Path(order.out).samefile(path):
             raise UsageError(f"{order.out} is one of the files to read. Name another file with --out")
 
 

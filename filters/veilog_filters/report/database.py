@@ -1,6 +1,7 @@
 """The database behind the report: a DuckDB file in a private folder that goes with it.
 
-Memory is limited and the file holds what is more; rows come in batches, each as a file of JSON with the columns' types.
+Memory is limited and the file holds what is more. Rows come in batches, each as a file of JSON with the columns' types; a
+thread loads one batch while the next is read, since DuckDB does not need Python meanwhile.
 A Parquet file is read through a link in the private folder, so that no name of a file means anything to DuckDB: no
 pattern, no address of another host. No extension is loaded or fetched, and once the events are in, DuckDB can reach no
 file but its own.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -132,6 +134,8 @@ class Database:
             for name, take in zip(_NAMES, COLUMNS.values(), strict=True)
         )
         self._connection.execute(f"CREATE TABLE loaded ({columns})")
+        self._loader = ThreadPoolExecutor(max_workers=1)
+        self._loading: Future[None] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -139,6 +143,7 @@ class Database:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._loader.shutdown()
         self._connection.close()
         self._folder.cleanup()
 
@@ -170,14 +175,21 @@ class Database:
             self._flush()
 
     def _flush(self) -> None:
-        if not self._batch:
-            return
+        """Have the batch loaded, when the one before is."""
+        self._wait()
+        if self._batch:
+            self._loading = self._loader.submit(self._load, self._batch)
+            self._batch, self._batch_bytes = [], 0
+
+    def _wait(self) -> None:
+        if self._loading is not None:
+            self._loading.result()
+
+    def _load(self, batch: list[bytes]) -> None:
         file = self._path / "batch.json"
         with file.open("wb") as out:
-            out.writelines(self._batch)
+            out.writelines(batch)
         self._connection.execute(_LOAD, [str(file)])
-        self._batch.clear()
-        self._batch_bytes = 0
 
     def finish(self, period: Period) -> Loaded:
         """All rows are there: remove what is not to be counted, and make the views.
@@ -186,6 +198,7 @@ class Database:
             period: which events are reported.
         """
         self._flush()
+        self._wait()
         ask = self._connection.execute
         ask("SET enable_external_access = false")
         ask("SET lock_configuration = true")

@@ -138,9 +138,12 @@ def _lines(source: Files, account: FileRead, told: Callable[[int], None]) -> Ite
         is_first = False
         told(source.bytes_read)
         *ends, rest = piece.split(b"\n")
-        for end in ends:
-            yield from _line(begun, length, end, account)
+        if ends and length:
+            yield from _line(begun, length, ends[0], account)
             begun, length = [], 0
+            del ends[0]
+        # What lies within one piece is never too long.
+        yield from (end for end in ends if end and not end.isspace())
         length += len(rest)
         if length <= MAX_LINE_BYTES:
             begun.append(rest)
@@ -150,10 +153,11 @@ def _lines(source: Files, account: FileRead, told: Callable[[int], None]) -> Ite
 
 
 def _line(begun: Sequence[bytes], length: int, end: bytes, account: FileRead) -> Iterator[bytes]:
+    """The line that was begun in earlier pieces and ends here."""
     if length + len(end) > MAX_LINE_BYTES:
         account.refused[Reason.TOO_LONG] += 1
         return
-    line = b"".join((*begun, end)) if length else end
+    line = b"".join((*begun, end))
     if line and not line.isspace():
         yield line
 
