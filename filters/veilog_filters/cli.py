@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -358,7 +359,8 @@ def _fail_if(errors: list[str]) -> None:
 
 @app.command(short_help="Show what comes in, what leaves and why, on one screen.")
 @click.option("--html", "html_path", metavar="FILE", help="Write a page with a record of every source too.")
-def demo(html_path: str | None) -> None:
+@click.option("--report", "report_path", metavar="FILE", help="Write a report over all samples too: see veilog report.")
+def demo(html_path: str | None, report_path: str | None) -> None:
     """Show the main job on one screen: what came in, what leaves, and why. Needs no file and no key."""
     from rich.console import Console
 
@@ -369,9 +371,29 @@ def demo(html_path: str | None) -> None:
     if html_path is not None:
         page, page_is_clean = demonstration.page()
         _write_file(html_path, page)
-    screen_is_clean = demonstration.screen(Console(width=show.WIDTH, highlight=False, soft_wrap=True), html_path)
+    report_place = _demo_report(demonstration.events(), report_path) if report_path is not None else ""
+    console = Console(width=show.WIDTH, highlight=False, soft_wrap=True)
+    screen_is_clean = demonstration.screen(console, html_path, report_place)
     if not (page_is_clean and screen_is_clean):
         sys.exit(EXIT_FAILED)
+
+
+def _demo_report(events: Iterator[dict[str, Any]], path: str) -> str:
+    """Write a report over events; where it is, or what it takes."""
+    from veilog_filters.framing import write_json
+    from veilog_filters.report import command
+
+    if needed := command.missing():
+        return needed
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "samples.jsonl"
+        file.write_bytes(b"".join(map(write_json, events)))
+        try:
+            command.run(command.Order(files=[str(file)], size=0, out=path))
+        except command.UsageError as error:
+            print_stderr(f"{error}.")
+            sys.exit(EXIT_USAGE)
+    return path
 
 
 _FORMATS: Final = ("html", "md", "json")

@@ -148,9 +148,9 @@ WITH steps AS (
     FROM events
     WHERE timestamp IS NOT NULL
 )
-SELECT source, gap_start, gap_end, round(date_diff('second', gap_start, gap_end) / 3600, 2) AS hours
+SELECT source, gap_start, gap_end, round((epoch_ms(gap_end) - epoch_ms(gap_start)) / 3600000.0, 2) AS hours
 FROM steps
-WHERE date_diff('second', gap_start, gap_end) >= 3600 * least_hours
+WHERE epoch_ms(gap_end) - epoch_ms(gap_start) >= 3600000 * least_hours
 ORDER BY hours DESC, source, gap_start""",
         empty="There is no gap.",
     ),
