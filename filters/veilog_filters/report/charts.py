@@ -278,7 +278,8 @@ def _checked(svg: str, title: str) -> str:
     ElementTree.register_namespace("", "http://www.w3.org/2000/svg")
     root = ElementTree.fromstring(svg)  # noqa: S314 - it was written a moment ago, without a document type
     for element in root.iter():
-        if element.tag not in _ELEMENTS or any(name.lower().startswith(_TAKES_SCRIPT) for name in element.attrib):
+        names = [name.rpartition("}")[2].lower() for name in element.attrib]
+        if element.tag not in _ELEMENTS or any(name.startswith(_TAKES_SCRIPT) for name in names):
             raise ChartError("the chart has more than shapes and texts")
     for element in list(_labeled(root)):
         tip = ElementTree.Element(f"{_SVG}title")

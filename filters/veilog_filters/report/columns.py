@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import math
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -75,25 +74,23 @@ def moment(value: Any) -> int | None:
 
 def seconds(value: Any) -> int | None:
     """Seconds since 1970, to the millisecond, to microseconds."""
-    return _microseconds(value, 1_000_000)
+    if type(value) not in (int, float) or not abs(value) < _MAX_SECONDS:
+        return None
+    return round(value * 1_000) * 1_000
 
 
 def nanoseconds(value: Any) -> int | None:
-    """Nanoseconds since 1970, as a number or in digits, to microseconds; 0 is no time."""
-    if type(value) is str and value.isascii() and value.isdigit():
+    """Nanoseconds since 1970 in digits, as OTLP's JSON has them, or as a number, to microseconds; 0 is no time."""
+    if type(value) is str and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS:
         value = int(value)
-    return _microseconds(value, 0.001) or None
-
-
-def _microseconds(value: Any, factor: float) -> int | None:
-    if type(value) not in (int, float) or not math.isfinite(value):
+    if type(value) is not int or not abs(value) < _MAX_SECONDS * 1_000_000_000:
         return None
-    found = value // 1000 if type(value) is int and factor < 1 else round(value * factor)
-    return found if abs(found) < _MAX_MICROSECONDS else None
+    return value // 1_000 or None
 
 
-_MAX_MICROSECONDS: Final = 253_402_300_800_000_000
+_MAX_SECONDS: Final = 253_402_300_800
 """The year 10000."""
+_MAX_DIGITS: Final = 21
 
 
 def texts(value: Any) -> list[str] | None:
