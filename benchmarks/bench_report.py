@@ -40,7 +40,8 @@ def goldens() -> list[dict[str, Any]]:
     found = []
     for path in sorted(SAMPLES.rglob("*.out.json")):
         for event in json.loads(path.read_text(encoding="utf-8")):
-            found.append({name: value for name, value in event.items() if name not in CONTENT})
+            kept = {name: value for name, value in event.items() if name not in CONTENT}
+            found.append(kept)
     return found
 
 

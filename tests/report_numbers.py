@@ -134,7 +134,11 @@ def dashboard(events: list[Event]) -> dict[str, Rows]:
         ],
         "requests_per_user": [
             key
-            | {"calls": len(found), "tokens": total(map(tokens, found)), "cost_usd": total(map(field("cost_usd"), found))}
+            | {
+                "calls": len(found),
+                "tokens": total(map(tokens, found)),
+                "cost_usd": total(map(field("cost_usd"), found)),
+            }
             | last(found, "call")
             for key, found in grouped(calls, who=who, department=department)
         ],
@@ -191,7 +195,11 @@ def dashboard(events: list[Event]) -> dict[str, Rows]:
                 name: total(map(field(name), found))
                 for name in ("prompt_chars", "response_chars", "request_bytes", "response_bytes")
             }
-            | {"longest_prompt_chars": max((call["prompt_chars"] for call in found if "prompt_chars" in call), default=None)}
+            | {
+                "longest_prompt_chars": max(
+                    (call["prompt_chars"] for call in found if "prompt_chars" in call), default=None
+                )
+            }
             for key, found in grouped(calls, who=who, department=department)
         ],
     }

@@ -402,7 +402,9 @@ _DAY: Final = click.DateTime(["%Y-%m-%d"])
 
 @app.command(short_help="Write a dashboard and an audit report from event files.")
 @click.argument("paths", metavar="EVENTS...", nargs=-1, required=True)
-@click.option("--out", "out_path", metavar="FILE", help="Where to; `-` is standard output.  [default: report.html, ...]")
+@click.option(
+    "--out", "out_path", metavar="FILE", help="Where to; `-` is standard output.  [default: report.html, ...]"
+)
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="html", show_default=True, help="Of the report.")
 @click.option("--from", "first", type=_DAY, metavar="DAY", help="First day that is reported, in UTC.")
 @click.option("--to", "last", type=_DAY, metavar="DAY", help="Last day that is reported, in UTC.")
@@ -418,9 +420,9 @@ def report(
 ) -> None:
     """Write a dashboard and an audit report from event files, as one page that needs nothing else.
 
-    Reads EVENTS, files and folders of them, in any of the schemas that veilog writes, mixed as they come: JSON a line or
-    a document, plain or compressed (gzip, Zstandard), and Parquet. `-` is standard input. Exits with 1 if something was
-    not read, or if there is no event; the report is written all the same and says so.
+    Reads EVENTS, files and folders of them, in any of the schemas that veilog writes, mixed as they come: JSON, by
+    lines or as documents, plain or compressed (gzip, Zstandard), and Parquet. `-` is standard input. Exits with 1 if
+    something was not read, or if there is no event; the report is written all the same and says so.
     """
     from veilog_filters.report import command
 

@@ -13,10 +13,27 @@ from veilog_filters.encode import mappings
 from veilog_filters.report import columns
 from veilog_filters.report.columns import COLUMNS, SCHEMAS, Reader, column
 from veilog_filters.report.queries import QUERIES
+from veilog_filters.report.views import EVENTS as VIEW
 
 ENCODERS = {offer.name: encoder.encode for offer, encoder in plugins.select("encoders", ())}
 READER = Reader()
-HOSTILE = [None, "", "x" * 10_000, -1, 2**70, 1e308, float("nan"), True, [], {}, [[]], {"a": {}}, [None], "{", "\x00"]
+HOSTILE: list[Any] = [
+    None,
+    "",
+    "x" * 10_000,
+    -1,
+    2**70,
+    1e308,
+    float("nan"),
+    True,
+    [],
+    {},
+    [[]],
+    {"a": {}},
+    [None],
+    "{",
+    "\x00",
+]
 
 
 def row_of(document: Any) -> dict[str, Any]:
@@ -27,9 +44,7 @@ def row_of(document: Any) -> dict[str, Any]:
 
 def events() -> list[dict[str, Any]]:
     return [
-        event
-        for path in sorted(SAMPLES.rglob("*.out.json"))
-        for event in json.loads(path.read_text(encoding="utf-8"))
+        event for path in sorted(SAMPLES.rglob("*.out.json")) for event in json.loads(path.read_text(encoding="utf-8"))
     ]
 
 
@@ -58,8 +73,6 @@ def test_what_was_written_is_read_back(schema: str) -> None:
 def test_the_columns_are_fields_and_each_is_asked_for() -> None:
     assert COLUMNS.keys() <= set(mappings.fields())
     assert {schema.name for schema in SCHEMAS} == set(plugins.BUILT_IN["encoders"])
-    from veilog_filters.report.database import EVENTS as VIEW
-
     asked = VIEW + "".join(query.sql for query in QUERIES)
     assert [name for name in map(column, COLUMNS) if name not in asked and name != "event_id"] == []
 
@@ -103,7 +116,9 @@ def test_hostile_values_are_absent_or_short(schema: str) -> None:
         container[key] = before
 
 
-@pytest.mark.parametrize("document", [None, 1, "x", [], {}, {"schema": "veilog/2"}, {"class_uid": 6003}, {"resourceLogs": 3}])
+@pytest.mark.parametrize(
+    "document", [None, 1, "x", [], {}, {"schema": "veilog/2"}, {"class_uid": 6003}, {"resourceLogs": 3}]
+)
 def test_what_is_no_event_of_veilogs_is_none(document: Any) -> None:
     assert READER.rows(document) is None
 

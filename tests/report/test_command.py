@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import html.parser
+import importlib.util
 import json
 import re
 import sys
@@ -39,7 +40,7 @@ HOSTILE_NAMES = (
     "x" * 1_000_000,
     "\U000e0041\ufffe\u2028",
     "%s %d {0}",
-    "=HYPERLINK(\"http://evil.example\")",
+    '=HYPERLINK("http://evil.example")',
 )
 
 
@@ -113,7 +114,11 @@ BROKEN = {
     "text": (MARKER + b" is no event\n" + line(1), 1, "1 × not JSON"),
     "cut line": (line(1) + line(2)[:100], 1, "1 × not JSON"),
     "other JSON": (b'{"a": "' + MARKER + b'"}\n[1, 2]\n' + line(1), 1, "3 × no event of veilog's"),
-    "too long": (line(1) + b'"' + MARKER * (MAX_LINE_BYTES // len(MARKER) + 9) + b'"\n' + line(2), 2, "1 × longer than 16 MiB"),
+    "too long": (
+        line(1) + b'"' + MARKER * (MAX_LINE_BYTES // len(MARKER) + 9) + b'"\n' + line(2),
+        2,
+        "1 × longer than 16 MiB",
+    ),
     "cut gzip": (gzip.compress(line(1) * 2_000 + line(2))[:-20], 1, "the gzip data is cut"),
     "damaged gzip": (gzip.compress(line(1)) + b"\x1f\x8b\x08damaged", 1, "the gzip data is damaged"),
     "cut zst": (zstandard.compress(line(1))[:-9], 0, "the Zstandard data is cut"),
@@ -180,7 +185,7 @@ def test_bad_usage_is_told(arguments: tuple[str, ...], says: str, report: Report
 
 
 def test_a_missing_extra_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: None if name == "duckdb" else sys)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "duckdb" else sys)
     with pytest.raises(command.UsageError, match=re.escape("pip install 'veilog[report]'")):
         command.run(command.Order(files=[], size=0, out=str(tmp_path / "r.html")))
     from veilog_filters.cli import _demo_report
@@ -205,7 +210,16 @@ class Tags(html.parser.HTMLParser):
 
 
 def hostile_events() -> bytes:
-    names = ("user_name", "user_id", "user_department", "model_department", "provider", "model_name", "error_code", "source")
+    names = (
+        "user_name",
+        "user_id",
+        "user_department",
+        "model_department",
+        "provider",
+        "model_name",
+        "error_code",
+        "source",
+    )
     out = []
     for number, name in enumerate(HOSTILE_NAMES):
         if len(name) > 1_000:

@@ -116,9 +116,7 @@ def test_parquet_gives_the_same_numbers(tmp_path: Path) -> None:
     """Also under a name that would be a pattern, or another host."""
     (tmp_path / "events.jsonl").write_bytes(lines(EVENTS))
     path = tmp_path / "http:[a-z]*.parquet"
-    duckdb.sql(
-        f"COPY (SELECT * FROM read_json('{tmp_path}/events.jsonl', sample_size=-1)) TO '{tmp_path}/x.parquet'"
-    )
+    duckdb.sql(f"COPY (SELECT * FROM read_json('{tmp_path}/events.jsonl', sample_size=-1)) TO '{tmp_path}/x.parquet'")
     (tmp_path / "x.parquet").rename(path)
     report = reported(path)
     assert report.is_whole

@@ -13,8 +13,10 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from veilog_filters.report.database import Answer
 from veilog_filters.report.printable import printable
@@ -137,7 +139,7 @@ def _bars(chart: Chart, points: list[Point]) -> tuple[Any, Any, Any]:
 def _columns(chart: Chart, points: list[Point]) -> tuple[Any, Any, Any]:
     # Columns are as wide as the least step between two times, so that each stands for its own time.
     times = sorted({_day_number(point[chart.x]) for point in points})
-    steps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(times)]
     number = max(1.0, (times[-1] - times[0]) / min(steps) + 1) if steps else 1.0
     encoding = {
         "x": {
@@ -239,8 +241,6 @@ def _words(name: str) -> str:
 
 
 def _day_number(time: str) -> float:
-    from datetime import datetime
-
     return datetime.fromisoformat(time).timestamp() / 86_400
 
 
@@ -275,21 +275,21 @@ _CONFIG: Final = {
 
 
 def _checked(svg: str, title: str) -> str:
-    ElementTree.register_namespace("", "http://www.w3.org/2000/svg")
-    root = ElementTree.fromstring(svg)  # noqa: S314 - it was written a moment ago, without a document type
+    ET.register_namespace("", "http://www.w3.org/2000/svg")
+    root = ET.fromstring(svg)  # noqa: S314 - it was written a moment ago, without a document type
     for element in root.iter():
         names = [name.rpartition("}")[2].lower() for name in element.attrib]
         if element.tag not in _ELEMENTS or any(name.startswith(_TAKES_SCRIPT) for name in names):
             raise ChartError("the chart has more than shapes and texts")
     for element in list(_labeled(root)):
-        tip = ElementTree.Element(f"{_SVG}title")
+        tip = ET.Element(f"{_SVG}title")
         tip.text = element.attrib["aria-label"]
         element.insert(0, tip)
     root.attrib |= {"role": "img", "aria-label": f"Chart: {title}. Its numbers are in the table."}
-    return ElementTree.tostring(root, encoding="unicode")
+    return ET.tostring(root, encoding="unicode")
 
 
-def _labeled(root: ElementTree.Element) -> Iterator[ElementTree.Element]:
+def _labeled(root: ET.Element) -> Iterator[ET.Element]:
     """The marks that stand for numbers."""
     for element in root.iter():
         if element.get("role") == "graphics-symbol" and element.get("aria-roledescription") in ("bar", "rect mark"):

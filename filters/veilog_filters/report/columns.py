@@ -76,7 +76,8 @@ def seconds(value: Any) -> int | None:
     """Seconds since 1970, to the millisecond, to microseconds."""
     if type(value) not in (int, float) or not abs(value) < _MAX_SECONDS:
         return None
-    return round(value * 1_000) * 1_000
+    milliseconds: int = round(value * 1_000)
+    return milliseconds * 1_000
 
 
 def nanoseconds(value: Any) -> int | None:
@@ -85,7 +86,8 @@ def nanoseconds(value: Any) -> int | None:
         value = int(value)
     if type(value) is not int or not abs(value) < _MAX_SECONDS * 1_000_000_000:
         return None
-    return value // 1_000 or None
+    microseconds: int = value // 1_000
+    return microseconds or None
 
 
 _MAX_SECONDS: Final = 253_402_300_800
@@ -380,9 +382,7 @@ SCHEMAS: Final = (
         fillers=frozenset(("unknown",)),
     ),
     Schema(name="ecs", is_it=lambda document: _at(document, ("event", "module")) == "veilog", table=ecs.TABLE),
-    Schema(
-        name="otel", is_it=lambda document: "resourceLogs" in document, table=otel.TABLE, events=_records
-    ),
+    Schema(name="otel", is_it=lambda document: "resourceLogs" in document, table=otel.TABLE, events=_records),
     Schema(
         name="splunk_cim",
         is_it=lambda document: str(document.get("sourcetype")).startswith("veilog:"),

@@ -1,7 +1,7 @@
 """The database behind the report: a DuckDB file in a private folder that goes with it.
 
-Memory is limited and the file holds what is more. Rows come in batches, each as a file of JSON with the columns' types; a
-thread loads one batch while the next is read, since DuckDB does not need Python meanwhile.
+Memory is limited and the file holds what is more. Rows come in batches, each as a file of JSON with the columns' types;
+a thread loads one batch while the next is read, since DuckDB does not need Python meanwhile.
 A Parquet file is read through a link in the private folder, so that no name of a file means anything to DuckDB: no
 pattern, no address of another host. No extension is loaded or fetched, and once the events are in, DuckDB can reach no
 file but its own.
@@ -24,6 +24,7 @@ import orjson
 
 from veilog_filters.report.columns import COLUMNS, TYPES, Row, column
 from veilog_filters.report.read import ParquetError
+from veilog_filters.report.views import CALLS, EVENTS
 
 MEMORY_LIMIT: Final = "400MB"
 """What DuckDB may use; more goes to its temporary files. Beside it there is one batch, and Python."""
@@ -31,7 +32,7 @@ BATCH_ROWS: Final = 20_000
 BATCH_BYTES: Final = 33_554_432
 """A batch ends with whichever comes first."""
 _PARQUET_ROWS: Final = 1_000
-_SETTINGS: Final = {
+_SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "memory_limit": MEMORY_LIMIT,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -44,28 +45,6 @@ SELECT {", ".join("make_timestamp(timestamp)" if name == "timestamp" else name f
 FROM read_json(?, format = 'newline_delimited', maximum_object_size = {2 * BATCH_BYTES}, columns = {{
     {", ".join(f"{name}: '{TYPES[take]}'" for name, take in zip(_NAMES, COLUMNS.values(), strict=True))}
 }})"""  # noqa: S608 - names and types of our own columns
-
-EVENTS: Final = """\
-CREATE VIEW events AS
-SELECT
-    *,
-    coalesce(user_name, user_id, '(unknown)') AS who,
-    coalesce(user_department, '(none)') AS department,
-    coalesce(model_name, '(unknown)') AS model,
-    coalesce(token_count, input_tokens + output_tokens, input_tokens, output_tokens) AS tokens,
-    CASE
-        WHEN 'restricted' IN (prompt_classification, response_classification) THEN 'restricted'
-        WHEN 'confidential' IN (prompt_classification, response_classification) THEN 'confidential'
-        WHEN 'internal' IN (prompt_classification, response_classification) THEN 'internal'
-        WHEN 'public' IN (prompt_classification, response_classification) THEN 'public'
-        ELSE '(none)'
-    END AS data_class,
-    CASE
-        WHEN timestamp BETWEEN TIMESTAMP '{first}' AND TIMESTAMP '{last}' THEN date_trunc('{unit}', timestamp)
-    END AS bucket
-FROM loaded"""
-"""The view that queries ask. ``loaded`` has the columns of ``columns.py``, one row for each ``event_id``."""
-CALLS: Final = "CREATE VIEW calls AS SELECT * FROM events WHERE kind = 'ai_access'"
 
 
 class Period(NamedTuple):
@@ -109,7 +88,10 @@ class Answer(NamedTuple):
     total: int
 
 
-_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - DuckDB's times are in UTC and have no zone
+# DuckDB's times are in UTC and have no zone.
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001
+_EARLIEST: Final = datetime(1, 1, 1)  # noqa: DTZ001
+_LATEST: Final = datetime(9999, 12, 31)  # noqa: DTZ001
 _MIDDLE: Final = "SELECT quantile_disc(timestamp, 0.01), quantile_disc(timestamp, 0.99) FROM loaded"
 _UNITS: Final = ((3, "hour"), (120, "day"), (800, "week"), (3_650, "month"))
 """By the days that the middle 98 % of the events take, so that a chart has a hundred columns or so."""
@@ -124,8 +106,8 @@ class Database:
         self._batch: list[bytes] = []
         self._batch_bytes = 0
         try:
-            settings = _SETTINGS | {"temp_directory": str(self._path / "spill")}
-            self._connection = duckdb.connect(str(self._path / "events.duckdb"), config=settings)
+            file, spill = str(self._path / "events.duckdb"), str(self._path / "spill")
+            self._connection = duckdb.connect(file, config={**_SETTINGS, "temp_directory": spill})
         except BaseException:
             self._folder.cleanup()
             raise
@@ -228,7 +210,7 @@ class Database:
         length = last - first
         unit = next((unit for most, unit in _UNITS if length <= timedelta(days=most)), "year")
         margin = max(length, timedelta(days=1))
-        return unit, (max(first, datetime.min + margin) - margin, min(last, datetime.max - margin) + margin)
+        return unit, (max(first, _EARLIEST + margin) - margin, min(last, _LATEST - margin) + margin)
 
     def _number(self, sql: str) -> int:
         found = self._connection.execute(sql).fetchone()

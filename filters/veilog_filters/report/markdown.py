@@ -26,9 +26,10 @@ def _lines(report: Report) -> Iterator[str]:
     first, last = report.period
     yield "# AI usage and audit report"
     yield ""
-    yield f"Written {report.written} by veilog {__version__}, over {loaded.events} events from {len(report.files)} files."
-    yield f"Period: {first or 'from the first event'} to {last or 'the last event'}. Events that came again:"
-    yield f"{loaded.duplicates}; outside of the period: {loaded.outside}. A bucket is a {loaded.unit}; times are in UTC."
+    yield f"- Written {report.written} by veilog {__version__}"
+    yield f"- Period: {first or 'the first event'} to {last or 'the last event'}, in UTC; a bucket is a {loaded.unit}"
+    yield f"- {loaded.events} events from {len(report.files)} files, each counted once"
+    yield f"- {loaded.duplicates} came again, {loaded.outside} are outside of the period"
     if problems := not_read(report.files):
         yield from ("", "## What was not read", "")
         yield from (f"- {_text(problem)}" for problem in problems)

@@ -1,4 +1,7 @@
-"""The report as a page: one file of HTML with no script, no font and no picture from anywhere (``pages/report.html.j2``)."""
+"""The report as a page: one file of HTML, with no script, no font and no picture from anywhere.
+
+Its template is ``pages/report.html.j2``, which escapes whatever it shows.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Event files to rows, and an account of what was read and what was not.
 
 Files are JSON Lines, a document of JSON over many lines or an array of events, plain or compressed with gzip or
-Zstandard, or Parquet; which of these a file is, its bytes tell, not its name. What cannot be read is counted by file and
-reason and skipped: a line without its neighbours, a damaged file from the damage on. Nothing here quotes a file's content.
+Zstandard, or Parquet; which of these a file is, its bytes tell, not its name. What cannot be read is counted by file
+and reason and skipped: a line without its neighbours, a damaged file from the damage on. Nothing here quotes what is in
+a file.
 """
 
 from __future__ import annotations
@@ -44,12 +45,14 @@ class FileRead:
         events: events by schema.
         refused: lines and rows that were not read, by reason.
         failure: why the file was not read, or not to its end; "" if it was.
+        bytes_read: how much of it was read, in bytes as they are on disk.
     """
 
     name: str
     events: Counter[str] = dataclasses.field(default_factory=Counter)
     refused: Counter[Reason] = dataclasses.field(default_factory=Counter)
     failure: str = ""
+    bytes_read: int = 0
 
     @property
     def is_whole(self) -> bool:
@@ -71,16 +74,24 @@ class ParquetError(Exception):
     """A Parquet file cannot be read, or not to its end. Says nothing of its content."""
 
 
-def read_file(path: str, reader: Reader, parquet: OpenParquet, told: Callable[[int], None]) -> Iterator[Row | FileRead]:
-    """The events of a file as rows, and at the end its account.
+def account_of(path: str) -> FileRead:
+    """The account of a file that nothing was read of.
+
+    Args:
+        path: the file, or ``-`` for standard input.
+    """
+    return FileRead("standard input" if path == STDIN else path)
+
+
+def read_file(path: str, reader: Reader, parquet: OpenParquet, account: FileRead) -> Iterator[Row]:
+    """The events of a file as rows.
 
     Args:
         path: the file, or ``-`` for standard input.
         reader: knows the schemas.
         parquet: opens Parquet files.
-        told: is told every now and then how many bytes of the file were read.
+        account: is kept as the file is read, and complete at the end.
     """
-    account = FileRead("standard input" if path == STDIN else path)
     if _is_parquet(path):
         try:
             yield from _events(parquet(path), reader, account)
@@ -89,10 +100,9 @@ def read_file(path: str, reader: Reader, parquet: OpenParquet, told: Callable[[i
     else:
         # Files are read one by one, so that each has its own account.
         source = Files([path], lines=True, max_record_bytes=MAX_LINE_BYTES, documents=True)
-        yield from _events(_lines(source, account, told), reader, account)
+        yield from _events(_lines(source, account), reader, account)
         for failure in source.errors:
             account.failure = failure.removeprefix(f"{account.name}: ")
-    yield account
 
 
 def _is_parquet(path: str) -> bool:
@@ -126,7 +136,7 @@ def _events(lines: Iterator[bytes], reader: Reader, account: FileRead) -> Iterat
             yield from rows
 
 
-def _lines(source: Files, account: FileRead, told: Callable[[int], None]) -> Iterator[bytes]:
+def _lines(source: Files, account: FileRead) -> Iterator[bytes]:
     """The lines of a file that are not blank. One that is too long is counted and never held."""
     begun: list[bytes] = []
     length = 0
@@ -136,7 +146,7 @@ def _lines(source: Files, account: FileRead, told: Callable[[int], None]) -> Ite
             account.failure = "Parquet is read from files alone, not from a pipe"
             return
         is_first = False
-        told(source.bytes_read)
+        account.bytes_read = source.bytes_read
         *ends, rest = piece.split(b"\n")
         if ends and length:
             yield from _line(begun, length, ends[0], account)

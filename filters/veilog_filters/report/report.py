@@ -11,7 +11,7 @@ from veilog_filters import __version__
 from veilog_filters.report.columns import Reader
 from veilog_filters.report.database import Answer, Database, Loaded, Period
 from veilog_filters.report.queries import AUDIT, PANELS, QUERIES, Query
-from veilog_filters.report.read import FileRead, as_data, read_file
+from veilog_filters.report.read import FileRead, account_of, as_data, read_file
 
 FETCHED_ROWS: Final = 20_000
 """Rows that charts may draw. Tables have fewer, or what the user asks for."""
@@ -79,55 +79,42 @@ def make(
     with Database() as database:
         reader = Reader()
         for path in paths:
-            files.append(_load(path, reader, database, told, next_file))
+            account = account_of(path)
+            files.append(account)
+            for number, row in enumerate(read_file(path, reader, database.parquet, account)):
+                database.add(row)
+                if number % _TOLD_ROWS == 0:
+                    told(number, account.bytes_read)
+            next_file(account.bytes_read)
         loaded = database.finish(period)
         most = max(most_rows, FETCHED_ROWS)
         answers = {query.name: database.answer(query.sql, most) for query in QUERIES}
-    return Report(
-        written=written, period=period, files=files, loaded=loaded, answers=answers, most_rows=most_rows
-    )
-
-
-def _load(
-    path: str, reader: Reader, database: Database, told: Told, next_file: Callable[[int], None]
-) -> FileRead:
-    at = events = 0
-
-    def hear(bytes_read: int) -> None:
-        nonlocal at
-        at = bytes_read
-
-    for found in read_file(path, reader, database.parquet, hear):
-        if isinstance(found, FileRead):
-            next_file(at)
-            return found
-        database.add(found)
-        events += 1
-        if events % _TOLD_ROWS == 0:
-            told(events, at)
-    raise AssertionError("a file ends with its account")
+    return Report(written=written, period=period, files=files, loaded=loaded, answers=answers, most_rows=most_rows)
 
 
 def as_json(report: Report) -> str:
     """The report as a document of JSON."""
-    return json.dumps(
-        {
-            "report": "veilog report",
-            "version": __version__,
-            "written": report.written,
-            "period": {name: str(day) if day else None for name, day in report.period._asdict().items()},
-            "events": report.loaded.events,
-            "duplicates": report.loaded.duplicates,
-            "outside_period": report.loaded.outside,
-            "bucket": report.loaded.unit,
-            "views": report.loaded.views,
-            "files": [as_data(account) for account in report.files],
-            "dashboard": [_as_data(report, query) for query in PANELS],
-            "audit": [_as_data(report, query) for query in AUDIT],
-        },
-        indent=1,
-        ensure_ascii=False,
-    ) + "\n"
+    return (
+        json.dumps(
+            {
+                "report": "veilog report",
+                "version": __version__,
+                "written": report.written,
+                "period": {name: str(day) if day else None for name, day in report.period._asdict().items()},
+                "events": report.loaded.events,
+                "duplicates": report.loaded.duplicates,
+                "outside_period": report.loaded.outside,
+                "bucket": report.loaded.unit,
+                "views": report.loaded.views,
+                "files": [as_data(account) for account in report.files],
+                "dashboard": [_as_data(report, query) for query in PANELS],
+                "audit": [_as_data(report, query) for query in AUDIT],
+            },
+            indent=1,
+            ensure_ascii=False,
+        )
+        + "\n"
+    )
 
 
 def _as_data(report: Report, query: Query) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """The queries of ``veilog report``, as data: every number of the report is a cell of one of them.
 
-They are in DuckDB's SQL, over two views that ``report/database.py`` makes: ``events`` has a row for each event, ``calls``
-has those of calls to models (``kind`` is ``ai_access``). Columns are fields of ``veilog/1``, with underscores for dots
+They are in DuckDB's SQL, over two views (``report/views.py``): ``events`` has a row for each event, ``calls`` has those
+of calls to models (``kind`` is ``ai_access``). Columns are fields of ``veilog/1``, with underscores for dots
 (``redaction.policy`` is ``redaction_policy``), and a few that the view derives (``who``, ``department``, ``model``,
-``data_class``, ``tokens``, ``bucket``). Names of queries and of their result columns are stable: SIEM content answers the
-same questions under the same names.
+``data_class``, ``tokens``, ``bucket``). Names of queries and of their result columns are stable: content for SIEMs
+answers the same questions under the same names.
 
 The dashboard, ``panels.py``:
 

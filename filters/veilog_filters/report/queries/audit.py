@@ -10,7 +10,7 @@ AUDIT: Final = (
     Query(
         name="audit_access",
         title="Who used which model with which class of data",
-        why="One row for each user, model and class; the most sensitive first. The class of a call is the higher one of "
+        why="A row for each user, model and class, the most sensitive first. The class of a call is the higher one of "
         "its prompt and its response.",
         sql="""\
 SELECT
@@ -134,8 +134,8 @@ ORDER BY calls DESC, provider, model, outcome, error_code""",
     Query(
         name="audit_gaps",
         title="Gaps in time",
-        why="An hour or more in which no event came from any source, and a day or more in which none came from a source "
-        "that had some before and after. A gap is a question, not an error: nights and weekends show here too.",
+        why="An hour or more in which no event came from any source, and a day or more in which none came from a "
+        "source that had some before and after. A gap is a question, not an error: nights and weekends show here too.",
         sql="""\
 WITH steps AS (
     SELECT
@@ -187,8 +187,8 @@ ORDER BY first_event NULLS LAST, key_id, used_as""",
     Query(
         name="audit_policies",
         title="Policies",
-        why="Under which policies the events were made: `policy.name` of the configuration. Give each version a name of "
-        "its own.",
+        why="Under which policies the events were made: policy.name of the configuration. Give each version a name "
+        "of its own.",
         sql="""\
 SELECT redaction_policy AS policy, count(*) AS events, min(timestamp) AS first_event, max(timestamp) AS last_event
 FROM events
@@ -213,8 +213,7 @@ ORDER BY detector, version""",
     Query(
         name="audit_sources",
         title="Sources and kinds of events",
-        why="What was logged at all. An event that has no time, or one far away from all others, stands in no chart over "
-        "time.",
+        why="What was logged at all. An event without a time, or with one far from all others, is in no chart.",
         sql="""\
 SELECT
     source, kind, count(*) AS events, count(*) FILTER (bucket IS NULL) AS not_in_charts,

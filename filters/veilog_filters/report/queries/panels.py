@@ -57,8 +57,7 @@ ORDER BY tokens DESC NULLS LAST, calls DESC, model, department""",
     Query(
         name="classification_over_time",
         title="Classification over time",
-        why="The class of a call is the higher one of its prompt and its response. Calls whose source has no texts have "
-        "none.",
+        why="The class of a call is the higher one of its prompt and its response. Calls without texts have none.",
         sql="""\
 SELECT bucket, data_class, count(*) AS calls
 FROM calls
@@ -128,7 +127,7 @@ ORDER BY calls DESC, who, department, model, outcome, error_code""",
     Query(
         name="usage_over_time",
         title="Usage over time by user",
-        why="The twenty users with the most calls. A sudden dark field is a day to ask about.",
+        why="The twenty users with the most calls. A field that stands out is a time to ask about.",
         sql="""\
 WITH most AS (SELECT who FROM calls GROUP BY who ORDER BY count(*) DESC, who LIMIT 20)
 SELECT who, bucket, count(*) AS calls, sum(tokens) AS tokens
