@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.parser
 import json
+import random
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,9 +15,10 @@ import pytest
 from PIL import Image
 
 from bench_report import made
-from veilog_filters.report import charts
+from veilog_filters.report import charts, page
 from veilog_filters.report.command import Order, run
-from veilog_filters.report.queries import PANELS, QUERIES
+from veilog_filters.report.database import Answer
+from veilog_filters.report.queries import PANELS, QUERIES, Chart
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 SIZE = (1280, 4000)
@@ -31,15 +33,15 @@ class Shown(NamedTuple):
     complaints: list[str]
 
 
-def opened(page: Path, *options: str) -> Shown:
-    picture = page.with_suffix(".png")
+def opened(file: Path, *options: str) -> Shown:
+    picture = file.with_suffix(".png")
     command = [
         str(BROWSER),
         *("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr"),
-        *(f"--user-data-dir={page.parent / 'browser'}", "--window-size={},{}".format(*SIZE)),
-        *(f"--screenshot={picture}", "--dump-dom", *options, page.as_uri()),
+        *(f"--user-data-dir={file.parent / 'browser'}", "--window-size={},{}".format(*SIZE)),
+        *(f"--screenshot={picture}", "--dump-dom", *options, file.as_uri()),
     ]
-    done = subprocess.run(command, capture_output=True, check=True, timeout=120, cwd=page.parent)
+    done = subprocess.run(command, capture_output=True, check=True, timeout=120, cwd=file.parent)
     complaints = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if ":CONSOLE" in line]
     with Image.open(picture) as image:
         return Shown(done.stdout.decode(), image.convert("RGB"), complaints)
@@ -103,9 +105,9 @@ def test_the_browser_shows_the_numbers_of_the_queries(folder: Path) -> None:
 
 @needs_browser
 def test_the_browser_would_complain_of_a_script_and_run_none(folder: Path) -> None:
-    page = (folder / "report.html").read_text()
+    text = (folder / "report.html").read_text()
     evil = folder / "evil.html"
-    evil.write_text(page.replace("</main>", "<script>document.title = 'ran'</script></main>"))
+    evil.write_text(text.replace("</main>", "<script>document.title = 'ran'</script></main>"))
     shown = opened(evil)
     assert len(shown.complaints) == 1
     assert "Content Security Policy" in shown.complaints[0]
@@ -126,6 +128,29 @@ def test_a_chart_that_has_more_than_shapes_and_texts_is_refused() -> None:
     ):
         with pytest.raises(charts.ChartError):
             charts._checked(f"{head}{inside}</svg>", "title")
+
+
+def test_names_of_any_characters_are_drawn_and_stay_apart() -> None:
+    chance = random.Random(7)
+    names = ["x" * 40 + "a" + "y" * 40, "x" * 40 + "b" + "y" * 40, charts.OTHERS, "\U0001f600" * 30]
+    names += ["".join(chr(chance.randrange(0x11_0000)) for _ in range(40)) for _ in range(8)]
+    rows = [(name, number + 1, name[::-1]) for number, name in enumerate(names)]
+    answer = Answer(["who", "calls", "department"], rows, len(rows))
+    svg = charts.drawn(Chart(kind="bars", x="calls", y="who"), answer, "title")
+    assert svg.count('aria-roledescription="bar"') == len(names)
+    assert charts.drawn(Chart(kind="heat", x="department", y="who", color="calls"), answer, "title")
+    assert charts.drawn(Chart(kind="bars", x="calls", y="who", color="department"), answer, "title")
+
+
+def test_a_page_says_which_chart_could_not_be_drawn(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> str:
+        raise charts.ChartError("no")
+
+    monkeypatch.setattr(page, "drawn", refuse)
+    out = folder / "without.html"
+    assert run(Order(files=[str(folder / "events.jsonl")], size=0, out=str(out)))
+    assert out.read_text().count("A chart could not be drawn") == sum(bool(query.charts) for query in QUERIES)
+    assert "<svg" not in out.read_text()
 
 
 def test_every_panel_but_the_overview_is_drawn() -> None:

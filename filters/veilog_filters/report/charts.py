@@ -4,13 +4,14 @@ Colors are the page's variables, so a chart follows its light and dark themes an
 that screen readers read, and that is shown where the pointer is.
 
 Texts of events are shortened and made printable before they are drawn: the library that measures texts ends the whole
-process at a character that XML does not have. What was drawn is parsed, and put into a page only if it has nothing but
-shapes and texts.
+process at a character that XML does not have, and fails where it cuts a character of two UTF-16 units in half. What was
+drawn is parsed, and put into a page only if it has nothing but shapes and texts.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -27,6 +28,8 @@ MAX_COLORS: Final = 8
 """More than the eye tells apart; the last one is for all others."""
 OTHERS: Final = "(others)"
 _LABEL_CHARS: Final = 32
+_FAR: Final = re.compile(r"[\U00010000-\U0010ffff]")
+"""Characters of two UTF-16 units."""
 _WIDTH: Final = 420
 _HEIGHT: Final = 200
 _ROW_HEIGHT: Final = 20
@@ -50,7 +53,7 @@ Point = dict[str, Any]
 
 
 class ChartError(Exception):
-    """What was drawn has something else than shapes and texts."""
+    """A chart cannot be drawn, or has something else than shapes and texts."""
 
 
 def drawn(chart: Chart, answer: Answer, title: str) -> str:
@@ -65,14 +68,17 @@ def drawn(chart: Chart, answer: Answer, title: str) -> str:
         The SVG; "" if no row has a number to draw.
 
     Raises:
-        ChartError: it cannot be put into a page.
+        ChartError: it cannot be drawn, or what was drawn cannot be put into a page.
     """
     import vl_convert
 
     points = _points(chart, answer)
     if not points:
         return ""
-    svg = vl_convert.vegalite_to_svg(_specification(chart, points), allowed_base_urls=[])
+    try:
+        svg = vl_convert.vegalite_to_svg(_specification(chart, points), allowed_base_urls=[])
+    except ValueError:
+        raise ChartError("the chart cannot be drawn") from None
     return _checked(svg, title)
 
 
@@ -104,11 +110,18 @@ def _largest(name: str, chart: Chart, pairs: Sequence[tuple[Any, float]]) -> dic
         sums[value] += number
     most = MAX_COLORS - 1 if name == chart.color and len(sums) > MAX_COLORS else MAX_BARS
     ranked = sorted(sums, key=lambda value: (-sums[value], str(value)))[:most]
-    return {value: _label(value) for value in ranked}
+    labels: dict[Any, Any] = {}
+    used = {OTHERS}
+    for value in ranked:
+        label = _label(value)
+        # Two names may begin and end alike: they are not added up.
+        labels[value] = label if label not in used else f"{label} ({len(used)})"
+        used.add(labels[value])
+    return labels
 
 
 def _label(value: Any) -> str:
-    text = printable("" if value is None else str(value))
+    text = _FAR.sub("\N{REPLACEMENT CHARACTER}", printable("" if value is None else str(value)))
     return text if len(text) <= _LABEL_CHARS else f"{text[: _LABEL_CHARS - 9]}…{text[-8:]}"
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from veilog_filters import __version__
 from veilog_filters.pages import render
-from veilog_filters.report.charts import drawn
+from veilog_filters.report.charts import ChartError, drawn
 from veilog_filters.report.printable import printable
 from veilog_filters.report.queries import AUDIT, PANELS, Query
 from veilog_filters.report.report import Report
@@ -37,13 +37,23 @@ class Cell(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A query on the page."""
+    """A query on the page.
+
+    Attributes:
+        query: the query.
+        head: names of its columns.
+        rows: its first rows.
+        total: how many rows there are.
+        charts: what was drawn, as SVG.
+        not_drawn: how many charts could not be drawn.
+    """
 
     query: Query
     head: list[str]
     rows: list[list[Cell]]
     total: int
     charts: list[Markup]
+    not_drawn: int
 
 
 def as_html(report: Report) -> str:
@@ -75,13 +85,20 @@ def _period(report: Report) -> str:
 
 def _part(report: Report, query: Query) -> Part:
     answer = report.answers[query.name]
-    # What was drawn is checked there: shapes and texts, nothing else.
-    charts = [Markup(svg) for chart in query.charts if (svg := drawn(chart, answer, query.title))]  # noqa: S704
+    charts: list[Markup] = []
+    not_drawn = 0
+    for chart in query.charts:
+        try:
+            # What was drawn is checked there: shapes and texts, nothing else.
+            charts += [Markup(svg) for svg in (drawn(chart, answer, query.title),) if svg]  # noqa: S704
+        except ChartError:
+            # The page says so. Its numbers are in the table all the same.
+            not_drawn += 1
     head = [name.replace("_", " ") for name in answer.columns]
     rows = [
         [_cell(value, name) for name, value in zip(answer.columns, row, strict=True)] for row in report.shown(query)
     ]
-    return Part(query, head, rows, answer.total, charts)
+    return Part(query, head, rows, answer.total, charts, not_drawn)
 
 
 def _cell(value: Any, column: str) -> Cell:
