@@ -29,8 +29,8 @@ $(READY): pyproject.toml requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-demo: $(READY) ## Show on one screen what comes in, what leaves and why; write demo.html
-	@$(BIN)/veilog demo --html demo.html
+demo: $(READY) ## Show on one screen what comes in, what leaves and why; write demo.html and demo-report.html
+	@$(BIN)/veilog demo --html demo.html --report demo-report.html
 
 test: lint generate-check ## Run all checks and tests
 	$(PYTEST) -n $(WORKERS) --dist loadfile

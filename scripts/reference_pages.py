@@ -24,6 +24,8 @@ from veilog_filters.fence import REASONS
 from veilog_filters.forward.errors import MEANING
 from veilog_filters.metrics import Counts, Status, Traffic
 from veilog_filters.policy import ClassificationPolicy
+from veilog_filters.report.queries import AUDIT, PANELS
+from veilog_filters.report.views import CALLS, EVENTS
 from veilog_filters.transports.health import INTENTIONAL_DROPS, STAGES, StatusCollector, errors_of
 from veilog_parsers.errors import ErrorType
 from veilog_parsers.event import Kind
@@ -417,11 +419,40 @@ def errors() -> str:
     )
 
 
+# Queries of the report
+
+_QUERIES: Final = """\
+# Queries of the report
+
+{made}
+[`veilog report`](../operate/report.md) asks these, in DuckDB's SQL. Names and columns are stable: content for SIEMs
+answers the same questions under the same names. They ask two views. `events` has a row for each event; its columns are
+fields of `veilog/1`, with underscores for dots, and some that it derives:
+
+```sql
+{views}
+```
+
+"""
+
+
+def queries() -> str:
+    """Every query of the report."""
+    parts = [_QUERIES.replace("{made}", _MADE).replace("{views}", ";\n\n".join((EVENTS, CALLS)))]
+    for title, chapter in (("Dashboard", PANELS), ("Audit report", AUDIT)):
+        parts.append(f"## {title}\n")
+        parts += [
+            f"### `{query.name}`\n\n{query.title}. {query.why}\n\n```sql\n{query.sql}\n```\n" for query in chapter
+        ]
+    return "\n".join(parts)
+
+
 PAGES: Final = {
     FOLDER / "configuration.md": configuration,
     FOLDER / "policy.md": policy,
     FOLDER / "cli.md": commands,
     FOLDER / "detectors.md": detectors,
+    FOLDER / "report.md": queries,
     FOLDER / "metrics.md": metrics,
     FOLDER / "errors.md": errors,
 }

@@ -35,12 +35,14 @@ def printed(demonstration: show.Demo) -> tuple[str, bool]:
 
 
 def test_the_command_needs_no_key_and_no_file_and_fits_on_a_screen(veilog: Run, tmp_path: Path) -> None:
-    done = veilog("demo", "--html", "demo.html", VEILOG_HASH_KEY="")
+    done = veilog("demo", "--html", "demo.html", "--report", "report.html", VEILOG_HASH_KEY="")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.decode().splitlines()
     assert len(lines) < show.LINES
     assert max(map(len, lines)) <= show.WIDTH
-    assert lines[-1].endswith("demo.html")
+    assert lines[-2].endswith("demo.html")
+    assert lines[-1].endswith("report.html")
+    assert "Who used which model with which class of data" in (tmp_path / "report.html").read_text()
     page = (tmp_path / "demo.html").read_text()
     assert all(f'<article id="{name}">' in page for name in (*(source.name for source in SOURCES), "mapped", "other"))
     assert "checked: no text" in page

@@ -64,6 +64,7 @@ def test_the_wheel_has_what_the_commands_need_and_nothing_of_the_tests(wheel: Pa
     needed = {f"veilog_parsers/samples/{sample.source}/{sample.case}.in.json" for sample in samples()}
     needed |= {"veilog_filters/rules/classification.yaml", "veilog_filters/demo/call.json"}
     needed |= {"veilog_filters/pages/demo.html.j2", "veilog_filters/pages/proof.html.j2"}
+    needed |= {"veilog_filters/pages/report.html.j2"}
     needed |= {"veilog_parsers/samples/mapped/mapping.yaml", "veilog_filters/py.typed", "veilog_parsers/py.typed"}
     assert needed <= set(names)
     assert {name.split("/")[0].split("-")[0] for name in names} == {"veilog_filters", "veilog_parsers", "veilog"}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -359,7 +360,8 @@ def _fail_if(errors: list[str]) -> None:
 
 @app.command(short_help="Show what comes in, what leaves and why, on one screen.")
 @click.option("--html", "html_path", metavar="FILE", help="Write a page with a record of every source too.")
-def demo(html_path: str | None) -> None:
+@click.option("--report", "report_path", metavar="FILE", help="Write a report over all samples too: see veilog report.")
+def demo(html_path: str | None, report_path: str | None) -> None:
     """Show the main job on one screen: what came in, what leaves, and why. Needs no file and no key."""
     from rich.console import Console
 
@@ -370,8 +372,79 @@ def demo(html_path: str | None) -> None:
     if html_path is not None:
         page, page_is_clean = demonstration.page()
         _write_file(html_path, page)
-    screen_is_clean = demonstration.screen(Console(width=show.WIDTH, highlight=False, soft_wrap=True), html_path)
+    report_place = _demo_report(demonstration.events(), report_path) if report_path is not None else ""
+    console = Console(width=show.WIDTH, highlight=False, soft_wrap=True)
+    screen_is_clean = demonstration.screen(console, html_path, report_place)
     if not (page_is_clean and screen_is_clean):
+        sys.exit(EXIT_FAILED)
+
+
+def _demo_report(events: Iterator[dict[str, Any]], path: str) -> str:
+    """Write a report over events; where it is, or what it takes."""
+    from veilog_filters.framing import write_json
+    from veilog_filters.report import command
+
+    if needed := command.missing():
+        return needed
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "samples.jsonl"
+        file.write_bytes(b"".join(map(write_json, events)))
+        try:
+            command.run(command.Order(files=[str(file)], size=0, out=path))
+        except command.UsageError as error:
+            print_stderr(f"{error}.")
+            sys.exit(EXIT_USAGE)
+    return path
+
+
+_FORMATS: Final = ("html", "md", "json")
+_DAY: Final = click.DateTime(["%Y-%m-%d"])
+
+
+@app.command(short_help="Write a dashboard and an audit report from event files.")
+@click.argument("paths", metavar="EVENTS...", nargs=-1, required=True)
+@click.option(
+    "--out", "out_path", metavar="FILE", help="Where to; `-` is standard output.  [default: report.html, ...]"
+)
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="html", show_default=True, help="Of the report.")
+@click.option("--from", "first", type=_DAY, metavar="DAY", help="First day that is reported, in UTC.")
+@click.option("--to", "last", type=_DAY, metavar="DAY", help="Last day that is reported, in UTC.")
+@click.option(
+    "--rows",
+    type=click.IntRange(1, 1_000_000),
+    default=200,
+    show_default=True,
+    help="Most rows of a table; the number of all is told.",
+)
+def report(
+    paths: tuple[str, ...], out_path: str | None, form: str, first: datetime | None, last: datetime | None, rows: int
+) -> None:
+    """Write a dashboard and an audit report from event files, as one page that needs nothing else.
+
+    Reads EVENTS, files and folders of them, in any of the schemas that veilog writes, mixed as they come: JSON, by
+    lines or as documents, plain or compressed (gzip, Zstandard), and Parquet. `-` is standard input. Exits with 1 if
+    something was not read, or if there is no event; the report is written all the same and says so.
+    """
+    from veilog_filters.report import command
+
+    try:
+        files, size = files_of(paths, command.SUFFIXES)
+        if first is not None and last is not None and first > last:
+            raise click.BadParameter("it is after --to", param_hint="--from")
+        order = command.Order(
+            files=files,
+            size=size,
+            out=out_path or f"report.{form}",
+            form=form,
+            first=first.date() if first else None,
+            last=last.date() if last else None,
+            rows=rows,
+        )
+        is_whole = command.run(order)
+    except (InputError, command.UsageError) as error:
+        print_stderr(f"{error}.")
+        sys.exit(EXIT_USAGE)
+    if not is_whole:
         sys.exit(EXIT_FAILED)
 
 

@@ -85,12 +85,13 @@ class Demo:
         mapped = Config.model_validate(mapping).mapped
         self._pipeline = Pipeline(config.model_copy(update={"mapped": mapped}))
 
-    def screen(self, console: Console, page: str | None) -> bool:
+    def screen(self, console: Console, page: str | None, report: str = "") -> bool:
         """Print the story on one screen; whether nothing private left.
 
         Args:
             console: where to.
             page: where the page was written, if it was.
+            report: where the report was written, or what it takes to write it; "" if nobody asked for it.
         """
         call = orjson.loads(resources.files(__package__).joinpath("call.json").read_bytes())
         line = orjson.dumps(call["record"])
@@ -117,7 +118,14 @@ class Demo:
             console.print("Neither prompt nor response left, nor the name, the card or the address in them.")
         where = f"The same for every source: {page}" if page else "For every source: veilog demo --html demo.html"
         console.print(Text(where, "bold"))
+        if report:
+            console.print(Text(f"Dashboard and audit report over the samples: {report}", "bold"))
         return not left
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """What leaves for all samples."""
+        for _, line in sample_lines():
+            yield from self._events(line)
 
     def examples(self) -> Iterator[Example]:
         """An example of every source, by name."""

@@ -510,11 +510,12 @@ def standard_input() -> Descriptor:
         raise InputError("standard input is closed") from None
 
 
-def files_of(paths: Sequence[str]) -> tuple[list[str], int]:
+def files_of(paths: Sequence[str], suffixes: tuple[str, ...] = SUFFIXES) -> tuple[list[str], int]:
     """The files that a command line names, folders walked, and how many bytes they have on disk.
 
     Args:
         paths: files, folders, and ``-`` for standard input.
+        suffixes: which files of a folder are read.
 
     Raises:
         InputError: one is not there, cannot be read, or is a folder without logs.
@@ -527,7 +528,7 @@ def files_of(paths: Sequence[str]) -> tuple[list[str], int]:
             continue
         try:
             mode = os.stat(path)  # noqa: PTH116 - what it cannot is what is asked
-            found = _walked(path) if stat.S_ISDIR(mode.st_mode) else [path]
+            found = _walked(path, suffixes) if stat.S_ISDIR(mode.st_mode) else [path]
             for file in found:
                 # Opened once, so that nothing has left when one of many cannot be read.
                 if not stat.S_ISFIFO(os.stat(file).st_mode):  # noqa: PTH116
@@ -536,12 +537,12 @@ def files_of(paths: Sequence[str]) -> tuple[list[str], int]:
         except OSError as error:
             raise InputError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
         if not found:
-            raise InputError(f"{path}: the folder holds no {', '.join(SUFFIXES)} files")
+            raise InputError(f"{path}: the folder holds no {', '.join(suffixes)} files")
         files += found
     return files, size
 
 
-def _walked(folder: str) -> list[str]:
+def _walked(folder: str, suffixes: tuple[str, ...]) -> list[str]:
     def refuse(error: OSError) -> None:
         raise error
 
@@ -549,5 +550,5 @@ def _walked(folder: str) -> list[str]:
         os.path.join(parent, name)  # noqa: PTH118 - as the user wrote it
         for parent, _, names in os.walk(folder, onerror=refuse)
         for name in names
-        if name.lower().endswith(SUFFIXES) and os.path.isfile(os.path.join(parent, name))  # noqa: PTH113, PTH118
+        if name.lower().endswith(suffixes) and os.path.isfile(os.path.join(parent, name))  # noqa: PTH113, PTH118
     )
