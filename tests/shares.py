@@ -1,7 +1,7 @@
 """Which part of all samples a test has: a share of them in ``make test``, all of them in ``make soak``.
 
-Tests that ask one question in many ways (modes, wrappers, configurations) take turns: each way has other samples, so
-that all ways together see every sample.
+Tests that ask one question in many ways (modes, wrappers, configurations) take turns: each way has a share of its own.
+Where there are as many ways as shares, all of them together see every sample; elsewhere only the soak does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SOAK: Final = bool(os.environ.get("VEILOG_SOAK"))
 
 
 def share(items: Iterable[T], of: int, turn: int = 0) -> list[T]:
-    """Every ``of``-th item, from that of the turn on; in a soak all.
+    """One of ``of`` equal shares: every ``of``-th item, beginning with item ``turn``. In a soak all items.
 
     Args:
         items: what there is.

@@ -94,14 +94,15 @@ def test_no_marker_leaves_the_command_in_any_mode(mode: str, output: str, veilog
     assert MARKER.findall((done.stdout + done.stderr).decode("utf-8", "replace")) == []
 
 
-@pytest.mark.parametrize(
-    "command", ["mmexternal", "filter --workers 2", "filter --tag-key _tag --time-key _time --output msgpack"]
-)
+OTHER_WAYS = ("mmexternal", "filter --workers 2", "filter --tag-key _tag --time-key _time --output msgpack")
+
+
+@pytest.mark.parametrize("command", OTHER_WAYS)
 def test_no_marker_leaves_by_another_way(command: str, veilog: Run, tmp_path: Path) -> None:
     """The other commands that read records, with markers also where a shipper's tag and time would be."""
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(configuration(MODES["redacted"], [PATTERN])))
     stamps = {"_tag": f"no tag: {marker(1)}", "_time": f"no time: {marker(2)}"}
-    records = [planted_everywhere(sample) for sample in share(ALL, 3, len(command))]
+    records = [planted_everywhere(sample) for sample in share(ALL, 3, OTHER_WAYS.index(command))]
     lines = [orjson.dumps(record | stamps if isinstance(record, dict) else record) for record in records]
     lines += [line[:-3] for line in lines]
     done = veilog(*command.split(), "--config", "c.yaml", stdin=b"\n".join(lines) + b"\n")

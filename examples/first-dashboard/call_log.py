@@ -39,7 +39,8 @@ class CallError(Exception):
 
 def open_log(file: Path) -> logging.Logger:
     """A logger that writes bare lines to a file that nobody but its owner may read. Threads may share it."""
-    file.touch(mode=0o600)
+    file.touch()
+    file.chmod(0o600)
     handler = logging.FileHandler(file, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(message)s"))
     log = logging.getLogger(f"calls of models in {file}")
@@ -73,6 +74,9 @@ def logged(call: Model, log: logging.Logger) -> Model:
             record |= {"status": 200, "response": response}
         except CallError as error:
             record |= {"status": error.status, "response": {"error": {"code": error.code}}}
+            raise
+        except Exception:
+            record |= {"status": 500, "response": {"error": {"code": "internal_error"}}}
             raise
         finally:
             record["latency_ms"] = round((time.perf_counter() - started) * 1000, 3)

@@ -656,6 +656,21 @@ class Config(Strict):
                 raise InvalidError("there is no such encoder", closest(name, known, 99), *key)
         return self
 
+    @model_validator(mode="after")
+    def _keeps_schemas_apart(self) -> Self:
+        if "{schema}" in self.sidecar.tag:
+            return self
+        seen: dict[str, str] = {}
+        for number, place in enumerate(self.sidecar.forward):
+            schema = place.schema_name or self.output.schema_name
+            if seen.setdefault(place.address, schema) != schema:
+                raise InvalidError(
+                    "events of two schemas would arrive here with one tag",
+                    "write {schema} into sidecar.tag, for example clean.{schema}.{tag}",
+                    *("sidecar", "forward", number, "address"),
+                )
+        return self
+
     def places(self) -> dict[str, list[Forward]]:
         """The places of the sidecar by the schema of what goes there; none where it writes to standard output."""
         found: dict[str, list[Forward]] = {}

@@ -10,7 +10,7 @@ import pytest
 from samples import config_with
 from schema_definitions import CHECKS
 from veilog_filters.detect.api import PerText
-from veilog_filters.encode.ocsf import ATTACKS, ENCODER, findings
+from veilog_filters.encode.ocsf import ATTACKS, ENCODER, detection_findings
 from veilog_filters.pipeline import Pipeline
 from veilog_parsers.event import UpstreamThreatType
 from veilog_parsers.record.raw import RawRecord
@@ -45,7 +45,7 @@ def with_threats(*threats: dict[str, str], **fields: Any) -> dict[str, Any]:
 
 
 def finding_of(event: dict[str, Any]) -> dict[str, Any]:
-    (finding,) = findings(event)
+    (finding,) = detection_findings(event)
     CHECKS["ocsf"](finding)
     return finding
 
@@ -72,12 +72,12 @@ def test_it_refers_to_the_activity_and_says_who_what_and_how() -> None:
 def test_it_is_there_unless_the_source_says_less_than_high(confidence: str | None, number: int) -> None:
     guardrail = {"action": "blocked", **({"confidence": confidence} if confidence else {})}
     event = with_threats(JAILBREAK, guardrail=guardrail)
-    assert len(findings(event)) == number
+    assert len(detection_findings(event)) == number
     assert ENCODER.encode(event)["attacks"][0]["technique"]["uid"] == "AML.T0054"
 
 
 def test_no_threat_gives_no_finding() -> None:
-    assert findings(EVENT) == []
+    assert detection_findings(EVENT) == []
     assert "attacks" not in ENCODER.encode(EVENT)
 
 

@@ -346,6 +346,15 @@ def test_what_is_said(text: str, expected: str, home: Path) -> None:
     assert expected in start_text(text, home)
 
 
+def test_two_schemas_do_not_arrive_in_one_place_with_one_tag(home: Path) -> None:
+    places = [{"address": "siem.example:24224"}, {"address": "siem.example:24224", "schema": "ecs"}]
+    said = start({"sidecar": {"forward": places}}, home)
+    assert "sidecar.forward[1].address: events of two schemas would arrive here with one tag" in said
+    assert "write {schema} into sidecar.tag" in said
+    assert "one tag" not in start({"sidecar": {"forward": places, "tag": "clean.{schema}.{tag}"}}, home)
+    assert "one tag" not in start({"sidecar": {"forward": places}, "output": {"schema": "ecs"}}, home)
+
+
 @pytest.mark.parametrize(
     "template",
     ["{tag}", "raw.{tag}", "raw", "*", "*.{tag}", "{tag}.clean", "clean{tag}", ".clean.{tag}", "clean.{tag}.{x}", "c{tag}.x", "raw*.{tag}", "{", "a.{b}"],

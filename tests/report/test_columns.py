@@ -51,6 +51,16 @@ def events() -> list[dict[str, Any]]:
 EVENTS = events()
 
 
+def test_what_is_written_beside_an_event_is_no_second_event() -> None:
+    writers = {offer.name: encoder.further for offer, encoder in plugins.select("encoders", ()) if encoder.further}
+    beside = [
+        (schema, document) for schema, further in writers.items() for event in EVENTS for document in further(event)
+    ]
+    assert beside
+    for schema, document in beside:
+        assert READER.rows(json.loads(json.dumps(document))) == (schema, [])
+
+
 @pytest.mark.parametrize("schema", ENCODERS)
 def test_what_was_written_is_read_back(schema: str) -> None:
     for event in EVENTS:

@@ -188,7 +188,10 @@ def with_schemas(sidecar: Running, *schemas: str) -> Config:
 
 
 def configured(*schemas: str, default: str = "native") -> Config:
-    places = [{"address": "127.0.0.1:9", **({"schema": schema} if schema else {})} for schema in schemas]
+    places = [
+        {"address": f"127.0.0.1:{number + 9}", **({"schema": schema} if schema else {})}
+        for number, schema in enumerate(schemas)
+    ]
     return Config.model_validate(
         {"hash_key": {"file": str(KEY_FILE)}, "output": {"schema": default}, "sidecar": {"forward": places}}
     )
@@ -206,7 +209,7 @@ def test_a_place_without_a_schema_gets_that_of_the_output() -> None:
     [
         (configured("native", "ecs"), "sidecar.forward.schema"),
         (configured("native"), "sidecar.forward.schema"),
-        (configured("native", "", default="asim"), "sidecar.forward.schema"),
+        (configured("native", "", default="asim"), "output.schema"),
     ],
     ids=str,
 )

@@ -27,7 +27,8 @@ from veilog_filters.encode.verbs import Activity, activity_of
 
 VERSION: Final = "1.8.0"
 _API_ACTIVITY: Final = 6003
-_FINDING: Final = 2004
+DETECTION_FINDING: Final = 2004
+"""The class of what is written beside an activity."""
 _HIGH: Final = 4
 _OTHER: Final = 99
 _INFORMATIONAL: Final = 1
@@ -279,7 +280,7 @@ TABLE: Final = Table(
 _activity: Final = TABLE.compiled()
 
 
-def findings(event: Object) -> list[Object]:
+def detection_findings(event: Object) -> list[Object]:
     """The Detection Finding of an event, if one of its threats is high."""
     threats = event.get("upstream_threats")
     if not threats or event.get("guardrail", {}).get("confidence") in _BELOW_HIGH:
@@ -303,10 +304,10 @@ def findings(event: Object) -> list[Object]:
         info["attacks"] = activity["attacks"]
     return [
         {
-            "category_uid": _FINDING // 1000,
-            "class_uid": _FINDING,
+            "category_uid": DETECTION_FINDING // 1000,
+            "class_uid": DETECTION_FINDING,
             "activity_id": 1,
-            "type_uid": _FINDING * 100 + 1,
+            "type_uid": DETECTION_FINDING * 100 + 1,
             "severity_id": _HIGH,
             "status_id": 1,
             "is_alert": True,
@@ -319,4 +320,6 @@ def findings(event: Object) -> list[Object]:
     ]
 
 
-ENCODER: Final = Encoder(name="ocsf", summary=TABLE.summary, constants=frozenset(), encode=_activity, further=findings)
+ENCODER: Final = Encoder(
+    name="ocsf", summary=TABLE.summary, constants=frozenset(), encode=_activity, further=detection_findings
+)

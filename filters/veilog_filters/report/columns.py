@@ -204,6 +204,7 @@ class Schema:
         is_it: whether a document is of this schema, and veilog's.
         table: the table that it is written by; None for ``veilog/1`` itself.
         events: the events in a document, for a schema whose documents hold several.
+        is_beside: whether a document is written beside an event, and says of it again what the event says.
         fillers: values that stand where a target requires one and the event has none.
         filled_by: fields whose values do so in other fields' places, by field.
     """
@@ -212,6 +213,7 @@ class Schema:
     is_it: Callable[[Document], bool]
     table: Table | None
     events: Callable[[Document], Iterator[Document]] = lambda document: iter((document,))
+    is_beside: Callable[[Document], bool] = lambda _document: False
     fillers: frozenset[str] = frozenset()
     filled_by: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -379,6 +381,7 @@ SCHEMAS: Final = (
         name="ocsf",
         is_it=lambda document: "class_uid" in document and _at(document, ("metadata", "product", "name")) == "veilog",
         table=ocsf.TABLE,
+        is_beside=lambda document: document["class_uid"] == ocsf.DETECTION_FINDING,
         fillers=frozenset(("unknown",)),
     ),
     Schema(name="ecs", is_it=lambda document: _at(document, ("event", "module")) == "veilog", table=ecs.TABLE),
@@ -408,7 +411,9 @@ class Reader:
         self._schemas = [(schema, schema.compiled()) for schema in SCHEMAS]
 
     def rows(self, document: Any) -> tuple[str, list[Row]] | None:
-        """The schema of a document and its events; None if it is of none or has no event of veilog's.
+        """The schema of a document and its events: none in a document that is written beside an event.
+
+        None if it is of no schema, or should have an event and has none of veilog's.
 
         Args:
             document: a value of JSON.
@@ -417,6 +422,8 @@ class Reader:
             return None
         for schema, read in self._schemas:
             if schema.is_it(document):
+                if schema.is_beside(document):
+                    return schema.name, []
                 rows = [row for event in schema.events(document) if _is_event(row := read(event))]
                 return (schema.name, rows) if rows else None
         return None

@@ -253,13 +253,15 @@ class ChunkFilter:
         # quarantine nobody knows whether it did.
         metadata = self._metadata(entry) if leaving.is_whole else None
         time = entry.time if entry.has_time else _NO_TIME
+        unwritable: Leaving | None = None
         for number, (part, events) in enumerate(zip(self._parts, leaving.written, strict=True)):
             for event in events:
                 try:
                     part.add(part.pack(Entry(time, metadata, event)))
                 except (ValueError, TypeError, OverflowError):
                     # A number that msgpack cannot hold, for example. Its message is not read: it may quote it.
-                    for instead in self._unwritable(entry, record).written[number]:
+                    unwritable = unwritable or self._unwritable(entry, record)
+                    for instead in unwritable.written[number]:
                         part.add(part.pack(Entry(time, None, instead)))
 
     def _unwritable(self, entry: Entry, record: RawRecord | DecodeFailure) -> Leaving:

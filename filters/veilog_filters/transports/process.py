@@ -149,16 +149,18 @@ def refuse_what_needs_a_restart(before: Config, after: Config, path: str) -> Non
         ConfigError: they differ in something that cannot be changed while it runs.
     """
     old, new = _flat(before), _flat(after)
+    default: list[str] = []
     changed = sorted(key for key in old if old[key] != new[key] and key not in _LIVE)
     if bool(before.sidecar.forward) != bool(after.sidecar.forward):
         changed.append("forward")
     elif set(before.schemas()) != set(after.schemas()):
         # What waits for an ack is written in a schema, and would be in the wrong one, or nobody's.
-        changed.append("forward.schema" if after.sidecar.forward else "")
-    if changed:
+        has_other_default = before.output.schema_name != after.output.schema_name
+        default.append("output.schema" if has_other_default else "sidecar.forward.schema")
+    if changed or default:
         fix = "restart veilog sidecar, or change it back"
         problem = "this cannot be changed while it runs: it needs a restart"
-        places = [f"sidecar.{key}" if key else "output.schema" for key in changed]
+        places = [*(f"sidecar.{key}" for key in changed), *default]
         raise ConfigError(*(Defect(path, 0, place, problem, fix) for place in places))
 
 
