@@ -94,6 +94,8 @@ class Policy(Strict):
     """Who-fields: keep, or pseudonymize (replaced by keyed hashes that are stable per tenant)."""
     unrecognized: Literal["quarantine", "drop", "redact"] = "quarantine"
     """Records that no parser recognizes: quarantine, drop (counted), or redact (their text leaves, cleaned)."""
+    prompt_sketch: Literal["keep", "drop"] = "keep"
+    """Keys by which slightly varied prompts are found: keep (126 or 234 bytes of JSON each) or drop."""
 
     @model_validator(mode="after")
     def _keeps_text_knowingly(self) -> Self:

@@ -180,6 +180,7 @@ class Pipeline:
         self._fallbacks = fallbacks(parts.detector_names)
         self._policy_name = parts.policy_name
         self._unrecognized = config.policy.unrecognized
+        self._sketches = config.policy.prompt_sketch == "keep"
         self._tenant_id = config.tenant_id
         self._max_record_bytes = config.limits.max_record_bytes
         self.counts = parts.counts
@@ -472,7 +473,7 @@ class Pipeline:
         return found, self._classify(evidence)
 
     def _fingerprint(self, job: _Job) -> None:
-        fingerprint(job.event, self.fingerprinter, self._previous, job.tenant)
+        fingerprint(job.event, self.fingerprinter, self._previous, job.tenant, sketches=self._sketches)
 
     def _clean(self, job: _Job) -> None:
         event = job.event

@@ -450,6 +450,7 @@ class PreviousHashes:
 
     hash_key_id: Constant = dataclasses.field(metadata={"doc": "Which key made these hashes: the previous one."})
     prompt_hash: Digest | None = _part("`prompt_hash` under the previous key.")
+    prompt_sketch: list[Digest] | None = _part("`prompt_sketch` under the previous key.")
     system_prompt_hash: Digest | None = _part("`system_prompt_hash` under the previous key.")
     response_hash: Digest | None = _part("`response_hash` under the previous key.")
 
@@ -559,6 +560,9 @@ class AuditEvent:
     cloud: Cloud | None = _field(_WHAT, "Cloud account, region and resource.")
 
     prompt_hash: Digest | None = _field(_PRIVACY, "Keyed hash of the newest user turn.")
+    prompt_sketch: list[Digest] | None = _field(
+        _PRIVACY, "Keys of the newest user turn, from eight words: prompts that differ in a few words share one."
+    )
     system_prompt_hash: Digest | None = _field(_PRIVACY, "Keyed hash of the system prompt.")
     response_hash: Digest | None = _field(_PRIVACY, "Keyed hash of all that the model produced.")
     hash_key_id: Constant | None = _field(_PRIVACY, "Which key made the hashes.")
