@@ -1,6 +1,6 @@
 """The way of a record, from a decoded value to the objects that may leave.
 
-    parse -> identify -> collect -> scan -> verify -> classify -> fingerprint -> redact -> encode
+    parse -> identify -> collect -> scan -> verify -> classify -> fingerprint -> compare -> redact -> count -> encode
 
 What may leave is decided in the last two: ``names`` and ``gate`` say what a name is, ``encode`` takes nothing that is
 not of its field's type. ``wiring`` builds the stages, ``ids`` and ``quarantine`` say what they are called.
@@ -68,6 +68,7 @@ PARSE: Final = "parse"
 
 DROPPED_UNRECOGNIZED: Final = "unrecognized"
 DROPPED_EMPTY: Final = "no_events_inside"
+DROPPED_USAGE: Final = "usage_not_fetched"
 
 
 @dataclasses.dataclass(slots=True)
@@ -176,6 +177,8 @@ class Pipeline:
         self._beside = parts.beside
         self._previous = parts.previous
         self._departments = parts.departments
+        self._leaks = parts.leaks
+        self._meter = parts.meter
         self._detectors = parts.detector_names
         self._fallbacks = fallbacks(parts.detector_names)
         self._policy_name = parts.policy_name
@@ -197,7 +200,9 @@ class Pipeline:
             ("detect", ErrorType.DETECTOR_FAILED, self._verify),
             ("classify", ErrorType.CLASSIFIER_FAILED, self._label),
             ("fingerprint", ErrorType.FINGERPRINT_FAILED, self._fingerprint),
+            ("classify", ErrorType.CLASSIFIER_FAILED, self._compare),
             ("redact", ErrorType.REDACTION_FAILED, self._clean),
+            ("encode", ErrorType.ENCODING_FAILED, self._count),
             ("encode", ErrorType.ENCODING_FAILED, self._write),
         )
 
@@ -291,6 +296,33 @@ class Pipeline:
             for job in jobs:
                 self.counts.emitted[(job.kind if isinstance(job, _Job) else Kind.QUARANTINE).value] += 1
         return [[job.encoded if isinstance(job, _Job) else job for job in jobs] for jobs in done]
+
+    def follow(self, clock: Callable[[], float]) -> None:
+        """Close windows of usage by a clock, in seconds since 1970, instead of by the times of records."""
+        if self._meter is not None:
+            self._meter.follow(clock)
+
+    def usage(self, *, everything: bool = False) -> list[dict[str, Any]]:
+        """What was counted by caller and window, as events, encoded: each once.
+
+        Args:
+            everything: windows that are still open too: nothing more will come.
+        """
+        if self._meter is None:
+            return []
+        rows = self._meter.drain() if everything else self._meter.due()
+        if rows:
+            self.counts.emitted[Kind.USAGE.value] += len(rows)
+        if self._meter.lost_rows:
+            self.counts.dropped[DROPPED_USAGE] += self._meter.lost_rows
+            self._meter.lost_rows = 0
+        return [self._encode(row) for row in rows]
+
+    def hand_over(self, successor: Pipeline) -> list[dict[str, Any]]:
+        """All that was counted, as events; what chunks that are being filtered still bring is the successor's."""
+        counted = self.usage(everything=True)
+        self._meter = successor._meter
+        return counted
 
     def _digest(self, record: RawRecord | DecodeFailure) -> bytes:
         """What ids of a record's events are made of; for a damaged one, its hash is."""
@@ -416,10 +448,7 @@ class Pipeline:
             job.record_digest, str(event.source), _reveal(event.request_id), event.timestamp or "", job.index
         )
         if self._departments is not None:
-            department = self._departments.user(_reveal(event.user_id), _reveal(event.user_name))
-            event.user_department = Constant(department) if department else None
-            department = self._departments.model(_reveal(event.model_name))
-            event.model_department = Constant(department) if department else None
+            self._departments(event)
 
     def _gather(self, job: _Job) -> None:
         job.collected = self._collect(job.event, job.tenant)
@@ -469,11 +498,17 @@ class Pipeline:
             event.source or "",
             event.user_department or "",
             event.model_department or "",
+            tuple(event.cross_department.through) if event.cross_department is not None else (),
         )
         return found, self._classify(evidence)
 
     def _fingerprint(self, job: _Job) -> None:
         fingerprint(job.event, self.fingerprinter, self._previous, job.tenant, sketches=self._sketches)
+
+    def _compare(self, job: _Job) -> None:
+        """What the response lets out. It comes behind the hashes: runs of system prompts are kept under theirs."""
+        if job.event.kind is Kind.AI_ACCESS and job.collected.response:
+            job.event.leakage = self._leaks(job.event, job.collected)
 
     def _clean(self, job: _Job) -> None:
         event = job.event
@@ -496,6 +531,11 @@ class Pipeline:
         if coverage.timed_out_texts:
             proof.status = RedactionStatus.TIMED_OUT
         event.redaction = proof
+
+    def _count(self, job: _Job) -> None:
+        """By caller and window; behind the gate, so that nothing is counted but what may leave."""
+        if self._meter is not None:
+            self._meter.observe(job.event)
 
     def _write(self, job: _Job) -> None:
         job.encoded = self._encode(job.event)

@@ -94,11 +94,13 @@ _ASCII: Final = bytes(
 _WORD: Final = re.compile(r"[^\W_]+")
 _DIGIT: Final = re.compile(r"\d")
 _APOSTROPHE: Final = re.compile("['’]")
-_UNSPACED: Final = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
-    "\U00020000-\U0003ffff]+"
+_NO_BLANKS: Final = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
 )
 """Thai, Lao, Burmese, Khmer, kana, Han; and Hangul, whose words carry their grammar at their ends."""
+_UNSPACED: Final = re.compile(f"[{_NO_BLANKS}]+")
+_WORD_OR_CHARACTER: Final = re.compile(rf"[{_NO_BLANKS}]|[^\W_{_NO_BLANKS}]+")
 
 
 def elements(text: str) -> Collection[bytes]:
@@ -130,6 +132,13 @@ def elements(text: str) -> Collection[bytes]:
     if len(content) + len(grams) < 2 * _MIN_CONTENT and len(set(content)) + len(grams) < _MIN_CONTENT:
         content = words
     return [*content, *grams] if grams else content
+
+
+def words_in_order(text: str) -> list[bytes]:
+    """The words of a text without case and punctuation; of scripts without blanks, each character. For comparisons."""
+    if text.isascii():
+        return text.encode("ascii").translate(_ASCII, _APOSTROPHES).split()
+    return [word.encode() for word in _WORD_OR_CHARACTER.findall(_APOSTROPHE.sub("", nfkc(text).casefold()))]
 
 
 class Running(Protocol):
