@@ -85,7 +85,7 @@ def tags_of(leakage: Leakage) -> list[LeakTag]:
             is_most = (leakage.system_prompt_percent or 0) >= _HALF_PERCENT
             tags.append(LeakTag(rule, "high" if is_most else "medium", "stable", *_EXTRACTION))
         else:
-            is_bulk = sum(leakage.entities.values()) >= BULK_VALUES
+            is_bulk = sum((leakage.entities or {}).values()) >= BULK_VALUES
             tags.append(LeakTag(rule, "medium" if is_bulk else "low", "incubating", *_DISCLOSURE))
     return tags
 
@@ -129,8 +129,9 @@ class Leaks:
         if not response:
             return None
         leakage = Leakage()
-        leakage.entities = self._values(response, collected)
-        kinds = {self._kinds[entity] for entity in leakage.entities}
+        found = self._values(response, collected)
+        kinds = {self._kinds[entity] for entity in found}
+        leakage.entities = found or None
         if event.system_prompt_hash is not None:
             quoted, percent = self._quoted(event, collected, response)
             if quoted >= MIN_QUOTED_WORDS:

@@ -3,7 +3,8 @@
 Theory of operation. A SIEM counts over events; at volume, that is what costs most, and a rule that needs a week of
 counts reads a week of events. So a worker may count itself. It keeps a *row* for each caller (tenant, user, agent) and
 window, and lets rows leave as events of the kind ``usage``. A row is made of finished events, behind the gate: so
-there is nothing in it but numbers and names that have left already.
+there is nothing in it but numbers, the names of its caller, which have left already, and keyed hashes. (Models and
+tools as names would be a sentence, if somebody wrote it word by word into the names of sixteen calls.)
 
 Windows. A window is ``window_secs`` long and begins at a multiple of that since 1970, on every host. An event belongs
 to the window of its own time. One without a time belongs to the window in which it comes; so does one whose time lies
@@ -13,7 +14,8 @@ Rows are parts. A row says what was counted since the last row of the same calle
 any time, and all that somebody who reads them has to know is how they are merged, over time, workers and hosts:
 
     numbers           add
-    models, tools     unite; their number is that of the union (up to sixteen in a row, ``names_left_out`` says more)
+    models, tools     unite: the same name has the same hash on all hosts; how many there are is the size of the union
+                      (up to sixteen in a row; ``names_left_out`` says that there were more)
     repeated_prompts  add: each worker compares with what it has seen itself, so the sum is a lower bound
 
 Late records, a restart, a full table: none is a special case, each makes a further row. A row is made
@@ -28,7 +30,7 @@ Late records, a restart, a full table: none is a special case, each makes a furt
 So there are never more rows than events counted in them, whatever the records say of users and times.
 
 Memory. A window has up to ``max_users`` rows; the calls of all further callers are one row, ``scope: other``, without
-a user. What a row keeps besides numbers: sixteen names of each kind, and the keys of eight sketches.
+a user. What a row keeps besides numbers: sixteen hashes of each kind, and the keys of eight sketches.
 
 Delivery. In a sidecar, a row that was made is sent as events are: again and again until the next hop has acknowledged
 it, so it may arrive twice, with the same ``event_id``: that is a keyed hash of window, caller, number of calls, and the
@@ -49,14 +51,13 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from veilog_filters.config import UsageOptions, WorkingHours
+from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.ids import Ids
 from veilog_parsers.event import (
     AuditEvent,
     Constant,
-    CountedName,
     Digest,
     Kind,
-    Name,
     Outcome,
     Recent,
     Text,
@@ -78,6 +79,8 @@ _MINUTE_SECS: Final = 60
 _MINUTE_CHARS: Final = len("2026-11-27T02:23")
 _KEY_CHARS: Final = 6
 _MINUTES: Final = 4_096
+_NAMES: Final = 4_096
+_HASH_CHARS: Final = 12
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MOST: Final = 2**53
 """Largest number that a row says: beyond it, JSON's readers are not exact."""
@@ -115,14 +118,16 @@ class _Row:
     Attributes:
         usage: what leaves.
         first: id of the first event that it counts.
-        last: of the last one.
         event: says whose it is; None for that of all others.
+        hash_of: of a name, by what it names.
+        last: id of the last event that it counts.
         prompts: keys of the last prompts.
     """
 
     usage: Usage
     first: str
     event: AuditEvent | None
+    hash_of: Callable[[str, Text], Digest]
     last: str = ""
     prompts: deque[array[int]] = dataclasses.field(default_factory=lambda: deque(maxlen=MAX_PROMPTS))
 
@@ -140,19 +145,20 @@ class _Row:
         usage.refusals += event.refusal is True
         _add(usage, "credential_findings", credentials)
         if event.model_name is not None:
-            self._name(usage.models, event.model_name)
+            self._name(usage.models, "model", event.model_name)
         if event.mcp is not None and event.mcp.tool is not None:
-            self._name(usage.tools, event.mcp.tool)
+            self._name(usage.tools, "tool", event.mcp.tool)
         for call in event.tool_calls or ():
             if call.name is not None:
-                self._name(usage.tools, call.name)
+                self._name(usage.tools, "tool", call.name)
         usage.repeated_prompts += self._is_repeated(event)
 
-    def _name(self, names: list[CountedName], name: Text) -> None:
-        if name in names or not isinstance(name, Name | Digest | Constant):
+    def _name(self, names: list[Digest], what: str, name: Text) -> None:
+        digest = self.hash_of(what, name)
+        if digest in names:
             return
         if len(names) < MAX_NAMES:
-            names.append(name)
+            names.append(digest)
         else:
             self.usage.names_left_out = True
 
@@ -198,6 +204,7 @@ class Meter:
     Args:
         options: ``usage`` of the configuration.
         ids: makes ids of events.
+        fingerprinter: makes keyed hashes of names.
         tenant_id: the configured tenant, or "".
         credentials: entity types that are credentials.
 
@@ -205,7 +212,14 @@ class Meter:
         lost_rows: rows that nobody fetched in time, and that are gone.
     """
 
-    def __init__(self, options: UsageOptions, ids: Ids, tenant_id: str, credentials: Collection[str]) -> None:
+    def __init__(
+        self,
+        options: UsageOptions,
+        ids: Ids,
+        fingerprinter: Fingerprinter,
+        tenant_id: str,
+        credentials: Collection[str],
+    ) -> None:
         self.lost_rows = 0
         self._options = options
         self._ids = ids
@@ -216,6 +230,9 @@ class Meter:
         self._clock: Callable[[], float] | None = None
         self._windows: OrderedDict[int, _Window] = OrderedDict()
         self._closed: deque[tuple[int, _Row]] = deque()
+        self._hash_of = functools.lru_cache(_NAMES)(
+            lambda what, name: Digest(fingerprinter.digest(f"usage:{what}", tenant_id, name.encode())[:_HASH_CHARS])
+        )
         self._minute = functools.lru_cache(_MINUTES)(self._read_minute)
 
     def follow(self, clock: Callable[[], float]) -> None:
@@ -284,17 +301,17 @@ class Meter:
         agent = event.agent
         caller = (
             _text(event.tenant_id),
-            _text(event.user_id) or _text(event.user_name),
+            _text(event.user_id) or f"\0{_text(event.user_name)}",
             "" if agent is None else _text(agent.id) or _text(agent.name),
         )
         row = window.rows.get(caller)
         if row is None:
             usage = Usage(scope=UsageScope.CALLER, window_secs=self._options.window_secs)
             if len(window.rows) < self._options.max_users:
-                row = window.rows[caller] = _Row(usage, event.event_id or "", _whose(event))
+                row = window.rows[caller] = _Row(usage, event.event_id or "", _whose(event), self._hash_of)
             elif window.other is None:
                 usage.scope = UsageScope.OTHER
-                row = window.other = _Row(usage, event.event_id or "", None)
+                row = window.other = _Row(usage, event.event_id or "", None, self._hash_of)
             else:
                 row = window.other
         return row

@@ -136,7 +136,7 @@ def build_parts(config: Config, schema: str, detector: Detector | None, config_p
         fingerprinter=fingerprinter,
         ids=ids,
         leaks=Leaks(policy, read_canaries(config, file)),
-        meter=meter_for(config, ids, policy),
+        meter=meter_for(config, ids, fingerprinter, policy),
         policy_name=Constant(f"{config.policy.name} {policy.label}"),
         policy_prefilter=policy_prefilter_for(config, classifier),
         previous=previous,
@@ -146,13 +146,13 @@ def build_parts(config: Config, schema: str, detector: Detector | None, config_p
     )
 
 
-def meter_for(config: Config, ids: Ids, policy: ClassificationPolicy) -> Meter | None:
+def meter_for(config: Config, ids: Ids, fingerprinter: Fingerprinter, policy: ClassificationPolicy) -> Meter | None:
     """What counts by caller and window, and knows the working hours; None where the configuration asks for neither."""
     options = config.usage
     if not options.events and not options.on_events and options.working_hours is None:
         return None
     credentials = [name for name, kind in kinds_of_entities(policy).items() if kind is LeakKind.CREDENTIALS]
-    return Meter(options, ids, config.tenant_id, credentials)
+    return Meter(options, ids, fingerprinter, config.tenant_id, credentials)
 
 
 def policy_prefilter_for(config: Config, classifier: Classifier) -> PolicyPrefilter | None:

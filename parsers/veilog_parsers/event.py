@@ -470,8 +470,8 @@ class Leakage:
     """What the response lets out: only what was not in the prompt, and the system prompt."""
 
     kinds: list[LeakKind] = _part("What it lets out.", list)
-    entities: dict[str, int] = _part(
-        "Different values by entity type that the response has and the prompt has not.", dict
+    entities: dict[str, int] | None = _part(
+        "Different values by entity type that the response has and the prompt has not."
     )
     system_prompt_words: int | None = _part("Words of the response that are quoted from the system prompt.")
     system_prompt_percent: int | None = _part("How much of the system prompt they are, in percent.")
@@ -515,10 +515,6 @@ class UsageScope(StrEnum):
     OTHER = "other"
 
 
-CountedName = Name | Digest | Constant
-"""A name that has left in an event already."""
-
-
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Usage:
     """Calls of one user and agent in one window, as far as one worker has counted them: rows of a window add up."""
@@ -542,8 +538,8 @@ class Usage:
     repeated_prompts: int = _part("Calls whose prompt is much like one of the caller's eight before.", 0)
     off_hours: int | None = _part("Calls outside of working hours; absent without `usage.working_hours`.")
     misdated: int = _part("Calls whose time lay more than a window ahead, and which count when they came.", 0)
-    models: list[CountedName] = _part("Models that were called, up to sixteen.", list)
-    tools: list[CountedName] = _part("Tools that were called, up to sixteen.", list)
+    models: list[Digest] = _part("Keyed hashes of the models that were called, up to sixteen.", list)
+    tools: list[Digest] = _part("Keyed hashes of the tools that were called, up to sixteen.", list)
     names_left_out: bool | None = _part("Whether there were more models or tools.")
 
 
