@@ -22,9 +22,10 @@ class Clock:
         return self.now
 
 
-def record(user: str) -> dict[str, Any]:
+def record(user: str, number: int = 0) -> dict[str, Any]:
+    """A call; the same number is the same call."""
     return {
-        "time": int(NOW),
+        "time": int(NOW) + number,
         "user": user,
         "request": {"model": "m", "messages": [{"role": "user", "content": "Good morning"}]},
         "response": {},
@@ -52,7 +53,7 @@ async def test_a_window_that_is_over_leaves_without_traffic() -> None:
         clock = Clock()
         sidecar.worker.pipeline.follow(clock)
         shipper = await Shipper.connect(sidecar.port)
-        shipper.send("raw.app", record("ann"), record("bob"), record("ann"), chunk_id="c1")
+        shipper.send("raw.app", record("ann"), record("bob"), record("ann", 1), chunk_id="c1")
         assert await shipper.ack() == "c1"
         await asyncio.sleep(1.2)
         assert rows(hop) == []
@@ -111,9 +112,26 @@ async def test_a_reload_sends_what_was_counted_and_loses_nothing_that_is_still_f
         await until(lambda: rows(hop))
         assert counted(hop) == {"ann": 1}
         old(RawRecord(record("bob"), b"a chunk that the old pipeline was at"))
-        shipper.send("raw.app", record("ann"), chunk_id="c2")
+        shipper.send("raw.app", record("ann", 1), chunk_id="c2")
         assert await shipper.ack() == "c2"
     assert counted(hop) == {"ann": 2, "bob": 1}
+    await hop.stop()
+
+
+@in_loop
+async def test_a_chunk_that_comes_again_after_its_row_left_gives_a_row_with_the_same_id() -> None:
+    hop = Collector()
+    await hop.start()
+    async with running(hop, usage=USAGE) as sidecar:
+        clock = Clock()
+        sidecar.worker.pipeline.follow(clock)
+        shipper = await Shipper.connect(sidecar.port)
+        for number in (1, 2):
+            shipper.send("raw.app", record("ann"), record("ann", 1), chunk_id=f"c{number}")
+            assert await shipper.ack() == f"c{number}"
+            clock.now += 3600
+            await until(lambda number=number: len(rows(hop)) == number)
+    assert counted(hop) == {"ann": 2}
     await hop.stop()
 
 
