@@ -50,7 +50,7 @@ def prompts_in(folders: Sequence[str]) -> Iterator[str]:
     """The prompts of all files in some folders."""
     for folder in folders:
         for path in sorted(Path(folder).rglob("*")):
-            lines = path.read_text(encoding="utf-8").splitlines() if path.suffix in (".txt", ".jsonl") else []
+            lines = path.read_text(encoding="utf-8").split("\n") if path.suffix in (".txt", ".jsonl") else []
             for line in lines:
                 if path.suffix == ".txt":
                     yield line

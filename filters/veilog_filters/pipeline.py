@@ -507,7 +507,7 @@ class Pipeline:
 
     def _compare(self, job: _Job) -> None:
         """What the response lets out. It comes behind the hashes: runs of system prompts are kept under theirs."""
-        if job.event.kind is Kind.AI_ACCESS and job.collected.response:
+        if job.event.kind is Kind.AI_ACCESS:
             job.event.leakage = self._leaks(job.event, job.collected)
 
     def _clean(self, job: _Job) -> None:
