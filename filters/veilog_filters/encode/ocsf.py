@@ -128,10 +128,7 @@ def _begin() -> Object:
 def _finish(event: Object, out: Object) -> None:
     profiles = ["datetime"]
     if event["kind"] == "quarantine":
-        _as_base_event(out, "Quarantine")
-        out |= {"severity_id": 2, "severity": "Low"}
-    elif event["kind"] == "usage":
-        _as_base_event(out, "Usage")
+        _as_base_event(out)
     else:
         _complete_call(event, out, profiles)
     _add_classification(event, out, profiles)
@@ -150,8 +147,9 @@ def _finish(event: Object, out: Object) -> None:
     out["metadata"]["profiles"] = sorted(profiles)
 
 
-def _as_base_event(out: Object, name: str) -> None:
-    out |= {"category_uid": 0, "class_uid": 0, "activity_id": _OTHER, "activity_name": name, "type_uid": 99}
+def _as_base_event(out: Object) -> None:
+    out |= {"category_uid": 0, "class_uid": 0, "activity_id": _OTHER, "activity_name": "Quarantine", "type_uid": 99}
+    out |= {"severity_id": 2, "severity": "Low"}
 
 
 def _complete_call(event: Object, out: Object, profiles: list[str]) -> None:
