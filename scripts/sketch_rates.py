@@ -90,7 +90,7 @@ def rates_of(prompts: Sequence[str], seed: int = 1) -> Rates:
     """
     sketch = Fingerprinter(_KEY, "rates").sketch
     chance = random.Random(seed)
-    with_sketch = [(prompt, set(keys)) for prompt in prompts if (keys := sketch(prompt, ""))]
+    with_sketch = [(prompt, set(made)) for prompt in prompts if (made := sketch(prompt, ""))]
     edited: Counter[str] = Counter()
     found: Counter[str] = Counter()
     for prompt, keys in chance.sample(with_sketch, min(_MOST_EDITED, len(with_sketch))):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from forward_peers import Collector, Shipper, in_loop, running, until
@@ -43,6 +44,10 @@ def counted(hop: Collector) -> dict[str, int]:
     for row in by_id.values():
         sums[row["user_id"]] = sums.get(row["user_id"], 0) + row["usage"]["requests"]
     return sums
+
+
+def has_rows(hop: Collector, number: int) -> bool:
+    return len(rows(hop)) == number
 
 
 @in_loop
@@ -130,7 +135,7 @@ async def test_a_chunk_that_comes_again_after_its_row_left_gives_a_row_with_the_
             shipper.send("raw.app", record("ann"), record("ann", 1), chunk_id=f"c{number}")
             assert await shipper.ack() == f"c{number}"
             clock.now += 3600
-            await until(lambda number=number: len(rows(hop)) == number)
+            await until(partial(has_rows, hop, number))
     assert counted(hop) == {"ann": 2}
     await hop.stop()
 
