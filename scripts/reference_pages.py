@@ -352,6 +352,7 @@ def metrics() -> str:
 # Errors
 
 _CONNECTION: Final = {
+    "usage_not_delivered": "Rows of usage were not acknowledged in `sidecar.grace_secs` when a worker stopped.",
     "access_revoked": "The client's key or password was changed or removed by a reload.",
     "bad_name": "The name of the next hop is none that can be looked up.",
     "closed": "The next hop closed the connection.",
@@ -370,6 +371,7 @@ _CONNECTION: Final = {
 _DROPPED: Final = {
     "unrecognized": "No parser knows the record, and `policy.unrecognized` is `drop`.",
     "no_events_inside": "The record is an envelope with nothing in it.",
+    "usage_not_fetched": "Rows of usage were made faster than they could be sent; the oldest are gone.",
     "metadata_not_cleaned": "An entry's metadata or group could not be cleaned: the entry left without it.",
 }
 _ERRORS: Final = """\

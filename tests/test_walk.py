@@ -117,7 +117,19 @@ def test_a_record_walks_as_the_page_says(command: str, walk_of: Callable[[Pipeli
     assert walk_of(pipeline) == written(command)
 
 
-STAGES = ("parse", "_identify", "_gather", "_scan", "_verify", "_label", "_fingerprint", "_clean", "_write")
+STAGES = (
+    "parse",
+    "_identify",
+    "_gather",
+    "_scan",
+    "_verify",
+    "_label",
+    "_fingerprint",
+    "_compare",
+    "_clean",
+    "_count",
+    "_write",
+)
 
 
 def test_no_stage_is_entered_before_the_one_ahead_of_it_is_done() -> None:

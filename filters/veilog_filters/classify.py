@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import regex
 
 from veilog_filters.policy import ClassificationPolicy, Rule, Side
-from veilog_parsers.event import Constant, Level
+from veilog_parsers.event import Constant, Crossing, Level
 
 
 class Evidence(NamedTuple):
@@ -32,6 +32,7 @@ class Evidence(NamedTuple):
         source: name of the log source.
         user_department: from the lookup.
         model_department: from the lookup.
+        crosses: through what the user reached another department, from the lookup.
     """
 
     texts: Sequence[str]
@@ -41,6 +42,7 @@ class Evidence(NamedTuple):
     source: str
     user_department: str
     model_department: str
+    crosses: tuple[Crossing, ...] = ()
 
 
 class Verdict(NamedTuple):
@@ -82,7 +84,7 @@ class Classifier:
         self._rules = [_CompiledRule(rule, [next(numbers) for _ in rule.when.patterns]) for rule in policy.rules]
         self._rules_for_nothing = [rule for rule in self._rules if not rule.needs_something]
         # What is said where nothing was found, by what is left to look at: names of sources, departments and sides.
-        self._of_nothing: dict[tuple[str, ...], Verdict] = {}
+        self._of_nothing: dict[tuple[object, ...], Verdict] = {}
         self._keywords = len(self.patterns)
         self._everything = range(len(self.patterns) + 1)
 
@@ -145,6 +147,7 @@ class _CompiledRule:
         self._entities = when.entities
         self._keywords = {_folded(word) for word in when.keywords}
         self._min_keywords = when.min_keywords
+        self._crosses = frozenset(when.crosses)
         self._patterns = [
             (number, regex.compile(pattern)) for number, pattern in zip(numbers, when.patterns, strict=True)
         ]
@@ -177,6 +180,8 @@ class _CompiledRule:
         for field, names in self._closed:
             if getattr(evidence, field) not in names:
                 return False
+        if self._crosses and self._crosses.isdisjoint(evidence.crosses):
+            return False
         if self._entities and not any(evidence.entities.get(name, 0) >= n for name, n in self._entities.items()):
             return False
         if self._keywords and not words_timed_out and len(self._keywords & words) < self._min_keywords:

@@ -223,6 +223,9 @@ def mmexternal(config_path: str | None) -> None:
     transport.keep_stderr_apart()
     out, fd = Output(), standard_input().fileno()
     config = _start(config_path)
+    if config.usage.events:
+        print_stderr("rsyslog takes one line for each message: usage.events does nothing here.")
+        config = config.model_copy(update={"usage": config.usage.model_copy(update={"events": False})})
     pipeline = Pipeline(config, (config.output.schema_name,), config_path=config_path)
     with open(fd, "rb", closefd=False) as source:
         transport.run(pipeline, _framer(config, pipeline.fingerprinter), source, out)

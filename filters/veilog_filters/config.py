@@ -13,8 +13,10 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable, Collection, Iterable
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
@@ -94,6 +96,8 @@ class Policy(Strict):
     """Who-fields: keep, or pseudonymize (replaced by keyed hashes that are stable per tenant)."""
     unrecognized: Literal["quarantine", "drop", "redact"] = "quarantine"
     """Records that no parser recognizes: quarantine, drop (counted), or redact (their text leaves, cleaned)."""
+    prompt_sketch: Literal["keep", "drop"] = "keep"
+    """Keys by which slightly varied prompts are found: keep (126 or 234 bytes of JSON each) or drop."""
 
     @model_validator(mode="after")
     def _keeps_text_knowingly(self) -> Self:
@@ -229,10 +233,98 @@ class Classify(Strict):
 
 
 class Lookup(Strict):
-    """Departments of users and models."""
+    """Departments of users and of what they use."""
 
     departments_file: str = ""
-    """Path of a CSV file with the columns kind (user, role or model), pattern and department."""
+    """Path of a CSV file with the columns kind (user, role, model, knowledge_base or tool), pattern and department."""
+
+
+class Canary(Strict):
+    """A token of your own that is planted where it has no business in a response, for example in a document."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
+    """What events call it, in snake_case. The token itself stands in no event, log or metric."""
+    env: str = ""
+    """Name of an environment variable that holds the token; several stand in lines."""
+    file: str = ""
+    """Path of a file that holds the token; several stand in lines."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if bool(self.env) + bool(self.file) != 1:
+            raise InvalidError("a canary has exactly one origin", "write one of env: NAME and file: PATH")
+        _check_variable(self.env)
+        return self
+
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+_HOURS: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
+
+
+def _is_date(day: str) -> bool:
+    try:
+        return date.fromisoformat(day).isoformat() == day
+    except ValueError:
+        return False
+
+
+class WorkingHours(Strict):
+    """When people work, in one time zone. What happens at other times is marked with `off_hours`."""
+
+    time_zone: str
+    """Name of a time zone as the IANA lists it, for example Europe/Berlin. Summer time is kept."""
+    days: Annotated[list[Day], Field(min_length=1)] = ["mon", "tue", "wed", "thu", "fri"]
+    """Working days: mon, tue, wed, thu, fri, sat, sun."""
+    hours: str = Field(default="07:00-19:00", pattern=_HOURS)
+    """From and until, in quotes, for example "07:00-19:00"; the end does not belong to it."""
+    holidays: list[str] = []
+    """Days without work, in quotes, for example "2026-12-25"."""
+
+    @model_validator(mode="after")
+    def _is_a_calendar(self) -> Self:
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise InvalidError(
+                "this host knows no such time zone",
+                "write a name such as Europe/Berlin or UTC; a host without time zones needs the package tzdata",
+                "time_zone",
+            ) from None
+        for number, day in enumerate(self.holidays):
+            if not _is_date(day):
+                raise InvalidError("this is no day", 'write it as "2026-12-25", in quotes', "holidays", number)
+        begin, _, end = self.hours.partition("-")
+        if begin >= end:
+            raise InvalidError("the hours end before they begin", 'write for example "07:00-19:00"', "hours")
+        return self
+
+
+class UsageOptions(Strict):
+    """What each user and agent does in a window of time, counted where the events are made."""
+
+    events: bool = False
+    """Whether an event of the kind `usage` leaves for each user, agent and window, by filter and sidecar."""
+    on_events: bool = False
+    """Whether events say in `recent` what the same caller did until then. It depends on what came before."""
+    window_secs: int = Field(default=3600, ge=60, le=86_400)
+    """Length of a window in seconds, 60 to 86400: whole minutes that fit into a day, counted from midnight UTC."""
+    late_secs: int = Field(default=60, ge=0, le=3600)
+    """How long after its end the sidecar waits for records of a window, in seconds, up to 3600."""
+    max_users: int = Field(default=10_000, ge=1, le=1_000_000)
+    """Callers that a worker counts apart, 1 to 1000000, some 2 KB each; the calls of all others are one row."""
+    working_hours: WorkingHours | None = None
+    """When people work. Without it nothing is off hours."""
+
+    @field_validator("window_secs")
+    @classmethod
+    def _divides_a_day(cls, secs: int) -> int:
+        if _DAY_SECS % secs or secs % _MINUTE_SECS:
+            raise InvalidError("windows of this length do not fit into a day", "write for example 300, 900 or 3600")
+        return secs
+
+
+_DAY_SECS: Final = 86_400
+_MINUTE_SECS: Final = 60
 
 
 class Limits(Strict):
@@ -608,6 +700,10 @@ class Config(Strict):
     """Data classification."""
     lookup: Lookup = Lookup()
     """Departments."""
+    canaries: list[Canary] = []
+    """Tokens that must not be in a response."""
+    usage: UsageOptions = UsageOptions()
+    """Calls by user and window."""
     limits: Limits = Limits()
     """Bounds on what is read."""
     output: Output = Output()
@@ -797,6 +893,32 @@ def read_secret(secret: Secret | None, key: str = "", file: str = "configuration
     if not value:
         raise fail(f"there is no secret in {origin}", "put it there")
     return value
+
+
+_MIN_CANARY_CHARS: Final = 8
+_MAX_CANARIES: Final = 256
+
+
+def read_canaries(config: Config, file: str = "configuration") -> dict[str, list[str]]:
+    """The tokens of the canaries by name.
+
+    Raises:
+        ConfigError: one is not there, is too short, or there are too many. The error quotes nothing of it.
+    """
+    canaries: dict[str, list[str]] = {}
+    for number, canary in enumerate(config.canaries):
+        place: Key = ("canaries", number)
+        secret = Secret(env=canary.env, file=canary.file)
+        lines = read_secret(secret, dotted(place), file).decode("utf-8", "replace").splitlines()
+        tokens = [line.strip() for line in lines if line.strip()]
+        if min(map(len, tokens)) < _MIN_CANARY_CHARS:
+            problem = f"a token has fewer than {_MIN_CANARY_CHARS} characters: it would be found by chance"
+            raise ConfigError(Defect(file, line_of(file, place), dotted(place), problem, "make longer tokens"))
+        canaries.setdefault(canary.name, []).extend(tokens)
+    if sum(map(len, canaries.values())) > _MAX_CANARIES:
+        problem = f"there are more than {_MAX_CANARIES} tokens"
+        raise ConfigError(Defect(file, line_of(file, ("canaries",)), "canaries", problem, "plant fewer"))
+    return canaries
 
 
 NO_POLICY: Final = ClassificationPolicy(name="none", version="0", rules=[])

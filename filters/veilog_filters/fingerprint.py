@@ -8,6 +8,7 @@ compared with one of another:
 
 Texts are hashed in a canonical form (Unicode NFKC, white space folded), so that trivial edits do not split a cluster.
 While a rotation overlaps, a second ``Fingerprinter`` under the previous key makes the hashes of ``previous_hashes``.
+What is merely alike is joined by ``sketch``.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import orjson
 from veilog_filters.config import HashKey
 from veilog_filters.errors import ConfigError, Defect
 from veilog_filters.normal import nfkc
+from veilog_filters.sketch import Sketcher
 from veilog_filters.yaml_file import dotted, key_of, line_of, reason_of, variable
 from veilog_parsers.event import AuditEvent, Constant, Digest, Message, PreviousHashes, Role, SensitiveText
 from veilog_parsers.record.raw import RawRecord
@@ -221,6 +223,10 @@ class Fingerprinter:
     Args:
         key: at least 32 bytes.
         key_id: what events call the key.
+
+    Attributes:
+        key_id: what events call the key.
+        sketch: makes the sketches of prompts under it.
     """
 
     def __init__(self, key: bytes, key_id: str) -> None:
@@ -228,10 +234,15 @@ class Fingerprinter:
         self.key_id = Constant(key_id)
         # Deriving a subkey costs as much as hashing a prompt; tenants come from records, so the cache is bounded.
         self._keyed = functools.lru_cache(_DOMAIN_CACHE)(self._derive)
+        self.sketch = Sketcher(functools.partial(self.subkey, "prompt_sketch"))
 
     def _derive(self, domain: str, tenant: str) -> KeyedHash:
+        return KeyedHash.of_key(self.subkey(domain, tenant))
+
+    def subkey(self, domain: str, tenant: str) -> bytes:
+        """The 32 bytes under which a domain and a tenant are hashed. They never leave the process."""
         label = b"\0".join((b"veilog/1", domain.encode(), tenant.encode("utf-8", "replace")))
-        return KeyedHash.of_key(hmac.digest(self._key, label, "sha256"))
+        return hmac.digest(self._key, label, "sha256")
 
     def start(self, domain: str, tenant: str = "") -> KeyedHash:
         """A running hash, for data that comes in pieces."""
@@ -260,8 +271,18 @@ class Fingerprinter:
         return self.digest(domain, tenant, data) if data else None
 
 
-def fingerprint(event: AuditEvent, current: Fingerprinter, previous: Fingerprinter | None, tenant: str) -> None:
-    """Fill the hashes of an event's prompt, system prompt, response and credential, and the texts' lengths."""
+def fingerprint(
+    event: AuditEvent, current: Fingerprinter, previous: Fingerprinter | None, tenant: str, *, sketches: bool = True
+) -> None:
+    """Fill the hashes of an event's prompt, system prompt, response and credential, and the texts' lengths.
+
+    Args:
+        event: the event.
+        current: hashes under the key in use.
+        previous: under the one before, while a rotation lasts.
+        tenant: by which hashes are separated.
+        sketches: whether the prompt has a sketch too.
+    """
     user = newest_user_turn(event.prompt_messages)
     system: list[str] = []
     sent: list[str] = []
@@ -273,6 +294,8 @@ def fingerprint(event: AuditEvent, current: Fingerprinter, previous: Fingerprint
     if credential is not None and isinstance(credential.id_hash, SensitiveText):
         credential.id_hash = current.text("credential", tenant, credential.id_hash.reveal())
     event.prompt_hash = current.text("prompt", tenant, user)
+    if sketches:
+        event.prompt_sketch = current.sketch(user, tenant)
     event.system_prompt_hash = current.text("system_prompt", tenant, system_prompt)
     event.response_hash = current.text("response", tenant, response)
     if event.prompt_messages:
@@ -285,6 +308,7 @@ def fingerprint(event: AuditEvent, current: Fingerprinter, previous: Fingerprint
             event.previous_hashes = PreviousHashes(
                 hash_key_id=previous.key_id,
                 prompt_hash=previous.text("prompt", tenant, user),
+                prompt_sketch=previous.sketch(user, tenant) if sketches else None,
                 system_prompt_hash=previous.text("system_prompt", tenant, system_prompt),
                 response_hash=previous.text("response", tenant, response),
             )

@@ -1,6 +1,6 @@
 """The way of a record, from a decoded value to the objects that may leave.
 
-    parse -> identify -> collect -> scan -> verify -> classify -> fingerprint -> redact -> encode
+    parse -> identify -> collect -> scan -> verify -> classify -> fingerprint -> compare -> redact -> count -> encode
 
 What may leave is decided in the last two: ``names`` and ``gate`` say what a name is, ``encode`` takes nothing that is
 not of its field's type. ``wiring`` builds the stages, ``ids`` and ``quarantine`` say what they are called.
@@ -71,6 +71,7 @@ PARSE: Final = "parse"
 
 DROPPED_UNRECOGNIZED: Final = "unrecognized"
 DROPPED_EMPTY: Final = "no_events_inside"
+DROPPED_USAGE: Final = "usage_not_fetched"
 
 
 @dataclasses.dataclass(slots=True)
@@ -192,10 +193,13 @@ class Pipeline:
         self._beside = parts.beside
         self._previous = parts.previous
         self._departments = parts.departments
+        self._leaks = parts.leaks
+        self._meter = parts.meter
         self._detectors = parts.detector_names
         self._fallbacks = fallbacks(parts.detector_names)
         self._policy_name = parts.policy_name
         self._unrecognized = config.policy.unrecognized
+        self._sketches = config.policy.prompt_sketch == "keep"
         self._tenant_id = config.tenant_id
         self._max_record_bytes = config.limits.max_record_bytes
         self.counts = parts.counts
@@ -213,7 +217,9 @@ class Pipeline:
             ("detect", ErrorType.DETECTOR_FAILED, self._verify),
             ("classify", ErrorType.CLASSIFIER_FAILED, self._label),
             ("fingerprint", ErrorType.FINGERPRINT_FAILED, self._fingerprint),
+            ("classify", ErrorType.CLASSIFIER_FAILED, self._compare),
             ("redact", ErrorType.REDACTION_FAILED, self._clean),
+            ("encode", ErrorType.ENCODING_FAILED, self._count),
             ("encode", ErrorType.ENCODING_FAILED, self._write),
         )
 
@@ -322,6 +328,37 @@ class Pipeline:
             return Leaving(events[0], is_whole)
         by_schema = [[record for event in events for record in event[number]] for number in range(len(self.schemas))]
         return Leaving(by_schema, is_whole)
+
+    def follow(self, clock: Callable[[], float]) -> None:
+        """Close windows of usage by a clock, in seconds since 1970, instead of by the times of records."""
+        if self._meter is not None:
+            self._meter.follow(clock)
+
+    def usage(self, *, everything: bool = False) -> list[Written]:
+        """What was counted by caller and window, as events in all schemas: each once.
+
+        Args:
+            everything: windows that are still open too: nothing more will come.
+        """
+        if self._meter is None:
+            return []
+        rows = self._meter.drain() if everything else self._meter.due()
+        if rows:
+            self.counts.emitted[Kind.USAGE.value] += len(rows)
+        if self._meter.lost_rows:
+            self.counts.dropped[DROPPED_USAGE] += self._meter.lost_rows
+            self._meter.lost_rows = 0
+        return [self._write_row(native.encode(row)) for row in rows]
+
+    def _write_row(self, row: dict[str, Any]) -> Written:
+        # It is of no record that could be in quarantine: where an encoder fails it leaves in veilog/1.
+        return self._writers.write(row, lambda _error_type: row)
+
+    def hand_over(self, successor: Pipeline) -> list[Written]:
+        """All that was counted, as events; what chunks that are being filtered still bring is the successor's."""
+        counted = self.usage(everything=True)
+        self._meter = successor._meter
+        return counted
 
     def _digest(self, record: RawRecord | DecodeFailure) -> bytes:
         """What ids of a record's events are made of; for a damaged one, its hash is."""
@@ -453,10 +490,7 @@ class Pipeline:
             job.record_digest, str(event.source), _reveal(event.request_id), event.timestamp or "", job.index
         )
         if self._departments is not None:
-            department = self._departments.user(_reveal(event.user_id), _reveal(event.user_name))
-            event.user_department = Constant(department) if department else None
-            department = self._departments.model(_reveal(event.model_name))
-            event.model_department = Constant(department) if department else None
+            self._departments(event)
 
     def _gather(self, job: _Job) -> None:
         job.collected = self._collect(job.event, job.tenant)
@@ -506,11 +540,17 @@ class Pipeline:
             event.source or "",
             event.user_department or "",
             event.model_department or "",
+            tuple(event.cross_department.through) if event.cross_department is not None else (),
         )
         return found, self._classify(evidence)
 
     def _fingerprint(self, job: _Job) -> None:
-        fingerprint(job.event, self.fingerprinter, self._previous, job.tenant)
+        fingerprint(job.event, self.fingerprinter, self._previous, job.tenant, sketches=self._sketches)
+
+    def _compare(self, job: _Job) -> None:
+        """What the response lets out. It comes behind the hashes: runs of system prompts are kept under theirs."""
+        if job.event.kind is Kind.AI_ACCESS:
+            job.event.leakage = self._leaks(job.event, job.collected)
 
     def _clean(self, job: _Job) -> None:
         event = job.event
@@ -533,6 +573,11 @@ class Pipeline:
         if coverage.timed_out_texts:
             proof.status = RedactionStatus.TIMED_OUT
         event.redaction = proof
+
+    def _count(self, job: _Job) -> None:
+        """By caller and window; behind the gate, so that nothing is counted but what may leave."""
+        if self._meter is not None:
+            self._meter.observe(job.event)
 
     def _write(self, job: _Job) -> None:
         event = native.encode(job.event)

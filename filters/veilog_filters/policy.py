@@ -9,6 +9,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from veilog_filters.yaml_file import InvalidError, Strict, check_pattern, shown
 
 Side = Literal["prompt", "response"]
+CrossingName = Literal["model", "knowledge_base", "tool"]
 LevelName = Literal["public", "internal", "confidential", "restricted"]
 
 
@@ -29,6 +30,8 @@ class Conditions(Strict):
     """Departments of users, from the lookup."""
     model_departments: list[str] = []
     """Departments of models, from the lookup."""
+    crosses: list[CrossingName] = []
+    """What belongs to another department than the user's, from the lookup: model, knowledge_base, tool; any of them."""
     sides: list[Side] = []
     """prompt, response, or both; both if not given."""
 

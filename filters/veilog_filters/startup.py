@@ -28,6 +28,7 @@ from veilog_filters.config import (
     host_of,
     is_same_place,
     load_config,
+    read_canaries,
     read_secret,
 )
 from veilog_filters.errors import ConfigError, Defect
@@ -63,6 +64,7 @@ def check(config: Config, path: str | None, *, sidecar: bool, binds: bool = Fals
     host.readable(config.classify.policy_file, ("classify", "policy_file"))
     host.readable(config.lookup.departments_file, ("lookup", "departments_file"))
     host.detectors(config)
+    host.canaries(config)
     if sidecar:
         host.sidecar(config, binds=binds)
     if host.defects:
@@ -126,6 +128,14 @@ class _Host:
                 "nothing of what Presidio finds (names, addresses, numbers of cards and accounts) is found without it",
                 "take it out, unless plugins find all that matters to you",
             )
+
+    def canaries(self, config: Config) -> None:
+        """Tokens of canaries: each is a secret until it is found."""
+        for number, canary in enumerate(config.canaries):
+            if canary.file:
+                self._guarded(canary.file, ("canaries", number, "file"))
+        with self._gathering():
+            read_canaries(config, self._name)
 
     def readable(self, file: str, key: Key) -> bool:
         """Whether a file that an option names can be read."""

@@ -9,7 +9,7 @@ from veilog_filters.beside import Beside
 from veilog_filters.budget import Budget
 from veilog_filters.classify import Classifier
 from veilog_filters.collect import Collector
-from veilog_filters.config import Config, defect_of, load_policy
+from veilog_filters.config import Config, defect_of, load_policy, read_canaries
 from veilog_filters.detect.api import Detector, Watched
 from veilog_filters.detect.build import NamedDetector
 from veilog_filters.detect.prefilter import hyperscan
@@ -19,13 +19,16 @@ from veilog_filters.encoders import Writers
 from veilog_filters.fence import Fence
 from veilog_filters.fingerprint import Fingerprinter, load_key
 from veilog_filters.ids import Ids
+from veilog_filters.leakage import Leaks, kinds_of_entities
 from veilog_filters.lookup import Departments
 from veilog_filters.metrics import Counts
 from veilog_filters.names import Names
+from veilog_filters.policy import ClassificationPolicy
 from veilog_filters.quarantine import Quarantine
 from veilog_filters.redact import Redactor
 from veilog_filters.texts import TextLimits
-from veilog_parsers.event import Constant
+from veilog_filters.usage import Meter
+from veilog_parsers.event import Constant, LeakKind
 from veilog_parsers.registry import Registry
 
 
@@ -45,6 +48,8 @@ class Parts:
         detector_names: what events say of it.
         fingerprinter: makes keyed hashes.
         ids: makes ids of events.
+        leaks: compares the two sides of exchanges.
+        meter: counts by caller and window; None where nothing is counted.
         policy_name: what events say of the policy.
         policy_prefilter: tells where the policy's words and patterns could be; None where they are sought in all texts.
         previous: makes hashes under the previous key; None without one.
@@ -65,6 +70,8 @@ class Parts:
     detector_names: list[Constant]
     fingerprinter: Fingerprinter
     ids: Ids
+    leaks: Leaks
+    meter: Meter | None
     policy_name: Constant
     policy_prefilter: PolicyPrefilter | None
     previous: Fingerprinter | None
@@ -125,6 +132,8 @@ def build_parts(config: Config, schemas: Sequence[str], detector: Detector | Non
         detector_names=[Constant(name) for name in (built.names if built else ["custom"])],
         fingerprinter=fingerprinter,
         ids=ids,
+        leaks=Leaks(policy, read_canaries(config, file)),
+        meter=meter_for(config, ids, fingerprinter, policy),
         policy_name=Constant(f"{config.policy.name} {policy.label}"),
         policy_prefilter=policy_prefilter_for(config, classifier),
         previous=previous,
@@ -133,6 +142,15 @@ def build_parts(config: Config, schemas: Sequence[str], detector: Detector | Non
         registry=registry,
         writers=Writers(schemas, config.plugins.disable.encoders, fence),
     )
+
+
+def meter_for(config: Config, ids: Ids, fingerprinter: Fingerprinter, policy: ClassificationPolicy) -> Meter | None:
+    """What counts by caller and window, and knows the working hours; None where the configuration asks for neither."""
+    options = config.usage
+    if not options.events and not options.on_events and options.working_hours is None:
+        return None
+    credentials = [name for name, kind in kinds_of_entities(policy).items() if kind is LeakKind.CREDENTIALS]
+    return Meter(options, ids, fingerprinter, config.tenant_id, credentials)
 
 
 def policy_prefilter_for(config: Config, classifier: Classifier) -> PolicyPrefilter | None:

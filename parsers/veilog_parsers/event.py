@@ -127,6 +127,7 @@ class Kind(StrEnum):
     AI_CONTROL_PLANE = "ai_control_plane"
     OTHER = "other"
     QUARANTINE = "quarantine"
+    USAGE = "usage"
 
 
 class UserType(StrEnum):
@@ -450,8 +451,96 @@ class PreviousHashes:
 
     hash_key_id: Constant = dataclasses.field(metadata={"doc": "Which key made these hashes: the previous one."})
     prompt_hash: Digest | None = _part("`prompt_hash` under the previous key.")
+    prompt_sketch: list[Digest] | None = _part("`prompt_sketch` under the previous key.")
     system_prompt_hash: Digest | None = _part("`system_prompt_hash` under the previous key.")
     response_hash: Digest | None = _part("`response_hash` under the previous key.")
+
+
+class LeakKind(StrEnum):
+    """What a response lets out that was not in the prompt."""
+
+    PERSONAL_DATA = "personal_data"
+    CREDENTIALS = "credentials"
+    SYSTEM_PROMPT = "system_prompt"
+    CANARY = "canary"
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Leakage:
+    """What the response lets out: only what was not in the prompt, and the system prompt."""
+
+    kinds: list[LeakKind] = _part("What it lets out.", list)
+    entities: dict[str, int] | None = _part(
+        "Different values by entity type that the response has and the prompt has not."
+    )
+    system_prompt_words: int | None = _part("Words of the response that are quoted from the system prompt.")
+    system_prompt_percent: int | None = _part("How much of the system prompt they are, in percent.")
+    canaries: list[Constant] | None = _part("Names of the configured canaries whose tokens are in the response.")
+
+
+class Crossing(StrEnum):
+    """Through what a caller reached another department."""
+
+    MODEL = "model"
+    KNOWLEDGE_BASE = "knowledge_base"
+    TOOL = "tool"
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class CrossDepartment:
+    """A caller used what belongs to another department; both sides are from the lookup."""
+
+    user_department: Constant = dataclasses.field(metadata={"doc": "Department of the caller."})
+    resource_departments: list[Constant] = _part("The other departments, in the order of `through`.", list)
+    through: list[Crossing] = _part("What belongs to them: the model, the knowledge base, a tool.", list)
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Recent:
+    """What the same caller did until and with this call, as far as this worker has seen it in this window."""
+
+    window_start: Timestamp = dataclasses.field(metadata={"doc": "When the window began, RFC 3339 in UTC."})
+    requests: int = _part("Calls.", 0)
+    tokens: int = _part("Tokens.", 0)
+    denied: int = _part("Calls that were denied.", 0)
+    refusals: int = _part("Calls that the model refused.", 0)
+    credential_findings: int = _part("Credentials that were found in prompts and responses.", 0)
+    repeated_prompts: int = _part("Calls whose prompt is much like one of the eight before.", 0)
+
+
+class UsageScope(StrEnum):
+    """Whose calls a row of usage counts."""
+
+    CALLER = "caller"
+    OTHER = "other"
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Usage:
+    """Calls of one user and agent in one window, as far as one worker has counted them: rows of a window add up."""
+
+    scope: UsageScope = dataclasses.field(
+        metadata={"doc": "Whose: one caller's, or those of all callers beyond `usage.max_users`."}
+    )
+    window_secs: int = dataclasses.field(
+        metadata={"doc": "Length of the window, which begins at `timestamp`, in seconds."}
+    )
+    requests: int = _part("Calls, of models and of the control plane.", 0)
+    input_tokens: int = _part("Tokens in requests.", 0)
+    output_tokens: int = _part("Tokens in responses.", 0)
+    tokens: int = _part("Tokens in all.", 0)
+    request_bytes: int = _part("Bytes of requests, where the source tells.", 0)
+    response_bytes: int = _part("Bytes of responses, where the source tells.", 0)
+    denied: int = _part("Calls that were denied.", 0)
+    failed: int = _part("Calls that failed, were throttled or filtered.", 0)
+    refusals: int = _part("Calls that the model refused.", 0)
+    credential_findings: int = _part("Credentials that were found in prompts and responses.", 0)
+    repeated_prompts: int = _part("Calls whose prompt is much like one of the caller's eight before.", 0)
+    off_hours: int | None = _part("Calls outside of working hours; absent without `usage.working_hours`.")
+    misdated: int = _part("Calls whose time lay more than a window ahead, and which count when they came.", 0)
+    models: list[Digest] = _part("Keyed hashes of the models that were called, up to sixteen.", list)
+    tools: list[Digest] = _part("Keyed hashes of the tools that were called, up to sixteen.", list)
+    names_left_out: bool | None = _part("Whether there were more models or tools.")
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -497,7 +586,7 @@ def _working(doc: str) -> Any:
 
 _ID, _WHO, _WHAT = "identity of the event", "who", "what"
 _PRIVACY, _OUTCOME, _PROOF, _OPTIONAL = "privacy", "cost and outcome", "proof", "optional"
-_QUARANTINE = "quarantine"
+_SECURITY, _USAGE, _QUARANTINE = "security", "usage", "quarantine"
 _IDENTITY, _IDENTIFIER = Handling.IDENTITY, Handling.IDENTIFIER
 
 
@@ -559,6 +648,9 @@ class AuditEvent:
     cloud: Cloud | None = _field(_WHAT, "Cloud account, region and resource.")
 
     prompt_hash: Digest | None = _field(_PRIVACY, "Keyed hash of the newest user turn.")
+    prompt_sketch: list[Digest] | None = _field(
+        _PRIVACY, "Keys of the newest user turn, from eight words: prompts that differ in a few words share one."
+    )
     system_prompt_hash: Digest | None = _field(_PRIVACY, "Keyed hash of the system prompt.")
     response_hash: Digest | None = _field(_PRIVACY, "Keyed hash of all that the model produced.")
     hash_key_id: Constant | None = _field(_PRIVACY, "Which key made the hashes.")
@@ -597,6 +689,12 @@ class AuditEvent:
     refusal: bool | None = _field(_OUTCOME, "Whether the model refused, where the source tells.")
     guardrail: Guardrail | None = _field(_OUTCOME, "What the source's guardrail or content filter decided.")
     upstream_threats: list[UpstreamThreat] | None = _field(_OUTCOME, "Threats that the source itself reports.")
+
+    leakage: Leakage | None = _field(_SECURITY, "What the response lets out that the prompt did not bring in.")
+    cross_department: CrossDepartment | None = _field(_SECURITY, "Use of what belongs to another department.")
+    off_hours: bool | None = _field(_SECURITY, "Whether it happened outside of the working hours in `usage`.")
+    recent: Recent | None = _field(_SECURITY, "The same caller's calls in this window until now.")
+    usage: Usage | None = _field(_USAGE, "What one caller did in a window; in events of the kind `usage` alone.")
 
     redaction: Redaction | None = _field(_PROOF, "Which detectors saw this event, and how much of it.")
 

@@ -30,6 +30,46 @@ SAYS_NOTHING = {"schema"}
 LONGEST = 64
 
 
+LATER = {
+    "schema": "veilog/1",
+    "event_id": "e2",
+    "timestamp": "2026-11-27T10:20:30Z",
+    "source": "app_log",
+    "kind": "ai_access",
+    "user_id": "ann",
+    "user_department": "sales",
+    "prompt_hash": "ab12",
+    "prompt_sketch": ["0a1b2c", "3d4e5f"],
+    "leakage": {
+        "kinds": ["personal_data", "canary"],
+        "entities": {"EMAIL_ADDRESS": 1_501},
+        "system_prompt_words": 1_502,
+        "system_prompt_percent": 53,
+        "canaries": ["payroll"],
+    },
+    "cross_department": {"user_department": "sales", "resource_departments": ["hr"], "through": ["model"]},
+    "off_hours": True,
+    "recent": {"window_start": "2026-11-27T10:00:00Z", "requests": 1_503, "repeated_prompts": 1_504},
+}
+USAGE = {
+    "schema": "veilog/1",
+    "event_id": "e3",
+    "timestamp": "2026-11-27T10:00:00Z",
+    "source": "veilog",
+    "kind": "usage",
+    "user_id": "ann",
+    "agent": {"name": "coder"},
+    "usage": {
+        "scope": "caller",
+        "window_secs": 3_600,
+        **{name: 1_600 + number for number, name in enumerate(("requests", "tokens", "denied", "off_hours"))},
+        "models": ["7c436b98d6fd"],
+        "tools": ["0c436b98d6fd"],
+        "names_left_out": True,
+    },
+}
+
+
 def events() -> Iterator[tuple[str, dict[str, Any]]]:
     """The events of all samples; one with a value in every field; one of each kind with nothing but what is required."""
     for path in GOLDENS:
@@ -37,7 +77,9 @@ def events() -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"{path.parent.name}/{path.name}#{number}", event
     for text in ("a1b2c3d4", "192.0.2.7", "x" * LONGEST, "https://api.example.com/v1"):
         yield f"full {text[:12]}", plain(event_from(partial(full, text)))
-    for kind in ("ai_access", "ai_control_plane", "other", "quarantine"):
+    yield "facts of later stages", LATER
+    yield "usage", USAGE
+    for kind in ("ai_access", "ai_control_plane", "other", "quarantine", "usage"):
         yield f"empty {kind}", {"schema": "veilog/1", "event_id": "e1", "source": "other", "kind": kind}
     many = plain(event_from(partial(full, "a1b2c3d4")))
     yield "other numbers", numbered(many, count(1_001)) | {"http_status": 200}

@@ -27,7 +27,7 @@ source: auto
 tag: app
 hash_key: {file: hash.key, key_id: k1}
 previous_hash_key: {env: VEILOG_HASH_KEY, ephemeral: false, key_id: k0}
-policy: {name: mine, content: redacted, unmapped: drop, identity: keep, unrecognized: quarantine}
+policy: {name: mine, content: redacted, unmapped: drop, identity: keep, unrecognized: quarantine, prompt_sketch: drop}
 redact: {operators: {EMAIL_ADDRESS: hash}, mask_keep_last_chars: 2}
 detect:
   threshold: 0.4
@@ -53,6 +53,15 @@ detect:
     recycle_after_words: 5000
 classify: {policy_file: policy.yaml}
 lookup: {departments_file: departments.csv}
+canaries:
+  - {name: payroll, file: payroll.canary}
+usage:
+  events: true
+  on_events: false
+  window_secs: 900
+  late_secs: 5
+  max_users: 50
+  working_hours: {time_zone: UTC, days: [mon, tue], hours: "08:00-17:00", holidays: ["2026-12-25"]}
 limits: {max_record_bytes: 4096, record_secs: 1.0, max_depth: 20}
 plugins: {disable: {sources: [ollama], detectors: [secrets], encoders: [native], rules: [default]}}
 mapped:
@@ -188,6 +197,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     authority.cert_pem.write_to_path(folder / "ca.pem")
     (folder / "policy.yaml").write_text(yaml.safe_dump(POLICY))
     (folder / "departments.csv").write_text("kind,pattern,department\nuser,alice,legal\n")
+    (folder / "payroll.canary").write_text("a-token-of-ours\n")
+    (folder / "payroll.canary").chmod(0o600)
     return folder
 
 
@@ -234,7 +245,7 @@ def test_the_full_configuration_has_every_option(home: Path) -> None:
     dotted = {".".join(str(key) for key in path if not isinstance(key, int)) for path in paths(FULL)}
     known = {path.replace("users.*", "users.ann") for path in leaves_of(schema, schema)}
     missing = known - dotted - {"hash_key.env", "hash_key.ephemeral"}
-    assert not {path for path in missing if not path.endswith(("shared_key.env", "password.file"))} - {
+    assert not {path for path in missing if not path.endswith(("shared_key.env", "password.file", "canaries.env"))} - {
         "previous_hash_key.file",
         "sidecar.forward.tls.cert_file",
         "sidecar.forward.tls.key_file",

@@ -92,7 +92,7 @@ def test_departments_decide_labels(tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("kind,pattern,department\nuser,*@legal.example,legal\nmodel,gpt*,research\n")
     event = run(pipeline(lookup={"departments_file": str(tmp_path / "d.csv")}), RECORD | {"user": "A@Legal.example"})
     assert (event["user_department"], event["model_department"]) == ("legal", "research")
-    assert event["classification_rules"]["prompt"] == ["sensitive_department"]
+    assert event["classification_rules"]["prompt"] == ["sensitive_department", "cross_department"]
     assert event["prompt_classification"] == "confidential"
 
 

@@ -278,11 +278,11 @@ async def running(*places: Collector, listen: dict[str, Any] | None = None, **op
     forward = [
         {"address": f"127.0.0.1:{place.port}", "schema": schema} for place, schema in zip(places, schemas, strict=True)
     ]
-    policy, limits = options.pop("policy", {}), options.pop("limits", {})
+    policy, limits, usage = options.pop("policy", {}), options.pop("limits", {}), options.pop("usage", {})
     detector = options.pop("detector", addresses)
     sidecar = {"listen": {"tcp": f"127.0.0.1:{port}", **(listen or {})}, "forward": forward, "grace_secs": 5, **options}
     config = Config.model_validate(
-        {"hash_key": {"file": str(KEY_FILE)}, "policy": policy, "limits": limits, "sidecar": sidecar}
+        {"hash_key": {"file": str(KEY_FILE)}, "policy": policy, "limits": limits, "usage": usage, "sidecar": sidecar}
     )
     traffic = Traffic()
     pipeline = Pipeline(config, config.schemas(), detector=PerText(detector))

@@ -94,6 +94,8 @@ def _finish(event: Object, out: Object) -> None:
     out.setdefault("@timestamp", now())
     if event["kind"] == "quarantine":
         about["kind"] = "pipeline_error"
+    elif event["kind"] == "usage":
+        about["kind"] = "metric"
     else:
         about["category"], about["type"] = _category(event)
         outcome = event.get("outcome_status")

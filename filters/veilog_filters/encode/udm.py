@@ -106,7 +106,7 @@ def _finish(event: Object, out: Object) -> None:
     about.setdefault("eventTimestamp", now())
     kind, activity = event["kind"], activity_of(event.get("api_operation", ""))
     principal = out.setdefault("principal", {})
-    if kind in ("other", "quarantine"):
+    if kind in ("other", "quarantine", "usage"):
         about["eventType"] = "GENERIC_EVENT"
     else:
         about["eventType"] = (_USER_EVENTS if "user" in principal else _EVENTS)[activity]

@@ -23,6 +23,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -125,7 +126,9 @@ def build(config_path: str) -> tuple[Config, Pipeline, str]:
     pipeline = Pipeline(config, config.schemas(), config_path=config_path)
     pipeline.prepare()
     self_test(pipeline, config, config_path)
+    pipeline.usage(everything=True)
     pipeline.counts.clear()  # the canaries are nobody's records
+    pipeline.follow(time.time)
     return config, pipeline, hashlib.sha256(Path(config_path).read_bytes()).hexdigest()[:12]
 
 
@@ -373,7 +376,8 @@ class _Process:
             self._report(reloaded=False, defects=(f"a {type(error).__name__} while the new pipeline was built",))
             return
         self._retired.add(self._pipeline.counts)
-        self._pipeline = self._worker.pipeline = pipeline
+        self._pipeline = pipeline
+        self._worker.replace(pipeline)
         self._config, self._hash, self._text = config, new_hash, text
         # The old one, with its key and its names, is not to stay among what the collector was told to keep.
         gc.unfreeze()

@@ -91,12 +91,20 @@ class Filter:
         return self._framer.broken
 
     def feed(self, data: bytes) -> bytes:
-        """What is to be written for the records that ``data`` completes."""
-        return b"".join(map(self._filtered, batches(self._framer.feed(data), size_of)))
+        """What is to be written for the records that ``data`` completes, and for windows of usage that have closed."""
+        out = b"".join(map(self._filtered, batches(self._framer.feed(data), size_of)))
+        return out + self._usage(everything=False)
 
     def finish(self) -> bytes:
         """What is to be written for what is left at the end of input."""
-        return b"".join(map(self._filtered, batches(self._framer.finish(), size_of)))
+        out = b"".join(map(self._filtered, batches(self._framer.finish(), size_of)))
+        return out + self._usage(everything=True)
+
+    def _usage(self, *, everything: bool) -> bytes:
+        rows = self._pipeline.usage(everything=everything)
+        out = b"".join([self._write(event) for row in rows for events in row for event in events])
+        self.counts.bytes_out += len(out)
+        return out
 
     def _filtered(self, records: list[RawRecord | DecodeFailure]) -> bytes:
         injected = self._injected

@@ -26,12 +26,14 @@ from veilog_filters.transports.chunk import ChunkFilter, Settings
 from veilog_filters.transports.fan_out import FanOut
 from veilog_filters.transports.peer import Peer
 from veilog_filters.transports.scheduling import READ_BYTES, ByteBudget, CpuAccount, Reader, Scheduler
+from veilog_filters.transports.usage_output import UsageOutput
 
 _WATCH_SECS: Final = 0.25
 _ACCEPT_ROUND: Final = 2
 _DEFER_SECS: Final = 0.001
 """A worker that has connections waits so long before it takes two more, so that workers with fewer come first."""
 _NO_FILES_SECS: Final = 0.1
+_USAGE_SECS: Final = 1.0
 _STRANGERS_SHARE: Final = 4
 """One for each so many connections may be a stranger."""
 
@@ -126,6 +128,7 @@ class Worker:
         self._known: dict[Peer, None] = {}
         self._grace_secs = config.sidecar.grace_secs
         self._defers_to_idle_workers = config.sidecar.workers > 1
+        self._usage = UsageOutput(outlets)
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -145,6 +148,18 @@ class Worker:
             if not self.access.still_admits(peer):
                 peer.drop("access_revoked")
 
+    def replace(self, pipeline: Pipeline) -> None:
+        """Take another pipeline from the next chunk on; what was counted by caller leaves."""
+        self._usage.add(self.pipeline.hand_over(pipeline))
+        self.pipeline = pipeline
+
+    async def _send_usage(self) -> None:
+        """Send what was counted by caller when its window is over, whether anything comes in or not."""
+        while True:
+            await asyncio.sleep(_USAGE_SECS)
+            self._usage.add(self.pipeline.usage())
+            await self._usage.send(self._settings.tag)
+
     async def serve(self, listeners: Sequence[socket.socket], ready: Callable[[], None]) -> None:
         """Accept until ``stop`` is called, then close the listeners and finish what is in flight in the grace period.
 
@@ -154,15 +169,16 @@ class Worker:
         sending = asyncio.create_task(self.outlets.run())
         accepting = [asyncio.create_task(self._accept(listener)) for listener in listeners]
         watching = asyncio.create_task(self._watch())
+        counting = asyncio.create_task(self._send_usage())
         stopped = asyncio.create_task(self._stop.wait())
-        tasks = [sending, *accepting, watching]
+        tasks = [sending, *accepting, watching, counting]
         try:
             ready()
             await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
             ended = [task for task in tasks if task.done()]
             if ended and not self.stopping:
                 raise TaskEndedError(*ended)
-            await _cancel(*accepting)
+            await _cancel(*accepting, counting)
             for listener in listeners:
                 listener.close()
             await self._finish(sending)
@@ -181,6 +197,10 @@ class Worker:
             left = deadline - asyncio.get_running_loop().time()
             tasks = [sending, *(peer.task for peer in self._known)]
             await asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        self._usage.add(self.pipeline.usage(everything=True))
+        left = 0.0 if sending.done() else deadline - asyncio.get_running_loop().time()
+        if not await self._usage.finish(self._settings.tag, left):
+            self.count_error("usage_not_delivered")
         late = [*self._strangers, *self._known]
         for peer in late:
             peer.drop("unfinished")  # unacknowledged: the shipper sends it again
