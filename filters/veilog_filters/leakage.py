@@ -15,7 +15,8 @@ canaries
     Tokens of the operator's own (``canaries``): planted in a system prompt or a document, they have no business in a
     response, wherever they came from.
 
-A system prompt comes again with every call: its runs are kept, as hashes of this process, under its keyed hash.
+A system prompt comes again with every call: its runs are kept, as numbers of this process (``hash``), which nobody can
+read, under its keyed hash.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ from veilog_parsers.event import AuditEvent, Constant, Leakage, LeakKind, Role
 RUN_WORDS: Final = 8
 MIN_QUOTED_WORDS: Final = 15
 """Fewer words of a system prompt are told by chance: a greeting, a name of a product, a form of address."""
-MAX_WORDS: Final = 8_192
+MAX_WORDS: Final = 4_096
 """Words of each side that are compared, from its beginning."""
-MAX_SYSTEM_PROMPTS: Final = 32
+MAX_SYSTEM_PROMPTS: Final = 64
 """System prompts whose runs are kept: some 300 KB each for the longest."""
 MAX_SOUGHT: Final = 64
 """Different values of a response that are sought in the text of the prompt; further ones count if none was found."""
@@ -116,7 +117,7 @@ class Leaks:
         self._canaries = [
             (Constant(name), tuple(token.casefold() for token in tokens)) for name, tokens in canaries.items()
         ]
-        self._runs: OrderedDict[str, frozenset[int]] = OrderedDict()
+        self._known: OrderedDict[str, frozenset[int] | None] = OrderedDict()
 
     def __call__(self, event: AuditEvent, collected: Collected) -> Leakage | None:
         """What an event's response lets out; None if nothing is.
@@ -171,26 +172,38 @@ class Leaks:
         if len(words) < MIN_QUOTED_WORDS:
             return 0, 0
         sides = list(zip(event.prompt_messages, collected.prompt, strict=True))
-        key = str(event.system_prompt_hash)
-        runs = self._runs.get(key)
-        if runs is None:
-            system = [part for message, parts in sides if message.role is Role.SYSTEM for part in parts]
-            runs = self._runs[key] = frozenset(_runs(_words(system)))
-            if len(self._runs) > MAX_SYSTEM_PROMPTS:
-                self._runs.popitem(last=False)
-        else:
-            self._runs.move_to_end(key)
-        if runs.isdisjoint(_runs(words, RUN_WORDS)):
+        system = [part for message, parts in sides if message.role is Role.SYSTEM for part in parts]
+        if not self._may_quote(str(event.system_prompt_hash), system, words):
             return 0, 0
         others = [part for message, parts in sides if message.role is not Role.SYSTEM for part in parts]
+        runs = frozenset(map(hash, _runs(_words(system))))
+        alone = runs.difference(map(hash, _runs(_words(others))))
         quoted, covered, hits = 0, 0, set()
-        alone = runs.difference(_runs(_words(others)))
-        for start, run in enumerate(_runs(words)):
+        for start, run in enumerate(map(hash, _runs(words))):
             if run in alone:
                 quoted += start + RUN_WORDS - max(start, covered)
                 covered = start + RUN_WORDS
                 hits.add(run)
         return quoted, round(100 * len(hits) / len(runs))
+
+    def _may_quote(self, key: str, system: Sequence[Inspected], words: Sequence[bytes]) -> bool:
+        """Whether one of each eight runs of a response is in a system prompt.
+
+        One that is new is searched as it is; from its second time on its runs are kept, as numbers: many come once,
+        others with each call.
+        """
+        asked = _runs(words, RUN_WORDS)
+        if key not in self._known:
+            self._known[key] = None
+            if len(self._known) > MAX_SYSTEM_PROMPTS:
+                self._known.popitem(last=False)
+            text = b" %b " % b" ".join(_words(system))
+            return any(b" %b " % run in text for run in asked)
+        self._known.move_to_end(key)
+        runs = self._known[key]
+        if runs is None:
+            runs = self._known[key] = frozenset(map(hash, _runs(_words(system))))
+        return not runs.isdisjoint(map(hash, asked))
 
     def _seen(self, readings: Iterable[str]) -> list[Constant]:
         """The names of the canaries that are in some texts."""
@@ -212,6 +225,6 @@ def _words(parts: Iterable[Inspected]) -> list[bytes]:
     return words
 
 
-def _runs(words: Sequence[bytes], step: int = 1) -> list[int]:
-    """Hashes of runs of words, in order; each run, or one of each ``step``."""
-    return [hash(b" ".join(words[at : at + RUN_WORDS])) for at in range(0, len(words) - RUN_WORDS + 1, step)]
+def _runs(words: Sequence[bytes], step: int = 1) -> Iterable[bytes]:
+    """Runs of words, in order; each, or one of each ``step``."""
+    return (b" ".join(words[at : at + RUN_WORDS]) for at in range(0, len(words) - RUN_WORDS + 1, step))
