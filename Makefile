@@ -67,7 +67,7 @@ bench: $(READY) ## Run the benchmarks; append to their history
 bench-plot: $(READY) ## Draw the history of the benchmarks: benchmarks/history.svg
 	$(BIN)/python scripts/generate.py
 
-soak: $(READY) ## Run the long forms of the tests (memory, fuzzing)
+soak: $(READY) ## Run the long forms of the tests (memory, fuzzing, every sample in every way)
 	VEILOG_SOAK=1 $(PYTEST)
 
 golden: $(READY) ## Rewrite the samples' golden outputs, to be reviewed as a diff
@@ -101,4 +101,4 @@ lock: $(READY) ## Rewrite requirements.lock from pyproject.toml (needs uv)
 		--quiet --output-file requirements.lock pyproject.toml
 
 clean: ## Remove the virtual environment and caches
-	rm -rf $(VENV) $(LATEST) $(APPINSPECT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks site
+	rm -rf $(VENV) $(LATEST) $(APPINSPECT) .venv-3.12 $(APPINSPECT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks site

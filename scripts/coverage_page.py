@@ -70,7 +70,7 @@ _HEAD: Final = """\
 <!-- made by `make generate` from tests/data/detections/rules.yaml: change that, not this page -->
 
 These are the detections about AI services that Elastic, Splunk, Microsoft Sentinel, Panther and SigmaHQ publish, as of
-summer 2026, and whether what they look at is in veilog's events.
+August 2026 (Splunk and Sentinel: July 2026), and whether what they look at is in veilog's events.
 
 | it can be expressed | that is |
 | --- | --- |

@@ -30,9 +30,9 @@ _HEAD: Final = """\
 
 <!-- made by `make generate` from the samples of the sources: change those, not this page -->
 
-For each [field](fields.md) the sources that can fill it, as their samples of good and failed calls have it; in
-parentheses those of which less than half of the samples do. A field that no source fills has a dash. What every event
-has, and what veilog adds by itself, is left out.
+For each [field](fields.md), the sources whose samples' events have it; in parentheses, those where fewer than half of
+the events do. A dash: no source. Left out are fields of every event, and those from your configuration or of
+quarantine.
 
 | field | sources |
 | --- | --- |

@@ -16,8 +16,8 @@ _HEAD: Final = """\
 
 <!-- made by `make generate` from the tables of the encoders -->
 
-`veilog filter --schema NAME` writes events in another schema, as `output.schema` does, and [the
-sidecar](../operate/sidecar.md#to-several-places) for each place. A table says where each field of
+`output.schema` or `veilog filter --schema NAME` chooses another schema than `veilog/1`; the sidecar can have [one for each
+place](../operate/sidecar.md#to-several-places). A table says where each field of
 [`veilog/1`](fields.md) stands there; `veilog schema NAME` prints it. No fact is lost: what a schema has no place for
 stands in its place for extensions, under its own name. `veilog encoders` lists the schemas that are there.
 

@@ -490,7 +490,9 @@ class Output(Strict):
 
     # pydantic's models have an attribute that is called schema.
     schema_name: str = Field(default="native", alias="schema")
-    """Schema of events, as `veilog encoders` lists them; `veilog filter --schema` wins, and so does a place's own."""
+    """Schema of events, as `veilog encoders` lists them. `veilog filter --schema`, and `schema` of a place in
+    `sidecar.forward`, go before it.
+    """
 
 
 class Forward(Strict):
@@ -537,7 +539,7 @@ class Sidecar(Strict):
     forward: list[Forward] = []
     """Where clean events go; standard output if there is nothing."""
     balance: Literal["failover", "round_robin"] = "failover"
-    """Which place of several with one schema is taken: the first that works, or each in turn for a new connection."""
+    """Which of several places with one schema is taken: the first that works, or each in turn for a new connection."""
     compress: bool = False
     """Whether to compress chunks with gzip."""
     require_ack: bool = True

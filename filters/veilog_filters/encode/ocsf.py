@@ -8,11 +8,10 @@ them, and HMAC is no algorithm of the list (so 99, with its name).
 Three attributes are required that an event may lack: ``api.operation``, an actor, an endpoint. The operation is then
 that of the model, or the kind of the event; the actor and the endpoint are named ``unknown``.
 
-The threats are those that the source itself reports. They are ``attacks`` of the activity, with the technique of MITRE
-ATLAS. A source says of all that its guardrail found how sure it was at most (``guardrail.confidence``): where that is
-less than high, no threat of the event is high; where it says nothing, each of them is. Then a finding is written after
-the activity. Its ``related_events`` name the activity by its ``metadata.uid``, and its own uid is made of that, so that
-an event that comes again gives the same finding. There is one for all threats of an event: one call is to be looked at.
+The threats are those that the source reports. They are ``attacks`` of the activity, with the technique of MITRE ATLAS.
+``guardrail.confidence`` is the highest confidence that the source tells of an event: if it is low or medium no threat
+counts as high, otherwise, also where it is absent, each does. Then a finding is written after the activity. Its ``related_events`` name the activity by its ``metadata.uid``, and its own uid is made of that, so that
+an event that comes again gives the same finding (but for its time, where the event has none: both get the present one). There is one for all threats of an event: one call is to be looked at.
 """
 
 from __future__ import annotations

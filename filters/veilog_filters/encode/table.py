@@ -149,7 +149,7 @@ class Table:
         return f"{self.extension}.{name}" if self.extension else name
 
     def fallbacks(self) -> dict[str, str]:
-        """By field, its place among the extensions, for fields with rows of which none takes every value."""
+        """Fields whose every row may turn a value away, each with the place in the extension where it goes then."""
         placed = {row.field for row in self.rows if row.transform in (None, elsewhere)}
         return {row.field: self._extension_of(row.field) for row in self.rows if row.field not in placed}
 

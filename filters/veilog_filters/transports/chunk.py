@@ -134,7 +134,7 @@ class ChunkFilter:
         self._account = account
         self._tag = ""
         self._parts: list[_Part] = []
-        self._open_parts = 1
+        self._open_parts = 1  # for the chunk itself, until all of it is filtered
         self._done: Callable[[], None] = lambda: None
 
     async def run(self, chunk: Chunk, done: Callable[[], None]) -> None:

@@ -98,6 +98,7 @@ def fan_out(config: Config, traffic: Traffic, budget: ByteBudget) -> FanOut:
     places = config.places()
     outlets: dict[str, Sender] = {schema: ForwardSender(config, schema, traffic, budget) for schema in places}
     if not outlets:
+        # So that its metrics are there, at 0.
         traffic.delivery(config.output.schema_name)
         outlets[config.output.schema_name] = StdoutSender()
     return FanOut(outlets)

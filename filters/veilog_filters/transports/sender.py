@@ -48,7 +48,7 @@ _UNREACHABLE: Final = ("connection_failed", "timeout")
 
 
 UNCONNECTED_SECS: Final = 10.0
-"""After so long without a next hop, in seconds, a worker is not ready."""
+"""After so long without a connection or an ack, in seconds, an outlet is not healthy."""
 
 
 class _NameError(Exception):
