@@ -16,10 +16,10 @@ _HEAD: Final = """\
 
 <!-- made by `make generate` from the tables of the encoders -->
 
-`output.schema` or `veilog filter --schema NAME` chooses another schema than `veilog/1`; the sidecar can have [one for each
-place](../operate/sidecar.md#to-several-places). A table says where each field of
-[`veilog/1`](fields.md) stands there; `veilog schema NAME` prints it. No fact is lost: what a schema has no place for
-stands in its place for extensions, under its own name. `veilog encoders` lists the schemas that are there.
+`output.schema` or `veilog filter --schema NAME` chooses another schema than `veilog/1`; the sidecar can have [one for
+each place](../operate/sidecar.md#to-several-places). A table says where each field of [`veilog/1`](fields.md) stands
+there; `veilog schema NAME` prints it. No fact is lost: what a schema has no place for stands in its place for
+extensions, under its own name. `veilog encoders` lists the schemas that are there.
 
 The tests check what is written from all samples, and from events with every field and with none, against the targets'
 own definitions: OCSF's JSON Schema, ECS's list of fields, the constants of OpenTelemetry's conventions, the data models

@@ -2,9 +2,9 @@
 
     parse -> identify -> collect -> scan -> verify -> classify -> fingerprint -> compare -> redact -> count -> encode
 
-What may leave is decided in the last two: ``names`` and ``gate`` say what a name is, ``encode`` takes nothing that is
-not of its field's type. ``wiring`` builds the stages, ``ids`` makes the ids of events, and ``quarantine`` what leaves instead of a
-record.
+What may leave is decided in the last ones: ``names`` and ``gate`` say what a name is, ``encode`` takes nothing that is
+not of its field's type. ``wiring`` builds the stages, ``ids`` makes the ids of events, and ``quarantine`` what leaves
+instead of a record.
 
 One direction; no stage calls back: ``collect`` gathers all texts of an event, ``scan`` and ``verify`` are the only ones
 that look for anything in them, and all later stages are told what was found. Records go in small batches, all of them

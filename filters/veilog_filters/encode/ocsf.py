@@ -10,8 +10,10 @@ that of the model, or the kind of the event; the actor and the endpoint are name
 
 The threats are those that the source reports. They are ``attacks`` of the activity, with the technique of MITRE ATLAS.
 ``guardrail.confidence`` is the highest confidence that the source tells of an event: if it is low or medium no threat
-counts as high, otherwise, also where it is absent, each does. Then a finding is written after the activity. Its ``related_events`` name the activity by its ``metadata.uid``, and its own uid is made of that, so that
-an event that comes again gives the same finding (but for its time, where the event has none: both get the present one). There is one for all threats of an event: one call is to be looked at.
+counts as high, otherwise, also where it is absent, each does. Then a finding is written after the activity. Its
+``related_events`` name the activity by its ``metadata.uid``, and its own uid is made of that, so that an event that
+comes again gives the same finding (but for its time, where the event has none: both get the present one). There is one
+for all threats of an event: one call is to be looked at.
 """
 
 from __future__ import annotations
