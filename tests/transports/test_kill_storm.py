@@ -24,6 +24,7 @@ import pytest
 
 from forward_peers import Shipper, Sidecar, free_port, in_loop
 from samples import config_with
+from shares import SOAK
 from veilog_filters.detect.api import PerText
 from veilog_filters.forward import Ack, Closed, ForwardError
 from veilog_filters.forward.connection import NEED_DATA
@@ -31,9 +32,8 @@ from veilog_filters.pipeline import Pipeline
 from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.record.times import from_epoch_ns
 
-SOAK = bool(os.environ.get("VEILOG_SOAK"))
-RECORDS, KILLS = (100_000, 20) if SOAK else (30_000, 6)
-RECORDS_TO_BOTH, KILLS_OF_BOTH = (200_000, 60) if SOAK else (12_000, 5)
+RECORDS, KILLS = (100_000, 20) if SOAK else (12_000, 4)
+RECORDS_TO_BOTH, KILLS_OF_BOTH = (200_000, 60) if SOAK else (6_000, 4)
 CHUNK = 50
 SECONDS = 1_740_994_863
 KEEP = {"content": "redacted", "unmapped": "redact", "unrecognized": "redact"}
