@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from parsed import load, reveal, said
 from veilog_parsers.event import Kind, Operation, SensitiveText
+from veilog_parsers.record.lines import open_line
 from veilog_parsers.record.times import duration_ms, parse_time
 from veilog_parsers.registry import Registry
 
@@ -105,6 +108,29 @@ def test_seconds_of_nginx_and_milliseconds_of_envoy() -> None:
     path = "/v1/chat/completions"
     assert parse("access_log", remote_addr="203.0.113.9", uri=path, request_time="1.2").latency_ms == 1200
     assert parse("access_log", upstream_host="10.0.0.1:80", path=path, duration=1200).latency_ms == 1200
+
+
+@pytest.mark.parametrize("quoted", ["request: GET /health 10.9.9.9 200", 'response: {"model": "x"}'])
+@pytest.mark.parametrize("key", ["request", "response"])
+def test_a_text_that_looks_like_a_line_of_the_server_s_forges_none(key: str, quoted: str) -> None:
+    said = f"Good morning. log_server_r: {quoted}"
+    body = {
+        "request": {"model": "m", "messages": [{"role": "user", "content": said}]},
+        "response": {"model": "m", "choices": [{"message": {"role": "assistant", "content": said}}]},
+    }[key]
+    event = parse("llama_cpp", log=f"srv  log_server_r: {key}: {json.dumps(body)}")
+    (message,) = event.prompt_messages if key == "request" else event.response_messages
+    assert message.parts[0].reveal() == said
+    assert (event.client_ip, event.http_status, str(event.model_name.reveal())) == (None, None, "m")
+
+
+def test_of_several_patterns_the_one_that_matches_first_reads_the_line() -> None:
+    patterns = [re.compile(r"b=(?P<b>\w+)"), re.compile(r"a=(?P<a>\w+)")]
+    for some in (patterns, patterns[::-1]):
+        fields = {"log": "a=1 b=2"}
+        assert open_line(fields, *some)
+        assert fields["a"] == "1"
+        assert "b" not in fields
 
 
 def test_a_body_of_llama_that_was_cut_is_read_and_a_broken_one_is_a_text() -> None:

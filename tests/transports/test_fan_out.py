@@ -11,12 +11,16 @@ import yaml
 from forward_peers import Collector, Running, Shipper, in_loop, running, until
 from samples import KEY_FILE
 from schema_definitions import CHECKS
-from veilog_filters.config import Config
+from veilog_filters.config import Config, Secret
+from veilog_filters.encoders import Writers
 from veilog_filters.errors import ConfigError
+from veilog_filters.fence import Fence
+from veilog_filters.forward import Entry
 from veilog_filters.transports.fan_out import FanOut
 from veilog_filters.transports.process import refuse_what_needs_a_restart
-from veilog_filters.transports.sender import StdoutSender
+from veilog_filters.transports.sender import ForwardSender, StdoutSender
 from veilog_filters.yaml_file import parse
+from veilog_parsers.errors import ErrorType
 
 CALL = {
     "request": {"model": "m", "messages": [{"role": "user", "content": "Write to ann@example.com"}]},
@@ -68,6 +72,69 @@ async def test_each_place_gets_every_event_in_its_schema() -> None:
         CHECKS["ocsf"](event)
     assert (lake.chunks[0].tag, siem.chunks[0].tag) == ("clean.native.app", "clean.ocsf.app")
     await stop(lake, siem)
+
+
+@in_loop
+async def test_what_the_protocol_cannot_hold_is_a_quarantine_event_of_each_schema(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pack = ForwardSender.pack
+
+    def packs_no_calls(sender: ForwardSender, entry: Entry) -> bytes:
+        if entry.record.get("kind") == "ai_access" or entry.record.get("class_uid") == 6003:
+            raise OverflowError
+        return pack(sender, entry)
+
+    monkeypatch.setattr(ForwardSender, "pack", packs_no_calls)
+    lake, siem = await collectors()
+    async with running(lake, siem, schemas=BOTH) as sidecar:
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("app", CALL, chunk_id="c1")
+        assert await shipper.ack() == "c1"
+        assert sidecar.worker.pipeline.counts.received == 2, "the record, and once what leaves instead"
+    assert [event["kind"] for event in lake.events] == ["quarantine"]
+    assert [event["class_uid"] for event in siem.events] == [0]
+    assert ids(lake) == ids(siem)
+    await stop(lake, siem)
+
+
+def test_an_event_that_two_encoders_fail_on_is_one_quarantine_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_event: Any) -> list[Any]:
+        raise KeyError("ann@example.com")
+
+    writers = Writers(("ocsf", "native", "ecs"), (), Fence(lambda: 1.0))
+    monkeypatch.setattr(writers, "_writers", [fail, lambda event: [event], fail])
+    made: list[ErrorType] = []
+
+    def instead(error_type: ErrorType) -> dict[str, Any]:
+        made.append(error_type)
+        return {"kind": "quarantine"}
+
+    assert writers.write({"kind": "ai_access"}, instead) == [
+        [{"kind": "quarantine"}],
+        [{"kind": "ai_access"}],
+        [{"kind": "quarantine"}],
+    ]
+    assert made == [ErrorType.ENCODING_FAILED]
+
+
+@in_loop
+async def test_a_reload_takes_all_places_or_none() -> None:
+    first, second = await collectors()
+    async with running(first, second, schemas=BOTH) as sidecar:
+        config = sidecar.config
+        places = [
+            place.model_copy(update={"address": "127.0.0.1:9", "shared_key": key})
+            for place, key in zip(config.sidecar.forward, (None, Secret(env="VEILOG_NOT_THERE")), strict=True)
+        ]
+        changed = config.model_copy(update={"sidecar": config.sidecar.model_copy(update={"forward": places})})
+        with pytest.raises(ConfigError):
+            sidecar.worker.outlets.configure(changed)
+        shipper = await Shipper.connect(sidecar.port)
+        shipper.send("app", CALL, chunk_id="c1")
+        assert await shipper.ack() == "c1"
+    assert (first.connections, second.connections) == (1, 1)
+    await stop(first, second)
 
 
 @pytest.mark.parametrize("schema", CHECKS)
@@ -122,6 +189,25 @@ async def test_a_place_that_never_acknowledges_holds_back_nothing_of_the_others_
         assert await acks_of(shipper, 12) == {f"c{number}" for number in range(12)}
     assert len(other.events) == 24, "each once"
     assert set(ids(places[late])) == set(ids(other))
+    await stop(*places)
+
+
+@in_loop
+async def test_many_connections_keep_to_the_bound_while_a_place_is_away() -> None:
+    """What each has made and can hand to nobody counts: here it would be 20 times the bound."""
+    places = await collectors()
+    deaf(places[1])
+    bound, shippers, entries = 262_144, [], [CALL] * 400
+    async with running(*places, schemas=BOTH, max_in_flight_bytes=bound, ack_timeout_secs=60, grace_secs=0) as sidecar:
+        for number in range(20):
+            shippers.append(await Shipper.connect(sidecar.port))
+            shippers[-1].send("app", *entries, chunk_id=f"c{number}")
+        before = -1
+        while sidecar.worker.budget.used_bytes != before:
+            before = sidecar.worker.budget.used_bytes
+            await asyncio.sleep(0.5)
+        assert sidecar.traffic.delivery(BOTH[1]).in_flight_chunks > 0
+        assert bound / 4 < before < 8 * bound
     await stop(*places)
 
 

@@ -1,9 +1,10 @@
 """What a worker does with one chunk: decode, filter, hand on, a part at a time.
 
 Theory of operation. A chunk's entries are decoded while they are filtered, a batch at a time; what has been made of
-them goes to the outlets whenever it is ``PART_BYTES`` for one of them, to each in a chunk of its own. So neither a long
-chunk nor one of many small entries is ever in memory as a whole, except for its bytes. The chunk that came is done when
-all parts are, at all outlets (see ``fan_out``).
+them goes to the outlets whenever it is ``PART_BYTES`` for all of them together (less while the budget is full), to each
+in a chunk of its own. So neither a long chunk nor one of many small entries is ever in memory as a whole, except for
+its bytes. Nothing is filtered while an outlet is full: of each connection no more waits then than ``_LEAST_BYTES`` and
+what a batch became. The chunk that came is done when all parts are, at all outlets (see ``fan_out``).
 
 A group of entries (OTLP through Fluent Bit) that is cut by this ends in its part and begins again in the next.
 
@@ -30,6 +31,8 @@ from veilog_parsers.record.raw import RawRecord
 from veilog_parsers.record.times import from_epoch_ns
 
 PART_BYTES: Final = 524_288
+_LEAST_BYTES: Final = 32_768
+"""What is handed on while the budget is full: smaller chunks would fill the ledgers by their number."""
 _SLOW_STEP_SECS: Final = 0.1
 """When batches that take longer become smaller."""
 _NS: Final = 1_000_000_000
@@ -203,6 +206,7 @@ class ChunkFilter:
     async def _batch(self, batch: list[Item]) -> None:
         if not batch:
             return
+        await self._wait_for_outlets()
         # A group's body before what is in the group: what a parser reads of it, it may take out of it.
         markers = [self._marker(entry) for entry, record in batch if record is None]
         results = await self._events([record for _, record in batch if record is not None])
@@ -214,7 +218,8 @@ class ChunkFilter:
                         part.add_marker(marker, is_start=entry.is_group_start)
             else:
                 self._add_events(entry, record, results.pop(0))
-            if any(part.size >= PART_BYTES for part in self._parts):
+            enough = _LEAST_BYTES if self._budget.is_full else PART_BYTES
+            if sum(part.size for part in self._parts) >= enough:
                 await self._deliver()
 
     async def _events(self, records: list[RawRecord | DecodeFailure]) -> list[Leaving]:
@@ -273,15 +278,16 @@ class ChunkFilter:
 
     async def _deliver(self) -> None:
         """Hand the parts on, when all outlets have room for them."""
-        if not any(part.size for part in self._parts):
-            return
-        if not self._outlets.has_capacity:
+        if any(part.size for part in self._parts):
+            await self._wait_for_outlets()
+            self._deliver_now()
+
+    async def _wait_for_outlets(self) -> None:
+        """Return when all outlets have room; others use the processor meanwhile."""
+        while not self._outlets.has_capacity:
             self._slice.end()
             await self._outlets.wait_for_capacity()
-            self._deliver_now()
             await self._slice.begin()
-        else:
-            self._deliver_now()
 
     def _deliver_now(self) -> None:
         for part in self._parts:

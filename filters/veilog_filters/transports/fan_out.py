@@ -16,10 +16,11 @@ the sidecar dies, the shipper sends again, and each group gets it again; ``event
 
 A place that is down, or never acknowledges, fills the ledger of its own group, and nothing of the others' waits for it
 meanwhile: each outlet sends what it has as fast as its place takes it. What waits is the ack to the shipper. When that
-one ledger is full, a part can be handed to none, since parts are made and handed on together; the worker then reads no
-more, and all groups wait. The bound is, for each worker and group, ``sidecar.max_in_flight_chunks`` chunks, and an
-equal share of the half of ``sidecar.max_in_flight_bytes`` that output may have: so memory is the same, whatever the
-number of groups. When the place takes chunks again all go on at once, and no other one has anything sent again.
+one ledger is full, a part can be handed to none, since parts are made and handed on together; the worker then filters
+no more, and all groups wait. The bound is, for each worker and group, ``sidecar.max_in_flight_chunks`` chunks, and an
+equal share of the half of ``sidecar.max_in_flight_bytes`` that output may have: so all ledgers together take the same
+memory, whatever the number of groups. When the place takes chunks again all go on at once, and no other one has
+anything sent again.
 
 An outlet is made when the worker starts. A reload may give a group other places; it must not change which schemas
 there are, since chunks in a ledger are written in one (see ``process``).

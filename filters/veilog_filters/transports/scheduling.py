@@ -17,7 +17,8 @@ that wait or are being filtered, and what the next hop has not acknowledged. Whe
 kernel's buffers fill, and shippers wait. Output may fill one half, so that input can never keep output from leaving.
 Two things go on in any case, or nothing would ever leave: a message of up to ``ALLOWANCE_BYTES``; and, while no chunk
 is being filtered, which would make room, the oldest of the messages that are not complete. What can be over the budget
-is therefore one message, and the allowance of each connection. A connection that holds more than the allowance while
+is therefore one message, and for each connection the allowance, and what waits for a full outlet: a small part, and
+what one batch of its records became in all schemas (``chunk``). A connection that holds more than the allowance while
 others wait, and is silent or slow, is closed (``holders_to_drop``): it has begun a message and does not end it.
 """
 
@@ -198,6 +199,11 @@ class ByteBudget:
         self._inflated = 0
         self._inflating: dict[asyncio.Future[None], int] = {}
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no more is read."""
+        return self.used_bytes >= self.max_bytes
+
     def reserve(self, size: int) -> None:
         """Something is kept."""
         self.used_bytes += size
@@ -224,7 +230,7 @@ class ByteBudget:
                 self._waiting.pop(reader, None)
 
     def _may_read(self, reader: Reader) -> bool:
-        if self._is_closed or self.used_bytes < self.max_bytes:
+        if self._is_closed or not self.is_full:
             return True
         # Whatever is being filtered will make room. If nothing is, only the end of a message will.
         return not self._chunks and next(iter(self._messages)) is reader

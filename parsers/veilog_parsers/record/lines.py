@@ -101,22 +101,26 @@ def markers(
 
 
 def open_line(fields: Fields, *patterns: re.Pattern[str]) -> bool:
-    """Replace the line by the groups of the first pattern that matches it; the line stays if none does."""
+    """Replace the line by the groups of the pattern that matches first in it; the line stays if none does.
+
+    Of two that match at one place it is the first. (What a server prints comes first in a line: behind it stands what
+    callers wrote, and that may look like another of the server's lines.)
+    """
     key, line = find_line(fields)
-    for pattern in patterns:
-        match = pattern.search(line) if key else None
-        if match is not None:
-            del fields[key]
-            for name, value in match.groupdict().items():
-                if value is not None:
-                    _add_group(fields, name, value)
-            for name, rest in (("text_before", line[: match.start()]), ("text_after", line[match.end() :])):
-                if rest and name not in fields:
-                    # An audit trail does not need what stands there, but its length shows that something did.
-                    fields[name] = rest
-                    withhold(fields, name)
-            return True
-    return False
+    matches = [match for pattern in patterns if (match := pattern.search(line)) is not None] if key else []
+    if not matches:
+        return False
+    match = min(matches, key=re.Match.start)
+    del fields[key]
+    for name, value in match.groupdict().items():
+        if value is not None:
+            _add_group(fields, name, value)
+    for name, rest in (("text_before", line[: match.start()]), ("text_after", line[match.end() :])):
+        if rest and name not in fields:
+            # An audit trail does not need what stands there, but its length shows that something did.
+            fields[name] = rest
+            withhold(fields, name)
+    return True
 
 
 def _add_group(fields: Fields, name: str, value: str) -> None:
