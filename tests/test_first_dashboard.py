@@ -25,7 +25,6 @@ from forward_peers import free_port
 from samples import ROOT
 from schema_definitions import leaves
 from siem_fields import esql_fields, esql_queries, ndjson
-from veilog_filters.cli import app
 
 EXAMPLE: Final = ROOT / "examples" / "first-dashboard"
 ELASTIC: Final = ROOT / "conf" / "siem" / "elastic"
@@ -44,10 +43,9 @@ SESSION_SECS: Final = 120
 
 
 def commands() -> str:
-    """What the page says to run, with the report where this veilog has one."""
+    """What the page says to run."""
     text = (EXAMPLE / "README.md").read_text(encoding="utf-8")
-    found = [body for left_out, body in BLOCK.findall(text) if not left_out]
-    return "".join(body for body in found if "veilog report" not in body or "report" in app.commands)
+    return "".join(body for left_out, body in BLOCK.findall(text) if not left_out)
 
 
 @pytest.fixture(scope="module")
