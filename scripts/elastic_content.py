@@ -158,7 +158,11 @@ def template() -> str:
                 "dynamic_templates": [
                     {
                         "counts_by_entity_type": {
-                            "path_match": ["veilog.findings.prompt.*", "veilog.findings.response.*"],
+                            "path_match": [
+                                "veilog.findings.prompt.*",
+                                "veilog.findings.response.*",
+                                "veilog.leakage.entities.*",
+                            ],
                             "mapping": {"type": "long"},
                         }
                     },

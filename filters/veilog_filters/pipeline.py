@@ -167,6 +167,7 @@ class Pipeline:
         detector: what looks for findings.
         fingerprinter: makes keyed hashes.
         registry: the parsers.
+        meter: counts by caller and window; None where nothing is counted.
         schemas: names of the encoders that write what leaves, in the order of what ``leaving`` gives.
 
     Raises:
@@ -195,7 +196,7 @@ class Pipeline:
         self._previous = parts.previous
         self._departments = parts.departments
         self._leaks = parts.leaks
-        self._meter = parts.meter
+        self.meter = parts.meter
         self._detectors = parts.detector_names
         self._fallbacks = fallbacks(parts.detector_names)
         self._policy_name = parts.policy_name
@@ -332,8 +333,8 @@ class Pipeline:
 
     def follow(self, clock: Callable[[], float]) -> None:
         """Close windows of usage by a clock, in seconds since 1970, instead of by the times of records."""
-        if self._meter is not None:
-            self._meter.follow(clock)
+        if self.meter is not None:
+            self.meter.follow(clock)
 
     def usage(self, *, everything: bool = False) -> list[Written]:
         """What was counted by caller and window, as events in all schemas: each once.
@@ -341,14 +342,14 @@ class Pipeline:
         Args:
             everything: windows that are still open too: nothing more will come.
         """
-        if self._meter is None:
+        if self.meter is None:
             return []
-        rows = self._meter.drain() if everything else self._meter.due()
+        rows = self.meter.drain() if everything else self.meter.due()
         if rows:
             self.counts.emitted[Kind.USAGE.value] += len(rows)
-        if self._meter.lost_rows:
-            self.counts.dropped[DROPPED_USAGE] += self._meter.lost_rows
-            self._meter.lost_rows = 0
+        if self.meter.lost_rows:
+            self.counts.dropped[DROPPED_USAGE] += self.meter.lost_rows
+            self.meter.lost_rows = 0
         return [self._write_row(native.encode(row)) for row in rows]
 
     def _write_row(self, row: dict[str, Any]) -> Written:
@@ -358,7 +359,7 @@ class Pipeline:
     def hand_over(self, successor: Pipeline) -> list[Written]:
         """All that was counted, as events; what chunks that are being filtered still bring is the successor's."""
         counted = self.usage(everything=True)
-        self._meter = successor._meter
+        self.meter = successor.meter
         return counted
 
     def _digest(self, record: RawRecord | DecodeFailure) -> bytes:
@@ -577,8 +578,8 @@ class Pipeline:
 
     def _count(self, job: _Job) -> None:
         """By caller and window; behind the gate, so that nothing is counted but what may leave."""
-        if self._meter is not None:
-            self._meter.observe(job.event)
+        if self.meter is not None:
+            self.meter.observe(job.event)
 
     def _write(self, job: _Job) -> None:
         event = native.encode(job.event)

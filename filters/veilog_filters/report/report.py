@@ -100,7 +100,9 @@ def as_json(report: Report) -> str:
                 "report": "veilog report",
                 "version": __version__,
                 "written": report.written,
-                "period": {name: str(day) if day else None for name, day in report.period._asdict().items()},
+                "period": {
+                    name: str(day) if day else None for name, day in zip(("first", "last"), report.period, strict=True)
+                },
                 "events": report.loaded.events,
                 "duplicates": report.loaded.duplicates,
                 "outside_period": report.loaded.outside,
