@@ -53,7 +53,7 @@ FENCE = re.compile(
 )
 PORTS: Final = ("24224", "24225", "24280", "2020")
 MARK: Final = "\x1e"
-SESSION_SECS: Final = 120
+SESSION_SECS: Final = 300
 
 
 @dataclasses.dataclass(frozen=True)
@@ -438,7 +438,7 @@ def test_the_site_is_built_strictly_and_loads_nothing_from_elsewhere(tmp_path: P
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=SESSION_SECS,
     )
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stderr

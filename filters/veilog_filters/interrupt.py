@@ -31,6 +31,8 @@ from time import perf_counter, thread_time
 from types import FrameType
 from typing import Any, Final, TypeVar
 
+from veilog_filters import clock
+
 T = TypeVar("T")
 
 WAITING: Final = 5
@@ -40,6 +42,7 @@ MAX_INTERRUPTS: Final = 40
 _AGAIN_SECS: Final = 0.05
 _EXIT_FAILED: Final = 1
 _OWN_FILE: Final = (lambda: None).__code__.co_filename
+_NEVER_IN: Final = frozenset((_OWN_FILE, clock.secs.__code__.co_filename))
 
 
 class Interrupted(BaseException):
@@ -126,8 +129,9 @@ class _Alarm:
                 self._interrupt_if_over()
 
     def _ring(self, _number: int, frame: FrameType | None) -> None:
-        # In frames of this module the call is about to begin or over: raised there, it would leave the timer on.
-        if frame is not None and frame.f_code.co_filename != _OWN_FILE:
+        # In frames of this module the call is about to begin or over: raised there, it would leave the timer on. Raised
+        # in a callback of the garbage collector (``clock``) it would be ignored, with words on standard error.
+        if frame is not None and frame.f_code.co_filename not in _NEVER_IN:
             self._interrupt_if_over()
 
     def _interrupt_if_over(self) -> None:
