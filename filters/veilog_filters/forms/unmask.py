@@ -150,7 +150,7 @@ def _spelled_plainly(text: str, of: View | None) -> View | None:
     if _has_escape(text):
         view = replaced(text, _ESCAPE, unescaped_character, of)
         text, of = (text, of) if view is None else (view.text, view)
-    if _CONTROL.search(text):
+    if not text.isprintable() and _CONTROL.search(text):
         view = replaced(text, _CONTROL, lambda _control: "", of) or view
         text, of = (text, of) if view is None else (view.text, view)
     if not text.isascii() and _foreign(text):
@@ -238,8 +238,11 @@ def _out_of_base64(text: str, of: View | None) -> View | None:
     """A text with what is in base64 decoded."""
     if _DENSE.search(text.encode("ascii", "replace").translate(None, _SMALL)) is None:
         return None
+    classes = _classes(text)
+    if _RUN not in classes:
+        return None
     maker, done = Maker(), 0
-    for start, end in _runs(text, _classes(text)):
+    for start, end in _runs(text, classes):
         words = _decoded(text[start:end])
         if words is not None:
             maker.add(text[done:start], done, start, exact=True)
