@@ -63,7 +63,7 @@ SIGNS: Final[Mapping[Form, str]] = MappingProxyType(
 """By form, the expression without which nothing is hidden in it; in any case."""
 
 _BASE64_RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{20,}")
-_HEX_RUN: Final = re.compile(r"(?:0x|\\x)?[0-9A-Fa-f]{2}(?:(?:[\s:,-]|0x|\\x){0,3}[0-9A-Fa-f]{2}){11,}")
+_HEX_RUN: Final = re.compile(r"(?<![0-9A-Za-z])(?:0x|\\x)?[0-9A-Fa-f]{2}(?:(?:[\s:,-]|0x|\\x){0,3}[0-9A-Fa-f]{2}){11,}")
 _NO_HEX: Final = re.compile(r"0x|\\x|[^0-9A-Fa-f]")
 _LEET_WORD: Final = re.compile(
     r"(?<![\w@$])(?=[\w@$!|]*[A-Za-z])(?=[\w@$!|]*[013457@$])[A-Za-z0134578@$!|]{2,24}(?![\w@$])"
