@@ -22,8 +22,10 @@ from veilog_filters.pipeline import Pipeline, batches, size_of
 from veilog_filters.threat_pack import files_of, load_rules
 from veilog_parsers.record.raw import RawRecord
 
-RECORDS = 1600
-BATCH = 100
+RECORDS = 800
+WARM = 300
+"""Expressions are compiled when they are first sought: that is over then."""
+BATCH = 50
 HARMLESS = "Could you check this paragraph about number {} for spelling, and keep the tone as it is? "
 
 
@@ -77,9 +79,11 @@ def main(arguments: list[str]) -> None:
     pipelines: list[Any] = [Pipeline(config(packs=packs, is_on=is_on)) for is_on in (False, True)]
     for pipeline in pipelines:
         pipeline.prepare()
-        cost(pipeline, Corpus().lines(KINDS[0], BATCH).splitlines())
     for kind in KINDS:
-        compare(kind, Corpus().lines(kind, RECORDS).splitlines(), *pipelines)
+        lines = Corpus().lines(kind, WARM + RECORDS).splitlines()
+        for pipeline in pipelines:
+            cost(pipeline, lines[:WARM])
+        compare(kind, lines[WARM:], *pipelines)
     compare("harmless", [line(HARMLESS.format(number) * 6) for number in range(RECORDS)], *pipelines)
 
 
