@@ -1,4 +1,4 @@
-"""Makes docs/reference/threats.md: how threat rules are written, and which there are, from the packs and their model."""
+"""Makes docs/reference/threats.md: how threat rules are written and which there are, from packs and their model."""
 
 from __future__ import annotations
 
@@ -92,10 +92,10 @@ walks the proofs: each proof must match, each counter-proof must not.
 They are patterns of Python, sought in any case, with `.` for line ends too. Whoever sends a prompt chooses the text, so
 each expression must be linear on any text:
 
-* A repeat of one character without an upper bound gets one: {letters} for what takes letters (`.`, `\\w`, `[^;]`), {space}
-  for all else (`\\s`, digits). Of a group, it is refused; so is any bound above {letters}.
-* From one place, a search may try at most {ways} ways: two long gaps, not three. Repeats in repeats are fine where each ends
-  where the next begins (`(?:\\w+\\W+){{0,5}}`).
+* A repeat of one character without an upper bound gets one: {letters} for what takes letters (`.`, `\\w`, `[^;]`),
+  {space} for all else (`\\s`, digits). Of a group, it is refused; so is any bound above {letters}.
+* From one place, a search may try at most {ways} ways: two long gaps, not three. Repeats in repeats are fine where
+  each ends where the next begins (`(?:\\w+\\W+){{0,5}}`).
 * No reference back, no `\\p`, no `\\u`: write the character itself. Letters of all alphabets may be named.
 
 A search that takes the record's time all the same sends the record to quarantine.
@@ -103,8 +103,8 @@ A search that takes the record's time all the same sends the record to quarantin
 ### Hidden text
 
 A rule with `forms` has no expressions of its own. It matches where another rule of medium or high severity matches what
-is hidden in one of these forms, and not the text as it is: {forms}. The other rule is tagged too. At most {runs} pieces and
-{chars} characters of a text are decoded in a form.
+is hidden in one of these forms, and not the text as it is: {forms}. The other rule is tagged too. At most {runs} pieces
+and {chars} characters of a text are decoded in a form.
 
 """
 
