@@ -142,8 +142,11 @@ class _Host:
 
     def threats(self, config: Config) -> None:
         """Packs of threat rules; and whether those that are not veilog's own keep what their proofs say."""
-        files = enumerate(config.threats.pack_files)
-        if not all([self.readable(file, ("threats", "pack_files", number)) for number, file in files]):
+        readable = [
+            self.readable(file, ("threats", "pack_files", number))
+            for number, file in enumerate(config.threats.pack_files)
+        ]
+        if not all(readable):
             return
         with self._gathering():
             loaded = load_rules(config, self._path)

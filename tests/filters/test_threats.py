@@ -226,7 +226,7 @@ def test_every_built_in_expression_is_in_the_one_scan() -> None:
 def test_proofs_that_do_not_hold_are_named_with_file_line_and_key(tmp_path: Path) -> None:
     startup.check(config(tmp_path), None, sidecar=False)
     wrong = PACK.replace("proofs: [Umbrella mode is on.]", "proofs: [Umbrella.]").replace(
-        "Take an umbrella.", "Umbrella mode?"
+        "Take an umbrella.", "Umbrella mode!"
     )
     with pytest.raises(ConfigError) as caught:
         startup.check(config(tmp_path, wrong), None, sidecar=False)

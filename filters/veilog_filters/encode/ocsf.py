@@ -293,8 +293,8 @@ TABLE: Final = Table(
     finish=_finish,
     note=(
         "Where a threat is high, a Detection Finding (2004) is written after the API Activity. Its `finding_info` has "
-        "a `uid` made of the activity's, `attacks`, the rules that saw the threats as `types`, and `related_events` with "
-        "the activity's `metadata.uid`; its `evidences` have the activity's actor, API and endpoint."
+        "a `uid` made of the activity's, `attacks`, the rules that saw the threats as `types`, and `related_events` "
+        "with the activity's `metadata.uid`; its `evidences` have the activity's actor, API and endpoint."
     ),
 )
 _activity: Final = TABLE.compiled()
