@@ -85,7 +85,13 @@ CUT = {
     "SENDGRID_KEY": "SG." + "AbCdEfGhIj12",
     "DATABRICKS_TOKEN": "dapi" + "0123456789ab",
     "JWT": "eyJ" + "hbGciOiJIUzI1NiJ9.eyJ" + "zdWIiOiIxMjM0",
-    "SERVICE_TOKEN": "gsk_" + "AbCdEfGhIjKl",
+    "AI_PROVIDER_KEY": "gsk_" + "AbCdEfGhIjKl",
+    "CLOUD_KEY": "LTAI" + "AbCdEfGhIjKl",
+    "MONITORING_KEY": "NRAK-" + "ABCDEFGHIJ12",
+    "PACKAGE_REGISTRY_TOKEN": "rubygems_" + "0123456789ab",
+    "PAYMENT_KEY": "shpat_" + "0123456789ab",
+    "SECRET_STORE_KEY": "hvs." + "AbCdEfGh1234",
+    "SERVICE_TOKEN": "figd_" + "AbCdEfGh1234",
 }
 
 
