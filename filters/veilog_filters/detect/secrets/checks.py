@@ -1,7 +1,8 @@
 """What tells a secret from what stands in its place: placeholders, names of variables, words, published examples.
 
 Theory of operation. Patterns say where a secret would stand. Half of what stands there in prompts about programming is
-none: ``password: ${DB_PASSWORD}``, ``token = os.environ["TOKEN"]``, ``ghp_xxxxxxxxxxxx``, ``secret: arn:aws:...``. A secret is random, or was chosen by somebody; so a check asks what else a value could be, and only if it is that for
+none: ``password: ${DB_PASSWORD}``, ``token = os.environ["TOKEN"]``, ``ghp_xxxxxxxxxxxx``, ``secret: arn:aws:...``. A
+secret is random, or was chosen by somebody; so a check asks what else a value could be, and only if it is that for
 sure, it is none. Where nobody can tell, it is one: what was taken for a secret is lost from a log, what was not is
 lost to whoever reads it.
 

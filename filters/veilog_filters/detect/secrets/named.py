@@ -29,7 +29,7 @@ _SURE: Final = (
     r"|(?:access|refresh|auth|api|session|bearer|bot|id|csrf|security)[_-]?token)s?"
 )
 _LIKELY: Final = (
-    r"(?:(?<!public)(?<!public[_-])token|credentials?|authori[sz]ation|cookie|connection[ _-]?string|bearer"
+    r"(?:(?<!public)(?<!public[_-])(?<!page)(?<!page[_-])token|credentials?|authori[sz]ation|cookie|connection[ _-]?string|bearer"
     r"|(?<![A-Za-z0-9])auth"
     r"|(?:api|access|account|private|pre[_-]?shared|subscription|signing|encryption|ssh|master|openai|licen[cs]e|unseal"
     r"|insert|stream|io)[ _-]?key|[_-]pat(?![a-z]))"
