@@ -101,7 +101,7 @@ class Ordinary:
         def chars(alphabet: str, count: int) -> Callable[[], str]:
             return lambda: "".join(chance.choices(alphabet, k=count))
 
-        words = "billing orders atlas nordwind search ledger worker report assistant gateway staging prod".split()
+        words = ("billing", "orders", "atlas", "nordwind", "search", "ledger", "worker", "report", "gateway", "prod")
         self._make: dict[str, Callable[[], str]] = {
             "account": chars(string.digits, 12),
             "byte": lambda: str(chance.randrange(256)),

@@ -38,12 +38,12 @@ _STANDING_IN: Final = re.compile(
     (?:^|[^A-Za-z0-9])(?:your?|my|the|some|put|insert|enter|replace|change|changeme|example|sample|placeholder|redacted|dummy
       |removed|filtered|hidden|todo|tbd|here|goes|secret|password|passwd|passwort|required|optional|disabled|undefined
       |null|none|true|false|string|value|default|token|unset|empty)(?:$|[^A-Za-z0-9])
-  | x{4} | changeme | yourpass | yourtoken | yoursecret | yourapi | yourkey | _here\b
+  | x{4} | abcdefghijklmnopqrstuvwxyz | changeme | yourpass | yourtoken | yoursecret | yourapi | yourkey | _here\b
     """,
     re.VERBOSE | re.IGNORECASE,
 )
 _FILLER: Final = re.compile(
-    r"[xX]{6}|[*]{3}|([A-Za-z])\1{7}|EXAMPLEEXAMPLE|(?<![A-Za-z])(?:YOUR|PUT|HERE|TOKEN|INSERT|your|here)(?![A-Za-z])"
+    r"[xX]{6}|[*]{3}|([A-Za-z])\1{7}|EXAMPLEEXAMPLE|abc123xyz|abcdefghijklmnopqrstuvwxyz|(?<![A-Za-z])(?:YOUR|PUT|HERE|TOKEN|INSERT|your|here)(?![A-Za-z])"
 )
 _CODE: Final = re.compile(
     r"^[A-Za-z_]+(?:\.[A-Za-z_]+)+\(?$|^[A-Za-z_][\w.:]*[(\[]|[A-Za-z_]\w*\(\)|^[&*]?[A-Za-z_]+(?:->|::)[A-Za-z_]"
@@ -73,7 +73,7 @@ _PUBLISHED: Final = frozenset(
     """
     69f0079bb5cc49d5 2037abcaffb2b777 3f370c9dd8225c63 e4a5542bb7fd7b67 a19f89ab3555eac1 0b476bdf9acf2123
     eb540d2b6ee2a0a4 37f8f09bdf12c2f2 8731261cb72d8626 49f777db995e8260 27a9a42931dff7eb dc0fcf046c61640c
-    4c98242dcadc8b29 ea9bb1082cf95663 3a8b61d0f636b007 a6c814bc555ae62c
+    4c98242dcadc8b29 ea9bb1082cf95663 3a8b61d0f636b007 a6c814bc555ae62c dba72c00f41f4e4c a0702bc91d699f60
     """.split()  # noqa: SIM905 - a line each otherwise
 )
 """Keys that documentation publishes and everybody copies, by the first bytes of their SHA-256."""
@@ -110,7 +110,12 @@ def has_marks(value: str) -> bool:
 
 def stands_in(value: str) -> bool:
     """Whether a value stands where a secret will be, or says where it is."""
-    return bool(_MARKS.search(value) or _STANDING_IN.search(value) or is_repetitive(value))
+    return says_so(value) or is_repetitive(value)
+
+
+def says_so(value: str) -> bool:
+    """Whether a value says that it is none: ``your-password``, ``changeme``, ``${PASSWORD}``."""
+    return has_marks(value) or _STANDING_IN.search(value) is not None
 
 
 def is_elsewhere(value: str) -> bool:
@@ -155,7 +160,7 @@ def holds(encoded: str, beginning: bytes) -> bool | None:
 
 def is_filler(body: str) -> bool:
     """Whether the body of a key was filled in by hand: ``xxxx...``, ``1111...``, ``YOUR_TOKEN_HERE``."""
-    return is_repetitive(body) or bool(_FILLER.search(body))
+    return is_repetitive(body) or _FILLER.search(body) is not None
 
 
 def is_google_key(body: str) -> bool | None:

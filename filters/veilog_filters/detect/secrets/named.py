@@ -29,7 +29,8 @@ _SURE: Final = (
     r"|(?:access|refresh|auth|api|session|bearer|bot|id|csrf|security)[_-]?token)s?"
 )
 _LIKELY: Final = (
-    r"(?:(?<!public)(?<!public[_-])(?<!page)(?<!page[_-])token|credentials?|authori[sz]ation|cookie|connection[ _-]?string|bearer"
+    r"(?:(?<!public)(?<!public[_-])(?<!page)(?<!page[_-])token"
+    r"|credentials?|authori[sz]ation|cookie|connection[ _-]?string|bearer"
     r"|(?<![A-Za-z0-9])auth"
     r"|(?:api|access|account|private|pre[_-]?shared|subscription|signing|encryption|ssh|master|openai|licen[cs]e|unseal"
     r"|insert|stream|io)[ _-]?key|[_-]pat(?![a-z]))"
@@ -57,8 +58,8 @@ _BEHIND: Final = re.compile(r"\\\\?[nrt\"']|&|</")
 """What ends a value that goes on: an escaped line end, the next parameter, the end of an element."""
 _LAST: Final = re.compile(r"[\"'>\n]([^\"'<>\n]+)(?:[\"']|</)?\Z")
 _LAST_WORD: Final = re.compile(r"([^\s=\"']+?)[\";]?\Z")
-_BETWEEN: Final = re.compile(r"^[\s,+;:).&|]|[\s,+;:(&|]$")
-"""How what stands between two literals begins or ends."""
+_BETWEEN: Final = re.compile(r"^[a-z]{0,5}passw[a-z]*$|^[\s,+;:).&|]|[\s,+;:(&|]$")
+"""How what stands between two literals begins or ends; and what calls itself a password."""
 _QUOTED: Final = re.compile(r"\\?([\"'`])((?:(?!\1)[^\n])+?)\\?\1\Z")
 _BASIC: Final = re.compile(r"basic\s{1,3}eyJ", re.IGNORECASE)
 
@@ -98,14 +99,15 @@ def is_value_of_key(text: str) -> bool | None:
 def is_last_word(text: str) -> bool | None:
     """Whether the last word of a command, a setting or a call is a password."""
     found = _LAST_WORD.search(text)
-    return is_password(found[1] if found else text)
+    value = found[1] if found else text
+    return False if checks.is_published(value) else is_password(value)
 
 
 def is_quoted(text: str) -> bool | None:
     """Whether the text between quotes behind a name that says password is one."""
     found = _QUOTED.search(text)
     value = found[2] if found else text
-    if checks.stands_in(value) or checks.is_path(value) or value.lower() in _USUAL or _BETWEEN.search(value):
+    if checks.says_so(value) or checks.is_path(value) or value.lower() in _USUAL or _BETWEEN.search(value):
         return False
     return is_password(value)
 
@@ -248,7 +250,7 @@ _PROVIDER_PROOFS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("aws_secret_name = prod/billing/database-and-its-replicas-eu",),
     ),
     "AZURE_KEY": (
-        ("ado_pat = '" + "abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrst" + "'",),
+        ("ado_pat = '" + "zyx2wvu3tsr4qpo5nml6kji7hgf2edc3ba4zyx5wvu6tsr7qpo2n" + "'",),
         ("ado_pat = required",),
     ),
     "CLOUD_KEY": (

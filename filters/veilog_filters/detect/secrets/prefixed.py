@@ -64,8 +64,8 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("AWS_ACCESS_KEY", "bedrock-api-key-", r"YmVkcm9jay5hbWF6b25hd3MuY29t[A-Za-z0-9_/+=-]{0,3000}"),
     Key("AWS_ACCESS_KEY", r"amzn\.mws\.", _UUID),
     Key("AWS_ACCESS_KEY", "da2-", exactly("a-z0-9", 26)),
-    Key("AZURE_KEY", "[A-Za-z0-9_~.]{3}[0-9]Q~", r"[A-Za-z0-9_~.-]{31,34}"),
-    Key("AZURE_KEY", f"[{_ALNUM}]{{52}}JQQJ99", r"[A-Za-z0-9]{18,22}"),
+    Key("AZURE_KEY", "[A-Za-z0-9_~.]{3}[0-9]Q~", r"[A-Za-z0-9_~.-]{31,34}(?![A-Za-z0-9~.-])"),
+    Key("AZURE_KEY", f"[{_ALNUM}]{{76}}(?:ACOG|AzSe|AzCa|APIM|\\+ASt)", exactly(_ALNUM, 4)),
     Key(
         "GOOGLE_API_KEY",
         "AIza",
@@ -178,7 +178,8 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("MONITORING_KEY", "sq[upa]_", exactly("a-f0-9", 40)),
     Key("DATABRICKS_TOKEN", "dapi", r"[0-9a-f]{12,40}(?:-[0-9])?"),
     # All others.
-    Key("SERVICE_TOKEN", "(?:lin_api|ntn|rdme)_"),
+    Key("SERVICE_TOKEN", "(?:lin_api|rdme)_"),
+    Key("SERVICE_TOKEN", "ntn_", rf"(?=[0-9]{{0,60}}[A-Za-z])[{_ALNUM}]{{12,50}}"),
     Key("SERVICE_TOKEN", "(?:sm_[aps]at|odt|aio)_"),
     Key("SERVICE_TOKEN", "figd_", WIDE),
     Key("SERVICE_TOKEN", "ATATT3", WIDE),
