@@ -143,6 +143,9 @@ SPELLINGS: Final[dict[str, Spelling]] = {
     "blanks around a line end": lambda text: text.replace(" ", " \r\n  "),
     "base64, in lines of 16": _in_columns(16),
     "base64, in lines of 76": _in_columns(76),
+    "base64, in lines of 18": _in_columns(18),
+    "base64, in lines of 22, indented": lambda text: _in_columns(22)(text).replace("\n", "\n  "),
+    "base64 between dashes": lambda text: base64.encodebytes(f"----{text}----".encode()).decode().strip(),
     "references in percent": lambda text: urllib.parse.quote("".join(f"&#{ord(c)};" for c in text)),
 }
 
