@@ -219,7 +219,7 @@ class PresidioDetector:
         version = importlib.metadata.version("presidio-analyzer")
         self.names: list[str] = [f"presidio-analyzer/{version}", "veilog-addresses/1"]
         if options.secrets:
-            self.names.append("veilog-secrets/1")
+            self.names.append("veilog-secrets/2")
         if options.ner is not None:
             self._use_readers(readers, options.ner.models[0].model_name)
         self.renewals = 0
