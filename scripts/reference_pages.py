@@ -230,8 +230,8 @@ _OWN_PATTERNS: Final = f"""
 E-mail addresses that Presidio does not find: in URLs, percent-encoded, of internal hosts. And credentials, off with
 `detect.secrets: false`, told in three ways:
 
-* by their prefix: {len(KEYS)} kinds of keys, a family of providers an entity type. A key that was cut is one from twelve
-  characters behind its prefix on. Where a provider publishes a checksum (GitHub, npm), a key that fits it scores 1.
+* by their prefix: {len(KEYS)} kinds of keys, a family of providers an entity type. A key that was cut is one from
+  twelve characters behind its prefix on. A key that fits its provider's checksum (GitHub's, npm's) scores 1.
 * by their form: private keys, JSON Web Tokens, addresses with a password, webhooks, hashes of passwords, `curl -u`.
 * by their name: what is assigned to `password`, `api_key`, `client_secret` and the like, in JSON and its keys, YAML,
   XML, shells, programs, headers and connection strings; and what is assigned to the name of one of {len(PROVIDERS)}

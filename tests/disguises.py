@@ -184,7 +184,7 @@ def readings(text: str, depth: int = 3) -> Iterator[str]:
         re.sub(r"\\+[nrt]", "\n", re.sub(r"\\+b", "", text)),
         re.sub("[\u2010-\u2015\u2212]", "-", text),
         "".join(chr(ord(c) - 0xE0000) if 0xE0020 <= ord(c) <= 0xE007E else c for c in text),
-        _BASE64.sub(_of_base64, re.sub(r"(?<=\S)\r?\n(?=\S)", "", text)),
+        _BASE64.sub(_of_base64, re.sub(r"(?<=\S)\r?\n[ \t]*(?=\S)", "", text)),
     }
     for form in forms - {text}:
         yield from readings(form, depth - 1)
