@@ -24,35 +24,44 @@ from typing import Final
 _BASE62: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _MIN_DIFFERENT: Final = 5
 """So many different letters and digits has the body of any key; ``xxxx-XXXX`` and ``1111`` have fewer."""
+_FEWEST_DIFFERENT: Final = 2
+"""So many has whatever somebody chose: ``aaaa1111``."""
 _MARKS: Final = re.compile(
     r"""
-    \$\{ | \$\( | \{\{ | \}\} | <[A-Za-z/&%\[] | &lt; | (?-i:\$[A-Z_]{3,}$) | ^\$
-  | ^%[\w.]+%$ | ^\[[\w\s-]+\]?$ | ^\{[\w.]*\}?$
-  | ^ENC\[ | \*{3} | \#{4} | \.\.\.$ | \u2026 | process\.env | os\.(?:environ|getenv) | getenv | ENV\[
+    \$\{[^}]*\}? | \$\([^)]*\)? | \{\{[^}]*\}{0,2} | \{[A-Za-z_][\w.:]*\}? | <[A-Za-z/&%\[][^>]*>?
+  | &lt;.*?(?:&gt;|$)
+  | ^%[\w.]+%$ | ^\[[\w\s-]+\]?$ | ^\$(?:[A-Z_][A-Z0-9_]*|[A-Za-z_]+)$ | ^ENC\[.* | \*{3,} | \#{4,}
+  | process\.env[\w.\[\]'"]* | os\.(?:environ|getenv).* | getenv.* | \bENV\[.*
     """,
-    re.VERBOSE | re.IGNORECASE,
+    re.VERBOSE | re.DOTALL,
 )
-"""Of templates, variables, and what was removed already."""
+"""Templates, variables, and what was removed already."""
 _STANDING_IN: Final = re.compile(
     r"""
-    (?:^|[^A-Za-z0-9])(?:your?|my|the|some|put|insert|enter|replace|change|changeme|example|sample|placeholder|redacted|dummy
-      |removed|filtered|hidden|todo|tbd|here|goes|secret|password|passwd|passwort|required|optional|disabled|undefined
-      |null|none|true|false|string|value|default|token|unset|empty)(?:$|[^A-Za-z0-9])
-  | x{4} | abcdefghijklmnopqrstuvwxyz | changeme | yourpass | yourtoken | yoursecret | yourapi | yourkey | _here\b
+    (?<![A-Za-z0-9])(?:your?|my|the|some|put|insert|enter|replace|change|example|sample|placeholder|redacted|dummy|removed
+      |filtered|hidden|todo|tbd|here|goes|secret|password|passwd|passwort|required|optional|disabled|undefined|null|none
+      |true|false|string|value|default|token|unset|empty|api|key|access|client|with|this|user|name|db|app|auth|new|long
+      |very|secure|and|pass|id)(?![A-Za-z0-9])
+  | x{4,} | abcdefghijklmnopqrstuvwxyz | changeme | yourpass(?:word)? | yourtoken | yoursecret | yourapi(?:key)? | yourkey
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_MOST_LEFT: Final = 6
+"""So many letters and digits may be beside words that stand in: a number, the beginning of a key."""
 _FILLER: Final = re.compile(
-    r"[xX]{6}|[*]{3}|([A-Za-z])\1{7}|EXAMPLEEXAMPLE|abc123xyz|abcdefghijklmnopqrstuvwxyz|(?<![A-Za-z])(?:YOUR|PUT|HERE|TOKEN|INSERT|your|here)(?![A-Za-z])"
+    r"[xX]{6}|[*]{3}|([A-Za-z])\1{7}|EXAMPLEEXAMPLE|abc123xyz|abcdefghijklmnopqrstuvwxyz"
+    r"|(?<![A-Za-z])(?:YOUR|PUT|HERE|TOKEN|INSERT|your|here)(?![A-Za-z])"
 )
 _CODE: Final = re.compile(
-    r"^[A-Za-z_]+(?:\.[A-Za-z_]+)+\(?$|^[A-Za-z_][\w.:]*[(\[]|[A-Za-z_]\w*\(\)|^[&*]?[A-Za-z_]+(?:->|::)[A-Za-z_]"
-    r"|^(?:self|this|var|args|env|req|request|config|settings|local|params?|options|data|process)\.[A-Za-z_]"
+    r"^[A-Za-z_]+(?:\.[A-Za-z_]+)+\(?$|^[A-Za-z_]\w*(?:\.\w+)+[(\[]|^[\w.]+\(\)|^[&*]?[A-Za-z_]+(?:->|::)[A-Za-z_]"
+    r"|^(?:get|load|read|fetch|create|make|generate|decrypt|hash|str|int|len|input|require|new|open|func)\w*\("
+    r"|^(?:self|this|var|args|env|req|request|config|settings|local|params?|options|data|process)\.[A-Za-z_][\w.]*$"
 )
 """``config.password``, ``get_token(``, ``var.db_password``: what a program calls it."""
-_PATH: Final = re.compile(
-    r"^(?:\.{0,2}/|[A-Za-z]:\\|https?://|file:|arn:|urn:|#|\?)|^[\w.-]+(?:/[\w.#-]*[a-z]{3}[\w.#-]*){2,}$"
-)
+_ADDRESS: Final = re.compile(r"^(?:https?://|file:|arn:|urn:|[A-Za-z]:\\)")
+_SLASHED: Final = re.compile(r"^(?:~|\.{1,2})?/|/.*/")
+_MOSTLY: Final = 0.6
+"""So much of the letters and digits of a path is words; base64 has slashes too."""
 _VERSIONED: Final = re.compile(r"^[A-Za-z][A-Za-z.:/-]*[-:@]v?\d+(?:\.\d+)+(?:[.-][A-Za-z]+)?[:.]?$")
 _DATE: Final = re.compile(r"^\d{4}-\d{2}-\d{2}(?:[T ].*)?$|^\d{1,2}:\d{2}(?::\d{2})?$")
 _LONG_LOWER: Final = re.compile(r"[A-Z]?[a-z]{3,}")
@@ -92,10 +101,12 @@ def is_repetitive(value: str) -> bool:
 
 def is_wordy(value: str) -> bool:
     """Whether a value is made of words: ``requiredTypesForDisplay``, ``change-my-password``."""
-    if sum(map(str.isdigit, value)) > _MOST_DIGITS:
-        return False
+    return sum(map(str.isdigit, value)) <= _MOST_DIGITS and _share_of_words(value) >= _WORDY
+
+
+def _share_of_words(value: str) -> float:
     letters = sum(map(str.isalnum, value))
-    return letters > 0 and sum(len(word) for word in _LONG_LOWER.findall(value)) >= _WORDY * letters
+    return sum(len(word) for word in _LONG_LOWER.findall(value)) / letters if letters else 0.0
 
 
 def is_mixed(value: str) -> bool:
@@ -104,28 +115,36 @@ def is_mixed(value: str) -> bool:
 
 
 def has_marks(value: str) -> bool:
-    """Whether a value has marks of a template or a variable, or of what was removed."""
-    return _MARKS.search(value) is not None
-
-
-def stands_in(value: str) -> bool:
-    """Whether a value stands where a secret will be, or says where it is."""
-    return says_so(value) or is_repetitive(value)
+    """Whether a value has marks of a template or a variable, or of what was removed, and hardly anything beside."""
+    rest, marks = _MARKS.subn("", value)
+    return marks > 0 and _size(rest) <= _MOST_LEFT
 
 
 def says_so(value: str) -> bool:
     """Whether a value says that it is none: ``your-password``, ``changeme``, ``${PASSWORD}``."""
-    return has_marks(value) or _STANDING_IN.search(value) is not None
+    rest, words = _STANDING_IN.subn("", _MARKS.sub("\x00", value))
+    return (words > 0 or "\x00" in rest) and _size(rest) <= _MOST_LEFT
+
+
+def stands_in(value: str) -> bool:
+    """Whether a value stands where a secret will be, or says where it is."""
+    return says_so(value) or len(set(filter(str.isalnum, value))) <= _FEWEST_DIFFERENT
+
+
+def _size(value: str) -> int:
+    return sum(map(str.isalnum, value))
 
 
 def is_elsewhere(value: str) -> bool:
     """Whether a value is a name in a program, a path, an address, a version or a date."""
-    return any(pattern.search(value) for pattern in (_CODE, _PATH, _VERSIONED, _DATE))
+    return is_path(value) or any(pattern.search(value) for pattern in (_CODE, _VERSIONED, _DATE))
 
 
 def is_path(value: str) -> bool:
     """Whether a value is a path, an address or a resource."""
-    return _PATH.search(value) is not None
+    if _ADDRESS.search(value):
+        return True
+    return _SLASHED.search(value) is not None and _share_of_words(value) >= _MOSTLY
 
 
 def names_no_secret(name: str) -> bool:

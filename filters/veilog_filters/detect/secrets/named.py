@@ -58,25 +58,22 @@ _BEHIND: Final = re.compile(r"\\\\?[nrt\"']|&|</")
 """What ends a value that goes on: an escaped line end, the next parameter, the end of an element."""
 _LAST: Final = re.compile(r"[\"'>\n]([^\"'<>\n]+)(?:[\"']|</)?\Z")
 _LAST_WORD: Final = re.compile(r"([^\s=\"']+?)[\";]?\Z")
-_BETWEEN: Final = re.compile(r"^[a-z]{0,5}passw[a-z]*$|^[\s,+;:).&|]|[\s,+;:(&|]$")
+_BETWEEN: Final = re.compile(r"^[a-z]{0,5}passw[a-z]*$|^[\s,+;:).&|]|[\s,+;:(]$")
 """How what stands between two literals begins or ends; and what calls itself a password."""
 _QUOTED: Final = re.compile(r"\\?([\"'`])((?:(?!\1)[^\n])+?)\\?\1\Z")
 _BASIC: Final = re.compile(r"basic\s{1,3}eyJ", re.IGNORECASE)
 
 
-def _split(text: str) -> tuple[str, str]:
-    """The name and the value of a match."""
+def _value_of(text: str) -> str:
+    """The value of a match."""
     found = _VALUE.search(text)
-    return (text[: found.start()], found[1]) if found else ("", text)
+    return found[1] if found else text
 
 
 def is_assigned(text: str) -> bool | None:
     """Whether what is assigned to a name that says secret is one."""
-    name, value = _split(text)
-    value = _BEHIND.split(value, maxsplit=1)[0].rstrip(").]}\\")
+    value = _BEHIND.split(_value_of(text), maxsplit=1)[0].rstrip(").]}\\")
     if checks.stands_in(value) or checks.is_elsewhere(value):
-        return False
-    if checks.names_no_secret(name):
         return False
     return None
 
