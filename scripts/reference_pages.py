@@ -19,6 +19,8 @@ from veilog_filters.cli import app
 from veilog_filters.config import Config, Detect
 from veilog_filters.detect.ner import RESULTS
 from veilog_filters.detect.secrets import ADDRESSES, SECRETS
+from veilog_filters.detect.secrets.named import PROVIDERS
+from veilog_filters.detect.secrets.prefixed import KEYS
 from veilog_filters.explain import WHY
 from veilog_filters.fence import REASONS
 from veilog_filters.forward.errors import MEANING
@@ -222,6 +224,30 @@ a classification policy, in `detect.entities` and in `redact.operators`. A name 
 """
 
 
+_OWN_PATTERNS: Final = f"""
+## veilog's own patterns
+
+E-mail addresses that Presidio does not find: in URLs, percent-encoded, of internal hosts. And credentials, off with
+`detect.secrets: false`, told in three ways:
+
+* by their prefix: {len(KEYS)} kinds of keys, a family of providers an entity type. A key that was cut is one from
+  twelve characters behind its prefix on. A key that fits its provider's checksum (GitHub's, npm's) scores 1.
+* by their form: private keys, JSON Web Tokens, addresses with a password, webhooks, hashes of passwords, `curl -u`.
+* by their name: what is assigned to `password`, `api_key`, `client_secret` and the like, in JSON and its keys, YAML,
+  XML, shells, programs, headers and connection strings; and what is assigned to the name of one of {len(PROVIDERS)}
+  groups of providers whose keys have no prefix (`netlifyToken`), if it has the form of their keys.
+
+Each match is looked at: placeholders (`xxxx`, `<your-token>`, `changeme`), variables (`${{TOKEN}}`, `os.environ[...]`),
+names in a program, paths, ARNs, versions, dates and keys that documentation publishes are none. What nobody can tell
+from a secret is one. Whatever the policy, a secret that is found is removed; the default policy labels it `restricted`,
+with the category `credentials`.
+
+Not found are keys that are neither assigned to a name nor have a prefix or a form: forty random letters alone look like
+an id. Nor is a password of words in prose, without quotes or a digit.
+
+"""
+
+
 def detectors() -> str:
     """Every recognizer that is on by default, veilog's own patterns, and what can be turned on."""
     from veilog_filters.detect.presidio.engine import PresidioDetector
@@ -235,8 +261,7 @@ def detectors() -> str:
         _DETECTORS.replace("{made}", _MADE)
         + "## Presidio's recognizers for English, on by default\n\n"
         + _table(("entity types", "recognizer"), on)
-        + "\n## veilog's own patterns\n\nCredentials (off with `detect.secrets: false`), and e-mail addresses "
-        "that Presidio does not find: in URLs, percent-encoded, of internal hosts.\n\n"
+        + _OWN_PATTERNS
         + _table(("entity type", "detector", "score"), mine)
         + "\n## Off by default\n\nName one in `detect.further_recognizers` to turn it on. Where `context` says "
         "yes, words near a match raise its score.\n\n"

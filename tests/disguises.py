@@ -143,6 +143,9 @@ SPELLINGS: Final[dict[str, Spelling]] = {
     "blanks around a line end": lambda text: text.replace(" ", " \r\n  "),
     "base64, in lines of 16": _in_columns(16),
     "base64, in lines of 76": _in_columns(76),
+    "base64, in lines of 18": _in_columns(18),
+    "base64, in lines of 22, indented": lambda text: _in_columns(22)(text).replace("\n", "\n  "),
+    "base64 between dashes": lambda text: base64.encodebytes(f"----{text}----".encode()).decode().strip(),
     "references in percent": lambda text: urllib.parse.quote("".join(f"&#{ord(c)};" for c in text)),
 }
 
@@ -181,7 +184,7 @@ def readings(text: str, depth: int = 3) -> Iterator[str]:
         re.sub(r"\\+[nrt]", "\n", re.sub(r"\\+b", "", text)),
         re.sub("[\u2010-\u2015\u2212]", "-", text),
         "".join(chr(ord(c) - 0xE0000) if 0xE0020 <= ord(c) <= 0xE007E else c for c in text),
-        _BASE64.sub(_of_base64, re.sub(r"(?<=\S)\r?\n(?=\S)", "", text)),
+        _BASE64.sub(_of_base64, re.sub(r"(?<=\S)\r?\n[ \t]*(?=\S)", "", text)),
     }
     for form in forms - {text}:
         yield from readings(form, depth - 1)

@@ -85,7 +85,13 @@ CUT = {
     "SENDGRID_KEY": "SG." + "AbCdEfGhIj12",
     "DATABRICKS_TOKEN": "dapi" + "0123456789ab",
     "JWT": "eyJ" + "hbGciOiJIUzI1NiJ9.eyJ" + "zdWIiOiIxMjM0",
-    "SERVICE_TOKEN": "gsk_" + "AbCdEfGhIjKl",
+    "AI_PROVIDER_KEY": "gsk_" + "AbCdEfGhIjKl",
+    "CLOUD_KEY": "LTAI" + "AbCdEfGhIjKl",
+    "MONITORING_KEY": "NRAK-" + "ABCDEFGHIJ12",
+    "PACKAGE_REGISTRY_TOKEN": "rubygems_" + "0123456789ab",
+    "PAYMENT_KEY": "shpat_" + "0123456789ab",
+    "SECRET_STORE_KEY": "hvs." + "AbCdEfGh1234",
+    "SERVICE_TOKEN": "figd_" + "AbCdEfGh1234",
 }
 
 
@@ -118,7 +124,7 @@ def test_the_whole_address_in_a_url_is_found(presidio: PresidioDetector) -> None
 def test_secrets_can_be_switched_off() -> None:
     detector = PresidioDetector(Detect(secrets=False))
     assert not [f for f in detector(SECRETS[0].examples[0]) if f.entity == SECRETS[0].entity]
-    assert "veilog-secrets/1" not in detector.names
+    assert "veilog-secrets/2" not in detector.names
 
 
 def test_entities_and_threshold_select() -> None:

@@ -96,12 +96,14 @@ _IN_GROUPS: Final = re.compile(
 """A card, a social security number, an IBAN or a phone number, whatever white space is between its groups."""
 _WHITE: Final = re.compile(r"\s+")
 _PADDING: Final = re.compile("={0,2}")
-_NEWLINE: Final = re.compile(r"\r?\n(?=[A-Za-z0-9+/_-])")
+_NEWLINE: Final = re.compile(r"\r?\n[ \t]{0,8}(?=[A-Za-z0-9+/_-])")
 _PARTS: Final = re.compile(rf"[A-Za-z0-9+]{{{MIN_RUN_CHARS},}}")
 _TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _LEADS: Final = bytes(range(ord("A"), ord("Z") + 1)) + b"abcdef"
 """Every fourth character of the base64 of ASCII text is one of these."""
 _CONTROLS: Final = bytes(code for code in range(32) if code not in b"\t\r\n") + b"\x7f"
+_PRINTABLE: Final = bytes((*b"\t\r\n", *range(32, 127)))
+_MAX_TRIED_CHARS: Final = 256
 _HIGH: Final = bytes(range(128, 256))
 _MIN_TEXT_BYTES: Final = 6
 
@@ -267,22 +269,38 @@ def _runs(text: str, classes: bytes) -> Iterator[tuple[int, int]]:
     while start >= 0:
         end = _end_of_run(classes, start)
         run = text[start:end]
-        # Words have one capital at most and account numbers no small letter; base64 of a text has both.
-        if run[1:] != run[1:].lower() and run != run.upper():
+        if _is_mixed(run):
             end = _end_of_block(text, classes, start, end)
             yield start, end + len(_PADDING.match(text, end)[0])  # type: ignore[index]  # it always matches
         start = classes.find(_RUN, end)
 
 
 def _end_of_block(text: str, classes: bytes, start: int, end: int) -> int:
-    """Where the last line of a block ends. A line has as many characters as four divides, but for the last."""
-    while end - start >= _MIN_LINE_CHARS and (end - start) % 4 == 0 and (newline := _NEWLINE.match(text, end)):
-        end_of_next = _end_of_run(classes, newline.end())
-        # A line that goes on with a blank is prose.
-        if text[end_of_next : end_of_next + 1] == " ":
+    """Where the last line of a block ends, which is wrapped at any column, with or without an indent."""
+    first = start
+    while end - start >= _MIN_LINE_CHARS and (newline := _NEWLINE.match(text, end)):
+        begin, end_of_next = newline.end(), _end_of_run(classes, newline.end())
+        line = text[begin:end_of_next]
+        # A line that goes on with a blank is prose, if it begins with a word.
+        if text[end_of_next : end_of_next + 1] == " " and not _is_mixed(line):
             break
-        start, end = newline.end(), end_of_next
+        # Four characters are three bytes. Where a line ends within four, the next may be by itself.
+        if (end - start) % 4 and not _go_together(text[first : min(end_of_next, first + _MAX_TRIED_CHARS)]):
+            break
+        start, end = begin, end_of_next
     return end
+
+
+def _go_together(lines: str) -> bool:
+    """Whether lines of base64 say something only together: nothing but ASCII."""
+    data = "".join(lines.split()).encode().translate(_TO_STANDARD)
+    usable = len(data) - len(data) % 4
+    return not binascii.a2b_base64(data[:usable]).translate(None, _PRINTABLE)
+
+
+def _is_mixed(run: str) -> bool:
+    """Words have one capital at most and account numbers no small letter; base64 of a text has both."""
+    return run[1:] != run[1:].lower() and run != run.upper()
 
 
 def _end_of_run(classes: bytes, start: int) -> int:

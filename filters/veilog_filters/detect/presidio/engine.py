@@ -48,6 +48,7 @@ from veilog_filters.config import CustomRecognizer, Detect
 from veilog_filters.detect.api import Check, DetectorTimeout, Finding
 from veilog_filters.detect.compat import guards
 from veilog_filters.detect.secrets import ADDRESSES, SECRETS, PatternDetector
+from veilog_filters.detect.secrets.pattern import Check as MatchCheck
 from veilog_filters.yaml_file import InvalidError, closest
 
 LANGUAGE: Final = "en"
@@ -218,7 +219,7 @@ class PresidioDetector:
         version = importlib.metadata.version("presidio-analyzer")
         self.names: list[str] = [f"presidio-analyzer/{version}", "veilog-addresses/1"]
         if options.secrets:
-            self.names.append("veilog-secrets/1")
+            self.names.append("veilog-secrets/2")
         if options.ner is not None:
             self._use_readers(readers, options.ner.models[0].model_name)
         self.renewals = 0
@@ -374,12 +375,28 @@ def is_ours(recognizer: EntityRecognizer) -> bool:
     return str(recognizer.name).startswith(_OURS)  # type: ignore[has-type]  # Presidio's own hints run in a circle
 
 
+class _Checked(PatternRecognizer):
+    """A recognizer of ours whose matches are looked at, through Presidio's interface for that."""
+
+    def __init__(self, detector: PatternDetector, check: MatchCheck) -> None:
+        super().__init__(**_arguments(detector))
+        self._check = check
+
+    def validate_result(self, pattern_text: str) -> bool | None:
+        """Whether a match is what it looks like; None if nobody can tell."""
+        return self._check(pattern_text)
+
+
+def _arguments(detector: PatternDetector) -> dict[str, Any]:
+    return {
+        "supported_entity": detector.entity,
+        "name": f"{_OURS}{detector.name}",
+        "patterns": [Pattern(detector.name, detector.pattern, detector.score)],
+    }
+
+
 def _ours(detector: PatternDetector) -> PatternRecognizer:
-    return PatternRecognizer(
-        supported_entity=detector.entity,
-        name=f"{_OURS}{detector.name}",
-        patterns=[Pattern(detector.name, detector.pattern, detector.score)],
-    )
+    return PatternRecognizer(**_arguments(detector)) if detector.check is None else _Checked(detector, detector.check)
 
 
 def _custom(recognizer: CustomRecognizer) -> PatternRecognizer:
