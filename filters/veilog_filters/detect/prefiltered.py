@@ -39,12 +39,13 @@ from veilog_filters.detect.cache import FindingsCache
 from veilog_filters.detect.compat.errors import UnsupportedError
 from veilog_filters.detect.compat.internals import files_digest
 from veilog_filters.detect.compat.listed import Part
+from veilog_filters.detect.personal import pack
 from veilog_filters.detect.prefilter import store
 from veilog_filters.detect.prefilter.hyperscan import NOTHING, Hits, Prefilter, compile_all
 from veilog_filters.detect.secrets import ADDRESSES, SECRETS
 from veilog_filters.metrics import Counts
 
-_FORMAT: Final = 5
+_FORMAT: Final = 6
 """Raise it when expressions are made differently from the same patterns."""
 
 _LIBRARIES: Final = ("hyperscan", "presidio-analyzer", "phonenumbers", "regex", "spacy", "tldextract")
@@ -313,6 +314,6 @@ def _key(options: Detect) -> str:
     )
     versions = [f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES]
     machine = [platform.system(), platform.machine(), platform.python_version()]
-    ours = (*ADDRESSES, *SECRETS)
+    ours = (*ADDRESSES, *SECRETS, *((d.name, d.entity, d.forms, d.context) for d in pack.wanted(options.personal)))
     named = (_FORMAT, __version__, versions, files_digest(), machine, relevant, ours)
     return hashlib.sha256(repr(named).encode()).hexdigest()[:32]

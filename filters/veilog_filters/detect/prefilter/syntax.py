@@ -124,7 +124,10 @@ class _Reader:
             group = _GROUP.match(self._pattern, self._at)
             if group is None:
                 raise UnsupportedSyntaxError
-            self._take(group[0])
+            if group[0] == "(?<=" and self._at == 0:
+                self._announcement()
+            else:
+                self._take(group[0])
         elif self._pattern.startswith("(*", self._at):
             raise UnsupportedSyntaxError
         elif char == "{":
@@ -134,6 +137,15 @@ class _Reader:
             self._take(repeat[0])
         else:
             self._take(char)
+
+    def _announcement(self) -> None:
+        """A look-behind at the start: what must stand before a match, as the first part of one.
+
+        Whatever ends there still does: nothing of the pattern comes before it. Hyperscan would leave the assertion out,
+        and a form behind it that has no literals of its own would then seem to be everywhere.
+        """
+        self._write("(?:")
+        self._at += len("(?<=")
 
     def _take(self, text: str) -> None:
         self._write(text)

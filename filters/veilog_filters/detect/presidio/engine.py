@@ -47,6 +47,8 @@ from spacy.tokens import Doc
 from veilog_filters.config import CustomRecognizer, Detect
 from veilog_filters.detect.api import Check, DetectorTimeout, Finding
 from veilog_filters.detect.compat import guards
+from veilog_filters.detect.personal import pack
+from veilog_filters.detect.personal.recognizers import recognizers as personal_recognizers
 from veilog_filters.detect.secrets import ADDRESSES, SECRETS, PatternDetector
 from veilog_filters.yaml_file import InvalidError, closest
 
@@ -219,6 +221,8 @@ class PresidioDetector:
         self.names: list[str] = [f"presidio-analyzer/{version}", "veilog-addresses/1"]
         if options.secrets:
             self.names.append("veilog-secrets/1")
+        if pack.wanted(options.personal):
+            self.names.append(pack.NAME)
         if options.ner is not None:
             self._use_readers(readers, options.ner.models[0].model_name)
         self.renewals = 0
@@ -356,6 +360,7 @@ def _additional(options: Detect) -> list[EntityRecognizer]:
     """Recognizers beside Presidio's defaults: ours, further countries', and those written in the configuration."""
     ours = (*ADDRESSES, *SECRETS) if options.secrets else ADDRESSES
     recognizers: list[EntityRecognizer] = [_ours(detector) for detector in ours]
+    recognizers += personal_recognizers(options.personal, _OURS)
     for number, name in enumerate(options.further_recognizers):
         found = getattr(predefined, name, None)
         if not (isinstance(found, type) and issubclass(found, PatternRecognizer)):
