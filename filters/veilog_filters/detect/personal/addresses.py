@@ -61,6 +61,12 @@ _PLACE: Final = rf"(?:(?:{_LINE}|,? )(?:{_CODE} )?{_NAMES}){{0,3}}(?:(?:{_LINE}|
 _LINES: Final = rf"(?:{_LINE}(?:{_CODE} )?{_NAMES}(?: (?-i:[A-Z]{{2,3}})\b)?){{1,3}}"
 """Lines with the names of places."""
 _TAIL: Final = rf"(?:{_UNIT}(?: {_NAMES}(?= ?[.,;!?\n]|$| [a-z]))?)?(?:{_PLACE}|{_LINES})?"
+_ANNOUNCED: Final = behind(
+    *(r"address(?:es)?(?: is| was| to)?:?\s{1,6}", r"liv(?:e|es|ed|ing) (?:at|on|in)(?: the \w{4,5} side of)? "),
+    *(r"(?:locat|situat)ed (?:at|on|in) ", r"resid(?:e|es|ed|ing) (?:at|on|in) ", r"arrived at "),
+    *(r"(?:sent|ship|shipped|deliver|delivered|mail|mailed) to ", r"meet (?:me|you|us) at "),
+    *(r"(?:taxi|ride) to ", r"drops? (?:you|me|us) off at "),
+)
 _NUMBER: Final = r"[0-9]{1,6}[a-zA-Z]?\b"
 
 _NOT_STREETS: Final = frozenset(
@@ -140,14 +146,12 @@ STREETS: Final = PersonalDetector(
         ),
         Form(
             "announced",
-            behind(
-                *(r"address(?:es)?(?: is| was| to)?:?\s{1,6}", r"liv(?:e|es|ed|ing) (?:at|on|in)(?: the \w{4,5} side of)? "),
-                *(r"(?:locat|situat)ed (?:at|on|in) ", r"resid(?:e|es|ed|ing) (?:at|on|in) ", r"arrived at "),
-                *(r"(?:sent|ship|shipped|deliver|delivered|mail|mailed) to ", r"meet (?:me|you|us) at "),
-                *(r"(?:taxi|ride) to ", r"drops? (?:you|me|us) off at "),
-            )
-            + rf"(?:[0-9]{{1,6}}(?: {PARTICLES}{{0,2}}{_CAPS}){{1,4}}(?: [0-9]{{1,5}}\b\.?)?"
-            rf"|{_CAPS}(?: {PARTICLES}{{0,2}}{_CAPS}){{0,3}} [0-9]{{1,5}}\b){_TAIL}",
+            _ANNOUNCED + rf"[0-9]{{1,6}} {PARTICLES}{{0,2}}{_CAPS}(?: {PARTICLES}{{0,2}}{_CAPS}){{0,3}}(?: [0-9]{{1,5}}\b\.?)?{_TAIL}",
+            0.6,
+        ),
+        Form(
+            "announced_name",
+            _ANNOUNCED + rf"{_CAPS}(?: {PARTICLES}{{0,2}}{_CAPS}){{0,3}} [0-9]{{1,5}}\b{_TAIL}",
             0.6,
         ),
     ),

@@ -11,7 +11,7 @@ _INITIAL: Final = r"(?-i:[A-Z])(?:\.|\b)"
 _PART: Final = rf"(?:{WORD}|{_INITIAL})"
 NAME: Final = rf"(?:(?-i:[A-Z])\. ?){{0,2}}{WORD}(?:[ ]{PARTICLES}{{0,2}}{_PART}){{0,3}}"
 """One to four words with a capital letter, initials and particles among them."""
-FULL_NAME: Final = rf"(?:{WORD}|{_INITIAL})(?:[ ]{PARTICLES}{{0,2}}{_PART}){{0,2}}[ ]{PARTICLES}{{0,2}}{WORD}"
+FULL_NAME: Final = rf"(?:(?-i:[A-Z])\. ?)?{WORD}[ ]{PARTICLES}{{0,2}}{_PART}(?:[ ]{PARTICLES}{{0,2}}{_PART}){{0,2}}"
 """Two words at least."""
 
 _TITLE: Final = (
@@ -96,19 +96,19 @@ ANNOUNCED: Final = PersonalDetector(
                 *(r"(?:man|woman|boy|girl|guy|person|kid|child|son|daughter) (?:named|called) ", r"under the name (?:of )?"),
                 *(r"please correct it to ", r"please change it to ", r"partner's name "),
             )
-            + rf"(?:{NAME})",
+            + NAME,
             0.7,
         ),
         Form(
             "labelled",
             behind(rf"{_WHOSE}[ _-]?names?{_SEPARATOR}", rf"(?:sur|fore|nach|vor)name{_SEPARATOR}", r"attn[.:]{1,2} ")
-            + rf"(?:{NAME})",
+            + NAME,
             0.7,
         ),
         Form(
             "line",
             r"(?<=^[ \t>*-]{0,4}(?:name|patient|contact|attention|(?:billing|shipping|postal|mailing) address|bill to"
-            rf"|ship to)[ \t]?:[ \t]{{1,12}})(?:{FULL_NAME})",
+            rf"|ship to)[ \t]?:[ \t]{{1,12}}){FULL_NAME}",
             0.6,
         ),
         Form("relative", behind(rf"(?:my|his|her|our|their|your) {_RELATIVE}(?:,| named| called|'s name is)? ") + NAME, 0.6),

@@ -43,6 +43,7 @@ _GROUP = re.compile(
     r"\(\?(?::|=|!|<=|<!|>|P<[A-Za-z_][A-Za-z0-9_]*>|P=[A-Za-z_][A-Za-z0-9_]*\)|[ims]+(?:-[ims]+)?[:)]|-[ims]+:)"
 )
 _REPEAT = re.compile(r"\{\d+(?:,\d*)?\}")
+_QUANTIFIER = re.compile(r"[?*+]|\{\d+(?:,\d*)?\}")
 _SET_OPERATION = re.compile(r"&&|\|\||--|~~|\[[:.=]")
 
 
@@ -102,13 +103,42 @@ class _Reader:
         self._at = 0
         self._ascii: list[str] = []
         self._folded: list[str] = []
+        self._depth = 0
+        self._starts: list[int] = []
+        self._has_branches = False
 
     def read(self) -> tuple[str, str]:
         if not self._pattern.isascii():
             raise UnsupportedSyntaxError
         while self._at < len(self._pattern):
+            self._note()
             self._item()
-        return "".join(self._ascii), "".join(self._folded)
+        end = self._end_of_core()
+        return "".join(self._ascii[:end]), "".join(self._folded[:end])
+
+    def _note(self) -> None:
+        """Remember where each part of the pattern begins that is in no group, and whether there are alternatives."""
+        char = self._pattern[self._at]
+        if char == "|" and not self._depth:
+            self._has_branches = True
+        if not self._depth and char not in "?*+{)":
+            self._starts.append(len(self._ascii))
+        self._depth += (char == "(") - (char == ")")
+
+    def _end_of_core(self) -> int:
+        """Where the part begins behind which everything may be missing.
+
+        A match has one of the core at its start, so it is enough to report where that ends: fewer ends for the same
+        windows, since those reach as far behind an end as a match is long.
+        """
+        end = len(self._ascii)
+        if self._has_branches:
+            return end
+        for start in reversed(self._starts):
+            if start == 0 or not _may_be_missing(self._ascii[start:end]):
+                break
+            end = start
+        return end
 
     def _write(self, ascii_: str, folded: str | None = None) -> None:
         self._ascii.append(ascii_)
@@ -128,6 +158,8 @@ class _Reader:
                 self._announcement()
             else:
                 self._take(group[0])
+            # Some are whole: inline flags, and a reference by name.
+            self._depth -= group[0].endswith(")")
         elif self._pattern.startswith("(*", self._at):
             raise UnsupportedSyntaxError
         elif char == "{":
@@ -209,6 +241,16 @@ class _Reader:
                 self._write(r"\[")
             else:
                 self._take(char)
+
+
+def _may_be_missing(part: list[str]) -> bool:
+    """Whether a part of a pattern, as it was written, is repeated from no time on."""
+    first = ""
+    for piece in reversed(part):
+        if _QUANTIFIER.fullmatch(piece) is None:
+            break
+        first = piece
+    return first in ("?", "*") or first.startswith("{0")
 
 
 class Fold(dict[int, int]):
