@@ -31,7 +31,7 @@ PRESIDIO: Final = frozenset(
 )
 """Of its pattern recognizers, those that are off by default too, and of models."""
 
-OURS: Final = frozenset(detector.entity for detector in (*ADDRESSES, *SECRETS, *PACK))
+OURS: Final = frozenset(found.entity for found in (*ADDRESSES, *SECRETS)) | {found.entity for found in PACK}
 """Of our own patterns."""
 
 MARKS: Final = frozenset({"TIMED_OUT"})

@@ -6,11 +6,13 @@
     dates        dates in words, birth dates, ages
     numbers      phone and card numbers that Presidio passes, expiry dates, security codes
     gazetteer    lists of names and places, off by default
-    pack         all of them, and which a configuration asks for
-    recognizers  the same as recognizers of Presidio; importing this imports Presidio
+    pack         all of them but those of lists
+    choice       which of them a configuration asks for
 
-Theory of operation. Each detector is a recognizer of Presidio's own kind (patterns, context words, ``validate_result``),
-so the prefilter, the verifier, the context rule and the removal of duplicates treat it as they treat Presidio's. What an
+``presidio.personal`` makes recognizers of Presidio of them.
+
+Theory of operation. Each detector is a recognizer of Presidio's own kind (patterns, context words, a check), so the
+prefilter, the verifier, the context rule and the removal of duplicates treat it as they treat Presidio's. What an
 ``AnalyzerEngine`` finds with these recognizers in its registry is what veilog finds.
 
 * **Words that announce** ("my name is", "date of birth:") stand in a look-behind at the start of a pattern. They are no

@@ -10,10 +10,19 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from veilog_filters.detect.personal.detector import CAPITAL, PARTICLES, WORD, Form, PersonalDetector, any_of, behind
+from veilog_filters.detect.personal.detector import (
+    BEYOND_ASCII,
+    CAPITAL,
+    PARTICLES,
+    WORD,
+    Form,
+    PersonalDetector,
+    any_of,
+    behind,
+)
 
-_CAPS: Final = rf"{CAPITAL}[\w'.-]{{1,20}}"
-"""A word in a street's or place's name; with a full stop in it where it is short for something."""
+_CAPS: Final = rf"{CAPITAL}(?:[\w'-]{{1,20}}|\w{{0,2}}\.)"
+"""A word in a street's name, or what is short for one."""
 _STREETS: Final = any_of(
     *("Street", "St", "Avenue", "Ave?", "Road", "Rd", "Boulevard", "Blvd", "Lane", "Ln", "Drive", "Dr", "Court", "Ct"),
     *("Place", "Pl", "Terrace", "Ter", "Parade", "Pde", "Crescent", "Cres", "Close", "Way", "Square", "Sq", "Highway"),
@@ -27,19 +36,57 @@ _ONE_WORD: Final = any_of(
 )
 _TWO_WORDS: Final = any_of(
     *("Stra(?:ss|\\w)e", "Str\\.", "Weg", "Platz", "Allee", "Gasse", "Damm", "Ufer", "Ring", "Laan", "Plein", "utca"),
-    *("t\\wr", "\\wt", "u\\.", "terrasse", "Terrasse", "plads", "Plads", "All\\w", "Straat"),
+    *(f"t{BEYOND_ASCII}r", f"{BEYOND_ASCII}t", "u\\.", "terrasse", "Terrasse", "plads", "Plads", "All\\w", "Straat"),
 )
 _ROMANCE: Final = any_of(
-    *("rue", "avenue", "av\\.", "boulevard", "bd\\.?", "chemin", "impasse", "quai", "all\\we", "route", "cours", "passage"),
+    *(
+        "rue",
+        "avenue",
+        "av\\.",
+        "boulevard",
+        "bd\\.?",
+        "chemin",
+        "impasse",
+        "quai",
+        "all\\we",
+        "route",
+        "cours",
+        "passage",
+    ),
     *("via", "viale", "piazza", "piazzale", "corso", "vicolo", "strada", "largo", "lungomare", "contrada"),
     *("calle", "c/", "avenida", "avda?\\.?", "plaza", "paseo", "camino", "carrer", "carretera", "ronda", "traves\\wa"),
-    *("r\\wa", "travessa", "pra\\wa", "estrada", "alameda", "ul\\.", "ulica", "plac", "aleja", "os\\."),
+    *(
+        "rua",
+        f"r{BEYOND_ASCII}a",
+        "travessa",
+        "pra\\wa",
+        "estrada",
+        "alameda",
+        "ul\\.",
+        "ulica",
+        "plac",
+        "aleja",
+        "os\\.",
+    ),
 )
 _CAPITAL_ROMANCE: Final = any_of(
     *("Rue", "Avenue", "Av\\.", "Boulevard", "Bd\\.?", "Chemin", "Impasse", "Quai", "All\\we", "Route", "Cours"),
     *("Via", "Viale", "Piazza", "Piazzale", "Corso", "Vicolo", "Strada", "Largo", "Contrada"),
     *("Calle", "C/", "Avenida", "Avda?\\.?", "Plaza", "Paseo", "Camino", "Carrer", "Carretera", "Ronda"),
-    *("R\\wa", "Travessa", "Pra\\wa", "Estrada", "Alameda", "ul\\.", "Ul\\.", "ulica", "Ulica", "Plac", "Aleja"),
+    *(
+        "Rua",
+        f"R{BEYOND_ASCII}a",
+        "Travessa",
+        "Pra\\wa",
+        "Estrada",
+        "Alameda",
+        "ul\\.",
+        "Ul\\.",
+        "ulica",
+        "Ulica",
+        "Plac",
+        "Aleja",
+    ),
 )
 _US_STATE: Final = any_of(
     *("A[KLRZ]", "C[AOT]", "D[CE]", "FL", "GA", "HI", "I[ADLN]", "K[SY]", "LA", "M[ADEINOST]", "N[CDEHJMVY]", "O[HKR]"),
@@ -48,15 +95,16 @@ _US_STATE: Final = any_of(
 _UK_CODE: Final = r"(?-i:[A-Z]{1,2}[0-9][A-Z0-9]? [0-9][ABD-HJLNP-UW-Z]{2})"
 _CANADIAN: Final = "[ABCEGHJ-NPRSTVXY][0-9][ABCEGHJ-NPRSTV-Z] [0-9][ABCEGHJ-NPRSTV-Z][0-9]"
 _CA_CODE: Final = rf"(?-i:{_CANADIAN})"
-_CODE: Final = (
-    rf"(?:(?-i:[A-Z]{{1,2}}-)?[0-9]{{4,5}}(?:-[0-9]{{3,4}})?(?: (?-i:[A-Z]{{2}})\b)?|[0-9]{{3}} [0-9]{{2}}|{_UK_CODE}|{_CA_CODE})\b"
-)
+_CODE: Final = rf"(?:(?-i:[A-Z]{{1,2}}-)?[0-9]{{4,5}}(?:-[0-9]{{3,4}})?(?: (?-i:[A-Z]{{2}})\b)?|[0-9]{{3}} [0-9]{{2}}|{_UK_CODE}|{_CA_CODE})\b"
 _UNIT_WORD: Final = any_of("apt", "apartment", "suite", "ste", "unit", "flat", "floor", "room", "building", "bldg", "#")
-_UNIT: Final = rf"(?:[ ,\n]{{1,5}}(?:{_UNIT_WORD}\b|#)\.? ?#?\w{{1,5}}\b)"
 _LINE: Final = r"(?:,? {0,2}\n[ \t>?]{0,8}|, {1,2})"
 """What is between the lines of an address, or stands for it."""
+_UNIT: Final = rf"(?:(?:{_LINE}|[ ,]{{1,3}})(?:{_UNIT_WORD}\b|#)\.? ?#?\w{{1,5}}\b)"
 _NAMES: Final = rf"{WORD}(?:[ -]{PARTICLES}{{0,1}}{WORD}){{0,2}}"
-_PLACE: Final = rf"(?:(?:{_LINE}|,? )(?:{_CODE} )?{_NAMES}){{0,3}}(?:(?:{_LINE}|,? )(?-i:[A-Z]{{2,3}}|nan)\b)?(?:(?:{_LINE}|,? ){_CODE})(?: {_NAMES})?"
+_PLACE: Final = (
+    rf"(?:(?:{_LINE}|,? )(?:{_CODE} )?{_NAMES}){{0,3}}(?:(?:{_LINE}|,? )(?-i:[A-Z]{{2,3}}|nan)\b)?"
+    rf"(?:{_LINE}|,? ){_CODE}(?: {_NAMES})?"
+)
 """A place with a post code behind it, whatever parts its words."""
 _LINES: Final = rf"(?:{_LINE}(?:{_CODE} )?{_NAMES}(?: (?-i:[A-Z]{{2,3}})\b)?){{1,3}}"
 """Lines with the names of places."""
@@ -71,8 +119,8 @@ _NUMBER: Final = r"[0-9]{1,6}[a-zA-Z]?\b"
 
 _NOT_STREETS: Final = frozenset(
     """
-    am and best days easy error even first free from great gb hours how january february march april may june july august
-    september october november december kb key km long mb million minutes most months my new out people percent
+    am and best days easy error even first free from great gb hours how january february march april may june july
+    august september october november december kb key km long mb million minutes most months my new out people percent
     pm points questions reasons star steps the times tips top ways weeks what windows world worst years
     """.split()  # noqa: SIM905
 )
@@ -120,15 +168,16 @@ STREETS: Final = PersonalDetector(
         Form(
             "with_unit",
             rf"(?<![\w.,$-])[0-9]{{1,6}},?(?: [\w'.-]{{1,20}}){{1,6}}"
-            rf"[ ,\n]{{1,5}}(?:apt|apartment|suite|ste|unit|flat)\b\.? ?#?[0-9]{{1,5}}[a-z]?\b(?: {_NAMES}(?= ?[.,;!?\n]|$| [a-z]))?"
+            rf"(?:{_LINE}|[ ,]{{1,3}})(?:apt|apartment|suite|ste|unit|flat)\b\.? ?#?[0-9]{{1,5}}[a-z]?\b"
+            rf"(?: {_NAMES}(?= ?[.,;!?\n]|$| [a-z]))?"
             rf"(?:{_PLACE}|{_LINES})?",
             0.6,
         ),
-        Form("unit", r"(?<!\w)(?:apt|apartment)\.? ?#?[0-9]{1,5}[a-z]?\b", 0.5),
+        Form("unit", r"(?<!\w)apt(?:\. ?| )#?[0-9]{1,5}[a-z]?\b", 0.5),
         Form(
             "box",
-            r"(?<!\w)(?:p\.? ?o\.? ?box|post office box|gpo box|postfach|postbus|casella postale|apartado(?: de correos)?"
-            rf"|box postal) [0-9]{{1,6}}{_TAIL}",
+            r"(?<!\w)(?:p\.? ?o\.? ?box|post office box|gpo box|postfach|postbus|casella postale"
+            rf"|apartado(?: de correos)?|box postal) [0-9]{{1,6}}{_TAIL}",
             0.7,
         ),
         Form(
@@ -137,16 +186,19 @@ STREETS: Final = PersonalDetector(
             r"(?:,? (?-i:A[AEP]))?(?: [0-9]{5}(?:-[0-9]{4})?)?\b",
             0.8,
         ),
-        Form("city_and_code", rf"(?<!\w){WORD}(?: {WORD}){{0,2}},? (?-i:{_US_STATE}) [0-9]{{5}}(?:-[0-9]{{4}})?\b", 0.6),
+        Form(
+            "city_and_code", rf"(?<!\w){WORD}(?: {WORD}){{0,2}},? (?-i:{_US_STATE}) [0-9]{{5}}(?:-[0-9]{{4}})?\b", 0.6
+        ),
         Form(
             "corner",
-            rf"(?<!\w)(?:at )?the corner of (?:[0-9]{{1,6}} )?{_CAPS}(?: {PARTICLES}{{0,2}}{_CAPS}){{0,3}}(?: [0-9]{{1,5}}\.?)? and "
-            rf"(?:[0-9]{{1,6}} |ul\. )?{_CAPS}(?: {PARTICLES}{{0,2}}{_CAPS}){{0,3}}(?: [0-9]{{1,5}})?",
+            rf"(?<!\w)(?:at )?the corner of (?:[0-9]{{1,6}} )?{_CAPS}(?: {PARTICLES}{{0,2}}{_CAPS}){{0,3}}"
+            rf"(?: [0-9]{{1,5}}\.?)? and (?:[0-9]{{1,6}} |ul\. )?{_CAPS}(?: {PARTICLES}{{0,2}}{_CAPS}){{0,3}}(?: [0-9]{{1,5}})?",
             0.6,
         ),
         Form(
             "announced",
-            _ANNOUNCED + rf"[0-9]{{1,6}} {PARTICLES}{{0,2}}{_CAPS}(?: {PARTICLES}{{0,2}}{_CAPS}){{0,3}}(?: [0-9]{{1,5}}\b\.?)?{_TAIL}",
+            _ANNOUNCED + rf"[0-9]{{1,6}} {PARTICLES}{{0,2}}{_CAPS}(?: {PARTICLES}{{0,2}}{_CAPS}){{0,3}}"
+            rf"(?: [0-9]{{1,5}}\b\.?)?{_TAIL}",
             0.6,
         ),
         Form(
@@ -213,7 +265,7 @@ CODES: Final = PersonalDetector(
     forms=(
         Form(
             "labelled",
-            behind(r"(?:zip|zip ?code|post ?code|postal code|plz|code postal|c\wdigo postal|postcode)(?: is|:|\":)?\s{1,3}\"?")
+            behind(r"(?:zip|zip ?code|post ?code|postal code|plz|code postal|c\wdigo postal)(?: is|:|\":)?\s{1,3}\"?")
             + r"(?:[0-9]{4,5}(?:-[0-9]{3,4})?|[0-9]{3} [0-9]{2})(?![\w-])",
             0.7,
         ),
@@ -230,7 +282,9 @@ CODES: Final = PersonalDetector(
 )
 
 _NOT_PLACES: Final = frozenset(
-    "a ai an god heaven hell i it january february march april may june july august september october november december".split()
+    """
+    a ai an god heaven hell i it january february march april may june july august september october november december
+    """.split()  # noqa: SIM905
 )
 
 
@@ -246,12 +300,21 @@ PLACES: Final = PersonalDetector(
         Form(
             "lives",
             behind(
-                r"(?:i|we|he|she|they|who|friend|family)(?: once| now| currently)? (?:live|lives|lived|reside|resides|resided) in ",
-                *(r"(?:i'm|i am|we're|we are) (?:currently |now )?(?:living |based )?in ", r"grew up in ", r"originally from "),
-                *(r"(?:moved|relocated) (?:here |there )?(?:from|to) ", r"was (?:born|raised) in ", r"(?:i'm|i am|we're|we are) from "),
+                r"(?:i|we|he|she|they|who|friend|family)(?: once| now| currently)? (?:live|reside)[sd]? in ",
+                *(
+                    r"(?:i'm|i am|we're|we are) (?:currently |now )?(?:living |based )?in ",
+                    r"grew up in ",
+                    r"originally from ",
+                ),
+                *(
+                    r"(?:moved|relocated) (?:here |there )?(?:from|to) ",
+                    r"was (?:born|raised) in ",
+                    r"(?:i'm|i am|we're|we are) from ",
+                ),
                 r"(?:i|she|he|we|they) comes? from ",
             )
-            + _NAMES + rf"(?:, {_NAMES})?",
+            + _NAMES
+            + rf"(?:, {_NAMES})?",
             0.5,
         ),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from veilog_filters.detect.personal.detector import Form, PersonalDetector, any_of, behind
+from veilog_filters.detect.personal.detector import BEYOND_ASCII, Form, PersonalDetector, any_of, behind
 
 _MONTH: Final = (
     r"(?-i:January|February|March|April|May|June|July|August|September|October|November|December"
@@ -60,9 +60,23 @@ BIRTH: Final = PersonalDetector(
         Form(
             "born",
             behind(
-                *(r"born(?: on| in)?(?: the)?:? ", r"(?:date of birth|birth[ _-]?da(?:te|y)|d\.?o\.?b\.?)\W{0,3}(?:is |it's |on |\s)?"),
-                *(r"geb(?:oren|\.)?(?: am)?:? ", r"geburtsdatum:? ", r"n\we?(?: le)? ", r"nacid[oa](?: el)? "),
-                *(r"fecha de nacimiento:? ", r"date de naissance:? ", r"nat[oa] il ", r"data di nascita:? ", r"geboren op "),
+                *(
+                    r"born(?: on| in)?(?: the)?:? ",
+                    r"(?:date of birth|birth[ _-]?da(?:te|y)|d\.?o\.?b\.?)\W{0,3}(?:is |it's |on |\s)?",
+                ),
+                *(
+                    r"geb(?:oren|\.)?(?: am)?:? ",
+                    r"geburtsdatum:? ",
+                    rf"n{BEYOND_ASCII}e?(?: le)? ",
+                    r"nacid[oa](?: el)? ",
+                ),
+                *(
+                    r"fecha de nacimiento:? ",
+                    r"date de naissance:? ",
+                    r"nat[oa] il ",
+                    r"data di nascita:? ",
+                    r"geboren op ",
+                ),
             )
             + rf"(?:{_IN_WORDS}|{_IN_FIGURES}|{_YEAR}){_END}",
             0.8,
@@ -98,14 +112,23 @@ AGES: Final = PersonalDetector(
     option="ages",
     entity="AGE",
     forms=(
-        Form("old", rf"(?<![\w.,-])(?:[1-9][0-9]{{0,2}}|{_IN_LETTERS})(?:[ -]?(?:years?|yrs?\.?)[ -]old|[ -]?y[./]?o)(?!\w)", 0.7),
+        Form(
+            "old",
+            rf"(?<![\w.,-])(?:[1-9][0-9]{{0,2}}|{_IN_LETTERS})(?:[ -]?(?:years?|yrs?\.?)[ -]old|[ -]?y[./]?o)(?!\w)",
+            0.7,
+        ),
         Form(
             "aged",
             behind(
-                *(r"ag(?:ed?|e is|e was|e of|e:|e =)\W{0,2}", r"(?:just|recently) turned ", r"(?:i'll|will|going to) turn "),
+                *(
+                    r"ag(?:ed?|e is|e was|e of|e:|e =)\W{0,2}",
+                    r"(?:just|recently) turned ",
+                    r"(?:i'll|will|going to) turn ",
+                ),
                 *(r"(?:he|she|i) (?:just )?turned ", r"when (?:he|she|i) was ", r"alter:? ", r"\bedad:? "),
             )
-            + r"[1-9][0-9]{0,2}(?![\w%/:-])(?![.,][0-9])(?! (?:hours?|minutes?|days?|weeks?|times|percent|of|and|to|or|people))",
+            + r"[1-9][0-9]{0,2}(?![\w%/:-])(?![.,][0-9])"
+            r"(?! (?:hours?|minutes?|days?|weeks?|times|percent|degrees|of|and|to|or|people))",
             0.6,
         ),
     ),

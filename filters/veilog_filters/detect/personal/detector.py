@@ -49,10 +49,15 @@ class PersonalDetector:
 CAPITAL: Final = r"(?-i:[^\W\d_a-z])"
 """A capital letter, or any letter beyond ASCII: the check tells them apart."""
 
+BEYOND_ASCII: Final = r"(?![A-Za-z0-9_])\w"
+"""A letter beyond ASCII. (Where it cannot be told from another, any stands for it.)"""
+
 WORD: Final = rf"{CAPITAL}[\w'-]{{1,20}}\b"
 """A word with a capital letter."""
 
-PARTICLES: Final = r"(?:(?:de|del|della|der|den|di|da|do|dos|du|la|le|las|los|van|von|zu|zum|zur|ten|ter|bin|ibn|al|el|y) )"
+PARTICLES: Final = (
+    r"(?:(?:de|del|della|der|den|di|da|do|dos|du|la|le|las|los|van|von|zu|zum|zur|ten|ter|bin|ibn|al|el|y) )"
+)
 """Small words inside names of people, streets and places."""
 
 

@@ -20,7 +20,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from veilog_filters.config import Personal
 from veilog_filters.detect.personal.detector import PARTICLES, WORD, Form, PersonalDetector
 from veilog_filters.detect.personal.names import is_name
 from veilog_filters.yaml_file import InvalidError
@@ -36,18 +35,19 @@ _MORE: Final = rf"(?: (?:(?-i:[A-Z])\. ?)?{PARTICLES}{{0,2}}{WORD}){{0,2}}"
 Tree = dict[str, "Tree"]
 
 
-def detectors(options: Personal) -> list[PersonalDetector]:
-    """The detectors of the lists that a configuration asks for.
+def detectors(file: str, *, built_in: bool) -> list[PersonalDetector]:
+    """The detectors of the lists that are asked for.
 
     Args:
-        options: the ``detect.personal`` section of the configuration.
+        file: path of a list of one's own; empty for none.
+        built_in: whether the built-in list is asked for.
 
     Raises:
         InvalidError: the file is not what it should be.
     """
-    rows = set(_built_in()) if options.gazetteer else set()
-    if options.gazetteer_file:
-        rows |= _rows(Path(options.gazetteer_file))
+    rows = set(_built_in()) if built_in else set()
+    if file:
+        rows |= _rows(Path(file))
     people = sorted(name for kind, name in rows if kind == _PERSON)
     places = sorted(name for kind, name in rows if kind == _PLACE)
     found = []
@@ -116,7 +116,9 @@ def _rows(path: Path) -> set[tuple[str, str]]:
         if not row:
             continue
         if len(row) != len(_HEADER) or row[0] not in _KINDS or not _NAME.fullmatch(row[1]):
-            problem = f"line {number} of the file is not a kind of {' or '.join(_KINDS)} and a name of 2 to 41 characters"
+            problem = (
+                f"line {number} of the file is not a kind of {' or '.join(_KINDS)} and a name of 2 to 41 characters"
+            )
             raise _invalid(problem, "mend the line or remove it")
         found.add((row[0], row[1]))
     return found

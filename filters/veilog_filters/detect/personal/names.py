@@ -25,26 +25,49 @@ _RELATIVE: Final = any_of(
     *("granddaughter", "grandma", "grandpa", "client", "patient", "landlord", "lawyer", "doctor"),
 )
 _WHOSE: Final = any_of(
-    *("first", "last", "full", "given", "family", "middle", "maiden", "legal", "customer", "patient", "employee", "client"),
-    *("contact", "account", "account holder", "card ?holder", "guardian", "beneficiary", "recipient", "sender", "guest"),
+    *(
+        "first",
+        "last",
+        "full",
+        "given",
+        "family",
+        "middle",
+        "maiden",
+        "legal",
+        "customer",
+        "patient",
+        "employee",
+        "client",
+    ),
+    *(
+        "contact",
+        "account",
+        "account holder",
+        "card ?holder",
+        "guardian",
+        "beneficiary",
+        "recipient",
+        "sender",
+        "guest",
+    ),
     *("applicant", "candidate", "tenant", "passenger", "physician", "student", "emergency contact", "insured", "buyer"),
 )
 _SEPARATOR: Final = r"(?:\s?[:=]\s{0,3}[\"']?| is )"
 
 _NOT_NAMES: Final = frozenset(
     """
-    a about ai all also am american an and any anyone api are as assistant at back board bot but by canada captain
-    chairman chatgpt chief city class college committee company congratulations congress corp corporation customer data
-    day dear department developer director do doctor editor engineer english everyone everybody figure folks for france
-    friday friend friends from general germany google government grade great group guys happy he head hello her here hi
-    him hiring his hospital how human i if in inc india info interview is it its java javascript job justice king
-    language lead lets level limited llc look ltd madam manager maybe me member microsoft mom monday mother mr mrs ms
-    my name new no not now officer ok on option or our part please plan president product professor program python
-    question recruiter recruitment right right? sales santa saturday school secretary section see senior service she
-    simply sir so software some sorry speaker staff student sunday support table team thank thanks that the their them
-    then there these they this those thursday title to today tomorrow type university us user very vitamin was we
-    wednesday welcome well what when where which who why will with world yes yesterday you your zone hepatitis tuesday
-    placeholder
+    a about ai all also am american an and any anyone api application are as assistant at back board bot but by canada
+    captain chairman chatgpt chief city class college committee company congratulations congress corp corporation
+    customer data date day dear department developer director do doctor due editor engineer english everybody everyone
+    figure folks for france friday friend friends from general germany google government grade great group guys happy
+    he head hello hepatitis her here hi him hiring his hospital how human i if in inc india info interview invoice is
+    it its java javascript job justice king language lead lets level limited llc look ltd madam manager maybe me
+    member microsoft mom monday mother mr mrs ms muslims my name new no not now officer ok on option or our part
+    placeholder plan please president product professor program python question recruiter recruitment reviewer
+    reviewers right sales santa saturday school secretary section see senior service she simply sir so software some
+    sorry speaker staff student summary sunday support table team thank thanks that the their them then there these
+    they this those thursday title to today tomorrow total tuesday type union united university us user very visa
+    vitamin was we wednesday welcome well what when where which who why will with world yes yesterday you your zone
     """.split()  # noqa: SIM905
 )
 """Words that begin with a capital letter where a name could stand, and are none."""
@@ -59,8 +82,7 @@ def is_name(text: str) -> bool:
 
 
 def _is_titled_name(text: str) -> bool:
-    title, _, name = text.partition(" ")
-    return bool(name) and is_name(name)
+    return is_name(text.partition(" ")[2])
 
 
 TITLED: Final = PersonalDetector(
@@ -92,8 +114,18 @@ ANNOUNCED: Final = PersonalDetector(
                 r"(?:my|his|her|their|the (?:patient|customer|client)'s) (?:\w{1,12} )?name(?: is|'s) ",
                 r"(?:hello|hi|hey|good (?:morning|afternoon|evening))[,.!]? (?:this is|i'm|i am|it's) ",
                 *(r"(?:call|calls) me ", r"named (?:him|her) ", r"what's your (?:\w{1,8} )?name\? "),
-                *(r"i(?:'m| am) called ", r"mein name ist ", r"ich hei\we ", r"je m'appelle ", r"me llamo ", r"mi chiamo "),
-                *(r"(?:man|woman|boy|girl|guy|person|kid|child|son|daughter) (?:named|called) ", r"under the name (?:of )?"),
+                *(
+                    r"i(?:'m| am) called ",
+                    r"mein name ist ",
+                    r"ich hei\we ",
+                    r"je m'appelle ",
+                    r"me llamo ",
+                    r"mi chiamo ",
+                ),
+                *(
+                    r"(?:man|woman|boy|girl|guy|person|kid|child|son|daughter) (?:named|called) ",
+                    r"under the name (?:of )?",
+                ),
                 *(r"please correct it to ", r"please change it to ", r"partner's name "),
             )
             + NAME,
@@ -111,7 +143,11 @@ ANNOUNCED: Final = PersonalDetector(
             rf"|ship to)[ \t]?:[ \t]{{1,12}}){FULL_NAME}",
             0.6,
         ),
-        Form("relative", behind(rf"(?:my|his|her|our|their|your) {_RELATIVE}(?:,| named| called|'s name is)? ") + NAME, 0.6),
+        Form(
+            "relative",
+            behind(rf"(?:my|his|her|our|their|your) {_RELATIVE}(?:,| named| called|'s name is)? ") + NAME,
+            0.6,
+        ),
         Form("i_am", rf"(?<=(?<!\w)i(?:'m| am) ){FULL_NAME}(?=[ ]?[,.\n!]| from | and (?:i|my) |$)", 0.5),
         Form("greeted", rf"(?<=^(?:dear|hi|hello|hey|dearest) ){NAME}(?=[ ]?[,:!\n])", 0.6),
         Form(
@@ -123,10 +159,10 @@ ANNOUNCED: Final = PersonalDetector(
         Form("middle_initial", rf"(?<![\w.]){WORD} (?-i:[A-Z])\. {PARTICLES}{{0,2}}{WORD}", 0.5),
         Form(
             "resident",
-            rf"(?<!\w){NAME}(?= (?:lives?|lived|resides|resided|was born|grew up|was diagnosed) (?:at|in|on|with) )",
+            rf"(?<!\w){NAME}(?= (?:lives|resides|was born|grew up|was diagnosed) (?:at|in|on|with) )",
             0.5,
         ),
-        Form("addressee", rf"(?<=(?:\A|\n\n)){FULL_NAME}(?=\n{{1,2}}\d{{1,5}} {CAPITAL})", 0.5),
+        Form("addressee", rf"(?<=(?:\A|\n\n)){FULL_NAME}(?=\n{{1,2}}[1-9][0-9]{{0,5}} {CAPITAL}\w{{3}})", 0.5),
     ),
     is_valid=is_name,
     examples=(

@@ -13,7 +13,11 @@ from typing import Final
 from veilog_filters.detect.personal.detector import Form, PersonalDetector, any_of, behind
 
 _PHONE_WORD: Final = any_of(
-    *("(?:tele|cell|i)?phone(?: (?:number|no\\.?|num|nr\\.?))?s?", "tel(?:\\.|ephone|efon|efono|\\wfono|\\wphone)?", "mobile"),
+    *(
+        "(?:tele|cell|i)?phone(?: (?:number|no\\.?|num|nr\\.?))?s?",
+        "tel(?:\\.|ephone|efon|efono|\\wfono|\\wphone)?",
+        "mobile",
+    ),
     *("(?:tele)?fax", "cell", "handy", "gsm", "whatsapp", "m\\wvil", "mobil", "landline", "contact number", "hotline"),
     *("registered(?: number)?", "(?:office|desk|home|work|direct)(?=[:=])"),
 )
@@ -39,14 +43,20 @@ PHONES: Final = PersonalDetector(
     entity="PHONE_NUMBER",
     forms=(
         Form("label", behind(rf"{_PHONE_WORD}{_PHONE_SEPARATOR}") + _DIGITS, 0.8),
-        Form("called", behind(r"(?:call|text|reach|ring|phone|answering)(?: \w{1,8})? (?:at|on)[: ]{1,2}") + _DIGITS, 0.8),
+        Form(
+            "called", behind(r"(?:call|text|reach|ring|phone|answering)(?: \w{1,8})? (?:at|on)[: ]{1,2}") + _DIGITS, 0.8
+        ),
         Form(
             "label_behind",
             rf"(?<![\w.,/+-]){_RUN}(?=[ ,-]{{1,2}}(?:\()?(?:office|fax|mobile|cell|home|work|desk|direct)\b)",
             0.8,
         ),
         Form("international", rf"(?<![\w.,/+-])\+[1-9](?:[ ()./-]{{0,3}}[0-9]){{7,14}}{_EXTENSION}(?![\w-])", 0.76),
-        Form("grouped", rf"(?<![\w.,/+-])\(?[2-9][0-9]{{2}}(?:-|\.|\) ?)[0-9]{{3}}[.-][0-9]{{4}}{_EXTENSION}(?![\w-])", 0.76),
+        Form(
+            "grouped",
+            rf"(?<![\w.,/+-])\(?[2-9][0-9]{{2}}(?:-|\.|\) ?)[0-9]{{3}}[.-][0-9]{{4}}{_EXTENSION}(?![\w-])",
+            0.76,
+        ),
     ),
     is_valid=_is_phone,
     examples=(
@@ -73,7 +83,7 @@ def _is_card(text: str) -> bool:
     total = 0
     for place, digit in enumerate(reversed(digits)):
         value = int(digit) * (1 + place % 2)
-        total += value - 9 if value > 9 else value  # noqa: PLR2004 - Luhn's check
+        total += value - 9 if value > 9 else value
     return total % 10 == 0
 
 
@@ -101,7 +111,13 @@ EXPIRIES: Final = PersonalDetector(
             "month_and_year",
             behind(
                 r"exp(?:\.|iry|ires|iration|iring)?(?:[ _-]?date)?\W{0,3}(?:on |is |in )?",
-                *(r"(?:valid|good) th(?:ru|rough)\W{1,2}", r"g\wltig bis:? ", r"caduca:? ", r"scadenza:? ", r"expire(?: le)?:? "),
+                *(
+                    r"(?:valid|good) th(?:ru|rough)\W{1,2}",
+                    r"g\wltig bis:? ",
+                    r"caduca:? ",
+                    r"scadenza:? ",
+                    r"expire(?: le)?:? ",
+                ),
             )
             + r"(?:0?[1-9]|1[0-2]) ?[/-] ?(?:20)?[2-4][0-9](?![\w/-])",
             0.7,
@@ -122,7 +138,8 @@ SECURITY_CODES: Final = PersonalDetector(
     forms=(
         Form(
             "labelled",
-            behind(r"(?:cv[vc]2?|cid|csc|security code)(?: (?:code|number|no\.?))?\W{0,3}(?:is )?") + r"[0-9]{3,4}(?![\w.-])",
+            behind(r"(?:cv[vc]2?|cid|csc|security code)(?: (?:code|number|no\.?))?\W{0,3}(?:is )?")
+            + r"[0-9]{3,4}(?![\w.-])",
             0.7,
         ),
     ),

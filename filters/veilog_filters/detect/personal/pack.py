@@ -1,11 +1,10 @@
-"""All detectors of the pack, and which of them a configuration asks for."""
+"""All detectors of the pack but those of lists."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from veilog_filters.config import Personal
-from veilog_filters.detect.personal import addresses, dates, gazetteer, names, numbers
+from veilog_filters.detect.personal import addresses, dates, names, numbers
 from veilog_filters.detect.personal.detector import PersonalDetector
 
 NAME: Final = "veilog-personal/1"
@@ -25,17 +24,4 @@ PACK: Final[tuple[PersonalDetector, ...]] = (
     numbers.EXPIRIES,
     numbers.SECURITY_CODES,
 )
-"""Those without lists."""
-
-
-def wanted(options: Personal) -> list[PersonalDetector]:
-    """The detectors that a configuration asks for.
-
-    Args:
-        options: the ``detect.personal`` section of the configuration.
-
-    Raises:
-        InvalidError: the file of names and places is not what it should be.
-    """
-    detectors = [detector for detector in PACK if getattr(options, detector.option)]
-    return detectors + gazetteer.detectors(options)
+"""The detectors, by what they find."""

@@ -47,8 +47,8 @@ from spacy.tokens import Doc
 from veilog_filters.config import CustomRecognizer, Detect
 from veilog_filters.detect.api import Check, DetectorTimeout, Finding
 from veilog_filters.detect.compat import guards
-from veilog_filters.detect.personal import pack
-from veilog_filters.detect.personal.recognizers import recognizers as personal_recognizers
+from veilog_filters.detect.personal import choice, pack
+from veilog_filters.detect.presidio.personal import personal_recognizers
 from veilog_filters.detect.secrets import ADDRESSES, SECRETS, PatternDetector
 from veilog_filters.yaml_file import InvalidError, closest
 
@@ -221,7 +221,7 @@ class PresidioDetector:
         self.names: list[str] = [f"presidio-analyzer/{version}", "veilog-addresses/1"]
         if options.secrets:
             self.names.append("veilog-secrets/1")
-        if pack.wanted(options.personal):
+        if options.personal != choice.NOTHING:
             self.names.append(pack.NAME)
         if options.ner is not None:
             self._use_readers(readers, options.ner.models[0].model_name)

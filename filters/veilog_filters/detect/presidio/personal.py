@@ -1,4 +1,4 @@
-"""The pack as recognizers of Presidio. Importing this imports Presidio."""
+"""The pack of recognizers of personal data, as recognizers of Presidio."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from presidio_analyzer import Pattern, PatternRecognizer
 
 from veilog_filters.config import Personal
+from veilog_filters.detect.personal.choice import wanted
 from veilog_filters.detect.personal.detector import PersonalDetector
-from veilog_filters.detect.personal.pack import wanted
 
 
 class PersonalRecognizer(PatternRecognizer):
@@ -40,7 +40,7 @@ class CheckedRecognizer(PersonalRecognizer):
         return None if self._is_valid is None or self._is_valid(pattern_text) else False
 
 
-def recognizers(options: Personal, prefix: str = "") -> Iterator[PatternRecognizer]:
+def personal_recognizers(options: Personal, prefix: str = "") -> Iterator[PatternRecognizer]:
     """The recognizers that a configuration asks for.
 
     Args:
