@@ -95,7 +95,10 @@ _US_STATE: Final = any_of(
 _UK_CODE: Final = r"(?-i:[A-Z]{1,2}[0-9][A-Z0-9]? [0-9][ABD-HJLNP-UW-Z]{2})"
 _CANADIAN: Final = "[ABCEGHJ-NPRSTVXY][0-9][ABCEGHJ-NPRSTV-Z] [0-9][ABCEGHJ-NPRSTV-Z][0-9]"
 _CA_CODE: Final = rf"(?-i:{_CANADIAN})"
-_CODE: Final = rf"(?:(?-i:[A-Z]{{1,2}}-)?[0-9]{{4,5}}(?:-[0-9]{{3,4}})?(?: (?-i:[A-Z]{{2}})\b)?|[0-9]{{3}} [0-9]{{2}}|{_UK_CODE}|{_CA_CODE})\b"
+_CODE: Final = (
+    r"(?:(?:(?-i:[A-Z]{1,2})-)?[0-9]{4,5}(?:-[0-9]{3,4})?(?: (?-i:[A-Z]{2})\b)?"
+    rf"|[0-9]{{3}} [0-9]{{2}}|{_UK_CODE}|{_CA_CODE})\b"
+)
 _UNIT_WORD: Final = any_of("apt", "apartment", "suite", "ste", "unit", "flat", "floor", "room", "building", "bldg", "#")
 _LINE: Final = r"(?:,? {0,2}\n[ \t>?]{0,8}|, {1,2})"
 """What is between the lines of an address, or stands for it."""
@@ -192,7 +195,8 @@ STREETS: Final = PersonalDetector(
         Form(
             "corner",
             rf"(?<!\w)(?:at )?the corner of (?:[0-9]{{1,6}} )?{_CAPS}(?: {PARTICLES}{{0,2}}{_CAPS}){{0,3}}"
-            rf"(?: [0-9]{{1,5}}\.?)? and (?:[0-9]{{1,6}} |ul\. )?{_CAPS}(?: {PARTICLES}{{0,2}}{_CAPS}){{0,3}}(?: [0-9]{{1,5}})?",
+            rf"(?: [0-9]{{1,5}}\.?)? and (?:[0-9]{{1,6}} |ul\. )?{_CAPS}"
+            rf"(?: {PARTICLES}{{0,2}}{_CAPS}){{0,3}}(?: [0-9]{{1,5}})?",
             0.6,
         ),
         Form(
