@@ -11,82 +11,48 @@ import re
 from typing import Final
 
 from veilog_filters.detect.personal.detector import (
-    BEYOND_ASCII,
     CAPITAL,
+    CORE,
     PARTICLES,
     WORD,
     Form,
     PersonalDetector,
     any_of,
     behind,
+    words,
 )
 
 _CAPS: Final = rf"{CAPITAL}(?:[\w'-]{{1,20}}|\w{{0,2}}\.)"
 """A word in a street's name, or what is short for one."""
-_STREETS: Final = any_of(
-    *("Street", "St", "Avenue", "Ave?", "Road", "Rd", "Boulevard", "Blvd", "Lane", "Ln", "Drive", "Dr", "Court", "Ct"),
-    *("Place", "Pl", "Terrace", "Ter", "Parade", "Pde", "Crescent", "Cres", "Close", "Way", "Square", "Sq", "Highway"),
-    *("Hwy", "Parkway", "Pkwy", "Circle", "Cir", "Trail", "Trl", "Row", "Mews", "Gardens", "Gdns", "Grove", "Walk"),
-    *("Quay", "Rise", "Loop", "Alley", "Turnpike", "Broadway", "Expressway", "Esplanade", "Promenade", "Hill", "Green"),
+_STREETS: Final = words(
+    """
+    Street St Avenue Ave? Road Rd Boulevard Blvd Lane Ln Drive Dr Court Ct Place Pl Terrace Ter Parade Pde Crescent Cres
+    Close Way Square Sq Highway Hwy Parkway Pkwy Circle Cir Trail Trl Row Mews Gardens Gdns Grove Walk Quay Rise Loop
+    Alley Turnpike Broadway Expressway Esplanade Promenade Hill Green
+    """
 )
-_ONE_WORD: Final = any_of(
-    *("stra(?:ss|\\w)e", "str\\.", "weg", "platz", "allee", "gasse", "damm", "ufer", "chaussee", "br\\wcke", "stieg"),
-    *("straat", "laan", "plein", "kade", "gracht", "singel", "dreef", "steenweg", "dijk"),
-    *("vej", "gade", "vegen", "veien", "v\\wgen", "gata", "gatan", "katu", "kuja", "polku"),
+_ONE_WORD: Final = words(
+    r"""
+    stra(?:ss|\w)e str\. weg platz allee gasse damm ufer chaussee br\wcke stieg straat laan plein kade gracht singel
+    dreef steenweg dijk vej gade vegen veien v\wgen gata gatan katu kuja polku
+    """
 )
-_TWO_WORDS: Final = any_of(
-    *("Stra(?:ss|\\w)e", "Str\\.", "Weg", "Platz", "Allee", "Gasse", "Damm", "Ufer", "Ring", "Laan", "Plein", "utca"),
-    *(f"t{BEYOND_ASCII}r", f"{BEYOND_ASCII}t", "u\\.", "terrasse", "Terrasse", "plads", "Plads", "All\\w", "Straat"),
+_TWO_WORDS: Final = words(
+    r"Stra(?:ss|\w)e Str\. Weg Platz Allee Gasse Damm Ufer Ring Laan Plein utca [Tt]errasse [Pp]lads Straat"
 )
-_ROMANCE: Final = any_of(
-    *(
-        "rue",
-        "avenue",
-        "av\\.",
-        "boulevard",
-        "bd\\.?",
-        "chemin",
-        "impasse",
-        "quai",
-        "all\\we",
-        "route",
-        "cours",
-        "passage",
-    ),
-    *("via", "viale", "piazza", "piazzale", "corso", "vicolo", "strada", "largo", "lungomare", "contrada"),
-    *("calle", "c/", "avenida", "avda?\\.?", "plaza", "paseo", "camino", "carrer", "carretera", "ronda", "traves\\wa"),
-    *(
-        "rua",
-        f"r{BEYOND_ASCII}a",
-        "travessa",
-        "pra\\wa",
-        "estrada",
-        "alameda",
-        "ul\\.",
-        "ulica",
-        "plac",
-        "aleja",
-        "os\\.",
-    ),
+_ROMANCE: Final = words(
+    r"""
+    rue avenue boulevard chemin impasse quai all\we route cours passage via viale piazza piazzale corso vicolo strada
+    largo lungomare contrada calle avenida avda plaza paseo camino carrer carretera ronda traves\wa rua travessa pra\wa
+    estrada alameda ulica plac aleja
+    """
 )
-_CAPITAL_ROMANCE: Final = any_of(
-    *("Rue", "Avenue", "Av\\.", "Boulevard", "Bd\\.?", "Chemin", "Impasse", "Quai", "All\\we", "Route", "Cours"),
-    *("Via", "Viale", "Piazza", "Piazzale", "Corso", "Vicolo", "Strada", "Largo", "Contrada"),
-    *("Calle", "C/", "Avenida", "Avda?\\.?", "Plaza", "Paseo", "Camino", "Carrer", "Carretera", "Ronda"),
-    *(
-        "Rua",
-        f"R{BEYOND_ASCII}a",
-        "Travessa",
-        "Pra\\wa",
-        "Estrada",
-        "Alameda",
-        "ul\\.",
-        "Ul\\.",
-        "ulica",
-        "Ulica",
-        "Plac",
-        "Aleja",
-    ),
+_CAPITAL_ROMANCE: Final = words(
+    r"""
+    Rue Avenue Boulevard Chemin Impasse Quai All\we Route Cours Via Viale Piazza Piazzale Corso Vicolo Strada Largo
+    Contrada Calle Avenida Avda\.? Plaza Paseo Camino Carrer Carretera Ronda Rua Travessa Pra\wa Estrada Alameda [Uu]l\.
+    [Uu]lica Plac Aleja
+    """
 )
 _US_STATE: Final = any_of(
     *("A[KLRZ]", "C[AOT]", "D[CE]", "FL", "GA", "HI", "I[ADLN]", "K[SY]", "LA", "M[ADEINOST]", "N[CDEHJMVY]", "O[HKR]"),
@@ -158,14 +124,14 @@ STREETS: Final = PersonalDetector(
         ),
         Form(
             "number_first",
-            rf"(?<![\w.,$-])(?:[0-9]{{2,6}} )?{_NUMBER}(?: bis| ter)?,? {_ROMANCE}(?<=[ ./a-z\w]) "
+            rf"(?<![\w.,$-])(?:[0-9]{{2,6}} )?{_NUMBER}(?: bis| ter)?,? {_ROMANCE} ?"
             rf"(?:{PARTICLES}|[dl]'){{0,3}}{_CAPS}(?: {PARTICLES}{{0,2}}{WORD}){{0,3}}{_TAIL}",
             0.6,
         ),
         Form(
             "number_last",
             rf"(?<!\w)(?:[0-9]{{2,6}} )?(?-i:{_CAPITAL_ROMANCE}) ?(?:{PARTICLES}|[dl]'){{0,3}}"
-            rf"{_CAPS}(?: {PARTICLES}{{0,2}}{WORD}){{0,3}},? (?:n\.? ?)?{_NUMBER}{_TAIL}",
+            rf"{_CAPS}{CORE}(?: {PARTICLES}{{0,2}}{WORD}){{0,3}},? (?:n\.? ?)?{_NUMBER}{_TAIL}",
             0.6,
         ),
         Form(
@@ -207,7 +173,7 @@ STREETS: Final = PersonalDetector(
         ),
         Form(
             "announced_name",
-            _ANNOUNCED + rf"{_CAPS}(?: {PARTICLES}{{0,2}}{_CAPS}){{0,3}} [0-9]{{1,5}}\b{_TAIL}",
+            _ANNOUNCED + rf"{_CAPS}{CORE}(?: {PARTICLES}{{0,2}}{_CAPS}){{0,3}} [0-9]{{1,5}}\b{_TAIL}",
             0.6,
         ),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from veilog_filters.detect.personal.detector import BEYOND_ASCII, Form, PersonalDetector, any_of, behind
+from veilog_filters.detect.personal.detector import Form, PersonalDetector, any_of, behind
 
 _MONTH: Final = (
     r"(?-i:January|February|March|April|May|June|July|August|September|October|November|December"
@@ -60,23 +60,10 @@ BIRTH: Final = PersonalDetector(
         Form(
             "born",
             behind(
-                *(
-                    r"born(?: on| in)?(?: the)?:? ",
-                    r"(?:date of birth|birth[ _-]?da(?:te|y)|d\.?o\.?b\.?)\W{0,3}(?:is |it's |on |\s)?",
-                ),
-                *(
-                    r"geb(?:oren|\.)?(?: am)?:? ",
-                    r"geburtsdatum:? ",
-                    rf"n{BEYOND_ASCII}e?(?: le)? ",
-                    r"nacid[oa](?: el)? ",
-                ),
-                *(
-                    r"fecha de nacimiento:? ",
-                    r"date de naissance:? ",
-                    r"nat[oa] il ",
-                    r"data di nascita:? ",
-                    r"geboren op ",
-                ),
+                r"born(?: on| in)?(?: the)?:? ",
+                r"(?:date of birth|birth[ _-]?da(?:te|y)|dob|d\.o\.b\.)\W{0,3}(?:is |it's |on |\s)?",
+                *(r"geb(?:oren|\.)(?: am| op)?:? ", r"geburtsdatum:? ", r"n\we? le ", r"nacid[oa](?: el)? "),
+                *(r"fecha de nacimiento:? ", r"date de naissance:? ", r"nat[oa] il ", r"data di nascita:? "),
             )
             + rf"(?:{_IN_WORDS}|{_IN_FIGURES}|{_YEAR}){_END}",
             0.8,

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from veilog_filters.detect.prefilter import syntax
+
 
 class Form(NamedTuple):
     """One way to write something.
@@ -49,9 +51,6 @@ class PersonalDetector:
 CAPITAL: Final = r"(?-i:[^\W\d_a-z])"
 """A capital letter, or any letter beyond ASCII: the check tells them apart."""
 
-BEYOND_ASCII: Final = r"(?![A-Za-z0-9_])\w"
-"""A letter beyond ASCII. (Where it cannot be told from another, any stands for it.)"""
-
 WORD: Final = rf"{CAPITAL}[\w'-]{{1,20}}\b"
 """A word with a capital letter."""
 
@@ -61,9 +60,18 @@ PARTICLES: Final = (
 """Small words inside names of people, streets and places."""
 
 
+CORE: Final = syntax.CORE
+"""Behind what is rare enough for the prefilter to look for alone."""
+
+
 def any_of(*words: str) -> str:
     """An expression for any of some words."""
     return f"(?:{'|'.join(words)})"
+
+
+def words(text: str) -> str:
+    """An expression for any of the words of a text."""
+    return any_of(*text.split())
 
 
 def behind(*phrases: str) -> str:

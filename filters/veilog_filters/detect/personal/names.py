@@ -16,7 +16,7 @@ FULL_NAME: Final = rf"(?:(?-i:[A-Z])\. ?)?{WORD}[ ]{PARTICLES}{{0,2}}{_PART}(?:[
 
 _TITLE: Final = (
     r"(?:(?-i:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Professor|Rev|Reverend|Herr|Frau|Mme|Mlle|Madame|Monsieur|Signora?|Dhr|Mevr"
-    r"|MR|MRS|Dott|Don|Do\wa|Se\wora?)\.?|(?:mr|mrs|ms|dr|prof)\.)"
+    r"|MR|MRS|Dott|Se\wora?)\.?|(?:mr|mrs|ms|dr|prof)\.)"
 )
 _RELATIVE: Final = any_of(
     *("wife", "husband", "spouse", "partner", "son", "daughter", "brother", "sister", "mother", "father", "mom", "mum"),

@@ -59,6 +59,7 @@ class PatternInfo:
         ascii: the expression for ASCII text.
         folded: the expression for folded text.
         max_chars: longest match in characters; None if there is no bound.
+        ahead_chars: how far behind a match an end of the expressions can be, at most.
         reach_chars: how far behind the end of a match an assertion may look, at most; None if there is no bound.
         crosses_whitespace: whether a match may contain ASCII white space.
     """
@@ -66,6 +67,7 @@ class PatternInfo:
     ascii: str
     folded: str
     max_chars: int | None
+    ahead_chars: int
     reach_chars: int | None
     crosses_whitespace: bool
 
@@ -80,7 +82,8 @@ def pattern_info(pattern: str, flags: int) -> PatternInfo | None:
     if flags & ~AGREED_FLAGS:
         return None
     try:
-        ascii_, folded = _Reader(pattern).read()
+        reader = _Reader(pattern)
+        ascii_, folded = reader.read()
     except UnsupportedSyntaxError:
         return None
     known = measure(pattern, int(flags))
@@ -90,13 +93,34 @@ def pattern_info(pattern: str, flags: int) -> PatternInfo | None:
         ascii=ascii_,
         folded=folded,
         max_chars=known.most_chars,
+        ahead_chars=known.reach_chars or 0 if reader.looks_ahead else 0,
         reach_chars=known.reach_chars,
-        crosses_whitespace=known.crosses_whitespace,
+        # What is looked at behind a match may be white space too.
+        crosses_whitespace=known.crosses_whitespace or reader.looks_ahead,
     )
 
 
+CORE: Final = "(?:)"
+"""Means nothing in a pattern; the prefilter looks for what stands before it alone.
+
+For patterns of our own: where their beginning is rare enough, the rest would only take time.
+"""
+
+
 class _Reader:
-    """Reads a pattern from left to right and writes it for both kinds of text."""
+    """Reads a pattern from left to right and writes it for both kinds of text.
+
+    Three things are not written as they stand, so that Hyperscan has less to do. None takes an end from a match: each
+    match still has an end reported between its start and where its last assertion has looked.
+
+    * A look-behind at the start becomes the first part of what is sought, and a look-ahead at the end the last.
+      Hyperscan would leave the assertions out, and what is between them may have no literals of its own.
+    * What may be missing at the end is left out, and everything behind ``CORE``: a match has one of the rest at its
+      start. (Windows reach as far behind an end as a match is long.)
+
+    Attributes:
+        looks_ahead: whether a look-ahead became a part of what is sought.
+    """
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
@@ -106,6 +130,8 @@ class _Reader:
         self._depth = 0
         self._starts: list[int] = []
         self._has_branches = False
+        self._core: int | None = None
+        self.looks_ahead = False
 
     def read(self) -> tuple[str, str]:
         if not self._pattern.isascii():
@@ -119,6 +145,8 @@ class _Reader:
     def _note(self) -> None:
         """Remember where each part of the pattern begins that is in no group, and whether there are alternatives."""
         char = self._pattern[self._at]
+        if not self._depth and self._core is None and self._pattern.startswith(CORE, self._at):
+            self._core = len(self._ascii)
         if char == "|" and not self._depth:
             self._has_branches = True
         if not self._depth and char not in "?*+{)":
@@ -126,13 +154,15 @@ class _Reader:
         self._depth += (char == "(") - (char == ")")
 
     def _end_of_core(self) -> int:
-        """Where the part begins behind which everything may be missing.
-
-        A match has one of the core at its start, so it is enough to report where that ends: fewer ends for the same
-        windows, since those reach as far behind an end as a match is long.
-        """
+        """How much of what is written must be sought."""
         end = len(self._ascii)
         if self._has_branches:
+            return end
+        if self._core:
+            return self._core
+        if self._starts and self._ascii[self._starts[-1]] == "(?=" and self._ascii[-1] == ")":
+            self._ascii[self._starts[-1]] = self._folded[self._starts[-1]] = "(?:"
+            self.looks_ahead = True
             return end
         for start in reversed(self._starts):
             if start == 0 or not _may_be_missing(self._ascii[start:end]):
@@ -171,11 +201,7 @@ class _Reader:
             self._take(char)
 
     def _announcement(self) -> None:
-        """A look-behind at the start: what must stand before a match, as the first part of one.
-
-        Whatever ends there still does: nothing of the pattern comes before it. Hyperscan would leave the assertion out,
-        and a form behind it that has no literals of its own would then seem to be everywhere.
-        """
+        """A look-behind at the start, as the first part of what is sought."""
         self._write("(?:")
         self._at += len("(?<=")
 
