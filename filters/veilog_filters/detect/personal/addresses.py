@@ -13,6 +13,7 @@ from typing import Final
 from veilog_filters.detect.personal.detector import (
     CAPITAL,
     CORE,
+    FIRST_WORD,
     PARTICLES,
     WORD,
     Form,
@@ -22,7 +23,8 @@ from veilog_filters.detect.personal.detector import (
     words,
 )
 
-_CAPS: Final = rf"{CAPITAL}(?:[\w'-]{{1,20}}|\w{{0,2}}\.)"
+_REST: Final = r"(?:[\w'-]{1,20}|\w{0,2}\.)"
+_CAPS: Final = rf"{CAPITAL}{_REST}"
 """A word in a street's name, or what is short for one."""
 _STREETS: Final = words(
     """
@@ -70,6 +72,7 @@ _LINE: Final = r"(?:,? {0,2}\n[ \t>?]{0,8}|, {1,2})"
 """What is between the lines of an address, or stands for it."""
 _UNIT: Final = rf"(?:(?:{_LINE}|[ ,]{{1,3}})(?:{_UNIT_WORD}\b|#)\.? ?#?\w{{1,5}}\b)"
 _NAMES: Final = rf"{WORD}(?:[ -]{PARTICLES}{{0,1}}{WORD}){{0,2}}"
+_FIRST_NAMES: Final = rf"{FIRST_WORD}(?:[ -]{PARTICLES}{{0,1}}{WORD}){{0,2}}"
 _PLACE: Final = (
     rf"(?:(?:{_LINE}|,? )(?:{_CODE} )?{_NAMES}){{0,3}}(?:(?:{_LINE}|,? )(?-i:[A-Z]{{2,3}}|nan)\b)?"
     rf"(?:{_LINE}|,? ){_CODE}(?: {_NAMES})?"
@@ -131,7 +134,7 @@ STREETS: Final = PersonalDetector(
         Form(
             "number_last",
             rf"(?<!\w)(?:[0-9]{{2,6}} )?(?-i:{_CAPITAL_ROMANCE}) ?(?:{PARTICLES}|[dl]'){{0,3}}"
-            rf"{_CAPS}{CORE}(?: {PARTICLES}{{0,2}}{WORD}){{0,3}},? (?:n\.? ?)?{_NUMBER}{_TAIL}",
+            rf"{CAPITAL}{CORE}{_REST}(?: {PARTICLES}{{0,2}}{WORD}){{0,3}},? (?:n\.? ?)?{_NUMBER}{_TAIL}",
             0.6,
         ),
         Form(
@@ -167,13 +170,13 @@ STREETS: Final = PersonalDetector(
         ),
         Form(
             "announced",
-            _ANNOUNCED + rf"[0-9]{{1,6}} {PARTICLES}{{0,2}}{_CAPS}(?: {PARTICLES}{{0,2}}{_CAPS}){{0,3}}"
+            _ANNOUNCED + rf"[0-9]{{1,6}} {CORE}{PARTICLES}{{0,2}}{_CAPS}(?: {PARTICLES}{{0,2}}{_CAPS}){{0,3}}"
             rf"(?: [0-9]{{1,5}}\b\.?)?{_TAIL}",
             0.6,
         ),
         Form(
             "announced_name",
-            _ANNOUNCED + rf"{_CAPS}{CORE}(?: {PARTICLES}{{0,2}}{_CAPS}){{0,3}} [0-9]{{1,5}}\b{_TAIL}",
+            _ANNOUNCED + rf"{CAPITAL}{CORE}{_REST}(?: {PARTICLES}{{0,2}}{_CAPS}){{0,3}} [0-9]{{1,5}}\b{_TAIL}",
             0.6,
         ),
     ),
@@ -283,7 +286,7 @@ PLACES: Final = PersonalDetector(
                 ),
                 r"(?:i|she|he|we|they) comes? from ",
             )
-            + _NAMES
+            + _FIRST_NAMES
             + rf"(?:, {_NAMES})?",
             0.5,
         ),

@@ -54,6 +54,9 @@ CAPITAL: Final = r"(?-i:[^\W\d_a-z])"
 WORD: Final = rf"{CAPITAL}[\w'-]{{1,20}}\b"
 """A word with a capital letter."""
 
+FIRST_WORD: Final = rf"{CAPITAL}[\w'-]{syntax.CORE}[\w'-]{{0,19}}\b"
+"""The same behind a phrase that is rare enough: with its first two letters the prefilter has seen enough."""
+
 PARTICLES: Final = (
     r"(?:(?:de|del|della|der|den|di|da|do|dos|du|la|le|las|los|van|von|zu|zum|zur|ten|ter|bin|ibn|al|el|y) )"
 )

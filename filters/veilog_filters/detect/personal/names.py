@@ -5,18 +5,32 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from veilog_filters.detect.personal.detector import CAPITAL, PARTICLES, WORD, Form, PersonalDetector, any_of, behind
+from veilog_filters.detect.personal.detector import (
+    CAPITAL,
+    CORE,
+    FIRST_WORD,
+    PARTICLES,
+    WORD,
+    Form,
+    PersonalDetector,
+    any_of,
+    behind,
+)
 
 _INITIAL: Final = r"(?-i:[A-Z])(?:\.|\b)"
 _PART: Final = rf"(?:{WORD}|{_INITIAL})"
-NAME: Final = rf"(?:(?-i:[A-Z])\. ?){{0,2}}{WORD}(?:[ ]{PARTICLES}{{0,2}}{_PART}){{0,3}}"
+NAME: Final = rf"(?:(?-i:[A-Z])\. ?){{0,2}}{FIRST_WORD}(?:[ ]{PARTICLES}{{0,2}}{_PART}){{0,3}}"
 """One to four words with a capital letter, initials and particles among them."""
-FULL_NAME: Final = rf"(?:(?-i:[A-Z])\. ?)?{WORD}[ ]{PARTICLES}{{0,2}}{_PART}(?:[ ]{PARTICLES}{{0,2}}{_PART}){{0,2}}"
+FULL_NAME: Final = (
+    rf"(?:(?-i:[A-Z])\. ?)?{FIRST_WORD}[ ]{PARTICLES}{{0,2}}{_PART}(?:[ ]{PARTICLES}{{0,2}}{_PART}){{0,2}}"
+)
 """Two words at least."""
+_NAME_ANYWHERE: Final = NAME.replace(CORE, "")
+_FULL_NAME_ANYWHERE: Final = FULL_NAME.replace(CORE, "")
+"""The same with no phrase before them: what is behind them must be looked for too."""
 
 _TITLE: Final = (
-    r"(?:(?-i:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Professor|Rev|Reverend|Herr|Frau|Mme|Mlle|Madame|Monsieur|Signora?|Dhr|Mevr"
-    r"|MR|MRS|Dott|Se\wora?)\.?|(?:mr|mrs|ms|dr|prof)\.)"
+    r"(?-i:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Professor|Rev|Reverend|Herr|Frau|Mme|Mlle|Madame|Monsieur|Signora?|Dott|Se\wora?)"
 )
 _RELATIVE: Final = any_of(
     *("wife", "husband", "spouse", "partner", "son", "daughter", "brother", "sister", "mother", "father", "mom", "mum"),
@@ -90,8 +104,13 @@ TITLED: Final = PersonalDetector(
     option="names",
     entity="PERSON",
     forms=(
-        Form("title", rf"(?<![\w.]){_TITLE} (?:{PARTICLES}{{0,2}}){NAME}", 0.7),
-        Form("degree", rf"(?<!\w){FULL_NAME},? (?-i:MD|M\.D\.|DDS|DVM|PhD|Ph\.D\.|Esq\.|CPA|Jr\.|LL\.M\.)(?!\w)", 0.7),
+        Form("title", rf"(?<![\w.]){_TITLE} {PARTICLES}{{0,2}}{NAME}", 0.7),
+        Form("short_title", rf"(?<![\w.])(?:{_TITLE}|mrs?|ms|dr|prof|dhr|mevr)\. {PARTICLES}{{0,2}}{NAME}", 0.7),
+        Form(
+            "degree",
+            rf"(?<!\w){_FULL_NAME_ANYWHERE},? (?-i:MD|M\.D\.|DDS|DVM|PhD|Ph\.D\.|Esq\.|CPA|Jr\.|LL\.M\.)(?!\w)",
+            0.7,
+        ),
     ),
     is_valid=_is_titled_name,
     examples=(
@@ -159,10 +178,12 @@ ANNOUNCED: Final = PersonalDetector(
         Form("middle_initial", rf"(?<![\w.]){WORD} (?-i:[A-Z])\. {PARTICLES}{{0,2}}{WORD}", 0.5),
         Form(
             "resident",
-            rf"(?<!\w){NAME}(?= (?:lives|resides|was born|grew up|was diagnosed) (?:at|in|on|with) )",
+            rf"(?<!\w){_NAME_ANYWHERE}(?= (?:lives|resides|was born|grew up|was diagnosed) (?:at|in|on|with) )",
             0.5,
         ),
-        Form("addressee", rf"(?<=(?:\A|\n\n)){FULL_NAME}(?=\n{{1,2}}[1-9][0-9]{{0,5}} {CAPITAL}\w{{3}})", 0.5),
+        Form(
+            "addressee", rf"(?<=(?:\A|\n\n)){_FULL_NAME_ANYWHERE}(?=\n{{1,2}}[1-9][0-9]{{0,5}} {CAPITAL}\w{{3}})", 0.5
+        ),
     ),
     is_valid=is_name,
     examples=(
