@@ -12,7 +12,6 @@ from typing import Final
 
 from veilog_filters.detect.personal.detector import (
     CAPITAL,
-    CORE,
     FIRST_WORD,
     PARTICLES,
     WORD,
@@ -22,6 +21,7 @@ from veilog_filters.detect.personal.detector import (
     behind,
     words,
 )
+from veilog_filters.detect.prefilter import CORE
 
 _REST: Final = r"(?:[\w'-]{1,20}|\w{0,2}\.)"
 _CAPS: Final = rf"{CAPITAL}{_REST}"
@@ -198,6 +198,7 @@ STREETS: Final = PersonalDetector(
         ("to 51709 Spinatsch 94 Apt. 615", "51709 Spinatsch 94 Apt. 615"),
         ("the corner of Elm Street and Oak Avenue", "the corner of Elm Street and Oak Avenue"),
         ("He lives at 86036 Arenque 1634", "86036 Arenque 1634"),
+        ("She lives on Joaquin Suarez 2906", "Joaquin Suarez 2906"),
     ),
     counterexamples=(
         "10 Best Way to cook",

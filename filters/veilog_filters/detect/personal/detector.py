@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from veilog_filters.detect.prefilter import syntax
+from veilog_filters.detect.prefilter import CORE
 
 
 class Form(NamedTuple):
@@ -54,17 +54,13 @@ CAPITAL: Final = r"(?-i:[^\W\d_a-z])"
 WORD: Final = rf"{CAPITAL}[\w'-]{{1,20}}\b"
 """A word with a capital letter."""
 
-FIRST_WORD: Final = rf"{CAPITAL}[\w'-]{syntax.CORE}[\w'-]{{0,19}}\b"
+FIRST_WORD: Final = rf"{CAPITAL}[\w'-]{CORE}[\w'-]{{0,19}}\b"
 """The same behind a phrase that is rare enough: with its first two letters the prefilter has seen enough."""
 
 PARTICLES: Final = (
     r"(?:(?:de|del|della|der|den|di|da|do|dos|du|la|le|las|los|van|von|zu|zum|zur|ten|ter|bin|ibn|al|el|y) )"
 )
 """Small words inside names of people, streets and places."""
-
-
-CORE: Final = syntax.CORE
-"""Behind what is rare enough for the prefilter to look for alone."""
 
 
 def any_of(*words: str) -> str:

@@ -7,7 +7,6 @@ from typing import Final
 
 from veilog_filters.detect.personal.detector import (
     CAPITAL,
-    CORE,
     FIRST_WORD,
     PARTICLES,
     WORD,
@@ -16,6 +15,7 @@ from veilog_filters.detect.personal.detector import (
     any_of,
     behind,
 )
+from veilog_filters.detect.prefilter import CORE
 
 _INITIAL: Final = r"(?-i:[A-Z])(?:\.|\b)"
 _PART: Final = rf"(?:{WORD}|{_INITIAL})"

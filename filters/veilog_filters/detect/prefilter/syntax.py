@@ -24,6 +24,7 @@ from typing import Final
 import regex
 
 from veilog_filters.detect.compat.sre import measure
+from veilog_filters.detect.prefilter import CORE
 
 OTHER, WORD, DIGIT, SPACE, AMBIGUOUS = 0x80, 0x81, 0x82, 0x83, 0x84
 """The bytes that stand for characters beyond ASCII, by kind."""
@@ -98,13 +99,6 @@ def pattern_info(pattern: str, flags: int) -> PatternInfo | None:
         # What is looked at behind a match may be white space too.
         crosses_whitespace=known.crosses_whitespace or reader.looks_ahead,
     )
-
-
-CORE: Final = "(?:)"
-"""Means nothing in a pattern; the prefilter looks for what stands before it alone.
-
-For patterns of our own: where their beginning is rare enough, the rest would only take time.
-"""
 
 
 class _Reader:
