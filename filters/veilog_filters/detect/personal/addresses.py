@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from veilog_filters.detect.core import CORE
 from veilog_filters.detect.personal.detector import (
     CAPITAL,
     FIRST_WORD,
@@ -21,7 +22,6 @@ from veilog_filters.detect.personal.detector import (
     behind,
     words,
 )
-from veilog_filters.detect.prefilter import CORE
 
 _REST: Final = r"(?:[\w'-]{1,20}|\w{0,2}\.)"
 _CAPS: Final = rf"{CAPITAL}{_REST}"

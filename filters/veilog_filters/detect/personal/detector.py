@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from veilog_filters.detect.prefilter import CORE
+from veilog_filters.detect.core import CORE
 
 
 class Form(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from veilog_filters.detect.core import CORE
 from veilog_filters.detect.personal.detector import (
     CAPITAL,
     FIRST_WORD,
@@ -15,7 +16,6 @@ from veilog_filters.detect.personal.detector import (
     any_of,
     behind,
 )
-from veilog_filters.detect.prefilter import CORE
 
 _INITIAL: Final = r"(?-i:[A-Z])(?:\.|\b)"
 _PART: Final = rf"(?:{WORD}|{_INITIAL})"

@@ -24,7 +24,7 @@ from typing import Final
 import regex
 
 from veilog_filters.detect.compat.sre import measure
-from veilog_filters.detect.prefilter import CORE
+from veilog_filters.detect.core import CORE
 
 OTHER, WORD, DIGIT, SPACE, AMBIGUOUS = 0x80, 0x81, 0x82, 0x83, 0x84
 """The bytes that stand for characters beyond ASCII, by kind."""
