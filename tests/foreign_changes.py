@@ -28,7 +28,8 @@ from presidio_analyzer import AnalyzerEngine, Pattern, PatternRecognizer
 from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine
 from presidio_analyzer.recognizer_registry import RecognizerRegistryProvider
 
-from veilog_filters.config import Detect
+from veilog_filters.config import Detect, Personal
+from veilog_filters.detect.presidio.personal import personal_recognizers
 from veilog_filters.detect.secrets import ADDRESSES, SECRETS
 
 REMOVED, CHANGED, NOTHING = "removed", "changed", "nothing"
@@ -116,6 +117,8 @@ def presidio() -> AnalyzerEngine:
         registry.add_recognizer(
             PatternRecognizer(ours.entity, name=ours.name, patterns=[Pattern(ours.name, ours.pattern, ours.score)])
         )
+    for recognizer in personal_recognizers(Personal()):
+        registry.add_recognizer(recognizer)
     return AnalyzerEngine(registry=registry, nlp_engine=PlainNlp(), supported_languages=["en"])
 
 

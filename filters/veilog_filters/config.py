@@ -193,6 +193,33 @@ class Ner(Strict):
         return self
 
 
+class Personal(Strict):
+    """Recognizers of personal data beside Presidio's, by what they find. See the reference of detectors."""
+
+    postal_addresses: bool = True
+    """Whether to look for postal addresses and post codes: POSTAL_ADDRESS."""
+    places: bool = True
+    """Whether to look for places that somebody is said to live in or to come from: LOCATION."""
+    names: bool = True
+    """Whether to look for names behind a title or a phrase that announces one: PERSON."""
+    dates: bool = True
+    """Whether to look for dates in words, and dates with a time: DATE_TIME."""
+    birth_dates: bool = True
+    """Whether to look for birth dates: BIRTH_DATE."""
+    ages: bool = True
+    """Whether to look for ages: AGE."""
+    phone_numbers: bool = True
+    """Whether to look for phone numbers that no country has given out, behind a word or in a form that says so."""
+    card_numbers: bool = True
+    """Whether to look for numbers of further kinds of cards, near a word for cards: CREDIT_CARD."""
+    card_expiries: bool = True
+    """Whether to look for expiry dates and security codes: CARD_EXPIRY, CARD_SECURITY_CODE."""
+    gazetteer: bool = False
+    """Whether to look for names and places of a built-in list too: PERSON, LOCATION. Lists know no context."""
+    gazetteer_file: str = ""
+    """Path of a CSV file with the columns kind (person or place) and name: your own list, beside the built-in one."""
+
+
 class Detect(Strict):
     """What is looked for, and how hard."""
 
@@ -202,6 +229,8 @@ class Detect(Strict):
     """Entity types to look for, for example EMAIL_ADDRESS; none named means all that the recognizers know."""
     secrets: bool = True
     """Whether to look for API keys, tokens and passwords too."""
+    personal: Personal = Personal()
+    """Recognizers of personal data that Presidio's patterns do not find."""
     further_recognizers: list[str] = []
     """Presidio pattern recognizers that are off by default, by class name, for example EsNieRecognizer."""
     recognizers: list[CustomRecognizer] = []

@@ -13,7 +13,7 @@ from veilog_filters.config import Config, Detect
 from veilog_filters.detect import entities
 from veilog_filters.detect.api import Check, Found, Scan, TextItem, TimedOut, of_item, read_by_patterns, united
 from veilog_filters.detect.build import NamedDetector, detector_for
-from veilog_filters.detect.builtin import PRESIDIO, SECRETS
+from veilog_filters.detect.builtin import PERSONAL, PRESIDIO, SECRETS
 from veilog_filters.detect.cache import FindingsCache
 from veilog_filters.detect.ner import NoPatterns
 from veilog_filters.errors import ConfigError, Defect
@@ -67,6 +67,8 @@ def scan_options(config: Config) -> Detect | None:
         if not ours:
             return None
         options = options.model_copy(update={"entities": ours})
+    if PERSONAL.name in off:
+        options = PERSONAL.without(options)
     if SECRETS.name in off:
         options = SECRETS.without(options)
     if PRESIDIO.name in off:

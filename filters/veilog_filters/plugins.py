@@ -39,6 +39,7 @@ BUILT_IN: Final[Mapping[DoorName, Mapping[str, str]]] = MappingProxyType(
         "sources": BUILT_IN_SOURCES,
         "detectors": {
             "presidio": "veilog_filters.detect.builtin:PRESIDIO",
+            "personal": "veilog_filters.detect.builtin:PERSONAL",
             "secrets": "veilog_filters.detect.builtin:SECRETS",
         },
         "encoders": {

@@ -47,6 +47,18 @@ detect:
   threshold: 0.4
   entities: [EMAIL_ADDRESS, EMPLOYEE_ID]
   secrets: true
+  personal:
+    postal_addresses: true
+    places: true
+    names: true
+    dates: false
+    birth_dates: true
+    ages: true
+    phone_numbers: true
+    card_numbers: true
+    card_expiries: true
+    gazetteer: false
+    gazetteer_file: ""
   further_recognizers: [EsNieRecognizer]
   recognizers: [{name: one, entity: EMPLOYEE_ID, patterns: [{regex: '\bE-\d{6}\b', score: 0.5}], context: [badge]}]
   max_text_bytes: 4096

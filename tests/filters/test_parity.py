@@ -14,6 +14,7 @@ from shares import SOAK, share
 from texts import CONTEXT, GLUE, VALUES, generated, sample_texts
 from veilog_filters.config import Detect
 from veilog_filters.detect.api import DetectorTimeout, Finding, detect
+from veilog_filters.detect.personal.pack import PACK
 from veilog_filters.detect.prefilter import hyperscan
 from veilog_filters.detect.prefiltered import PrefilteredDetector
 from veilog_filters.detect.presidio.engine import PresidioDetector
@@ -44,6 +45,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "strict": {"threshold": 0.6},
     "no_secrets": {"secrets": False, "threshold": 0.05},
     "few": {"entities": ["EMAIL_ADDRESS", "US_SSN", "PHONE_NUMBER"], "threshold": 0.1},
+    "lists": {"personal": {"gazetteer": True, "dates": False}},
     "more": {"further_recognizers": FURTHER, "recognizers": CUSTOM, "threshold": 0.3},
 }
 
@@ -96,6 +98,7 @@ def test_on_every_value_at_every_edge(name: str) -> None:
 @pytest.mark.parametrize("name", ["default", "everything"])
 def test_on_every_example_of_our_own(name: str) -> None:
     texts = [t for detector in (*SECRETS, *ADDRESSES) for t in (*detector.examples, *detector.counterexamples)]
+    texts += [t for personal in PACK for t in (*dict(personal.examples), *personal.counterexamples)]
     check(
         name, [made for text in texts for made in (text, f"x_{text}_y", f"x{text}", f"\u00e9{text}\u00e9", text[:-4])]
     )

@@ -8,9 +8,12 @@ import pytest
 from presidio_analyzer import AnalyzerEngine, PatternRecognizer
 from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 
-from veilog_filters.config import CustomRecognizer, Detect
+from veilog_filters.config import CustomRecognizer, Detect, Personal
 from veilog_filters.detect.api import DetectorTimeout
+from veilog_filters.detect.personal.choice import NOTHING
+from veilog_filters.detect.personal.pack import PACK
 from veilog_filters.detect.presidio.engine import BlankNlpEngine, PresidioDetector
+from veilog_filters.detect.presidio.personal import personal_recognizers
 from veilog_filters.detect.secrets import ADDRESSES, SECRETS, PatternDetector
 
 DETECTORS = (*ADDRESSES, *SECRETS)
@@ -40,7 +43,7 @@ def test_results_are_those_of_presidio_itself() -> None:
     recognizers = [r for r in reference.registry.recognizers if isinstance(r, PatternRecognizer | PhoneRecognizer)]
     reference.registry.recognizers = recognizers
     entities = sorted({entity for recognizer in recognizers for entity in recognizer.supported_entities})
-    ours = PresidioDetector(Detect(secrets=False, entities=entities, threshold=0.2))
+    ours = PresidioDetector(Detect(secrets=False, personal=NOTHING, entities=entities, threshold=0.2))
     texts = [
         "Mail anna.berg@nordwind-ag.com or call +1 212 555 0182, card 4111-1111-1111-1111, SSN 536-90-4399.",
         "My passport is C01X00T47 and my driver license H12234567; the server is at 10.0.0.1 since 2024-05-01.",
@@ -49,6 +52,21 @@ def test_results_are_those_of_presidio_itself() -> None:
         "nothing",
     ]
     for text in texts:
+        expected = reference.analyze(text, language="en", entities=entities, score_threshold=0.2)
+        found = [finding for finding in ours(text) if finding.entity != "EMAIL_ADDRESS" or finding.score != 0.5]
+        assert found == sorted((r.start, r.end, r.entity_type, r.score) for r in expected)
+
+
+def test_results_with_the_pack_are_those_of_presidio_with_the_pack() -> None:
+    reference = AnalyzerEngine(nlp_engine=BlankNlpEngine(), supported_languages=["en"])
+    reference.registry.recognizers = [
+        r for r in reference.registry.recognizers if isinstance(r, PatternRecognizer | PhoneRecognizer)
+    ]
+    for recognizer in personal_recognizers(Personal()):
+        reference.registry.add_recognizer(recognizer)
+    entities = sorted({entity for r in reference.registry.recognizers for entity in r.supported_entities})
+    ours = PresidioDetector(Detect(secrets=False, entities=entities, threshold=0.2))
+    for text in [text for detector in PACK for text in (*dict(detector.examples), *detector.counterexamples)]:
         expected = reference.analyze(text, language="en", entities=entities, score_threshold=0.2)
         found = [finding for finding in ours(text) if finding.entity != "EMAIL_ADDRESS" or finding.score != 0.5]
         assert found == sorted((r.start, r.end, r.entity_type, r.score) for r in expected)

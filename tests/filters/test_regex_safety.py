@@ -10,6 +10,7 @@ import regex
 from presidio_analyzer import PatternRecognizer, predefined_recognizers
 
 from veilog_filters.config import Detect
+from veilog_filters.detect.personal.pack import PACK
 from veilog_filters.detect.presidio.engine import PresidioDetector, is_ours
 from veilog_filters.detect.presidio.verifier import _UNTIMED_CHARS, _flags, _is_known, _patterns
 from veilog_filters.detect.secrets import ADDRESSES, SECRETS
@@ -31,6 +32,12 @@ FRAGMENTS = (
         "eyJa.",
         "key=",
         "password: ",
+        "Aa ",
+        "Mr. ",
+        "1 Aa ",
+        "my name is ",
+        "Via Aa 1, ",
+        "apt 1 ",
     ),
     *("é", "ß", "²", " ", "(", ")", "[", "1/", "/1", "12-", "1,", "a,"),
 )
@@ -71,7 +78,7 @@ def test_no_known_pattern_takes_long_on_a_short_window() -> None:
                 assert time.process_time() - start < 1, pattern.name
             tried += 1
     assert tried > 150
-    assert mine == len(ADDRESSES) + len(SECRETS)
+    assert mine == len(ADDRESSES) + len(SECRETS) + len(PACK)
 
 
 def test_patterns_from_the_configuration_are_always_timed() -> None:

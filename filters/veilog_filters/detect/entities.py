@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from veilog_filters.detect.personal.pack import PACK
 from veilog_filters.detect.secrets import ADDRESSES, SECRETS
 
 PRESIDIO: Final = frozenset(
@@ -30,7 +31,7 @@ PRESIDIO: Final = frozenset(
 )
 """Of its pattern recognizers, those that are off by default too, and of models."""
 
-OURS: Final = frozenset(detector.entity for detector in (*ADDRESSES, *SECRETS))
+OURS: Final = frozenset(found.entity for found in (*ADDRESSES, *SECRETS)) | {found.entity for found in PACK}
 """Of our own patterns."""
 
 MARKS: Final = frozenset({"TIMED_OUT"})

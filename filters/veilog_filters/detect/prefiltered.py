@@ -39,6 +39,7 @@ from veilog_filters.detect.cache import FindingsCache
 from veilog_filters.detect.compat.errors import UnsupportedError
 from veilog_filters.detect.compat.internals import files_digest
 from veilog_filters.detect.compat.listed import Part
+from veilog_filters.detect.personal import choice
 from veilog_filters.detect.prefilter import store
 from veilog_filters.detect.prefilter.hyperscan import NOTHING, Hits, Prefilter, compile_all
 from veilog_filters.detect.secrets import ADDRESSES, SECRETS
@@ -313,6 +314,6 @@ def _key(options: Detect) -> str:
     )
     versions = [f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES]
     machine = [platform.system(), platform.machine(), platform.python_version()]
-    ours = (*ADDRESSES, *SECRETS)
+    ours = (*ADDRESSES, *SECRETS, *((d.name, d.entity, d.forms, d.context) for d in choice.wanted(options.personal)))
     named = (_FORMAT, __version__, versions, files_digest(), machine, relevant, ours)
     return hashlib.sha256(repr(named).encode()).hexdigest()[:32]

@@ -27,6 +27,7 @@ from typing import Final
 import regex
 
 from veilog_filters.detect.compat.sre import measure
+from veilog_filters.detect.core import CORE
 
 OTHER, DIGIT, SPACE, AMBIGUOUS = 0x80, 0x82, 0x83, 0x84
 """The bytes that stand for characters beyond ASCII, by kind; but for letters."""
@@ -52,6 +53,7 @@ _GROUP = re.compile(
     r"\(\?(?::|=|!|<=|<!|>|P<[A-Za-z_][A-Za-z0-9_]*>|P=[A-Za-z_][A-Za-z0-9_]*\)|[ims]+(?:-[ims]+)?[:)]|-[ims]+:)"
 )
 _REPEAT = re.compile(r"\{\d+(?:,\d*)?\}")
+_QUANTIFIER = re.compile(r"[?*+]|\{\d+(?:,\d*)?\}")
 _SET_OPERATION = re.compile(r"&&|\|\||--|~~|\[[:.=]")
 
 
@@ -67,6 +69,7 @@ class PatternInfo:
         ascii: the expression for ASCII text.
         folded: the expression for folded text.
         max_chars: longest match in characters; None if there is no bound.
+        ahead_chars: how far behind a match an end of the expressions can be, at most.
         reach_chars: how far behind the end of a match an assertion may look, at most; None if there is no bound.
         crosses_whitespace: whether a match may contain ASCII white space.
     """
@@ -74,6 +77,7 @@ class PatternInfo:
     ascii: str
     folded: str
     max_chars: int | None
+    ahead_chars: int
     reach_chars: int | None
     crosses_whitespace: bool
 
@@ -89,7 +93,8 @@ def pattern_info(pattern: str, flags: int, *, foreign: bool = False) -> PatternI
     if flags & ~AGREED_FLAGS:
         return None
     try:
-        ascii_, folded = _Reader(pattern, foreign=foreign).read()
+        reader = _Reader(pattern, foreign=foreign)
+        ascii_, folded = reader.read()
     except UnsupportedSyntaxError:
         return None
     known = measure(pattern, int(flags))
@@ -99,13 +104,27 @@ def pattern_info(pattern: str, flags: int, *, foreign: bool = False) -> PatternI
         ascii=ascii_,
         folded=folded,
         max_chars=known.most_chars,
+        ahead_chars=known.reach_chars or 0 if reader.looks_ahead else 0,
         reach_chars=known.reach_chars,
-        crosses_whitespace=known.crosses_whitespace,
+        # What is looked at behind a match may be white space too.
+        crosses_whitespace=known.crosses_whitespace or reader.looks_ahead,
     )
 
 
 class _Reader:
-    """Reads a pattern from left to right and writes it for both kinds of text."""
+    """Reads a pattern from left to right and writes it for both kinds of text.
+
+    Three things are not written as they stand, so that Hyperscan has less to do. None takes an end from a match: each
+    match still has an end reported between its start and where its last assertion has looked.
+
+    * A look-behind at the start becomes the first part of what is sought, and a look-ahead at the end the last.
+      Hyperscan would leave the assertions out, and what is between them may have no literals of its own.
+    * What may be missing at the end is left out, and everything behind ``CORE``: a match has one of the rest at its
+      start. (Windows reach as far behind an end as a match is long.)
+
+    Attributes:
+        looks_ahead: whether a look-ahead became a part of what is sought.
+    """
 
     def __init__(self, pattern: str, *, foreign: bool) -> None:
         self._pattern = pattern
@@ -114,13 +133,48 @@ class _Reader:
         self._at = 0
         self._ascii: list[str] = []
         self._folded: list[str] = []
+        self._depth = 0
+        self._starts: list[int] = []
+        self._has_branches = False
+        self._core: int | None = None
+        self.looks_ahead = False
 
     def read(self) -> tuple[str, str]:
         if not self._foreign and not self._pattern.isascii():
             raise UnsupportedSyntaxError
         while self._at < len(self._pattern):
+            self._note()
             self._item()
-        return "".join(self._ascii), "".join(self._folded)
+        end = self._end_of_core()
+        return "".join(self._ascii[:end]), "".join(self._folded[:end])
+
+    def _note(self) -> None:
+        """Remember where each part of the pattern begins that is in no group, and whether there are alternatives."""
+        char = self._pattern[self._at]
+        if not self._depth and self._core is None and self._pattern.startswith(CORE, self._at):
+            self._core = len(self._ascii)
+        if char == "|" and not self._depth:
+            self._has_branches = True
+        if not self._depth and char not in "?*+{)":
+            self._starts.append(len(self._ascii))
+        self._depth += (char == "(") - (char == ")")
+
+    def _end_of_core(self) -> int:
+        """How much of what is written must be sought."""
+        end = len(self._ascii)
+        if self._has_branches:
+            return end
+        if self._core:
+            return self._core
+        if self._starts and self._ascii[self._starts[-1]] == "(?=" and self._ascii[-1] == ")":
+            self._ascii[self._starts[-1]] = self._folded[self._starts[-1]] = "(?:"
+            self.looks_ahead = True
+            return end
+        for start in reversed(self._starts):
+            if start == 0 or not _may_be_missing(self._ascii[start:end]):
+                break
+            end = start
+        return end
 
     def _write(self, ascii_: str, folded: str | None = None) -> None:
         self._ascii.append(ascii_)
@@ -136,7 +190,12 @@ class _Reader:
             group = _GROUP.match(self._pattern, self._at)
             if group is None:
                 raise UnsupportedSyntaxError
-            self._take(group[0])
+            if group[0] == "(?<=" and self._at == 0:
+                self._announcement()
+            else:
+                self._take(group[0])
+            # Some are whole: inline flags, and a reference by name.
+            self._depth -= group[0].endswith(")")
         elif self._pattern.startswith("(*", self._at):
             raise UnsupportedSyntaxError
         elif char == "{":
@@ -150,6 +209,11 @@ class _Reader:
             self._at += 1
             twins = _ascii_twins(char)
             self._write(f"[{_NEVER}{twins}]", f"[\\x{_FOLD[ord(char)]:02x}{twins}]")
+
+    def _announcement(self) -> None:
+        """A look-behind at the start, as the first part of what is sought."""
+        self._write("(?:")
+        self._at += len("(?<=")
 
     def _take(self, text: str) -> None:
         self._write(text)
@@ -249,6 +313,16 @@ def _ascii_twins(char: str) -> str:
     """The letters of ASCII that a character beyond it is, where case does not matter."""
     pattern = regex.compile(regex.escape(char), regex.IGNORECASE)
     return "".join(letter for letter in "iIkKsS" if pattern.match(letter))
+
+
+def _may_be_missing(part: list[str]) -> bool:
+    """Whether a part of a pattern, as it was written, is repeated from no time on."""
+    first = ""
+    for piece in reversed(part):
+        if _QUANTIFIER.fullmatch(piece) is None:
+            break
+        first = piece
+    return first in ("?", "*") or first.startswith("{0")
 
 
 class Fold(dict[int, int]):

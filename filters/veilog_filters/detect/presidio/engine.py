@@ -47,6 +47,8 @@ from spacy.tokens import Doc
 from veilog_filters.config import CustomRecognizer, Detect
 from veilog_filters.detect.api import Check, DetectorTimeout, Finding
 from veilog_filters.detect.compat import guards
+from veilog_filters.detect.personal import choice, pack
+from veilog_filters.detect.presidio.personal import personal_recognizers
 from veilog_filters.detect.secrets import ADDRESSES, SECRETS, PatternDetector
 from veilog_filters.detect.secrets.pattern import Check as MatchCheck
 from veilog_filters.yaml_file import InvalidError, closest
@@ -220,6 +222,8 @@ class PresidioDetector:
         self.names: list[str] = [f"presidio-analyzer/{version}", "veilog-addresses/1"]
         if options.secrets:
             self.names.append("veilog-secrets/2")
+        if options.personal != choice.NOTHING:
+            self.names.append(pack.NAME)
         if options.ner is not None:
             self._use_readers(readers, options.ner.models[0].model_name)
         self.renewals = 0
@@ -357,6 +361,7 @@ def _additional(options: Detect) -> list[EntityRecognizer]:
     """Recognizers beside Presidio's defaults: ours, further countries', and those written in the configuration."""
     ours = (*ADDRESSES, *SECRETS) if options.secrets else ADDRESSES
     recognizers: list[EntityRecognizer] = [_ours(detector) for detector in ours]
+    recognizers += personal_recognizers(options.personal, _OURS)
     for number, name in enumerate(options.further_recognizers):
         found = getattr(predefined, name, None)
         if not (isinstance(found, type) and issubclass(found, PatternRecognizer)):

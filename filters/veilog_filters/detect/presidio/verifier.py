@@ -93,7 +93,7 @@ class _Pattern:
         info = pattern_info(*self.source)
         if info is None or info.reach_chars is None:
             return None
-        most = info.max_chars or 0
+        most = info.max_chars + info.ahead_chars if info.max_chars else 0
         # Either white space or a longest match must.
         if info.crosses_whitespace and not 0 < most <= _MAX_WINDOW_CHARS:
             return None
