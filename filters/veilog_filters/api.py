@@ -18,9 +18,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from veilog_filters.contracts import Encoder, RulePack, TextDetector, constants_in
+from veilog_filters.contracts import Encoder, RulePack, TextDetector, ThreatPack, constants_in
 from veilog_filters.detect.api import Finding
 
-API_VERSION: Final = "1.1"
+API_VERSION: Final = "1.2"
 
-__all__ = ("API_VERSION", "Encoder", "Finding", "RulePack", "TextDetector", "constants_in")
+__all__ = ("API_VERSION", "Encoder", "Finding", "RulePack", "TextDetector", "ThreatPack", "constants_in")

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
 from veilog_filters import plugins
-from veilog_filters.contracts import TextDetector
+from veilog_filters.contracts import RulePack, TextDetector
 from veilog_filters.errors import ConfigError, Defect
 from veilog_filters.fence import Fence
 from veilog_filters.plugins import Offer
@@ -230,6 +230,19 @@ class Classify(Strict):
 
     policy_file: str = ""
     """Path of a classification policy; the built-in one if empty."""
+
+
+ThreatMode = Literal["enforce", "dry_run", "off"]
+
+
+class Threats(Strict):
+    """Threat rules: what is known as an attack, an abuse or a leak, told while the text is still there."""
+
+    pack_files: list[str] = []
+    """Files of rules beside veilog's own, as `veilog schema threats` describes them."""
+    modes: dict[str, ThreatMode] = {}
+    """Modes by the name of a pack or the id of a rule, which goes before that of its pack: enforce, dry_run (counted,
+    not tagged) or off."""
 
 
 class Lookup(Strict):
@@ -700,6 +713,8 @@ class Config(Strict):
     """What is looked for."""
     classify: Classify = Classify()
     """Data classification."""
+    threats: Threats = Threats()
+    """Threat rules."""
     lookup: Lookup = Lookup()
     """Departments."""
     canaries: list[Canary] = []
@@ -861,6 +876,8 @@ def _resolved(model: ModelT, base: Path) -> ModelT:
             update[name] = str(base / value)
         elif isinstance(value, BaseModel):
             update[name] = _resolved(value, base)
+        elif name.endswith("_files"):
+            update[name] = [str(base / file) for file in value]
         elif isinstance(value, list):
             update[name] = [_resolved(item, base) if isinstance(item, BaseModel) else item for item in value]
         elif isinstance(value, dict):
@@ -933,7 +950,8 @@ def load_policy(config: Config) -> ClassificationPolicy:
     Raises:
         ConfigError: something is wrong with the policy or a pack.
     """
-    packs = plugins.select("rules", config.plugins.disable.rules)
+    selected = plugins.select("rules", config.plugins.disable.rules)
+    packs = [(offer, pack) for offer, pack in selected if isinstance(pack, RulePack)]
     file: str | Path = config.classify.policy_file
     if not file and any(offer.is_built_in for offer, _ in packs):
         file = DEFAULT_POLICY_FILE

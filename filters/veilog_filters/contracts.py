@@ -90,6 +90,22 @@ class RulePack:
     file: Path
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ThreatPack:
+    """Threat rules, beside those of veilog.
+
+    Attributes:
+        name: the name of its entry point, in the group of rule packs.
+        summary: one sentence for ``veilog rules``.
+        path: a YAML file with ``name``, ``version`` and ``rules``, as ``veilog schema threats`` prints them; or a folder
+            of such files.
+    """
+
+    name: str
+    summary: str
+    path: Path
+
+
 def constants_in(*values: Any) -> frozenset[str]:
     """All strings and keys in some values (strings, lists, tuples, sets, mappings): for ``Encoder.constants``."""
     return frozenset(_strings_in(values))

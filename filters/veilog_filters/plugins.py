@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from veilog_filters import __version__
-from veilog_filters.contracts import BuiltInDetector, Encoder, RulePack, TextDetector
+from veilog_filters.contracts import BuiltInDetector, Encoder, RulePack, TextDetector, ThreatPack
 from veilog_filters.errors import ConfigError, Defect
 from veilog_filters.fence import silent
 from veilog_filters.yaml_file import shown
@@ -50,7 +50,7 @@ BUILT_IN: Final[Mapping[DoorName, Mapping[str, str]]] = MappingProxyType(
             "splunk_cim": "veilog_filters.encode.splunk_cim:ENCODER",
             "udm": "veilog_filters.encode.udm:ENCODER",
         },
-        "rules": {"default": "veilog_filters.rules:DEFAULT"},
+        "rules": {"default": "veilog_filters.rules:DEFAULT", "threats": "veilog_filters.rules:THREATS"},
     }
 )
 """What veilog itself offers, by door and name, in order of precedence."""
@@ -256,8 +256,8 @@ def _wrong_encoder(offered: Any) -> str:
 
 
 def _wrong_pack(offered: Any) -> str:
-    if type(offered) is not RulePack:
-        return "is no veilog_filters.api.RulePack"
+    if type(offered) not in (RulePack, ThreatPack):
+        return "is no veilog_filters.api.RulePack or ThreatPack"
     return ""
 
 

@@ -508,6 +508,80 @@ class Recent:
     repeated_prompts: int = _part("Calls whose prompt is much like one of the eight before.", 0)
 
 
+class ThreatSeverity(StrEnum):
+    """How grave a threat is; high is an alert by itself."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class ThreatMaturity(StrEnum):
+    """How well a rule is known: incubating as long as nobody has seen it on real traffic."""
+
+    STABLE = "stable"
+    INCUBATING = "incubating"
+
+
+class ThreatFamily(StrEnum):
+    """What kind of threat it is."""
+
+    INSTRUCTION_OVERRIDE = "instruction_override"
+    JAILBREAK = "jailbreak"
+    ACCESS_CODE = "access_code"
+    SYSTEM_PROMPT_EXTRACTION = "system_prompt_extraction"
+    INDIRECT_INJECTION = "indirect_injection"
+    OBFUSCATION = "obfuscation"
+    EXFILTRATION = "exfiltration"
+    TOOL_ABUSE = "tool_abuse"
+    CODE_ABUSE = "code_abuse"
+    MODEL_EXTRACTION = "model_extraction"
+    COST_HARVESTING = "cost_harvesting"
+    REFUSAL = "refusal"
+    CONTROL_PLANE_ABUSE = "control_plane_abuse"
+    RESPONSE_LEAKAGE = "response_leakage"
+    CROSS_DEPARTMENT = "cross_department"
+    UPSTREAM = "upstream"
+    CUSTOM = "custom"
+
+
+class ThreatPlace(StrEnum):
+    """Where in an exchange a text stands."""
+
+    USER = "user"
+    SYSTEM = "system"
+    TOOL_RESULT = "tool_result"
+    RETRIEVED = "retrieved"
+    TOOL_ARGUMENTS = "tool_arguments"
+    RESPONSE = "response"
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class ThreatTag:
+    """What a threat is in a public framework."""
+
+    framework: Constant = dataclasses.field(metadata={"doc": "The framework, for example mitre-atlas or owasp-llm."})
+    version: Constant = dataclasses.field(metadata={"doc": "Its version: ids change their meaning between versions."})
+    id: Constant = dataclasses.field(metadata={"doc": "The technique or entry there."})
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Threat:
+    """A threat that a rule, or the source itself, saw in an event."""
+
+    rule_id: Constant = dataclasses.field(metadata={"doc": "The rule; `upstream-...` for what a source reports."})
+    severity: ThreatSeverity = dataclasses.field(metadata={"doc": "How grave it is; high is an alert by itself."})
+    maturity: ThreatMaturity = dataclasses.field(metadata={"doc": "How well the rule is known."})
+    family: ThreatFamily = dataclasses.field(metadata={"doc": "What kind of threat it is."})
+    technique: Constant | None = _part("Technique of MITRE ATLAS, where the rule has one.")
+    owasp: Constant | None = _part(
+        "Entry of the newest OWASP Top 10 for LLM applications that the rule has, with its year."
+    )
+    frameworks: list[ThreatTag] | None = _part("All that the threat is in public frameworks.")
+    reporter: Constant = _part("Who saw it: veilog, or the product whose verdict the source has.", Constant("veilog"))
+    where: list[ThreatPlace] | None = _part("Where the texts stand that matched; absent where no text did.")
+
+
 class UsageScope(StrEnum):
     """Whose calls a row of usage counts."""
 
@@ -568,6 +642,7 @@ class Redaction:
         "Keys of the record that its parser dropped for a declared reason; an object counts once.", 0
     )
     hashed_fields: int = _part("Names that did not fit the grammar of their fields and left as `hmac:` hashes.", 0)
+    dry_run_rules: list[Constant] | None = _part("Threat rules in `dry_run` mode that matched.")
     ner_read_texts: int | None = _part("Texts that the NER model read, now or before; absent without a model.")
     ner_left_out_texts: int | None = _part(
         "Texts that `detect.ner` keeps from the model by field or length; absent without a model."
@@ -690,6 +765,9 @@ class AuditEvent:
     guardrail: Guardrail | None = _field(_OUTCOME, "What the source's guardrail or content filter decided.")
     upstream_threats: list[UpstreamThreat] | None = _field(_OUTCOME, "Threats that the source itself reports.")
 
+    threats: list[Threat] | None = _field(
+        _SECURITY, "What rules and the source itself saw, the gravest first, up to sixteen."
+    )
     leakage: Leakage | None = _field(_SECURITY, "What the response lets out that the prompt did not bring in.")
     cross_department: CrossDepartment | None = _field(_SECURITY, "Use of what belongs to another department.")
     off_hours: bool | None = _field(_SECURITY, "Whether it happened outside of the working hours in `usage`.")

@@ -22,7 +22,16 @@ from veilog_filters.detect.api import Deadline, DetectorTimeout, TextItem, detec
 from veilog_filters.detect.build import detector_for
 from veilog_filters.detect.phone.finder import MinDigits, PhoneFinder
 from veilog_filters.detect.prefilter import expressions, hyperscan, store
-from veilog_filters.detect.prefilter.syntax import AMBIGUOUS, DIGIT, OTHER, SPACE, WORD, Fold, fold, pattern_info
+from veilog_filters.detect.prefilter.syntax import (
+    AMBIGUOUS,
+    DIGIT,
+    FIRST_LETTER,
+    OTHER,
+    SPACE,
+    Fold,
+    fold,
+    pattern_info,
+)
 from veilog_filters.detect.prefiltered import PrefilteredDetector
 from veilog_filters.detect.presidio import verifier
 from veilog_filters.detect.presidio.engine import PresidioDetector
@@ -77,7 +86,59 @@ def every_character() -> str:
 
 def test_characters_that_fold_to_ascii_are_ambiguous() -> None:
     assert [char for char in "\u017f\u212a\u0131\u0130" if fold(f"a{char}") is not None] == []
-    assert fold("é１\u2003😀\ud800\u0301") == bytes([WORD, DIGIT, SPACE, OTHER, OTHER, WORD])
+    folded = fold("é１\u2003😀\ud800\u0301É")
+    assert folded is not None
+    assert folded[1:5] == bytes([DIGIT, SPACE, OTHER, OTHER])
+    assert folded[0] == folded[6] >= FIRST_LETTER
+    assert folded[5] >= FIRST_LETTER
+
+
+@pytest.mark.slow
+def test_a_letter_in_both_cases_is_one_byte() -> None:
+    """What `regex` takes for the same where case does not matter, over all letters that have a case."""
+    kinds = Fold()
+    for code in range(0x80, sys.maxunicode + 1):
+        char = chr(code)
+        others = {char.lower(), char.upper(), char.title(), char.casefold(), char.swapcase()}
+        same = [
+            other for other in others if len(other) == 1 and regex.match(regex.escape(char), other, regex.IGNORECASE)
+        ]
+        if kinds[code] != AMBIGUOUS:
+            assert {kinds[ord(other)] for other in same} == {kinds[code]}, hex(code)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("игнорируй", "ИГНОРИРУЙ это"),
+        ("précédentes", "les PRÉCÉDENTES"),
+        ("önceki ta[lı]imat", "ÖNCEKİ TALIMAT önceki talimat"),
+        ("忽略.{0,4}指令", "请忽略以上指令"),
+        ("[а-я]{3} x", "Это X"),
+        ("[^а-я]x", "жx éx"),
+        ("[éè]t", "ÉT"),
+        ("\u212a", "k am"),
+        ("straſſe|ſ", "S"),
+        ("σ", "ΟΔΟΣ ς"),
+    ],
+)
+def test_a_pattern_of_foreign_letters_is_never_passed_by(pattern: str, text: str) -> None:
+    flags = int(regex.IGNORECASE | regex.DOTALL)
+    expression = expressions.expression_of(pattern_info(pattern, flags, foreign=True), flags)
+    assert expression is not None
+    hits = hyperscan.Prefilter(hyperscan.compile_all([expression]), 1)(text)
+    found = {match.end() for match in regex.compile(pattern, flags).finditer(text)}
+    assert found
+    assert hits is not None
+    assert hits.whole or found <= set(hits.ends.get(0, []))
+
+
+@pytest.mark.parametrize("pattern", ["игнорируй", "précédentes"])
+def test_a_pattern_of_foreign_letters_passes_by_other_texts_of_its_language(pattern: str) -> None:
+    flags = int(regex.IGNORECASE | regex.DOTALL)
+    expression = expressions.expression_of(pattern_info(pattern, flags, foreign=True), flags)
+    prefilter = hyperscan.Prefilter(hyperscan.compile_all([expression]), 1)
+    assert prefilter("Мы посмотрели погоду в Москве, и она была хорошей. Une journée très agréable à Orléans.") is None
 
 
 @pytest.mark.parametrize(

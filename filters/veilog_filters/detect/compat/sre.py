@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import warnings
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from veilog_filters.detect.compat.internals import take
@@ -97,6 +98,153 @@ def _measured(pattern: str, flags: int) -> Measures | None:
     except Exception:
         # The pattern is none, or asks for more than the parser has; or the parser is another one.
         return None
+
+
+MOST_WAYS: Final = 1_000_000
+"""Where counting ways ends."""
+_ANY, _NOT_LITERAL = _code("ANY"), _code("NOT_LITERAL")
+_REFERS_BACK: Final = (_code("GROUPREF"), _GROUPREF_EXISTS)
+_NARROW: Final = (_code("CATEGORY_SPACE"), _code("CATEGORY_DIGIT"), _code("CATEGORY_NOT_WORD"))
+
+
+def ways(pattern: str, flags: int = 0) -> int | None:
+    """In how many ways, at most, a search may try a pattern from one place: its gaps, all combined.
+
+    A gap is a repeat of what takes letters (``.``, ``\\w``, ``[^;]``), unless what comes behind it is nothing that it
+    takes: then it ends there. Repeats of anything narrower are left out. None for a pattern that refers back, or of
+    which nothing is known.
+
+    Args:
+        pattern: the pattern.
+        flags: its flags, as for ``re.compile``.
+    """
+    if not works():
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return _ways(list(_parse(pattern, flags)))
+    except Exception:
+        # As in ``_measured``; a ``LookupError`` for what refers back is among them.
+        return None
+
+
+Behind = tuple[Sequence[Any], ...]
+"""What can come behind some nodes: one of these lists of nodes."""
+
+
+def _ways(nodes: Sequence[Any], behind: Behind = ((),), *, again: bool = False) -> int:
+    """As ``ways``; ``again`` where the nodes are repeated, so that each repeat in them counts, however narrow."""
+    found = 1
+    for place, (operator, argument) in enumerate(nodes):
+        rest = tuple([*nodes[place + 1 :], *further] for further in behind)
+        if operator in _REFERS_BACK:
+            raise LookupError
+        if operator in _REPEATS:
+            found *= _ways_to_repeat(*argument, rest, again=again)
+        elif operator in _ASSERTS:
+            found *= _ways(list(argument[1]))
+        else:
+            parts = [list(part) for part in _parts(operator, argument)]
+            of_parts = [_ways(part, rest, again=again) for part in parts]
+            # Branches that begin alike are all tried, each time that a group around them is repeated.
+            found *= sum(of_parts) if again and _overlap(map(_first, parts)) else max(of_parts, default=1)
+        found = min(found, MOST_WAYS)
+    return found
+
+
+def _ways_to_repeat(least: int, most: int, body: Any, behind: Behind, *, again: bool) -> int:
+    most = min(most, MOST_WAYS)
+    if len(body) == 1 and (taken := _taken(*body[0])):
+        if least == most or not (again or _takes_letters(*body[0])):
+            return 1
+        ends = [_first(nodes) for nodes in behind]
+        return 1 if all(end is not None and not taken & end for end in ends) else most - least + 1
+    nodes = list(body)
+    around = (*behind, *([*nodes, *further] for further in behind)) if most > 1 else behind
+    inside = _ways(nodes, around, again=again or most > 1)
+    if inside == 1:
+        return 1
+    return int(min(inside ** min(most, 20), MOST_WAYS) * (most - least + 1))
+
+
+def _takes_letters(operator: Any, argument: Any) -> bool:
+    if operator is _IN:
+        negated = any(kind is _NEGATE for kind, _ in argument)
+        return negated or any(
+            kind is _RANGE or (kind is _CATEGORY and value not in _NARROW) for kind, value in argument
+        )
+    return operator in (_ANY, _NOT_LITERAL)
+
+
+_SAMPLE: Final = frozenset((*range(0x80), 0xE9, 0x436, 0x4E2D, 0x3002, 0x2003))
+"""Characters that stand for all: ASCII, and one of each kind beyond it."""
+_OF_CATEGORY: Final = {
+    _code("CATEGORY_SPACE"): str.isspace,
+    _code("CATEGORY_DIGIT"): str.isdigit,
+    _code("CATEGORY_WORD"): lambda char: char.isalnum() or char == "_",
+    _code("CATEGORY_NOT_SPACE"): lambda char: not char.isspace(),
+    _code("CATEGORY_NOT_DIGIT"): lambda char: not char.isdigit(),
+    _code("CATEGORY_NOT_WORD"): lambda char: not (char.isalnum() or char == "_"),
+}
+
+
+def _taken(operator: Any, argument: Any) -> frozenset[int]:
+    """Of the sample, what a node that takes one character takes, in any case; none if it is another node."""
+    if operator is _ANY:
+        return _SAMPLE
+    if operator is _NOT_LITERAL:
+        return _SAMPLE - {argument}
+    if operator is _LITERAL:
+        return frozenset(map(ord, filter(_is_one, (chr(argument), chr(argument).lower(), chr(argument).upper()))))
+    if operator is not _IN:
+        return frozenset()
+    negated = any(kind is _NEGATE for kind, _ in argument)
+    found = frozenset[int]().union(*(_members(kind, value) for kind, value in argument))
+    return _SAMPLE - found if negated else found
+
+
+def _members(kind: Any, value: Any) -> frozenset[int]:
+    """Of the sample, what a member of a class takes."""
+    if kind is _LITERAL:
+        return _taken(_LITERAL, value)
+    if kind is _RANGE:
+        spread = range(value[0], value[1] + 1)
+        return frozenset(code for code in _SAMPLE if code in spread or ord(chr(code).swapcase()[0]) in spread)
+    if kind is _CATEGORY:
+        return frozenset(code for code in _SAMPLE if _OF_CATEGORY[value](chr(code)))
+    return frozenset()
+
+
+def _overlap(firsts: Iterable[frozenset[int] | None]) -> bool:
+    seen = frozenset[int]()
+    for first in firsts:
+        if first is None or seen & first:
+            return True
+        seen |= first
+    return False
+
+
+def _is_one(text: str) -> bool:
+    return len(text) == 1
+
+
+def _first(nodes: Sequence[Any]) -> frozenset[int] | None:
+    """Of the sample, what the first character of some nodes can be; None where it may be any, or there is none."""
+    found = frozenset[int]()
+    for operator, argument in nodes:
+        if operator in _CONSUMES_NOTHING:
+            continue
+        taken = _taken(operator, argument)
+        if taken:
+            return found | taken
+        firsts = [_first(list(part)) for part in _parts(operator, argument)]
+        if not firsts or None in firsts:
+            return None
+        found = found.union(*filter(None, firsts))
+        if operator not in _REPEATS or argument[0]:
+            return found
+    return None
 
 
 def _reach(tree: Any, unbounded: int) -> int:

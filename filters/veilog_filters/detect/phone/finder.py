@@ -82,7 +82,7 @@ def gate(min_digits: MinDigits) -> tuple[str, str]:
     if hashlib.sha256(library.CANDIDATE.pattern.encode()).hexdigest() != _PATTERN_DIGEST:
         return GATE_ANY_DIGIT
     more = min_digits.digits - 1
-    gap, folded_gap = r"[-x/ ()\[\].~]{0,4}", r"[-x/ ()\[\].~\x80-\x83]{0,4}"
+    gap, folded_gap = r"[-x/ ()\[\].~]{0,4}", r"[-x/ ()\[\].~\x80-\xfc]{0,4}"
     ascii_ = (
         rf"\d(?:{gap}[\dx]){{{more}}}"
         r"|\d[ \t,]*(?:;ext=|e?xt(?:ensio?)?n?|anexo|[x#~]|int)[:.]?[ \t,-]*\d"
@@ -90,7 +90,7 @@ def gate(min_digits: MinDigits) -> tuple[str, str]:
     )
     folded = (
         rf"[\d\x82](?:{folded_gap}[\d\x82x]){{{more}}}"
-        r"|[\d\x82][ \t,\x80\x83]*[a-z#~;=\x80-\x83]{1,16}[:.\x80]?[ \t,\x80\x83-]*[\d\x82]"
+        r"|[\d\x82][ \t,\x80\x83]*[a-z#~;=\x80-\xfc]{1,16}[:.\x80]?[ \t,\x80\x83-]*[\d\x82]"
         r"|[\d\x82][- ]+[\d\x82]{1,6}#"
     )
     for number in min_digits.short:

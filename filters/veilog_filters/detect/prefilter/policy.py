@@ -22,7 +22,7 @@ from veilog_filters.detect.prefilter.expressions import Expression, expression_o
 from veilog_filters.detect.prefilter.hyperscan import compile_all
 from veilog_filters.detect.prefilter.syntax import pattern_info
 
-_FORMAT: Final = 3
+_FORMAT: Final = 4
 """Raise it when expressions are made or stored differently from the same patterns."""
 
 _NOTHING: Final[frozenset[int]] = frozenset()

@@ -11,6 +11,8 @@ Unicode version of each and on rules for marks and joiners. So Hyperscan never s
 one character beyond ASCII from another only by ``\\w``, ``\\d`` and ``\\s``: four kinds. The text is folded to one
 byte per character, with one byte above 0x7F for each kind (as ``regex`` itself judges it), and patterns are rewritten
 so that ``\\w`` names those bytes: *folded*. ``\\b`` has no counterpart there and is left out, which only adds matches.
+Letters are spread over many bytes, the same one for a letter in both cases: so a pattern that names *foreign* letters
+(``игнорируй``) can be told from most texts of its language. Only who asks for it (``foreign``) has such patterns read.
 Case folding is the one other bridge (long s matches ``s``, the Kelvin sign ``k``); texts with such characters are
 *ambiguous*, and every pattern runs on them. One byte per character also makes Hyperscan's offsets those of the text.
 """
@@ -18,6 +20,7 @@ Case folding is the one other bridge (long s matches ``s``, the Kelvin sign ``k`
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from typing import Final
 
@@ -25,18 +28,24 @@ import regex
 
 from veilog_filters.detect.compat.sre import measure
 
-OTHER, WORD, DIGIT, SPACE, AMBIGUOUS = 0x80, 0x81, 0x82, 0x83, 0x84
-"""The bytes that stand for characters beyond ASCII, by kind."""
+OTHER, DIGIT, SPACE, AMBIGUOUS = 0x80, 0x82, 0x83, 0x84
+"""The bytes that stand for characters beyond ASCII, by kind; but for letters."""
+FIRST_LETTER, LETTERS = 0x85, 0x78
+"""The first of the bytes that stand for letters, and how many there are."""
+FOREIGN: Final = r"\x80-\xfc"
+"""All bytes that stand for characters beyond ASCII, in a class."""
+_NEVER: Final = r"\xff"
+"""A byte that no text has."""
 
 AGREED_FLAGS: Final = regex.IGNORECASE | regex.MULTILINE | regex.DOTALL
 
 _FOLDED_IN_CLASS: Final = {
     "d": r"\d\x82",
-    "w": r"\w\x81\x82",
+    "w": r"\w\x82\x85-\xfc",
     "s": r"\s\x83",
-    "D": r"\x00-\x2f\x3a-\x7f\x80\x81\x83",
+    "D": r"\x00-\x2f\x3a-\x7f\x80\x83\x85-\xfc",
     "W": r"\x00-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f\x80\x83",
-    "S": r"\x00-\x08\x0e-\x1f\x21-\x7f\x80-\x82",
+    "S": r"\x00-\x08\x0e-\x1f\x21-\x7f\x80\x82\x85-\xfc",
 }
 _PLAIN_ESCAPES: Final = "ntrf"
 _GROUP = re.compile(
@@ -69,17 +78,18 @@ class PatternInfo:
     crosses_whitespace: bool
 
 
-def pattern_info(pattern: str, flags: int) -> PatternInfo | None:
+def pattern_info(pattern: str, flags: int, *, foreign: bool = False) -> PatternInfo | None:
     """What is known about a pattern of Python's ``regex`` module; None if it is not agreed.
 
     Args:
         pattern: the pattern.
         flags: its flags, as for ``regex.compile``.
+        foreign: whether it may have characters beyond ASCII.
     """
     if flags & ~AGREED_FLAGS:
         return None
     try:
-        ascii_, folded = _Reader(pattern).read()
+        ascii_, folded = _Reader(pattern, foreign=foreign).read()
     except UnsupportedSyntaxError:
         return None
     known = measure(pattern, int(flags))
@@ -97,14 +107,15 @@ def pattern_info(pattern: str, flags: int) -> PatternInfo | None:
 class _Reader:
     """Reads a pattern from left to right and writes it for both kinds of text."""
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, *, foreign: bool) -> None:
         self._pattern = pattern
+        self._foreign = foreign
         self._at = 0
         self._ascii: list[str] = []
         self._folded: list[str] = []
 
     def read(self) -> tuple[str, str]:
-        if not self._pattern.isascii():
+        if not self._foreign and not self._pattern.isascii():
             raise UnsupportedSyntaxError
         while self._at < len(self._pattern):
             self._item()
@@ -132,8 +143,12 @@ class _Reader:
             if repeat is None:
                 raise UnsupportedSyntaxError
             self._take(repeat[0])
-        else:
+        elif char.isascii():
             self._take(char)
+        else:
+            self._at += 1
+            twins = _ascii_twins(char)
+            self._write(f"[{_NEVER}{twins}]", f"[\\x{_FOLD[ord(char)]:02x}{twins}]")
 
     def _take(self, text: str) -> None:
         self._write(text)
@@ -172,7 +187,8 @@ class _Reader:
     def _class(self) -> None:
         start = self._at
         self._take("[")
-        if self._pattern.startswith("^", self._at):
+        self._negated = self._pattern.startswith("^", self._at)
+        if self._negated:
             self._take("^")
         if self._pattern.startswith("]", self._at):
             self._at += 1
@@ -195,8 +211,36 @@ class _Reader:
             elif char == "[":
                 self._at += 1
                 self._write(r"\[")
-            else:
+            elif char.isascii() and not _FOREIGN_RANGE.match(self._pattern, self._at):
                 self._take(char)
+            else:
+                self._foreign_member()
+
+    def _foreign_member(self) -> None:
+        """A member of a class that is beyond ASCII. A range of them stands for all; what a class excludes, for none."""
+        char = self._pattern[self._at]
+        is_range = _FOREIGN_RANGE.match(self._pattern, self._at)
+        if is_range and (char.isascii() or self._pattern[self._at + 2] == "\\"):
+            raise UnsupportedSyntaxError
+        self._at += 3 if is_range else 1
+        if self._negated:
+            return
+        if is_range:
+            # Whatever in a range has a twin in ASCII, is one of these.
+            self._write(_NEVER + "iIkKsS", FOREIGN + "iIkKsS")
+        else:
+            twins = _ascii_twins(char)
+            self._write(_NEVER + twins, f"\\x{_FOLD[ord(char)]:02x}{twins}")
+
+
+_FOREIGN_RANGE: Final = re.compile(r"[^\x00-\x7f]-[^\]]|[^\\\]]-[^\x00-\x7f]")
+
+
+@functools.cache
+def _ascii_twins(char: str) -> str:
+    """The letters of ASCII that a character beyond it is, where case does not matter."""
+    pattern = regex.compile(regex.escape(char), regex.IGNORECASE)
+    return "".join(letter for letter in "iIkKsS" if pattern.match(letter))
 
 
 class Fold(dict[int, int]):
@@ -220,7 +264,15 @@ class Fold(dict[int, int]):
             return DIGIT
         if self._SPACE.match(char):
             return SPACE
-        return WORD if self._WORD.match(char) else OTHER
+        return _letter(char) if self._WORD.match(char) else OTHER
+
+
+def _letter(char: str) -> int:
+    """The byte of a letter: the same for all that are one letter where case does not matter."""
+    for folded in (char.casefold(), char.lower()):
+        if len(folded) == 1:
+            return FIRST_LETTER + ord(folded) % LETTERS
+    return FIRST_LETTER + ord(char) % LETTERS
 
 
 _NON_ASCII = re.compile(r"[^\x00-\x7f]+")
