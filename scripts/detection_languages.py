@@ -30,7 +30,7 @@ from sigma.collection import SigmaCollection
 from sigma.conditions import ConditionAND, ConditionFieldEqualsValueExpression, ConditionItem, ConditionNOT, ConditionOR
 from sigma.conversion.base import TextQueryBackend
 from sigma.conversion.state import ConversionState
-from sigma.processing.conditions import RuleProcessingCondition
+from sigma.correlations import SigmaCorrelationRule
 from sigma.processing.pipeline import ProcessingItem, ProcessingPipeline
 from sigma.processing.transformations import FieldMappingTransformation
 from sigma.processing.transformations.base import StringValueTransformation
@@ -110,14 +110,14 @@ def fields_of(rules: SigmaCollection) -> list[str]:
         if isinstance(rule, SigmaRule):
             for parsed in rule.detection.parsed_condition:
                 walk(parsed.parsed)
+        else:
+            found |= dict.fromkeys(_of_correlation(rule))
     return list(found)
 
 
-class _OfFields(RuleProcessingCondition):
-    """Holds for every rule: a pipeline needs no other."""
-
-    def match(self, rule: Any) -> bool:
-        return True
+def _of_correlation(rule: SigmaCorrelationRule) -> list[str]:
+    field = getattr(rule.condition, "fieldref", None)
+    return [*(rule.group_by or ()), *([field] if isinstance(field, str) else [])]
 
 
 @dataclasses.dataclass
@@ -141,7 +141,7 @@ def _pipeline(
 ) -> ProcessingPipeline:
     items = [] if pattern is None else [ProcessingItem(_Items(pattern))]
     mapping = {field: place(field) for field in fields}
-    return ProcessingPipeline("veilog", items=[*items, ProcessingItem(FieldMappingTransformation(mapping))])
+    return ProcessingPipeline(name="veilog", items=[*items, ProcessingItem(FieldMappingTransformation(mapping))])
 
 
 def _between_bars(_field: str, value: str) -> str:
@@ -251,13 +251,13 @@ class _Esql(ESQLBackend):  # type: ignore[misc]
 
 def esql_rules(rules: SigmaCollection) -> str:
     """The query of ES|QL for rules of which one tells something."""
-    backend = _Esql(_pipeline([*fields_of(rules), *_grouped(rules)], esql_field, _between_bars))
-    (query,) = backend.convert(rules)
+    grouped = [field for rule in rules.rules if isinstance(rule, SigmaCorrelationRule) for field in rule.group_by or ()]
+
+    def place(field: str) -> str:
+        return ecs_field(field) if field in grouped and field not in DERIVED else esql_field(field)
+
+    (query,) = _Esql(_pipeline(fields_of(rules), place, _between_bars)).convert(rules)
     return str(query)
-
-
-def _grouped(rules: SigmaCollection) -> list[str]:
-    return [field for rule in rules.rules if not isinstance(rule, SigmaRule) for field in rule.group_by or ()]
 
 
 def esql_condition(rule: SigmaCollection) -> str:

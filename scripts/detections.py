@@ -404,13 +404,13 @@ def _esql(found: Detection) -> str | None:
     if found.shape not in _BY_PYSIGMA:
         return _from_template(found, Language.ESQL)
     query = languages.esql_rules(found.collection())
-    begin, _, rest = query.partition(" | where ")
+    _, _, rest = query.partition(" | where ")
     columns = languages.esql_columns(
         field for field in found.fields() if field not in found.keys or field in languages.DERIVED
     )
     rest = rest.replace(" | stats ", "\n| stats ")
-    source = begin if found.shape is Shape.MATCH else f"from {languages.INDEX}"
-    return "\n".join([source, *(f"| eval {column}" for column in columns), f"| where {rest}"])
+    metadata = " metadata _id, _index, _version" if found.shape is Shape.MATCH else ""
+    return "\n".join([f"from {languages.INDEX}{metadata}", *(f"| eval {column}" for column in columns), f"| where {rest}"])
 
 
 def _yaral(found: Detection) -> str | None:

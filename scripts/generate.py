@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import bench_history
 import coverage_page
+import detections
 import elastic_content
 import facts_page
 import field_table
@@ -49,6 +50,7 @@ GENERATED: Final[dict[Path, Callable[[], str]]] = {
     **reference_pages.PAGES,
     elastic_content.FOLDER / "index-template.json": elastic_content.template,
     elastic_content.FOLDER / "rules.ndjson": elastic_content.rules,
+    **detections.generated(),
     bench_history.PICTURE: bench_history.picture,
     splunk_app.VIEW: splunk_app.view,
     splunk_app.SEARCHES: splunk_app.saved_searches,
