@@ -29,10 +29,10 @@ def _words(text: str) -> frozenset[str]:
 OF_SPLUNK: Final = frozenset({"_time", "host", "index", "source", "sourcetype"})
 """Fields that every event in Splunk has."""
 _COMMANDS: Final = _words(
-    "search dedup timechart chart fillnull stats sort rename eval where mvexpand table convert streamstats"
+    "search dedup bin eventstats multisearch timechart chart fillnull stats sort rename eval where mvexpand table convert streamstats"
 )
 _FUNCTIONS: Final = _words(
-    "count sum dc min max last if case isnull now relative_time round strftime mvzip mvappend ctime eval"
+    "count sum dc min max last floor coalesce if case isnull now relative_time round strftime mvzip mvappend ctime eval"
 )
 _KEYWORDS: Final = frozenset(["by", "as", "over", "and", "or", "not", "in", "count"])
 _OPTIONS: Final = frozenset(["limit", "value", "current", "global", "window", "span"])

@@ -75,7 +75,8 @@ def esql_queries(path: Path) -> list[str]:
     """The ES|QL queries of a file of conf/siem/elastic: a query, or saved objects and rules with queries in them."""
     if path.suffix == ".esql":
         return [path.read_text(encoding="utf-8")]
-    return list(dict.fromkeys(query for key in ("esql", "query") for query in strings(ndjson(path), key) if query))
+    documents = [document for document in ndjson(path) if document.get("language") != "eql"]
+    return list(dict.fromkeys(query for key in ("esql", "query") for query in strings(documents, key) if query))
 
 
 def elastic_fields(path: Path) -> Iterator[str]:
@@ -83,7 +84,7 @@ def elastic_fields(path: Path) -> Iterator[str]:
     if path.name == "index-template.json":
         yield from _mapped(json.loads(path.read_text(encoding="utf-8"))["template"]["mappings"]["properties"])
         return
-    for query in esql_queries(path):
+    for query in [path.read_text(encoding="utf-8")] if path.suffix == ".eql" else esql_queries(path):
         yield from esql_fields(query)
     if path.suffix == ".ndjson":
         for key in ("sourceField", "timeField", "timeFieldName", "field"):
