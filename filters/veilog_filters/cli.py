@@ -290,6 +290,8 @@ def _compiled(config: Config, config_path: str | None) -> list[bool]:
     from veilog_filters.classify import Classifier
     from veilog_filters.detect.build import detector_for
     from veilog_filters.detect.prefiltered import PrefilteredDetector
+    from veilog_filters.threat_pack import load_rules
+    from veilog_filters.threat_rules import ThreatRules
     from veilog_filters.wiring import policy_prefilter_for
 
     options = scan_options(config)
@@ -297,7 +299,8 @@ def _compiled(config: Config, config_path: str | None) -> list[bool]:
         detector = detector_for(options) if options is not None else None
     except ValueError as error:
         raise defect_of(config_path, "detect", error) from None
-    of_policy = policy_prefilter_for(config, Classifier(load_policy(config)))
+    rules = ThreatRules(load_rules(config, config_path))
+    of_policy = policy_prefilter_for(config, Classifier(load_policy(config)), rules)
     return [made.stored for made in (detector, of_policy) if isinstance(made, PrefilteredDetector | PolicyPrefilter)]
 
 

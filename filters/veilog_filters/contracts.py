@@ -97,8 +97,8 @@ class ThreatPack:
     Attributes:
         name: the name of its entry point, in the group of rule packs.
         summary: one sentence for ``veilog rules``.
-        path: a YAML file with ``name``, ``version`` and ``rules``, as ``veilog schema threats`` prints them; or a folder
-            of such files.
+        path: a YAML file with ``name``, ``version`` and ``rules``, as ``veilog schema threats`` prints them; or a
+            folder of such files.
     """
 
     name: str

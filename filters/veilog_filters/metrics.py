@@ -31,6 +31,7 @@ class Counts:
         ner_texts: texts by what NER made of them (``detect.ner.RESULTS``); none without NER.
         ner_seconds: time the model took, in seconds.
         ner_recycles: how often the model was loaded anew, since its vocabulary had grown.
+        threats: threats by rule, severity and mode (``enforce``, ``dry_run``).
         plugin_failures: how often plugins failed, by kind, name and reason (``fence.REASONS``).
     """
 
@@ -53,6 +54,7 @@ class Counts:
     ner_texts: Counter[str] = dataclasses.field(default_factory=Counter)
     ner_seconds: float = 0.0
     ner_recycles: int = 0
+    threats: Counter[tuple[str, str, str]] = dataclasses.field(default_factory=Counter)
     plugin_failures: Counter[tuple[str, str, str]] = dataclasses.field(default_factory=Counter)
 
     def clear(self) -> None:

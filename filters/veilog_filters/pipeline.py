@@ -1,6 +1,7 @@
 """The way of a record, from a decoded value to the objects that may leave.
 
-    parse -> identify -> collect -> scan -> verify -> classify -> fingerprint -> compare -> redact -> count -> encode
+    parse -> identify -> collect -> scan -> verify -> classify -> threats -> fingerprint -> compare -> redact -> count
+          -> tag -> encode
 
 What may leave is decided in the last ones: ``names`` and ``gate`` say what a name is, ``encode`` takes nothing that is
 not of its field's type. ``wiring`` builds the stages, ``ids`` makes the ids of events, and ``quarantine`` what leaves
@@ -39,6 +40,8 @@ from veilog_filters.joining import Joiner
 from veilog_filters.policy import Side
 from veilog_filters.quarantine import DecodeFailure
 from veilog_filters.texts import Inspected, TextLimits, Texts, counts
+from veilog_filters.threat_rules import Matches
+from veilog_filters.threats import Hit, read_side
 from veilog_filters.wiring import build_parts, prepare
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import (
@@ -90,6 +93,8 @@ class _Job:
         collected: its texts, and what was found in them.
         scan: what detection has seen in them.
         possible: by side, where the policy's words and patterns could be; empty where nobody has looked.
+        hits: where expressions of threat rules could match; None where nobody has looked.
+        matches: the threat rules that match.
         written: what leaves; empty as long as it is on its way.
         kind: the kind of what leaves.
     """
@@ -104,6 +109,8 @@ class _Job:
     collected: Collected = dataclasses.field(init=False)
     scan: Scan = dataclasses.field(init=False)
     possible: dict[Side, Mapping[int, Sequence[str]]] = dataclasses.field(default_factory=dict)
+    hits: list[Hit] | None = None
+    matches: Matches = dataclasses.field(default_factory=dict)
     written: Written = dataclasses.field(default_factory=list)
     kind: Kind = Kind.QUARANTINE
 
@@ -188,6 +195,7 @@ class Pipeline:
         self._policy_prefilter = parts.policy_prefilter
         self._collect = parts.collector
         self._classify = parts.classifier
+        self._threats = parts.threats
         self._redact = parts.redactor
         self._writers = parts.writers
         self._ids = parts.ids
@@ -218,10 +226,12 @@ class Pipeline:
             ("detect", ErrorType.DETECTOR_FAILED, self._scan),
             ("detect", ErrorType.DETECTOR_FAILED, self._verify),
             ("classify", ErrorType.CLASSIFIER_FAILED, self._label),
+            ("threats", ErrorType.CLASSIFIER_FAILED, self._seek_threats),
             ("fingerprint", ErrorType.FINGERPRINT_FAILED, self._fingerprint),
             ("classify", ErrorType.CLASSIFIER_FAILED, self._compare),
             ("redact", ErrorType.REDACTION_FAILED, self._clean),
             ("encode", ErrorType.ENCODING_FAILED, self._count),
+            ("threats", ErrorType.CLASSIFIER_FAILED, self._tag),
             ("encode", ErrorType.ENCODING_FAILED, self._write),
         )
 
@@ -465,7 +475,7 @@ class Pipeline:
         for job in everything:
             # What is written waits for others, but without its texts.
             job.event, job.collected, job.scan = _RELEASED
-            job.possible = {}
+            job.possible, job.hits = {}, None
 
     def _fail(self, job: _Job, error_type: ErrorType) -> None:
         job.written = self._writers.write_quarantine(self._quarantine_of(job, error_type))
@@ -498,14 +508,14 @@ class Pipeline:
         job.collected = self._collect(job.event, job.tenant)
 
     def _scan(self, job: _Job) -> None:
-        """One pass over all texts: for the detector, and for who has to know where the policy's words could be."""
+        """One pass over all texts: for the detector, and for who has to know where words and expressions could be."""
         event, collected = job.event, job.collected
         job.scan = self.detector.scan(collected.texts.items)
         if self._policy_prefilter is not None and event.kind is Kind.AI_ACCESS:
-            possible = self._policy_prefilter.scan
+            read, job.hits = self._policy_prefilter.read, []
             job.possible = {
-                "prompt": possible(readings_of(collected.prompt)),
-                "response": possible(readings_of(collected.response)),
+                "prompt": read_side("prompt", collected.prompt, read, job.hits),
+                "response": read_side("response", collected.response, read, job.hits),
             }
 
     def _verify(self, job: _Job) -> None:
@@ -546,6 +556,10 @@ class Pipeline:
         )
         return found, self._classify(evidence)
 
+    def _seek_threats(self, job: _Job) -> None:
+        """Which threat rules match; before names are replaced, which rules may ask for."""
+        job.matches = self._threats(job.event, job.collected, job.hits)
+
     def _fingerprint(self, job: _Job) -> None:
         fingerprint(job.event, self.fingerprinter, self._previous, job.tenant, sketches=self._sketches)
 
@@ -580,6 +594,14 @@ class Pipeline:
         """By caller and window; behind the gate, so that nothing is counted but what may leave."""
         if self.meter is not None:
             self.meter.observe(job.event)
+
+    def _tag(self, job: _Job) -> None:
+        """The threats; behind all that they may follow from."""
+        event = job.event
+        threats, dry = self._threats.tagged(event, job.matches, self.counts.threats)
+        event.threats = threats or None
+        if dry and event.redaction is not None:
+            event.redaction.dry_run_rules = dry
 
     def _write(self, job: _Job) -> None:
         event = native.encode(job.event)

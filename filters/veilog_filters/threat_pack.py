@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
@@ -28,12 +29,24 @@ from veilog_filters import plugins
 from veilog_filters.config import Config, ThreatMode
 from veilog_filters.contracts import ThreatPack
 from veilog_filters.errors import ConfigError, Defect
+from veilog_filters.forms.hidden import Form
 from veilog_filters.threat_expressions import read_expression, read_words
 from veilog_filters.yaml_file import InvalidError, Key, Strict, closest, dotted, line_of, load, shown
+from veilog_parsers.event import LeakKind, ThreatFamily, UpstreamThreatType
 
 SUFFIXES: Final = (".yaml", ".yml")
 CUSTOM: Final = "configuration"
 """What packs that the configuration names are listed as being from."""
+
+CROSS_DEPARTMENT: Final = "cross-department"
+OUTSIDE: Final[Mapping[str, ThreatFamily]] = MappingProxyType(
+    {
+        **{f"upstream-{kind.value.replace('_', '-')}": ThreatFamily.UPSTREAM for kind in UpstreamThreatType},
+        **{f"response-leakage-{kind.value.replace('_', '-')}": ThreatFamily.RESPONSE_LEAKAGE for kind in LeakKind},
+        CROSS_DEPARTMENT: ThreatFamily.CROSS_DEPARTMENT,
+    }
+)
+"""Threats that no pack has a rule for, with their families: they follow from other fields of the event."""
 
 Fact = str | bool | int
 FactName = Literal[
@@ -79,10 +92,6 @@ FamilyName = Literal[
     "cross_department",
     "custom",
 ]
-
-
-FormName = Literal["base64", "hex", "rot13", "leet", "reversed", "spaced", "homoglyphs", "zero_width", "tags"]
-"""How a text can be hidden in another."""
 
 
 class Tag(Strict):
@@ -146,10 +155,10 @@ class Conditions(Strict):
     """Weighted signs with a threshold."""
     not_: list[str] = Field(default=[], alias="not")
     """Expressions of which none may match the text."""
-    forms: list[FormName] = []
+    forms: list[Form] = []
     """Ways of hiding text: another rule, of medium or high severity, must match what was hidden so."""
     event: dict[FactName, list[Fact]] = {}
-    """Facts of the event, each with the values of which it must have one; text in any case, * at an end for the rest."""
+    """Facts of the event, each with the values of which it must have one; in any case, * at an end for any text."""
     repeated: int | None = Field(default=None, ge=1, le=1_000_000)
     """How many calls of the same caller in this window had much the same prompt, at least; needs usage.on_events."""
 
@@ -320,7 +329,7 @@ def load_rules(config: Config, config_path: str | None = None) -> list[LoadedRul
             mode = _mode(config.threats.modes, pack.name, rule)
             loaded.append(LoadedRule(rule, mode, pack.name, origin, str(file), number))
     if not defects:
-        defects = list(_unknown_modes(config, config_path, {*packs, *seen}))
+        defects = list(_unknown_modes(config, config_path, {*packs, *seen, *OUTSIDE, *OUTSIDE.values()}))
     if defects:
         raise ConfigError(*defects)
     return loaded
@@ -331,8 +340,8 @@ def _files(config: Config) -> Iterator[tuple[str, Path]]:
         if isinstance(offered, ThreatPack):
             for file in files_of(offered.path):
                 yield offer.origin, file
-    for file in config.threats.pack_files:
-        yield CUSTOM, Path(file)
+    for name in config.threats.pack_files:
+        yield CUSTOM, Path(name)
 
 
 def _mode(modes: Mapping[str, ThreatMode], pack: str, rule: Rule) -> ThreatMode:

@@ -27,6 +27,9 @@ from veilog_filters.policy import ClassificationPolicy
 from veilog_filters.quarantine import Quarantine
 from veilog_filters.redact import Redactor
 from veilog_filters.texts import TextLimits
+from veilog_filters.threat_pack import load_rules
+from veilog_filters.threat_rules import ThreatRules
+from veilog_filters.threats import Threats
 from veilog_filters.usage import Meter
 from veilog_parsers.event import Constant, LeakKind
 from veilog_parsers.registry import Registry
@@ -51,11 +54,13 @@ class Parts:
         leaks: compares the two sides of exchanges.
         meter: counts by caller and window; None where nothing is counted.
         policy_name: what events say of the policy.
-        policy_prefilter: tells where the policy's words and patterns could be; None where they are sought in all texts.
+        policy_prefilter: tells where the policy's words and patterns, and the expressions of threat rules, could be;
+            None where they are sought in all texts.
         previous: makes hashes under the previous key; None without one.
         quarantine: makes quarantine events.
         redactor: puts the operators to work.
         registry: the parsers.
+        threats: tells threats.
         writers: write an event in each schema.
     """
 
@@ -78,6 +83,7 @@ class Parts:
     quarantine: Quarantine
     redactor: Redactor
     registry: Registry
+    threats: Threats
     writers: Writers
 
 
@@ -117,6 +123,8 @@ def build_parts(config: Config, schemas: Sequence[str], detector: Detector | Non
     names = Names(config.policy, fingerprinter)
     redactor = Redactor(config.redact, config.policy, fingerprinter, names, budget.check)
     counts.entities = redactor.entities
+    rules = ThreatRules(load_rules(config, config_path))
+    policy_prefilter = policy_prefilter_for(config, classifier, rules)
     keep = config.policy.unmapped == "redact"
     beside = Beside(detector, names, redactor, limits, budget, counts, config.tenant_id, keep=keep)
     ids = Ids(fingerprinter, config.tenant_id)
@@ -135,11 +143,14 @@ def build_parts(config: Config, schemas: Sequence[str], detector: Detector | Non
         leaks=Leaks(policy, read_canaries(config, file)),
         meter=meter_for(config, ids, fingerprinter, policy),
         policy_name=Constant(f"{config.policy.name} {policy.label}"),
-        policy_prefilter=policy_prefilter_for(config, classifier),
+        policy_prefilter=policy_prefilter,
         previous=previous,
         quarantine=Quarantine(fingerprinter, ids, config.tenant_id, config.tag, beside.tag, counts),
         redactor=redactor,
         registry=registry,
+        threats=Threats(
+            rules, policy_prefilter.further if policy_prefilter else None, config.threats.modes, budget.check
+        ),
         writers=Writers(schemas, config.plugins.disable.encoders, fence),
     )
 
@@ -153,11 +164,11 @@ def meter_for(config: Config, ids: Ids, fingerprinter: Fingerprinter, policy: Cl
     return Meter(options, ids, fingerprinter, config.tenant_id, credentials)
 
 
-def policy_prefilter_for(config: Config, classifier: Classifier) -> PolicyPrefilter | None:
-    """Tells where a policy's words and patterns could be, where the detector may have a prefilter too."""
+def policy_prefilter_for(config: Config, classifier: Classifier, rules: ThreatRules) -> PolicyPrefilter | None:
+    """Tells where words, patterns and expressions could be, where the detector may have a prefilter too."""
     if config.detect.prefilter != "auto" or not hyperscan.available():
         return None
-    return PolicyPrefilter(classifier.patterns, classifier.keywords, config.detect.cache_dir)
+    return PolicyPrefilter(classifier.patterns, classifier.keywords, config.detect.cache_dir, rules.expressions)
 
 
 def prepare(built: NamedDetector | None, config_path: str | None) -> None:

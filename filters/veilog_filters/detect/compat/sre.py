@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from veilog_filters.detect.compat.internals import take
@@ -141,7 +141,8 @@ def _ways(nodes: Sequence[Any], behind: Behind = ((),), *, again: bool = False) 
         if operator in _REFERS_BACK:
             raise LookupError
         if operator in _REPEATS:
-            found *= _ways_to_repeat(*argument, rest, again=again)
+            least, most, body = argument
+            found *= _ways_to_repeat(least, most, body, rest, again=again)
         elif operator in _ASSERTS:
             found *= _ways(list(argument[1]))
         else:
@@ -179,7 +180,7 @@ def _takes_letters(operator: Any, argument: Any) -> bool:
 
 _SAMPLE: Final = frozenset((*range(0x80), 0xE9, 0x436, 0x4E2D, 0x3002, 0x2003))
 """Characters that stand for all: ASCII, and one of each kind beyond it."""
-_OF_CATEGORY: Final = {
+_OF_CATEGORY: Final[dict[Any, Callable[[str], bool]]] = {
     _code("CATEGORY_SPACE"): str.isspace,
     _code("CATEGORY_DIGIT"): str.isdigit,
     _code("CATEGORY_WORD"): lambda char: char.isalnum() or char == "_",

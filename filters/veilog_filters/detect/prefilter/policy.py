@@ -1,4 +1,4 @@
-"""Which keywords and patterns of a policy could be in a text: one pass of Hyperscan for all of them.
+"""Which keywords and patterns of a policy, and which expressions of threat rules, could be in a text: one pass.
 
 Most texts have none, so most of classification is over when this pass is. What it names is sought again by the exact
 means of ``classify``: a prefilter lets through more than there is, never less, so no verdict depends on it. Patterns go
@@ -18,7 +18,7 @@ import regex
 
 from veilog_filters import __version__
 from veilog_filters.detect.prefilter import store
-from veilog_filters.detect.prefilter.expressions import Expression, expression_of
+from veilog_filters.detect.prefilter.expressions import Expression
 from veilog_filters.detect.prefilter.hyperscan import compile_all
 from veilog_filters.detect.prefilter.syntax import pattern_info
 
@@ -35,43 +35,66 @@ class PolicyPrefilter:
         patterns: the policy's patterns; the prefilter calls each by its place here.
         keywords: patterns of its keywords, without their boundaries: compared without case, as whole words.
         cache_dir: configured directory for compiled patterns.
+        expressions: further ones, of threat rules, in the same pass; the prefilter calls each by its place here.
 
     Attributes:
         keywords: what the prefilter calls all keywords together.
         stored: whether the compiled patterns are in the cache directory.
     """
 
-    def __init__(self, patterns: Sequence[str], keywords: Sequence[str], cache_dir: str) -> None:
+    def __init__(
+        self,
+        patterns: Sequence[str],
+        keywords: Sequence[str],
+        cache_dir: str,
+        expressions: Sequence[Expression | None] = (),
+    ) -> None:
         self.keywords = len(patterns)
         self._beyond_ascii = frozenset({self.keywords} if keywords else ())
-        expressions = [_expression(pattern, 0) for pattern in patterns]
+        everything = [_expression(pattern, 0) for pattern in patterns]
         # A keyword beyond ASCII is in no ASCII text.
         ascii_keywords = sorted(filter(str.isascii, keywords))
         if ascii_keywords:
-            expressions.append(_expression(rf"(?<!\w)(?:{'|'.join(ascii_keywords)})(?!\w)", regex.IGNORECASE))
-        directory, key = store.cache_dir(cache_dir), _key(expressions)
+            everything.append(_expression(rf"(?<!\w)(?:{'|'.join(ascii_keywords)})(?!\w)", regex.IGNORECASE))
+        self._own = len(everything)
+        everything += expressions
+        directory, key = store.cache_dir(cache_dir), _key(everything)
         _, self._scan, self.stored = store.load_or_make(
             directory,
             key,
-            lambda: store.Stored(compile_all(expressions), {"size": len(expressions)}),
+            lambda: store.Stored(compile_all(everything), {"size": len(everything)}),
         )
 
     def scan(self, texts: Sequence[str]) -> Mapping[int, Sequence[str]]:
         """In which of some texts each pattern could be, by its number; under ``keywords``, any keyword."""
         found: dict[int, list[str]] = {}
         for text in texts:
-            for number in self._possible(text):
+            for number in self.read(text)[0]:
                 found.setdefault(number, []).append(text)
         return found
 
-    def _possible(self, text: str) -> Collection[int]:
+    def read(self, text: str) -> tuple[Collection[int], Collection[int]]:
+        """What could be in a text: of the policy's, and of the further expressions."""
         hits = self._scan(text)
-        beyond_ascii = _NOTHING if text.isascii() else self._beyond_ascii
-        return beyond_ascii if hits is None else beyond_ascii.union(hits.ends, hits.whole)
+        of_policy = _NOTHING if text.isascii() else self._beyond_ascii
+        if hits is None:
+            return of_policy, _NOTHING
+        own = self._own
+        numbers = [*hits.ends, *hits.whole] if hits.whole else list(hits.ends)
+        further = [number - own for number in numbers if number >= own]
+        if len(further) < len(numbers):
+            of_policy = of_policy.union(number for number in numbers if number < own)
+        return of_policy, further
+
+    def further(self, text: str) -> Collection[int]:
+        """Which of the further expressions could be in a text."""
+        return self.read(text)[1]
 
 
 def _expression(pattern: str, flags: int) -> Expression | None:
-    return expression_of(pattern_info(pattern, flags), flags)
+    info = pattern_info(pattern, flags)
+    # Only whether it could match is asked, never where.
+    return None if info is None else Expression(info.ascii, info.folded, flags, single_match=True)
 
 
 def _key(expressions: Sequence[Expression | None]) -> str:

@@ -110,6 +110,7 @@ class _Reader:
     def __init__(self, pattern: str, *, foreign: bool) -> None:
         self._pattern = pattern
         self._foreign = foreign
+        self._negated = False
         self._at = 0
         self._ascii: list[str] = []
         self._folded: list[str] = []
@@ -200,21 +201,25 @@ class _Reader:
             if char == "]":
                 self._take("]")
                 return
-            if char == "\\":
-                char = self._escaped()
-                if char in "dwsDWS":
-                    self._write("\\" + char, _FOLDED_IN_CLASS[char])
-                elif char == "b":
-                    self._write(r"\x08")
-                else:
-                    self._write(self._literal(char))
-            elif char == "[":
-                self._at += 1
-                self._write(r"\[")
-            elif char.isascii() and not _FOREIGN_RANGE.match(self._pattern, self._at):
-                self._take(char)
+            self._member(char)
+
+    def _member(self, char: str) -> None:
+        """A member of a class."""
+        if char == "\\":
+            char = self._escaped()
+            if char in "dwsDWS":
+                self._write("\\" + char, _FOLDED_IN_CLASS[char])
+            elif char == "b":
+                self._write(r"\x08")
             else:
-                self._foreign_member()
+                self._write(self._literal(char))
+        elif char == "[":
+            self._at += 1
+            self._write(r"\[")
+        elif char.isascii() and not _FOREIGN_RANGE.match(self._pattern, self._at):
+            self._take(char)
+        else:
+            self._foreign_member()
 
     def _foreign_member(self) -> None:
         """A member of a class that is beyond ASCII. A range of them stands for all; what a class excludes, for none."""
