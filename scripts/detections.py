@@ -400,6 +400,22 @@ def _spl(found: Detection) -> str | None:
     return "\n".join(lines)
 
 
+_OF_EVENT: Final = (
+    "_id, _index, _version, @timestamp, user.id, user.name, source.address, event.provider, event.action, "
+    "event.reason, gen_ai.request.model"
+)
+
+
+def _kept(found: Detection) -> str:
+    """The last command: the columns of an alert."""
+    if found.shape is Shape.MATCH:
+        return f"| keep {_OF_EVENT}"
+    names = [
+        name if name in languages.DERIVED else languages.ecs_field(name) for name in found.keys
+    ]
+    return f"| keep timebucket, {', '.join(names)}, {found.shape}"
+
+
 def _esql(found: Detection) -> str | None:
     if found.shape not in _BY_PYSIGMA:
         return _from_template(found, Language.ESQL)
@@ -410,7 +426,7 @@ def _esql(found: Detection) -> str | None:
     )
     rest = rest.replace(" | stats ", "\n| stats ")
     metadata = " metadata _id, _index, _version" if found.shape is Shape.MATCH else ""
-    return "\n".join([f"from {languages.INDEX}{metadata}", *(f"| eval {column}" for column in columns), f"| where {rest}"])
+    return "\n".join([f"from {languages.INDEX}{metadata}", *(f"| eval {column}" for column in columns), f"| where {rest}", _kept(found)])
 
 
 def _yaral(found: Detection) -> str | None:
