@@ -8,6 +8,7 @@ table has a column for each field that a detection asks for: absent ones are nul
 
 from __future__ import annotations
 
+import functools
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -40,6 +41,7 @@ def _cell(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
 
 
+@functools.cache
 def fields() -> list[str]:
     """The fields that any detection asks for."""
     asked = {field for found in detections.detections().values() for field in found.fields()}
