@@ -1,12 +1,12 @@
 """How conditions of Sigma rules on veilog's events are written in the languages of SIEMs and of the tests.
 
-The rules name fields of ``veilog/1`` (docs/reference/fields.md), and two that are made of them (``DERIVED``). Each language
-here has a table of where these stand in its SIEM, taken from the encoders' own tables where it can be, and a backend of
-pySigma. SPL, ES|QL, EQL and SQLite have backends of others; Kusto's and YARA-L's refuse correlations and write what
-binds and finds nothing, so the two here write conditions alone, and templates do the rest (``detections``).
+The rules name fields of ``veilog/1`` (docs/reference/fields.md), and two that are made of them (``DERIVED``). Each
+language here has a table of where these stand in its SIEM, taken from the encoders' own tables where it can be, and a
+backend of pySigma. SPL, ES|QL, EQL and SQLite have backends of others; Kusto's and YARA-L's refuse correlations and
+write what binds and finds nothing, so the two here write conditions alone, and templates do the rest (``detections``).
 
-**Lists.** ``threats.severity: high`` means that some threat is high. Splunk has fields with many values that work so. In
-ES|QL a comparison with such a field is null; in SQLite and Kusto there are none. There the list is one text with
+**Lists.** ``threats.severity: high`` means that some threat is high. Splunk has fields with many values that work so.
+In ES|QL a comparison with such a field is null; in SQLite and Kusto there are none. There the list is one text with
 separators, and the rule looks for the value between two of them.
 
 **What is absent.** In Sigma ``not x`` holds where the field is absent. In ES|QL and SQLite a comparison with nothing is
@@ -130,7 +130,7 @@ class _Items(StringValueTransformation):
 
     pattern: Callable[[str, str], str]
 
-    def apply_string_value(self, field: str, val: SigmaString) -> SigmaString:  # noqa: D102
+    def apply_string_value(self, field: str, val: SigmaString) -> SigmaString:
         if field is None or kind_of(field) not in (Kind.LIST, Kind.OBJECTS):
             return val
         return SigmaString(self.pattern(field, str(val)))
@@ -245,7 +245,7 @@ def esql_columns(fields: Iterable[str]) -> list[str]:
 class _Esql(ESQLBackend):  # type: ignore[misc]
     """ES|QL in which a comparison with an absent field is false before it is negated."""
 
-    def convert_condition_not(self, cond: ConditionNOT, state: ConversionState) -> Any:  # noqa: D102
+    def convert_condition_not(self, cond: ConditionNOT, state: ConversionState) -> Any:
         return f"not coalesce({self.convert_condition(cond.args[0], state)}, false)"
 
 
@@ -266,7 +266,14 @@ def esql_condition(rule: SigmaCollection) -> str:
 
 
 class _Eql(EqlBackend):  # type: ignore[misc]
-    """EQL. Its fields may have many values."""
+    """EQL, in which ``:`` compares texts alone. Its fields may have many values."""
+
+    def convert_condition_field_eq_val_bool(
+        self,
+        cond: ConditionFieldEqualsValueExpression,
+        state: ConversionState,  # noqa: ARG002
+    ) -> Any:
+        return f"{self.escape_and_quote_field(cond.field)} == {str(cond.value).lower()}"
 
 
 def eql_condition(rule: SigmaCollection) -> str:

@@ -1,7 +1,7 @@
 """Writes the detections of ``conf/siem/sigma`` for Splunk, Elastic, Microsoft Sentinel and Google SecOps.
 
-A file there holds one detection or a family of them, as rules and correlations of Sigma over events of ``veilog/1``; all
-numbers and lists stand in ``parameters.yaml``. ``%name.key%`` in a rule is a parameter. Run it with ``make generate``.
+A file there holds one detection or a family of them, as rules and correlations of Sigma over events of ``veilog/1``.
+All numbers and lists stand in ``parameters.yaml``: ``%name.key%`` in a rule is one. Run it with ``make generate``.
 
 **Shapes.** ``match`` tells of each event. ``event_count``, ``value_count`` and ``temporal_ordered`` are Sigma's own
 correlations. Sigma has no words for a caller's own history, so three more have a section ``veilog`` in their rules:
@@ -19,7 +19,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
-import json
 import re
 from collections.abc import Callable, Iterator
 from enum import StrEnum
@@ -410,9 +409,7 @@ def _kept(found: Detection) -> str:
     """The last command: the columns of an alert."""
     if found.shape is Shape.MATCH:
         return f"| keep {_OF_EVENT}"
-    names = [
-        name if name in languages.DERIVED else languages.ecs_field(name) for name in found.keys
-    ]
+    names = [name if name in languages.DERIVED else languages.ecs_field(name) for name in found.keys]
     return f"| keep timebucket, {', '.join(names)}, {found.shape}"
 
 
@@ -426,7 +423,14 @@ def _esql(found: Detection) -> str | None:
     )
     rest = rest.replace(" | stats ", "\n| stats ")
     metadata = " metadata _id, _index, _version" if found.shape is Shape.MATCH else ""
-    return "\n".join([f"from {languages.INDEX}{metadata}", *(f"| eval {column}" for column in columns), f"| where {rest}", _kept(found)])
+    return "\n".join(
+        [
+            f"from {languages.INDEX}{metadata}",
+            *(f"| eval {column}" for column in columns),
+            f"| where {rest}",
+            _kept(found),
+        ]
+    )
 
 
 def _yaral(found: Detection) -> str | None:
@@ -474,6 +478,3 @@ def generated() -> dict[Path, Callable[[], str]]:
         for name in queries(language)
     }
 
-
-if __name__ == "__main__":
-    print(json.dumps({language: list(queries(language)) for language in FOLDERS}, indent=2))

@@ -1,8 +1,8 @@
 """Writes ``conf/siem/sentinel/azuredeploy.json``: what Microsoft Sentinel needs, as an Azure Resource Manager template.
 
 The table's columns and those of the data collection rule's stream are what the encoder ``asim`` writes, with the types
-that Microsoft's own tables have. Functions, workbook and rules are made of the queries beside it and of the detections. Run it with
-``make generate``.
+that Microsoft's own tables have. Functions, workbook and rules are made of the queries beside it and of the detections.
+Run it with ``make generate``.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import detections
 import detection_languages
+import detections
 from detections import Detection, Language, Shape
 from siem_panels import ABOUT, CONTENT, PANELS, TITLE, Chart, Panel, Query, queries, query
 

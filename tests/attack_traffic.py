@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -101,6 +101,10 @@ class _Maker:
         return f"{self.chance.getrandbits(24):06x}"
 
 
+Build = Callable[[_Maker], list[Event]]
+"""Makes the events of a scenario."""
+
+
 def threat(family: str, severity: str = "medium") -> Event:
     return {"rule_id": f"{family.replace('_', '-')}-rule", "severity": severity, "maturity": "stable", "family": family}
 
@@ -108,162 +112,144 @@ def threat(family: str, severity: str = "medium") -> Event:
 def _injections(make: _Maker, count: int, every: float, *, shared: bool) -> list[Event]:
     band = make.key()
     return [
-        event | {"threats": [threat("instruction_override")], "prompt_sketch": [make.key(), band if shared else make.key()]}
+        event
+        | {"threats": [threat("instruction_override")], "prompt_sketch": [make.key(), band if shared else make.key()]}
         for event in make.each(count, every)
     ]
 
 
-def _own(make: _Maker) -> tuple[list[Event], set[str]]:
-    """Events of a scenario for a detection of veilog's own, and what must fire."""
-    events: list[Event]
-    credential = {"credential": {"type": "long_term_key", "id_hash": f"hash-{make.name}"}}
-    match make.name:
-        case "varied_injection":
-            return _injections(make, 3, 10 * MINUTE, shared=True), {"repeated_varied_injection"}
-        case "varied_injection_twice" | "varied_injection_slow":
-            every = 10 * MINUTE if make.name.endswith("twice") else 2 * HOUR
-            return _injections(make, 2 if make.name.endswith("twice") else 5, every, shared=True), set()
-        case "many_injections":
-            return _injections(make, 6, MINUTE, shared=False), {"repeated_varied_injection_count"}
-        case "five_injections":
-            return _injections(make, 5, MINUTE, shared=False), set()
-        case "leak":
-            return [make(MINUTE, leakage={"kinds": ["personal_data", "canary"]})], {"response_leakage"}
-        case "leak_of_a_name":
-            return [make(MINUTE, leakage={"kinds": ["personal_data"]})], set()
-        case "pasted_key":
-            return [make(MINUTE, data_categories=["pii", "credentials"])], {"credentials_in_prompts"}
-        case "key_in_the_answer":
-            event = make(MINUTE, data_categories=["credentials"], leakage={"kinds": ["credentials"]})
-            return [event], {"response_leakage"}
-        case "other_department" | "other_department_twice":
-            crossing = {"user_department": "sales", "resource_departments": ["legal"], "through": ["model"]}
-            count = 2 if make.name.endswith("twice") else 3
-            return make.each(count, 5 * MINUTE, cross_department=crossing), {"cross_department"} if count == 3 else set()
-        case "tokens":
-            return [*make.usual(), *make.each(3, MINUTE, token_count=90_000)], {"token_spike"}
-        case "tokens_as_usual":
-            return [*make.usual(token_count=900_000), *make.each(3, MINUTE, token_count=90_000)], set()
-        case "tokens_below_the_floor":
-            return [*make.usual(), *make.each(3, MINUTE, token_count=60_000)], set()
-        case "cost":
-            return [*make.usual(cost_usd=0.02), *make.each(3, MINUTE, cost_usd=9.5)], {"cost_spike"}
-        case "denied_then_allowed":
-            return [make(9 * MINUTE, outcome_status="denied"), make(2 * MINUTE)], {"denied_then_allowed"}
-        case "allowed_then_denied":
-            return [make(9 * MINUTE), make(2 * MINUTE, outcome_status="denied")], set()
-        case "denied_and_another_model":
-            return [make(9 * MINUTE, outcome_status="denied"), make(2 * MINUTE, model_name="gpt-4o-mini")], set()
-        case "denied_yesterday":
-            return [make(DAY, outcome_status="denied"), make(2 * MINUTE)], set()
-        case "at_night":
-            return [make.change(MINUTE, "CreateAgentAction", off_hours=True)], {"off_hours_control_plane"}
-        case "reads_at_night":
-            return [make.change(MINUTE, "ListAgents", off_hours=True)], set()
-        case "new_model":
-            return [*make.usual(), make(MINUTE, model_name="o3")], {"new_model_by_user"}
-        case "new_user":
-            return make.each(3, MINUTE, model_name="o3"), set()
-        case "new_agent":
-            agent = {"id": "planner"}
-            return [*make.usual(agent={"id": "helper"}), make(MINUTE, agent=agent)], {"new_agent_by_user"}
-        case "weakened_then_violated":
-            events = [make.change(40 * MINUTE, "UpdateGuardrail"), make(MINUTE, threats=[threat("jailbreak", "high")])]
-            fires = {"guardrail_weakened_then_violated", "threat_high_severity", "aws_guardrail_changed"}
-            return events, fires
-        case "violated_then_weakened":
-            events = [make(50 * MINUTE, guardrail={"action": "flagged"}), make.change(MINUTE, "UpdateGuardrail")]
-            return events, {"aws_guardrail_changed"}
-        case "loop":
-            return make.each(60, 9, operation="execute_tool", conversation_id="c1"), {"agent_loop"}
-        case "two_conversations":
-            first = make.each(40, 9, operation="execute_tool", conversation_id="c2")
-            return [*first, *make.each(40, 9, operation="execute_tool", conversation_id="c3")], set()
-        case "stopped_again_and_again":
-            return make.each(5, 2 * MINUTE, guardrail={"action": "blocked"}), {"upstream_guardrail_burst"}
-        case "stopped_seldom":
-            return make.each(5, 11 * MINUTE, guardrail={"action": "blocked"}), set()
-        case "stolen_key":
-            events = [*make.usual(**credential), make.change(9 * MINUTE, "ListFoundationModels", **credential)]
-            elsewhere = {"client_ip": "203.0.113.77"} | credential
-            events[-1] |= elsewhere
-            return [*events, make(3 * MINUTE, **elsewhere)], {"stolen_credential_new_place"}
-        case "key_that_travels":
-            return [*make.usual(**credential), make(3 * MINUTE, **({"client_ip": "203.0.113.78"} | credential))], set()
-        case "key_looks_around_at_home":
-            events = [*make.usual(**credential), make.change(9 * MINUTE, "ListFoundationModels", **credential)]
-            return events, set()
-        case "revoked":
-            return [make.change(MINUTE, "DeleteAccessKey")], {"key_revoked"}
-    raise ValueError(make.name)
+def _varied(count: int, every: float, *, shared: bool) -> Build:
+    return lambda make: _injections(make, count, every, shared=shared)
 
 
-OWN: Final = (
-    "varied_injection",
-    "varied_injection_twice",
-    "varied_injection_slow",
-    "many_injections",
-    "five_injections",
-    "leak",
-    "leak_of_a_name",
-    "pasted_key",
-    "key_in_the_answer",
-    "other_department",
-    "other_department_twice",
-    "tokens",
-    "tokens_as_usual",
-    "tokens_below_the_floor",
-    "cost",
-    "denied_then_allowed",
-    "allowed_then_denied",
-    "denied_and_another_model",
-    "denied_yesterday",
-    "at_night",
-    "reads_at_night",
-    "new_model",
-    "new_user",
-    "new_agent",
-    "weakened_then_violated",
-    "violated_then_weakened",
-    "loop",
-    "two_conversations",
-    "stopped_again_and_again",
-    "stopped_seldom",
-    "stolen_key",
-    "key_that_travels",
-    "key_looks_around_at_home",
-    "revoked",
-)
+def _once(**fields: Any) -> Build:
+    return lambda make: [make(MINUTE, **fields)]
 
 
-def _aws(operation: str, **fields: Any) -> Any:
+def _calls(count: int, every: float, **fields: Any) -> Build:
+    return lambda make: make.each(count, every, **fields)
+
+
+def _crossing(count: int) -> Build:
+    crossing = {"user_department": "sales", "resource_departments": ["legal"], "through": ["model"]}
+    return _calls(count, 5 * MINUTE, cross_department=crossing)
+
+
+def _more_than(usual: Event, tokens: int) -> Build:
+    return lambda make: [*make.usual(**usual), *make.each(3, MINUTE, token_count=tokens)]
+
+
+def _then(first: Event, second: Event, ago: float = 9 * MINUTE) -> Build:
+    return lambda make: [make(ago, **first), make(2 * MINUTE, **second)]
+
+
+def _after_history(usual: Event, **fields: Any) -> Build:
+    return lambda make: [*make.usual(**usual), make(MINUTE, **fields)]
+
+
+def _two_conversations(make: _Maker) -> list[Event]:
+    first = make.each(40, 9, operation="execute_tool", conversation_id="c2")
+    return [*first, *make.each(40, 9, operation="execute_tool", conversation_id="c3")]
+
+
+def _credential(make: _Maker) -> Event:
+    return {"credential": {"type": "long_term_key", "id_hash": f"hash-{make.name}"}}
+
+
+def _looks_around(address: str | None) -> Build:
+    """A key with a history asks what models there are, and calls one; from its own place if there is no address."""
+
+    def build(make: _Maker) -> list[Event]:
+        used = _credential(make)
+        there = used | {"client_ip": address or make.address}
+        looks = make.change(9 * MINUTE, "ListFoundationModels", **there)
+        return [*make.usual(**used), looks, make(3 * MINUTE, **there)]
+
+    return build
+
+
+def _travels(make: _Maker) -> list[Event]:
+    used = _credential(make)
+    return [*make.usual(**used), make(3 * MINUTE, **({"client_ip": "203.0.113.78"} | used))]
+
+
+_DENIED: Final = {"outcome_status": "denied"}
+_BLOCKED: Final = {"guardrail": {"action": "blocked"}}
+OWN: Final[dict[str, tuple[Build, set[str]]]] = {
+    "varied_injection": (_varied(3, 10 * MINUTE, shared=True), {"repeated_varied_injection"}),
+    "varied_injection_twice": (_varied(2, 10 * MINUTE, shared=True), set()),
+    "varied_injection_slow": (_varied(5, 2 * HOUR, shared=True), set()),
+    "many_injections": (_varied(6, MINUTE, shared=False), {"repeated_varied_injection_count"}),
+    "five_injections": (_varied(5, MINUTE, shared=False), set()),
+    "leak": (_once(leakage={"kinds": ["personal_data", "canary"]}), {"response_leakage"}),
+    "leak_of_a_name": (_once(leakage={"kinds": ["personal_data"]}), set()),
+    "pasted_key": (_once(data_categories=["pii", "credentials"]), {"credentials_in_prompts"}),
+    "key_in_the_answer": (
+        _once(data_categories=["credentials"], leakage={"kinds": ["credentials"]}),
+        {"response_leakage"},
+    ),
+    "other_department": (_crossing(3), {"cross_department"}),
+    "other_department_twice": (_crossing(2), set()),
+    "tokens": (_more_than({}, 90_000), {"token_spike"}),
+    "tokens_as_usual": (_more_than({"token_count": 900_000}, 90_000), set()),
+    "tokens_below_the_floor": (_more_than({}, 60_000), set()),
+    "cost": (_after_history({"cost_usd": 0.02}, cost_usd=28.5), {"cost_spike"}),
+    "denied_then_allowed": (_then(_DENIED, {}), {"denied_then_allowed"}),
+    "allowed_then_denied": (_then({}, _DENIED), set()),
+    "denied_and_another_model": (_then(_DENIED, {"model_name": "gpt-4o-mini"}), set()),
+    "denied_yesterday": (_then(_DENIED, {}, ago=DAY), set()),
+    "at_night": (
+        lambda make: [make.change(MINUTE, "CreateAgentAction", off_hours=True)],
+        {"off_hours_control_plane"},
+    ),
+    "reads_at_night": (lambda make: [make.change(MINUTE, "ListAgents", off_hours=True)], set()),
+    "new_model": (_after_history({}, model_name="o3"), {"new_model_by_user"}),
+    "new_user": (_calls(3, MINUTE, model_name="o3"), set()),
+    "new_agent": (_after_history({"agent": {"id": "helper"}}, agent={"id": "planner"}), {"new_agent_by_user"}),
+    "weakened_then_violated": (
+        lambda make: [make.change(40 * MINUTE, "UpdateGuardrail"), make(MINUTE, threats=[threat("jailbreak", "high")])],
+        {"guardrail_weakened_then_violated", "threat_high_severity", "aws_guardrail_changed"},
+    ),
+    "violated_then_weakened": (
+        lambda make: [make(50 * MINUTE, guardrail={"action": "flagged"}), make.change(MINUTE, "UpdateGuardrail")],
+        {"aws_guardrail_changed"},
+    ),
+    "loop": (_calls(60, 9, operation="execute_tool", conversation_id="c1"), {"agent_loop"}),
+    "two_conversations": (_two_conversations, set()),
+    "stopped_again_and_again": (_calls(5, 2 * MINUTE, **_BLOCKED), {"upstream_guardrail_burst"}),
+    "stopped_seldom": (_calls(5, 11 * MINUTE, **_BLOCKED), set()),
+    "stolen_key": (_looks_around("203.0.113.77"), {"stolen_credential_new_place"}),
+    "key_looks_around_at_home": (_looks_around(None), set()),
+    "key_that_travels": (_travels, set()),
+    "revoked": (lambda make: [make.change(MINUTE, "DeleteAccessKey")], {"key_revoked"}),
+}
+"""For each scenario around a detection of veilog's own, its events, and the detections that must fire."""
+
+
+def _aws(operation: str, **fields: Any) -> Build:
     return lambda make: [make.change(MINUTE, operation, **fields)]
 
 
-def _of(source: str, operation: str, **fields: Any) -> Any:
+def _of(source: str, operation: str, **fields: Any) -> Build:
     return lambda make: [
         make(MINUTE, "ai_control_plane", source=source, api_operation=operation, outcome_status="success", **fields)
     ]
 
 
-def _anthropic(operation: str, **fields: Any) -> Any:
+def _anthropic(operation: str, **fields: Any) -> Build:
     return _of("claude_compliance", operation, **fields)
 
 
-def _openai(operation: str, **fields: Any) -> Any:
+def _openai(operation: str, **fields: Any) -> Build:
     return _of("openai_audit", operation, **fields)
 
 
-def _bedrock(count: int, every: float, **fields: Any) -> Any:
+def _bedrock(count: int, every: float, **fields: Any) -> Build:
     return lambda make: [make.bedrock(MINUTE + every * number, **fields) for number in reversed(range(count))]
 
 
-def _blocked(count: int, *policies: str, every: float = 9 * MINUTE, **fields: Any) -> Any:
+def _blocked(count: int, *policies: str, every: float = 9 * MINUTE, **fields: Any) -> Build:
     return _bedrock(count, every, guardrail={"id": "gr1", "action": "blocked", "policies": list(policies)} | fields)
-
-
-def _calls(count: int, every: float, **fields: Any) -> Any:
-    return lambda make: make.each(count, every, **fields)
 
 
 _TRAIL: Final = {"source": "aws_cloudtrail", "provider": "aws.bedrock", "api_operation": "InvokeModel"}
@@ -301,7 +287,7 @@ def _plugin(make: _Maker) -> list[Event]:
     ]
 
 
-PUBLISHED: Final[dict[str, Any]] = {
+PUBLISHED: Final[dict[str, Build]] = {
     "aws_guardrail_changed": _aws("DeleteEnforcedGuardrailConfiguration"),
     "aws_reasoning_policy_changed": _aws("DeleteAutomatedReasoningPolicy"),
     "aws_invocation_logging_changed": _aws("PutModelInvocationLoggingConfiguration"),
@@ -358,7 +344,12 @@ PUBLISHED: Final[dict[str, Any]] = {
         50, 10, **_AZURE, api_operation="ChatCompletions_Create", http_status=200, request_bytes=9_000
     ),
     "azure_long_answers_to_nothing": _calls(
-        10, 30, **(_AZURE | {"cloud": {"resource": "/azure/two"}}), http_status=200, request_bytes=40, response_bytes=9_000
+        10,
+        30,
+        **(_AZURE | {"cloud": {"resource": "/azure/two"}}),
+        http_status=200,
+        request_bytes=40,
+        response_bytes=9_000,
     ),
     "azure_model_theft": _calls(
         2, 30, **(_AZURE | {"cloud": {"resource": "/azure/three"}}), api_operation="Models_List", response_bytes=90_000
@@ -413,9 +404,6 @@ PUBLISHED: Final[dict[str, Any]] = {
 }
 """For each detection that others publish too, events that must fire it."""
 ALSO: Final[dict[str, set[str]]] = {
-    "aws_guardrail_changed": set(),
-    "aws_api_key_destroys": set(),
-    "aws_api_key_user_gets_credentials": set(),
     "bedrock_violations": {"bedrock_guardrail_intervened"},
     "bedrock_several_violations": {"bedrock_guardrail_intervened"},
     "bedrock_credentials": {"credentials_in_prompts"},
@@ -423,10 +411,10 @@ ALSO: Final[dict[str, set[str]]] = {
     "anthropic_service_key_revoked": {"key_revoked"},
     "openai_credential_stuffing": {"openai_login_failed"},
     "openai_brute_force": {"openai_login_failed", "openai_login_succeeded"},
-    **dict.fromkeys(
-        ("bedrock_harmful_content", "bedrock_sensitive_blocks", "bedrock_topic_blocks", "bedrock_word_blocks"),
-        {"bedrock_guardrail_intervened", "bedrock_violations"},
-    ),
+    "bedrock_harmful_content": {"bedrock_guardrail_intervened", "bedrock_violations"},
+    "bedrock_sensitive_blocks": {"bedrock_guardrail_intervened", "bedrock_violations"},
+    "bedrock_topic_blocks": {"bedrock_guardrail_intervened", "bedrock_violations"},
+    "bedrock_word_blocks": {"bedrock_guardrail_intervened", "bedrock_violations"},
 }
 """What else such events fire, rightly."""
 
@@ -448,12 +436,13 @@ def scenarios(until: datetime, seed: int = SEED) -> list[Scenario]:
     """All scenarios, those of ordinary users last."""
     chance = random.Random(seed)
     made = []
-    for number, name in enumerate(OWN):
-        events, fires = _own(_Maker(name, number, until, chance))
-        made.append(Scenario(name, events, frozenset(fires)))
+    for number, (name, (build, fires)) in enumerate(OWN.items()):
+        made.append(Scenario(name, build(_Maker(name, number, until, chance)), frozenset(fires)))
     for number, (name, build) in enumerate(PUBLISHED.items(), 100):
         fires = {name, *ALSO.get(name, ())}
-        made.append(Scenario(f"published_{name}", build(_Maker(f"published_{name}", number, until, chance)), frozenset(fires)))
+        made.append(
+            Scenario(f"published_{name}", build(_Maker(f"published_{name}", number, until, chance)), frozenset(fires))
+        )
     for number in range(ORDINARY_USERS):
         name = f"ordinary_{number}"
         made.append(Scenario(name, _ordinary(_Maker(name, 300 + number, until, chance)), frozenset()))

@@ -127,7 +127,7 @@ def database(folder: Path, rows: list[dict[str, Any]]) -> duckdb.DuckDBPyConnect
 
 
 def answer(connection: duckdb.DuckDBPyConnection, name: str) -> list[dict[str, Any]]:
-    (file,) = SENTINEL.glob(f"*/{name}.kql")
+    (file,) = (file for file in FILES if file.stem == name and file.parent.name != "detections")
     done = duckdb_kql.kql(connection, f"let Veilog = {FUNCTIONS['Veilog']};\n{query(file).text}")
     return [dict(zip(done.columns, row, strict=True)) for row in done.fetchall()]
 
