@@ -23,9 +23,10 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, ClassVar, Final
 
-from sigma.backends.elasticsearch import EqlBackend, ESQLBackend
-from sigma.backends.splunk import SplunkBackend
-from sigma.backends.sqlite import sqliteBackend
+from sigma.backends.elasticsearch.elasticsearch_eql import EqlBackend
+from sigma.backends.elasticsearch.elasticsearch_esql import ESQLBackend
+from sigma.backends.splunk.splunk import SplunkBackend
+from sigma.backends.sqlite.sqlite import sqliteBackend
 from sigma.collection import SigmaCollection
 from sigma.conditions import ConditionAND, ConditionFieldEqualsValueExpression, ConditionItem, ConditionNOT, ConditionOR
 from sigma.conversion.base import TextQueryBackend
@@ -130,7 +131,7 @@ class _Items(StringValueTransformation):
 
     pattern: Callable[[str, str], str]
 
-    def apply_string_value(self, field: str, val: SigmaString) -> SigmaString:
+    def apply_string_value(self, field: str | None, val: SigmaString) -> SigmaString:
         if field is None or kind_of(field) not in (Kind.LIST, Kind.OBJECTS):
             return val
         return SigmaString(self.pattern(field, str(val)))
@@ -140,7 +141,7 @@ def _pipeline(
     fields: Iterable[str], place: Callable[[str], str], pattern: Callable[[str, str], str] | None
 ) -> ProcessingPipeline:
     items = [] if pattern is None else [ProcessingItem(_Items(pattern))]
-    mapping = {field: place(field) for field in fields}
+    mapping: dict[str | None, str | list[str]] = {field: place(field) for field in fields}
     return ProcessingPipeline(name="veilog", items=[*items, ProcessingItem(FieldMappingTransformation(mapping))])
 
 
@@ -163,14 +164,15 @@ def _targets(table: Table) -> dict[str, str]:
 # SQLite ---------------------------------------------------------------------------------------------------------------
 
 
-class _Sqlite(sqliteBackend):  # type: ignore[misc]
-    """SQLite over a table of events: a column for each field, lists as texts between bars."""
-
-
 def sqlite_rules(rules: SigmaCollection, table: str) -> str:
-    """The query of SQLite for rules of which one tells something: the others are its parts."""
+    """The query of SQLite for rules of which one tells something: the others are its parts.
+
+    Its table has a column for each field, lists as texts between bars.
+    """
     pipeline = _pipeline(fields_of(rules), lambda field: field, _between_bars)
-    backend = _Sqlite(pipeline, table=table, timestamp_field="timestamp", event_id_field="event_id")
+    backend = sqliteBackend(  # type: ignore[no-untyped-call]
+        pipeline, table=table, timestamp_field="timestamp", event_id_field="event_id"
+    )
     (query,) = backend.convert(rules)
     return str(query)
 
@@ -201,7 +203,7 @@ def _native(field: str, places: dict[str, str]) -> str:
     return place.removeprefix("event.")
 
 
-class _Splunk(SplunkBackend):  # type: ignore[misc]
+class _Splunk(SplunkBackend):
     """SPL that names lists without quotes, as all queries here do."""
 
     field_quote_pattern: ClassVar[re.Pattern[str]] = re.compile(r"^[\w.{}]+$")
@@ -242,7 +244,7 @@ def esql_columns(fields: Iterable[str]) -> list[str]:
     return made
 
 
-class _Esql(ESQLBackend):  # type: ignore[misc]
+class _Esql(ESQLBackend):
     """ES|QL in which a comparison with an absent field is false before it is negated."""
 
     def convert_condition_not(self, cond: ConditionNOT, state: ConversionState) -> Any:
@@ -265,7 +267,7 @@ def esql_condition(rule: SigmaCollection) -> str:
     return esql_rules(rule).partition("| where ")[2]
 
 
-class _Eql(EqlBackend):  # type: ignore[misc]
+class _Eql(EqlBackend):
     """EQL, in which ``:`` compares texts alone. Its fields may have many values."""
 
     def convert_condition_field_eq_val_bool(
@@ -296,8 +298,8 @@ class _Conditions(TextQueryBackend):
     name: ClassVar[str] = "conditions"
     formats: ClassVar[dict[str, str]] = {"default": "conditions"}
     requires_pipeline: ClassVar[bool] = True
-    precedence: ClassVar[tuple[type[ConditionItem], ...]] = (ConditionNOT, ConditionAND, ConditionOR)
-    parenthesize: ClassVar[bool] = True
+    precedence: ClassVar[tuple[type[ConditionItem], type[ConditionItem], type[ConditionItem]]] = (ConditionNOT, ConditionAND, ConditionOR)
+    parenthesize: bool = True
     group_expression: ClassVar[str] = "({expr})"
     token_separator: str = " "
     or_token: ClassVar[str] = "or"
@@ -308,7 +310,7 @@ class _Conditions(TextQueryBackend):
     wildcard_multi: ClassVar[str] = "*"
     wildcard_single: ClassVar[str] = "?"
     add_escaped: ClassVar[str] = "\\"
-    bool_values: ClassVar[dict[bool, str]] = {True: "true", False: "false"}
+    bool_values: ClassVar[dict[bool, str | None]] = {True: "true", False: "false"}
     compare_op_expression: ClassVar[str] = "{field} {operator} {value}"
     compare_operators: ClassVar[dict[CompareOperators, str]] = {
         CompareOperators.LT: "<",

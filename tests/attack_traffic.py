@@ -252,10 +252,10 @@ def _blocked(count: int, *policies: str, every: float = 9 * MINUTE, **fields: An
     return _bedrock(count, every, guardrail={"id": "gr1", "action": "blocked", "policies": list(policies)} | fields)
 
 
-_TRAIL: Final = {"source": "aws_cloudtrail", "provider": "aws.bedrock", "api_operation": "InvokeModel"}
-_KEY: Final = {"credential": {"type": "long_term_key", "id_hash": "hash-listed"}}
-_LOGIN: Final = {"kind": "ai_control_plane", "source": "openai_audit"}
-_AZURE: Final = {"source": "azure_monitor", "cloud": {"resource": "/azure/one"}}
+_TRAIL: Final[Event] = {"source": "aws_cloudtrail", "provider": "aws.bedrock", "api_operation": "InvokeModel"}
+_KEY: Final[Event] = {"credential": {"type": "long_term_key", "id_hash": "hash-listed"}}
+_LOGIN: Final[Event] = {"kind": "ai_control_plane", "source": "openai_audit"}
+_AZURE: Final[Event] = {"source": "azure_monitor", "cloud": {"resource": "/azure/one"}}
 _PATHS: Final = ("/api/ps", "/api/version", "/api/embed", "/v1/models", "/v1/embeddings", "/v1/completions")
 
 
