@@ -26,6 +26,7 @@ import schema_page
 import sentinel_template
 import source_table
 import splunk_app
+import threat_page
 from veilog_filters.config import Config
 from veilog_filters.encode import native
 
@@ -45,6 +46,7 @@ GENERATED: Final[dict[Path, Callable[[], str]]] = {
     facts_page.PAGE: facts_page.page,
     coverage_page.PAGE: coverage_page.page,
     schema_page.PAGE: schema_page.page,
+    threat_page.PAGE: threat_page.page,
     picture.FILE: picture.svg,
     fluent_bit_parsers.FOLDER / "parsers.conf": fluent_bit_parsers.classic,
     fluent_bit_parsers.FOLDER / "parsers.yaml": fluent_bit_parsers.in_yaml,

@@ -280,6 +280,7 @@ def _sample() -> Status:
         counter[key] = 1
     counts.entities["CREDIT_CARD", "replace"] = 1
     counts.plugin_failures["source", "acme", REASONS[0]] = 1
+    counts.threats["refusal-in-words", "low", "enforce"] = 1
     status = Status(counts=counts, traffic=Traffic(), config_hash="0")
     status.traffic.errors["receive", "timeout"] = 1
     status.traffic.delivery("native")
@@ -304,6 +305,9 @@ _LABELS: Final[dict[tuple[str, str], str]] = {
         (f"veilog_{name}", "schema"): "schema of the places, see [the sidecar](../operate/sidecar.md)"
         for name in ("in_flight_chunks", "in_flight_bytes", "chunks_delivered", "reconnects")
     },
+    ("veilog_threats", "rule"): "name of a rule, see [threat rules](threats.md)",
+    ("veilog_threats", "severity"): "`low`, `medium`, `high`",
+    ("veilog_threats", "mode"): "`enforce`, `dry_run`",
     ("veilog_config_reloads", "result"): "`ok`, `failed`",
     ("veilog_errors", "error_type"): "see [errors](errors.md)",
     ("veilog_errors", "stage"): "`receive`, `send`, or the stage of a record",

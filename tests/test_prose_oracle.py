@@ -83,6 +83,10 @@ POLICIES: dict[str, tuple[float, dict[str, Any]]] = {
     "default": (0.5, {}),
     "pseudonymized": (0.12, {"policy": {"identity": "pseudonymize"}}),
     "unrecognized are dropped": (0.04, {"policy": {"unrecognized": "drop"}}),
+    "threat rules match everything": (
+        0.06,
+        {"threats": {"pack_files": [str(Path(__file__).parent / "data" / "threats_everywhere.yaml")]}},
+    ),
     "everything mapped": (0.12, WIDE_MAPPING),
     "short scan": (0.06, {"detect": {"max_text_bytes": 256}, "limits": {"max_record_bytes": 4096}}),
     "a tag of its own": (0.04, {"tag": "ai.gateway", "tenant_id": "acme"}),

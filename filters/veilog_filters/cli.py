@@ -536,11 +536,14 @@ def encoders(config_path: str | None) -> None:
     _list("encoders", config_path)
 
 
-@app.command(short_help="List the rule packs, and where they come from.")
+@app.command(short_help="List the rule packs and threat rules, and where they come from.")
 @_CONFIG
 def rules(config_path: str | None) -> None:
-    """List the rule packs: where each comes from, and whether it is on."""
+    """List the rule packs, where each comes from and whether it is on; and the threat rules with their modes."""
+    from veilog_filters.listing import threat_rules
+
     _list("rules", config_path)
+    _print("\n" + threat_rules(load_config(config_path), config_path))
 
 
 def _list(door: plugins.DoorName, config_path: str | None) -> None:
@@ -559,9 +562,9 @@ _TARGETS: Final = sorted(set(plugins.BUILT_IN["encoders"]) - {"native"})
 
 
 @app.command(short_help="Print a JSON Schema, a schema's table, or the policy.")
-@click.argument("what", type=click.Choice(["config", "native", "policy", *_TARGETS]))
+@click.argument("what", type=click.Choice(["config", "native", "policy", "threats", *_TARGETS]))
 def schema(what: str) -> None:
-    """Print a JSON Schema (config, native), the built-in policy, or the table by which a schema is written."""
+    """Print a JSON Schema (config, native, threats), the built-in policy, or the table by which a schema is written."""
     import json
 
     if what in _TARGETS:
@@ -572,7 +575,10 @@ def schema(what: str) -> None:
     if what == "policy":
         _print(DEFAULT_POLICY_FILE.read_text(encoding="utf-8").rstrip("\n"))
         return
-    document = Config.model_json_schema() if what == "config" else native.json_schema()
+    from veilog_filters.threat_pack import Pack
+
+    models = {"config": Config.model_json_schema, "native": native.json_schema, "threats": Pack.model_json_schema}
+    document = models[what]()
     _print(json.dumps(document, indent=2))
 
 

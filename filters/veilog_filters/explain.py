@@ -60,9 +60,20 @@ def explain_record(pipeline: Pipeline, record: RawRecord | DecodeFailure) -> Ite
                 if f"{side}_classification" in event:
                     explained[f"{side}_classification"] = event[f"{side}_classification"]
                     explained[f"{side}_rules"] = event["classification_rules"][side]
+            explained |= _threats(event)
             explained["redaction"] = event.get("redaction")
             explained |= _keys(fates, number)
         yield _document(explained)
+
+
+def _threats(event: dict[str, Any]) -> dict[str, Any]:
+    """Which rules saw a threat and where, and which would have."""
+    seen = [
+        {name: threat[name] for name in ("rule_id", "severity", "where", "reporter") if name in threat}
+        for threat in event.get("threats", ())
+    ]
+    dry = event.get("redaction", {}).get("dry_run_rules")
+    return {"threats": seen} | ({"dry_run_threats": dry} if dry else {})
 
 
 def _parsed(pipeline: Pipeline, record: RawRecord) -> Iterator[AuditEvent | ParseFailure]:

@@ -5,7 +5,7 @@ It must be of use where nothing else starts: so what clashes or cannot be loaded
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from veilog_filters import plugins
@@ -23,8 +23,33 @@ def table(door: DoorName, config: Config | None) -> str:
         door: which door.
         config: says what is turned off; None where it cannot be read.
     """
-    rows = [HEAD, *_rows(door, config)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD) - 1)]
+    return _aligned([HEAD, *_rows(door, config)])
+
+
+RULES_HEAD: Final = ("RULE", "MODE", "SEVERITY", "MATURITY", "PACK", "FROM")
+
+
+def threat_rules(config: Config, config_path: str | None) -> str:
+    """All threat rules, one line each, under a head.
+
+    Raises:
+        ConfigError: something is wrong with a pack, or with a mode.
+    """
+    from veilog_filters.threat_pack import load_rules
+
+    return _aligned(
+        [
+            RULES_HEAD,
+            *(
+                (one.rule.id, one.mode, one.rule.severity, one.rule.maturity, one.pack, one.origin)
+                for one in load_rules(config, config_path)
+            ),
+        ]
+    )
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     return "\n".join(
         "  ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1])) for row in rows
     )
@@ -66,6 +91,6 @@ def _is_on(offer: Offer, config: Config) -> bool:
     if offer.door == "detectors" and offer.is_built_in:
         is_on: bool = plugins.load(offer).is_on(config.detect)
         return is_on
-    if offer.door == "rules" and offer.is_built_in:
+    if offer.door == "rules" and offer.name == "default":
         return not config.classify.policy_file
     return True

@@ -33,6 +33,8 @@ from veilog_filters.config import (
 )
 from veilog_filters.errors import ConfigError, Defect
 from veilog_filters.fingerprint import is_text, load_key
+from veilog_filters.threat_pack import BUILT_IN, load_rules
+from veilog_filters.threat_proofs import unproven
 from veilog_filters.yaml_file import Key, dotted, line_of, reason_of
 
 MAX_SOCKET_PATH_BYTES: Final = 107
@@ -65,6 +67,7 @@ def check(config: Config, path: str | None, *, sidecar: bool, binds: bool = Fals
     host.readable(config.lookup.departments_file, ("lookup", "departments_file"))
     host.detectors(config)
     host.canaries(config)
+    host.threats(config)
     if sidecar:
         host.sidecar(config, binds=binds)
     if host.defects:
@@ -136,6 +139,20 @@ class _Host:
                 self._guarded(canary.file, ("canaries", number, "file"))
         with self._gathering():
             read_canaries(config, self._name)
+
+    def threats(self, config: Config) -> None:
+        """Packs of threat rules; and whether those that are not veilog's own keep what their proofs say."""
+        readable = [
+            self.readable(file, ("threats", "pack_files", number))
+            for number, file in enumerate(config.threats.pack_files)
+        ]
+        if not all(readable):
+            return
+        with self._gathering():
+            loaded = load_rules(config, self._path)
+            origins = {rule.origin for rule in loaded} - {BUILT_IN}
+            if origins:
+                self.defects += unproven(loaded, origins)
 
     def readable(self, file: str, key: Key) -> bool:
         """Whether a file that an option names can be read."""

@@ -10,8 +10,10 @@ when it is read:
 * It must be of the language that Hyperscan reads in the same way (``detect.prefilter.syntax``), else it could not be in
   the one scan.
 
-Hyperscan is given a broader form, *loose*: each gap is open there. That costs it nothing, where a gap of exactly up to
-80 characters has as many states; and what it reports is sought again by the expression itself.
+Hyperscan is given a broader form: the *pieces* between the gaps. It reports an expression where a text has all of its
+pieces, wherever they stand, but for those that ordinary requests have all the time (``detect.prefilter.ordinary``).
+Gaps would cost it states, common words time; and pieces that rules share are sought once. What it reports is sought
+again by the expression itself.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ import regex
 
 from veilog_filters.detect.compat.sre import ways, works
 from veilog_filters.detect.prefilter.expressions import Expression
-from veilog_filters.detect.prefilter.syntax import pattern_info
+from veilog_filters.detect.prefilter.ordinary import COMMON, occurrences
+from veilog_filters.detect.prefilter.syntax import PatternInfo, pattern_info
 from veilog_filters.yaml_file import InvalidError, check_pattern
 
 FLAGS: Final = regex.IGNORECASE | regex.DOTALL
@@ -36,7 +39,7 @@ MOST_WAYS: Final = 20_000
 MAX_CHARS: Final = 8_192
 """Longest expression, in characters."""
 _WIDE_FROM: Final = 8
-"""A gap from so many characters on is open in the loose form."""
+"""A repeat of what takes letters is a gap from so many characters on."""
 
 _TOKEN: Final = re.compile(
     r"""
@@ -49,6 +52,10 @@ _TOKEN: Final = re.compile(
 )
 _REPEAT: Final = re.compile(r"(?P<kind>[*+?]|\{(?P<least>\d+)(?P<to>,(?P<most>\d*))?\})(?P<how>[?+]?)")
 _NARROW: Final = re.compile(r"\\[sdWbBAZntrf]|\\[^A-Za-z0-9]|[^\\.\[\w]|\[[^\^\w\\]*(?:\\[sdWntrf][^\w\\]*)*\]")
+_LOOKS: Final = re.compile(r"\(\?<?[=!]")
+"""Look-around, which Hyperscan has in no exact expression."""
+_ENDS: Final = (r"\b", r"\B", r"\Z", "$")
+"""What a piece has at its begin alone: with it at an end, Hyperscan takes it for no part of a combination."""
 _NO_SPACES: Final = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
 _FIX: Final = "see docs/reference/threats.md"
 
@@ -58,11 +65,11 @@ class Bounded(NamedTuple):
 
     Attributes:
         strict: what a text is searched by.
-        loose: what Hyperscan is given of it.
+        pieces: what must be in a text, each by itself, where the expression matches.
     """
 
     strict: str
-    loose: str
+    pieces: tuple[str, ...]
 
 
 def read_expression(pattern: str) -> Bounded:
@@ -74,17 +81,22 @@ def read_expression(pattern: str) -> Bounded:
     if len(pattern) > MAX_CHARS:
         raise InvalidError(f"the expression is longer than {MAX_CHARS} characters", "write several")
     check_pattern(pattern)
-    strict, loose = _bounded(pattern)
-    found = ways(strict, int(FLAGS))
+    bounded = _bounded(pattern)
+    found = ways(bounded.strict, int(FLAGS))
     if found is None and works():
         raise InvalidError("the expression refers back, or is none of Python's re module", f"write it out; {_FIX}")
     if found is not None and found > MOST_WAYS:
         problem = f"the expression can be tried in more than {MOST_WAYS} ways at one place: long gaps multiply"
         raise InvalidError(problem, "write one long gap, or several expressions under all")
-    if works() and _prefiltered(loose) is None:
+    if works() and _info(bounded.strict) is None:
         problem = "the expression may match nothing, or has what Hyperscan reads in another way"
         raise InvalidError(problem, f"write it with literals, classes, groups and repeats; {_FIX}")
-    return Bounded(strict, loose)
+    return bounded
+
+
+def bounded(pattern: str) -> Bounded:
+    """As ``read_expression``, of one that was read before: nothing is checked."""
+    return _bounded(pattern)
 
 
 def read_words(words: Collection[str]) -> Bounded:
@@ -93,18 +105,30 @@ def read_words(words: Collection[str]) -> Bounded:
     Raises:
         InvalidError: one of them is empty.
     """
-    spelled = [_spelled(word) for word in words]
-    return Bounded(f"(?:{'|'.join(spelled)})", f"(?:{'|'.join(spelled)})")
+    spelled = f"(?:{'|'.join(_spelled(word) for word in words)})"
+    return Bounded(spelled, (spelled,))
 
 
-def prefiltered(loose: str) -> Expression | None:
+def prefiltered(expression: Bounded) -> Expression | None:
     """What Hyperscan is given; None if the expression has to be tried on every text."""
-    return _prefiltered(loose)
+    whole = _info(expression.strict)
+    if whole is None:
+        return None
+    pieces = [piece for piece in expression.pieces if not _LOOKS.search(piece) and _info(piece) is not None]
+    found = {piece: occurrences(piece, int(FLAGS)) for piece in pieces}
+    rarest = min(pieces, key=lambda piece: (found[piece], -len(piece)), default="")
+    told = [_info(piece) for piece in pieces if piece == rarest or found[piece] <= COMMON]
+    return Expression(
+        whole.ascii,
+        whole.folded,
+        int(FLAGS),
+        single_match=True,
+        pieces=tuple((piece.ascii, piece.folded) for piece in told if piece is not None),
+    )
 
 
-def _prefiltered(loose: str) -> Expression | None:
-    info = pattern_info(loose, int(FLAGS), foreign=True)
-    return None if info is None else Expression(info.ascii, info.folded, int(FLAGS), single_match=True)
+def _info(pattern: str) -> PatternInfo | None:
+    return pattern_info(pattern, int(FLAGS), foreign=True)
 
 
 def _spelled(word: str) -> str:
@@ -118,30 +142,33 @@ def _spelled(word: str) -> str:
     return f"{before}{spelled}{after}"
 
 
-def _bounded(pattern: str) -> tuple[str, str]:
-    """An expression that compiles, with its repeats bounded; and the same with its gaps open."""
+def _bounded(pattern: str) -> Bounded:
+    """An expression that compiles, with its repeats bounded, and what lies between its gaps."""
     strict: list[str] = []
-    loose: list[str] = []
-    at = 0
+    pieces: list[list[str]] = [[]]
+    at, depth, has_branches = 0, 0, False
     while at < len(pattern):
         token = _TOKEN.match(pattern, at)
         if token is None:
             raise InvalidError(f"the expression has what none may have, at character {at + 1}", _FIX)
         at = token.end()
-        strict.append(token[0])
-        loose.append(token[0])
-        repeat = _REPEAT.match(pattern, at)
-        if repeat is None:
-            continue
-        at = repeat.end()
-        bound, is_open = _bound(token, repeat, at)
-        strict.append(bound)
-        loose.append((("*" if _least(repeat) == 0 else "+") + repeat["how"]) if is_open else bound)
-    return "".join(strict), "".join(loose)
+        depth += (token["open"] is not None) - (token["close"] is not None)
+        has_branches = has_branches or (not depth and token[0] == "|")
+        bound, is_gap = "", False
+        if (repeat := _REPEAT.match(pattern, at)) is not None:
+            at = repeat.end()
+            bound, is_gap = _bound(token, repeat, at)
+        strict += (token[0], bound)
+        if is_gap and not depth:
+            pieces.append([])
+        elif token[0] not in _ENDS or not (pieces[-1] or bound):
+            pieces[-1] += (token[0], bound)
+    whole = "".join(strict)
+    return Bounded(whole, (whole,) if has_branches else tuple(filter(None, map("".join, pieces))))
 
 
 def _bound(token: re.Match[str], repeat: re.Match[str], at: int) -> tuple[str, bool]:
-    """What is written for a repeat, and whether it is a gap that is open in the loose form."""
+    """What is written for a repeat, and whether it is a gap."""
     least, most = _least(repeat), _most(repeat)
     is_single = token["single"] is not None
     is_wide = is_single and not _NARROW.fullmatch(token["single"])

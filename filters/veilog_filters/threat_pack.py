@@ -23,7 +23,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from veilog_filters import plugins
 from veilog_filters.config import Config, ThreatMode
@@ -37,6 +37,10 @@ from veilog_parsers.event import LeakKind, ThreatFamily, UpstreamThreatType
 SUFFIXES: Final = (".yaml", ".yml")
 CUSTOM: Final = "configuration"
 """What packs that the configuration names are listed as being from."""
+
+BUILT_IN: Final = "veilog"
+"""What veilog's own packs are listed as being from."""
+OURS: Final = "is_ours"
 
 CROSS_DEPARTMENT: Final = "cross-department"
 OUTSIDE: Final[Mapping[str, ThreatFamily]] = MappingProxyType(
@@ -114,11 +118,11 @@ class Group(Strict):
     """Whole words or phrases, in any case and over any white space."""
 
     @model_validator(mode="after")
-    def _say_something(self) -> Self:
+    def _say_something(self, info: ValidationInfo) -> Self:
         if not self.any and not self.words:
             raise InvalidError("the group says nothing", "add any or words")
-        _check_expressions(self.any, "any")
-        _check_words(self.words, "words")
+        _check_expressions(self.any, "any", info)
+        _check_words(self.words, "words", info)
         return self
 
 
@@ -163,9 +167,9 @@ class Conditions(Strict):
     """How many calls of the same caller in this window had much the same prompt, at least; needs usage.on_events."""
 
     @model_validator(mode="after")
-    def _say_something(self) -> Self:
-        _check_expressions(self.not_, "not")
-        _check_words(self.words, "words")
+    def _say_something(self, info: ValidationInfo) -> Self:
+        _check_expressions(self.not_, "not", info)
+        _check_words(self.words, "words", info)
         for name, values in self.event.items():
             if not values:
                 raise InvalidError("the fact has no value", "write the values of which it must have one", "event", name)
@@ -288,13 +292,18 @@ class LoadedRule(NamedTuple):
     number: int
 
 
-def read_pack(file: str | Path) -> Pack:
+def read_pack(file: str | Path, *, is_ours: bool = False) -> Pack:
     """A file of rules.
+
+    Args:
+        file: the file.
+        is_ours: whether it is one of veilog's own. Their expressions are checked by a test, not at each start, which
+            would take seconds.
 
     Raises:
         ConfigError: something is wrong with it, with file, line and key.
     """
-    return load(file, Pack)
+    return load(file, Pack, {OURS: is_ours})
 
 
 def files_of(path: Path) -> list[Path]:
@@ -320,7 +329,7 @@ def load_rules(config: Config, config_path: str | None = None) -> list[LoadedRul
     seen: dict[str, str] = {}
     for origin, file in _files(config):
         try:
-            pack = read_pack(file)
+            pack = read_pack(file, is_ours=origin == BUILT_IN)
         except ConfigError as error:
             defects += error.defects
             continue
@@ -339,7 +348,7 @@ def _files(config: Config) -> Iterator[tuple[str, Path]]:
     for offer, offered in plugins.select("rules", config.plugins.disable.rules):
         if isinstance(offered, ThreatPack):
             for file in files_of(offered.path):
-                yield offer.origin, file
+                yield BUILT_IN if offer.is_built_in else offer.origin, file
     for name in config.threats.pack_files:
         yield CUSTOM, Path(name)
 
@@ -370,7 +379,9 @@ def _unknown_modes(config: Config, path: str | None, known: set[str]) -> Iterato
             yield Defect(path or "configuration", line_of(path, key), dotted(key), problem, closest(name, known))
 
 
-def _check_expressions(expressions: Sequence[str], key: str) -> None:
+def _check_expressions(expressions: Sequence[str], key: str, info: ValidationInfo) -> None:
+    if _is_ours(info):
+        return
     for number, expression in enumerate(expressions):
         try:
             read_expression(expression)
@@ -378,7 +389,13 @@ def _check_expressions(expressions: Sequence[str], key: str) -> None:
             raise InvalidError(str(error), error.fix, key, number) from None
 
 
-def _check_words(words: Sequence[str], key: str) -> None:
+def _is_ours(info: ValidationInfo) -> bool:
+    return bool(info.context and info.context.get(OURS))
+
+
+def _check_words(words: Sequence[str], key: str, info: ValidationInfo) -> None:
+    if _is_ours(info):
+        return
     for number, word in enumerate(words):
         try:
             read_words([word])

@@ -7,7 +7,7 @@ of the rule. No message quotes a proof.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from veilog_filters.errors import Defect
 from veilog_filters.forms.unmask import unmasked
@@ -17,7 +17,7 @@ from veilog_filters.yaml_file import Key, dotted, line_of
 from veilog_parsers.event import ThreatPlace
 
 
-def unproven(loaded: Sequence[LoadedRule], origins: Sequence[str] | None = None) -> Iterator[Defect]:
+def unproven(loaded: Sequence[LoadedRule], origins: Collection[str] | None = None) -> Iterator[Defect]:
     """What is wrong with the proofs of some rules.
 
     Args:

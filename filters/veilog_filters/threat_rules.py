@@ -1,7 +1,7 @@
 """Threat rules at work: which of them match some texts and facts.
 
 Theory of operation. All expressions of all rules, and the signs of hidden forms, are numbered. Where Hyperscan is
-there, one pass over a text tells which of them could be in it (``expressions`` is what it is given); most often none,
+there, one pass over a text tells which of them could be in it; most often none,
 and then nothing more is done. Without Hyperscan each could be. From there on both ways are the same:
 
 * the rules that name what could be there, and that look at this place, are *candidates*;
@@ -25,9 +25,8 @@ from typing import Final, NamedTuple
 import regex
 
 from veilog_filters.detect.api import Check
-from veilog_filters.detect.prefilter.expressions import Expression
 from veilog_filters.forms.hidden import FORMS, SIGNS, Form, decoded
-from veilog_filters.threat_expressions import FLAGS, Bounded, prefiltered, read_expression, read_words
+from veilog_filters.threat_expressions import FLAGS, Bounded, bounded, read_words
 from veilog_filters.threat_pack import Fact, Group, LoadedRule, Rule
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import ThreatPlace
@@ -68,16 +67,15 @@ class ThreatRules:
 
     Attributes:
         rules: the rules that are not off, by number.
-        expressions: what Hyperscan is given, by number; None for what has to be tried on every text.
     """
 
     def __init__(self, loaded: Iterable[LoadedRule]) -> None:
         self.rules = [rule for rule in loaded if rule.mode != "off"]
-        self._table = _Table()
-        self._conditions = [_Conditions(one.rule, self._table) for one in self.rules]
+        self._table, self._excluded = _Table(), _Table()
+        self._conditions = [_Conditions(one.rule, self._table, self._excluded) for one in self.rules]
         hides = [(number, one.rule.when.forms) for number, one in enumerate(self.rules)]
         self._by_form = {form: [number for number, forms in hides if form in forms] for form in FORMS}
-        self._signs = {self._table.number(read_expression(SIGNS[form])): form for form in FORMS if self._by_form[form]}
+        self._signs = {self._table.number(bounded(SIGNS[form])): form for form in FORMS if self._by_form[form]}
         self._form_places = {
             ThreatPlace(place) for one in self.rules if one.rule.when.forms for place in one.rule.applies_to
         }
@@ -86,13 +84,17 @@ class ThreatRules:
             for expression in conditions.seeks:
                 self._candidates.setdefault(expression, []).append(number)
         self._of_facts = [number for number, one in enumerate(self.rules) if not one.rule.when.reads_text]
-        self.expressions: list[Expression | None] = [prefiltered(one.loose) for one in self._table.expressions]
-        self._all = range(len(self.expressions))
+        self._all = range(len(self._table.expressions))
+
+    @property
+    def expressions(self) -> Sequence[Bounded]:
+        """What is looked for in texts, by number."""
+        return self._table.expressions
 
     @property
     def needs_text(self) -> bool:
         """Whether any rule reads text."""
-        return bool(self.expressions)
+        return bool(self._table.expressions)
 
     def everything(self, text: str) -> Collection[int]:  # noqa: ARG002 - what a search is given
         """The search where nobody can tell: every expression could match."""
@@ -133,13 +135,13 @@ class ThreatRules:
         candidates = {number for hit in reading.hits for number in self._candidates.get(hit, ())}
         if not candidates:
             return []
-        sought = _Sought(self._table, reading, check)
+        sought, excluded = _Sought(self._table, reading, check), _Sought(self._excluded, reading, check)
         conditions = self._conditions
         return [
             number
             for number in sorted(candidates)
             if reading.place in conditions[number].places
-            and conditions[number].hold(sought)
+            and conditions[number].hold(sought, excluded)
             and conditions[number].fit(facts)
         ]
 
@@ -164,7 +166,7 @@ class ThreatRules:
 
 
 class _Table:
-    """All expressions of all rules, each once, by number; compiled when they are first sought."""
+    """Expressions, each once, by number; compiled when they are first sought."""
 
     def __init__(self) -> None:
         self.expressions: list[Bounded] = []
@@ -205,9 +207,11 @@ class _Sought:
         self._known: dict[int, bool] = {}
 
     def __call__(self, number: int) -> bool:
-        """Whether an expression matches."""
-        if number not in self._hits:
-            return False
+        """Whether an expression matches, of those that the scan looks for."""
+        return number in self._hits and self.anyway(number)
+
+    def anyway(self, number: int) -> bool:
+        """Whether an expression matches, of those that it does not look for."""
         known = self._known.get(number)
         if known is None:
             known = self._known[number] = self._seek(number)
@@ -228,14 +232,15 @@ class _Conditions:
 
     Args:
         rule: the rule.
-        table: takes its expressions.
+        table: takes the expressions that are looked for.
+        excluded: takes those of which none may match. They are sought where all else holds, so no scan needs them.
 
     Attributes:
         places: where it looks.
         seeks: the expressions of which one has to be there.
     """
 
-    def __init__(self, rule: Rule, table: _Table) -> None:
+    def __init__(self, rule: Rule, table: _Table, excluded: _Table) -> None:
         when = rule.when
         self.places = frozenset(map(ThreatPlace, rule.applies_to))
         self._groups = [_numbers(group, table) for group in when.all]
@@ -243,16 +248,16 @@ class _Conditions:
             self._groups.append([table.number(read_words(when.words))])
         self._signs = [(sign.weight, _numbers(sign, table)) for sign in when.score.of] if when.score else []
         self._threshold = when.score.threshold if when.score else 0
-        self._not = [table.number(read_expression(expression)) for expression in when.not_]
+        self._not = [excluded.number(bounded(expression)) for expression in when.not_]
         self._facts = {name: _Values(values) for name, values in when.event.items()}
         self.seeks = frozenset(self._groups[0] if self._groups else [n for _, sign in self._signs for n in sign])
 
-    def hold(self, sought: _Sought) -> bool:
+    def hold(self, sought: _Sought, excluded: _Sought) -> bool:
         """Whether all that is said of a text holds in one."""
         return (
             all(any(map(sought, group)) for group in self._groups)
             and sum(weight for weight, sign in self._signs if any(map(sought, sign))) >= self._threshold
-            and not any(map(sought, self._not))
+            and not any(map(excluded.anyway, self._not))
         )
 
     def fit(self, facts: Facts) -> bool:
@@ -287,5 +292,5 @@ def spelled(value: object) -> str:
 
 
 def _numbers(group: Group, table: _Table) -> list[int]:
-    numbers = [table.number(read_expression(expression)) for expression in group.any]
+    numbers = [table.number(bounded(expression)) for expression in group.any]
     return [*numbers, table.number(read_words(group.words))] if group.words else numbers

@@ -27,6 +27,7 @@ from veilog_filters.policy import ClassificationPolicy
 from veilog_filters.quarantine import Quarantine
 from veilog_filters.redact import Redactor
 from veilog_filters.texts import TextLimits
+from veilog_filters.threat_expressions import prefiltered
 from veilog_filters.threat_pack import load_rules
 from veilog_filters.threat_rules import ThreatRules
 from veilog_filters.threats import Threats
@@ -168,7 +169,14 @@ def policy_prefilter_for(config: Config, classifier: Classifier, rules: ThreatRu
     """Tells where words, patterns and expressions could be, where the detector may have a prefilter too."""
     if config.detect.prefilter != "auto" or not hyperscan.available():
         return None
-    return PolicyPrefilter(classifier.patterns, classifier.keywords, config.detect.cache_dir, rules.expressions)
+    expressions = rules.expressions
+    return PolicyPrefilter(
+        classifier.patterns,
+        classifier.keywords,
+        config.detect.cache_dir,
+        [expression.strict for expression in expressions],
+        lambda: [prefiltered(expression) for expression in expressions],
+    )
 
 
 def prepare(built: NamedDetector | None, config_path: str | None) -> None:

@@ -67,21 +67,26 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
-def load(path: str | Path, model: type[ModelT]) -> ModelT:
+def load(path: str | Path, model: type[ModelT], context: dict[str, Any] | None = None) -> ModelT:
     """Read a YAML file into a model.
+
+    Args:
+        path: the file.
+        model: the model.
+        context: what the model's checks are told.
 
     Raises:
         ConfigError: the file cannot be read, is empty, is no YAML, or does not fit the model.
     """
-    return parse(_text_of(path), str(path), model)
+    return parse(_text_of(path), str(path), model, context)
 
 
-def parse(text: str, name: str, model: type[ModelT]) -> ModelT:
+def parse(text: str, name: str, model: type[ModelT], context: dict[str, Any] | None = None) -> ModelT:
     """Read YAML text into a model; ``name`` is what errors call the file. Raises as ``load``."""
     reader = _Reader(name)
     value = reader.read(text)
     try:
-        return model.model_validate(value)
+        return model.model_validate(value, context=context)
     except ValidationError as error:
         # A value that is wrong in two ways is one defect.
         defects = dict.fromkeys(reader.defect(detail, model) for detail in error.errors(include_input=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import orjson
@@ -10,9 +11,18 @@ import pytest
 from samples import config_with
 from schema_definitions import CHECKS
 from veilog_filters.detect.api import PerText
-from veilog_filters.encode.ocsf import ATTACKS, ENCODER, detection_findings
+from veilog_filters.encode.ocsf import ENCODER, detection_findings
 from veilog_filters.pipeline import Pipeline
-from veilog_parsers.event import UpstreamThreatType
+from veilog_filters.threat_rules import ThreatRules
+from veilog_filters.threats import UPSTREAM, Threats
+from veilog_parsers.event import (
+    AuditEvent,
+    Confidence,
+    Guardrail,
+    ThreatReporter,
+    UpstreamThreat,
+    UpstreamThreatType,
+)
 from veilog_parsers.record.raw import RawRecord
 
 EVENT = {
@@ -27,8 +37,22 @@ EVENT = {
     "outcome_status": "content_filtered",
     "prompt_classification": "internal",
 }
-JAILBREAK = {"reporter": "azure_ai", "type": "jailbreak"}
-INDIRECT = {"reporter": "azure_ai", "type": "indirect_injection"}
+
+
+def threat(rule: str, technique: str | None, severity: str = "high") -> dict[str, Any]:
+    tags = [{"framework": "mitre-atlas", "version": "2026.09", "id": technique}] if technique else []
+    return {
+        "rule_id": rule,
+        "severity": severity,
+        "maturity": "stable",
+        "family": "upstream",
+        "reporter": "azure_ai",
+        "frameworks": [*tags, {"framework": "owasp-llm", "version": "2026", "id": "LLM01"}],
+    }
+
+
+JAILBREAK = threat("upstream-jailbreak", "AML.T0054")
+INDIRECT = threat("upstream-indirect-injection", "AML.T0051.001")
 CALL = {
     "request": {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]},
     "response": {
@@ -40,8 +64,8 @@ CALL = {
 }
 
 
-def with_threats(*threats: dict[str, str], **fields: Any) -> dict[str, Any]:
-    return EVENT | {"upstream_threats": list(threats)} | fields
+def with_threats(*threats: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return EVENT | {"threats": list(threats)} | fields
 
 
 def finding_of(event: dict[str, Any]) -> dict[str, Any]:
@@ -58,7 +82,7 @@ def test_it_refers_to_the_activity_and_says_who_what_and_how() -> None:
     assert info["related_events"][0]["uid"] == activity["metadata"]["uid"]
     assert info["related_events"][0]["type_uid"] == activity["type_uid"]
     assert info["uid"] == finding["metadata"]["uid"] != activity["metadata"]["uid"]
-    assert info["types"] == ["jailbreak", "indirect_injection"]
+    assert info["types"] == ["upstream-jailbreak", "upstream-indirect-injection"]
     assert info["analytic"]["name"] == "azure_ai"
     assert info["attacks"] == activity["attacks"]
     assert [attack["technique"]["uid"] for attack in info["attacks"]] == ["AML.T0054", "AML.T0051"]
@@ -68,12 +92,26 @@ def test_it_refers_to_the_activity_and_says_who_what_and_how() -> None:
     assert (finding["time"], finding["disposition_id"]) == (activity["time"], 2)
 
 
-@pytest.mark.parametrize(("confidence", "number"), [(None, 1), ("high", 1), ("medium", 0), ("low", 0)], ids=str)
-def test_it_is_there_unless_the_source_says_less_than_high(confidence: str | None, number: int) -> None:
-    guardrail = {"action": "blocked", **({"confidence": confidence} if confidence else {})}
-    event = with_threats(JAILBREAK, guardrail=guardrail)
+@pytest.mark.parametrize(("severity", "number"), [("high", 1), ("medium", 0), ("low", 0)])
+def test_it_is_there_where_a_threat_is_high(severity: str, number: int) -> None:
+    event = with_threats(threat("some-rule", "AML.T0054", severity))
     assert len(detection_findings(event)) == number
     assert ENCODER.encode(event)["attacks"][0]["technique"]["uid"] == "AML.T0054"
+
+
+def test_it_names_the_threats_that_are_high_alone() -> None:
+    event = with_threats(JAILBREAK, threat("refusal-in-words", None, "low"))
+    assert finding_of(event)["finding_info"]["types"] == ["upstream-jailbreak"]
+
+
+@pytest.mark.parametrize(("confidence", "severity"), [(None, "high"), ("high", "high"), ("low", "low")], ids=str)
+def test_a_threat_is_as_grave_as_the_source_says(confidence: str | None, severity: str) -> None:
+    event = AuditEvent(
+        upstream_threats=[UpstreamThreat(reporter=ThreatReporter.AZURE_AI, type=UpstreamThreatType.JAILBREAK)],
+        guardrail=Guardrail(confidence=Confidence(confidence)) if confidence else None,
+    )
+    (found,), _ = Threats(ThreatRules([]), None, {}, lambda: None).tagged(event, {}, Counter())
+    assert found.severity == severity
 
 
 def test_no_threat_gives_no_finding() -> None:
@@ -82,10 +120,10 @@ def test_no_threat_gives_no_finding() -> None:
 
 
 @pytest.mark.parametrize("kind", list(UpstreamThreatType))
-def test_every_type_of_threat_gives_a_finding(kind: UpstreamThreatType) -> None:
-    finding = finding_of(with_threats({"reporter": "lakera", "type": kind.value}))
-    assert ("attacks" in finding["finding_info"]) == (kind.value in ATTACKS)
-    assert (kind.value in ATTACKS) != (kind is UpstreamThreatType.MALICIOUS_URL)
+def test_every_type_of_threat_that_a_source_reports_gives_a_finding(kind: UpstreamThreatType) -> None:
+    technique, _ = UPSTREAM[kind]
+    finding = finding_of(with_threats(threat(f"upstream-{kind.value}", technique or None)))
+    assert ("attacks" in finding["finding_info"]) == (kind is not UpstreamThreatType.MALICIOUS_URL)
 
 
 def test_a_record_gives_the_same_finding_again_in_every_schema_that_has_it() -> None:

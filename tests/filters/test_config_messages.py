@@ -21,6 +21,20 @@ from veilog_filters.fingerprint import new_key
 from veilog_filters.policy import ClassificationPolicy
 from veilog_filters.yaml_file import load, parse
 
+PACK = """\
+name: acme
+version: "1"
+rules:
+  - id: acme-codename
+    description: The prompt asks for a code name of ours.
+    family: custom
+    severity: low
+    maturity: incubating
+    applies_to: [user]
+    when: {words: [project bluebird]}
+    proofs: [What is Project Bluebird?]
+    counter_proofs: [{text: What is a bluebird?, reason: a bird}]
+"""
 FULL: dict[str, Any] = yaml.safe_load(r"""
 tenant_id: acme
 source: auto
@@ -52,6 +66,7 @@ detect:
     overlap_chars: 100
     recycle_after_words: 5000
 classify: {policy_file: policy.yaml}
+threats: {pack_files: [threats.yaml], modes: {refusal: dry_run}}
 lookup: {departments_file: departments.csv}
 canaries:
   - {name: payroll, file: payroll.canary}
@@ -196,6 +211,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "server.key").chmod(0o600)
     authority.cert_pem.write_to_path(folder / "ca.pem")
     (folder / "policy.yaml").write_text(yaml.safe_dump(POLICY))
+    (folder / "threats.yaml").write_text(PACK)
     (folder / "departments.csv").write_text("kind,pattern,department\nuser,alice,legal\n")
     (folder / "payroll.canary").write_text("a-token-of-ours\n")
     (folder / "payroll.canary").chmod(0o600)

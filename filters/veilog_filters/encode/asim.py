@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from veilog_filters.contracts import Encoder
-from veilog_filters.encode.table import Object, Row, Table
+from veilog_filters.encode.table import Object, Row, Table, elsewhere
 from veilog_filters.encode.values import address, name_of_host, now
 from veilog_filters.encode.verbs import Activity, activity_of
 
@@ -26,6 +26,8 @@ _EVENT_TYPES: Final = {
 }
 _RESULTS: Final[dict[str | None, str]] = {"success": "Success", None: "NA"}
 _USER_TYPES: Final = {"user": "Regular", "service": "Service", "role": "Other", "anonymous": "Anonymous"}
+
+_RISKS: Final = {"low": 25, "medium": 50, "high": 100}
 
 _COMMON: Final = (
     Row("timestamp", "TimeGenerated"),
@@ -67,6 +69,8 @@ AUDIT_ROWS: Final = (
     Row("endpoint", "TargetUrl"),
     Row("cloud.resource", "ObjectId"),
     Row("error_code", "EventResultDetails"),
+    Row("threats", "ThreatName", "the rule that saw the gravest, with its category and risk", transform=elsewhere),
+    Row("threats", f"{_EXTENSION}.threats", why="An event has one threat in its columns."),
 )
 
 
@@ -112,6 +116,12 @@ def _finish_audit(event: Object, out: Object) -> None:
     change = event.get("change", {})
     out["Object"] = change.get("target") or event.get("model_name") or out.get("ObjectId") or event["source"]
     out["ObjectType"] = "Cloud Resource" if "ObjectId" in out else "Service"
+    if event.get("threats"):
+        gravest = event["threats"][0]
+        out["RuleName"] = out["ThreatName"] = gravest["rule_id"]
+        out["ThreatCategory"], out["ThreatRiskLevel"] = gravest["family"], _RISKS[gravest["severity"]]
+        if "technique" in gravest:
+            out["ThreatId"] = gravest["technique"]
 
 
 AGENT: Final = Table(

@@ -10,7 +10,7 @@ from typing import Final
 
 from veilog_filters import __version__
 from veilog_filters.contracts import Encoder
-from veilog_filters.encode.table import Object, Row, Table
+from veilog_filters.encode.table import Object, Row, Table, elsewhere
 from veilog_filters.encode.values import address, now, path, url, whole
 from veilog_filters.encode.verbs import Activity, activity_of
 
@@ -77,6 +77,9 @@ ROWS: Final = (
     Row("error_code", "error.code"),
     Row("http_status", "http.response.status_code"),
     Row("error_type", "error.type"),
+    Row("threats", "threat.technique.id", "techniques of MITRE ATLAS, with threat.framework", transform=elsewhere),
+    Row("threats", "tags", "entries of OWASP's list with their year", transform=elsewhere),
+    Row("threats", "veilog.threats", why="ECS has one threat for an event, and says not which rule saw it."),
 )
 
 
@@ -100,6 +103,7 @@ def _finish(event: Object, out: Object) -> None:
         about["category"], about["type"] = _category(event)
         outcome = event.get("outcome_status")
         about["outcome"] = "unknown" if outcome is None else "success" if outcome == "success" else "failure"
+    _add_threats(event, out)
     related = {
         "user": [event[name] for name in ("user_id", "user_name") if name in event],
         "ip": [found for found in (address(event.get("client_ip", "")),) if found],
@@ -109,6 +113,19 @@ def _finish(event: Object, out: Object) -> None:
     found = {name: values for name, values in related.items() if values}
     if found:
         out["related"] = found
+
+
+def _add_threats(event: Object, out: Object) -> None:
+    """Add techniques and entries, each once."""
+    techniques, entries = (_each(event, name) for name in ("technique", "owasp"))
+    if techniques:
+        out["threat"] = {"framework": "MITRE ATLAS", "technique": {"id": techniques}}
+    if entries:
+        out["tags"] = entries
+
+
+def _each(event: Object, name: str) -> list[str]:
+    return list(dict.fromkeys(threat[name] for threat in event.get("threats", ()) if name in threat))
 
 
 def _category(event: Object) -> tuple[list[str], list[str]]:

@@ -8,16 +8,16 @@ them, and HMAC is no algorithm of the list (so 99, with its name).
 Three attributes are required that an event may lack: ``api.operation``, an actor, an endpoint. The operation is then
 that of the model, or the kind of the event; the actor and the endpoint are named ``unknown``.
 
-The threats are those that the source reports. They are ``attacks`` of the activity, with the technique of MITRE ATLAS.
-``guardrail.confidence`` is the highest confidence that the source tells of an event: if it is low or medium no threat
-counts as high, otherwise, also where it is absent, each does. Then a finding is written after the activity. Its
-``related_events`` name the activity by its ``metadata.uid``, and its own uid is made of that, so that an event that
-comes again gives the same finding (but for its time, where the event has none: both get the present one). There is one
-for all threats of an event: one call is to be looked at.
+What ``threats`` has of MITRE ATLAS and ATT&CK are ``attacks`` of the activity, each technique once. Where a threat is
+of severity high, a finding is written after the activity. Its ``related_events`` name the activity by its
+``metadata.uid``, and its own uid is made of that, so that an event that comes again gives the same finding (but for
+its time, where the event has none: both get the present one). There is one for all threats of an event that are high:
+one call is to be looked at.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from veilog_filters import __version__
@@ -55,20 +55,28 @@ _CONFIDENTIALITY: Final = {"public": 1, "internal": 5, "confidential": 2, "restr
 _CATEGORIES: Final = {"pii": 1, "phi": 1, "government_id": 1, "pci": 3, "financial": 3, "credentials": 6, "secrets": 6}
 _HASHES: Final = ("prompt_hash", "system_prompt_hash", "response_hash")
 
-ATLAS: Final = "2026.09"
-_INJECTION: Final[Object] = {"uid": "AML.T0051", "name": "LLM Prompt Injection"}
-ATTACKS: Final[dict[str, Object]] = {
-    "jailbreak": {"technique": {"uid": "AML.T0054", "name": "LLM Jailbreak"}},
-    "prompt_injection": {"technique": _INJECTION},
-    "indirect_injection": {
-        "technique": _INJECTION,
-        "sub_technique": {"uid": "AML.T0051.001", "name": "Indirect"},
-    },
-    "data_leak": {"technique": {"uid": "AML.T0057", "name": "LLM Data Leakage"}},
-    "malicious_code": {"technique": {"uid": "AML.T0102", "name": "Generate Malicious Commands"}},
+_MATRICES: Final = ("mitre-atlas", "mitre-attack")
+"""The frameworks that have attacks; entries of others stay with the threats."""
+_TECHNIQUES: Final = {
+    "AML.T0024": "Exfiltration via AI Inference API",
+    "AML.T0034": "Cost Harvesting",
+    "AML.T0051": "LLM Prompt Injection",
+    "AML.T0051.000": "Direct",
+    "AML.T0051.001": "Indirect",
+    "AML.T0053": "AI Agent Tool Invocation",
+    "AML.T0054": "LLM Jailbreak",
+    "AML.T0056": "Extract LLM System Prompt",
+    "AML.T0057": "LLM Data Leakage",
+    "AML.T0068": "LLM Prompt Obfuscation",
+    "AML.T0069": "Discover LLM System Information",
+    "AML.T0077": "LLM Response Rendering",
+    "AML.T0081": "Modify AI Agent Configuration",
+    "AML.T0086": "Exfiltration via AI Agent Tool Invocation",
+    "AML.T0102": "Generate Malicious Commands",
+    "AML.T0110": "AI Agent Tool Poisoning",
 }
-"""Techniques of MITRE ATLAS, by the type of a threat that a source reports. ATLAS has none for a malicious URL."""
-_BELOW_HIGH: Final = ("low", "medium")
+"""Names of techniques; one that is not here has its id alone."""
+_PARENT: Final = re.compile(r"((?:AML\.)?T\d{4})\.\d{3}")
 _EVIDENCE: Final = ("actor", "api", "src_endpoint", "http_request", "http_response")
 """Objects of an activity that a finding has as evidence."""
 _SHARED: Final = ("time", "time_dt", "cloud", "policy", "action_id", "disposition_id")
@@ -133,8 +141,8 @@ ROWS: Final = (
     Row("finish_reasons", "unmapped.gen_ai.response.finish_reasons"),
     Row("guardrail.id", "policy.uid"),
     Row("guardrail.version", "policy.version"),
-    Row("upstream_threats", "attacks", "techniques of MITRE ATLAS", transform=elsewhere),
-    Row("upstream_threats", "unmapped.veilog.upstream_threats", why="An attack does not say who reported it."),
+    Row("threats", "attacks", "techniques of MITRE ATLAS and ATT&CK", transform=elsewhere),
+    Row("threats", "unmapped.veilog.threats", why="An attack does not say which rule saw it, and how grave it is."),
     Row("raw_hash", "raw_data_hash.value"),
     Row("raw_bytes", "raw_data_size"),
     Row("unmapped", "unmapped.source"),
@@ -224,8 +232,20 @@ def _complete_objects(event: Object, out: Object) -> None:
 
 def _attacks(event: Object) -> list[Object]:
     """The techniques of an event's threats, each once."""
-    types = dict.fromkeys(threat["type"] for threat in event.get("upstream_threats", ()))
-    return [{**ATTACKS[name], "version": ATLAS} for name in types if name in ATTACKS]
+    tags = (tag for threat in event.get("threats", ()) for tag in threat.get("frameworks", ()))
+    known = {(tag["version"], tag["id"]): None for tag in tags if tag["framework"] in _MATRICES}
+    return [_attack(version, name) for version, name in known]
+
+
+def _attack(version: str, name: str) -> Object:
+    parent = _PARENT.fullmatch(name)
+    if parent is None:
+        return {"technique": _technique(name), "version": version}
+    return {"technique": _technique(parent[1]), "sub_technique": _technique(name), "version": version}
+
+
+def _technique(name: str) -> Object:
+    return {"uid": name, "name": _TECHNIQUES[name]} if name in _TECHNIQUES else {"uid": name}
 
 
 def _enrichment(name: str, value: str) -> Object:
@@ -273,9 +293,8 @@ TABLE: Final = Table(
     finish=_finish,
     note=(
         "Where a threat is high, a Detection Finding (2004) is written after the API Activity. Its `finding_info` has "
-        "a `uid` made of the activity's, `attacks`, the types of the threats, and `related_events` with the "
-        "activity's `metadata.uid`; its `evidences` have the activity's actor, API and endpoint. A threat that the "
-        "source reports is high unless `guardrail.confidence` says less."
+        "a `uid` made of the activity's, `attacks`, the rules that saw the threats as `types`, and `related_events` "
+        "with the activity's `metadata.uid`; its `evidences` have the activity's actor, API and endpoint."
     ),
 )
 _activity: Final = TABLE.compiled()
@@ -283,13 +302,13 @@ _activity: Final = TABLE.compiled()
 
 def detection_findings(event: Object) -> list[Object]:
     """The Detection Finding of an event, if one of its threats is high."""
-    threats = event.get("upstream_threats")
-    if not threats or event.get("guardrail", {}).get("confidence") in _BELOW_HIGH:
+    threats = [threat for threat in event.get("threats", ()) if threat["severity"] == "high"]
+    if not threats:
         return []
     activity = _activity(event)
     uid = f"{event['event_id']}.finding"
     profiles = [name for name in activity["metadata"]["profiles"] if name not in ("ai_operation", "trace")]
-    types = list(dict.fromkeys(threat["type"] for threat in threats))
+    types = list(dict.fromkeys(threat["rule_id"] for threat in threats))
     reporters = dict.fromkeys(threat["reporter"] for threat in threats)
     title = f"{', '.join(types)} reported by {', '.join(reporters)}"
     info: Object = {

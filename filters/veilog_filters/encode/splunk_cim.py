@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from veilog_filters.contracts import Encoder
-from veilog_filters.encode.table import Object, Row, Table
+from veilog_filters.encode.table import Object, Row, Table, elsewhere
 from veilog_filters.encode.values import milliseconds, now, url, whole
 from veilog_filters.encode.verbs import Activity, activity_of
 
@@ -87,6 +87,8 @@ ROWS: Final = (
     Row("cloud.resource", "event.dest"),
     Row("change.target", "event.object"),
     Row("change.target_type", "event.object_category"),
+    Row("threats", "event.mitre_technique_id", "techniques of MITRE ATLAS", transform=elsewhere),
+    Row("threats", "event.threats"),
 )
 
 
@@ -100,6 +102,9 @@ def _finish(event: Object, out: Object) -> None:
     user = event.get("user_name") or event.get("user_id")
     if user is not None:
         inside["user"] = user
+    techniques = dict.fromkeys(found["technique"] for found in event.get("threats", ()) if "technique" in found)
+    if techniques:
+        inside["mitre_technique_id"] = list(techniques)
     outcome = event.get("outcome_status")
     if kind == "ai_access":
         inside["app"] = event.get("provider") or event["source"]

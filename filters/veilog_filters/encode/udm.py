@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from veilog_filters.contracts import Encoder
-from veilog_filters.encode.table import Object, Row, Table
+from veilog_filters.encode.table import Object, Row, Table, elsewhere
 from veilog_filters.encode.values import address, name_of_host, now
 from veilog_filters.encode.verbs import Activity, activity_of
 
@@ -94,6 +94,12 @@ ROWS: Final = (
     Row("guardrail.action", "additional.guardrail_action", why=_TOP_LEVEL),
     Row("redaction.policy", "additional.redaction_policy", why=_TOP_LEVEL),
     Row("redaction.status", "additional.redaction_status", why=_TOP_LEVEL),
+    Row("threats", "securityResult", "one result for each, behind the outcome", transform=elsewhere),
+    Row(
+        "threats",
+        "additional.threats",
+        why="A result does not say where the text stands, and how well the rule is known.",
+    ),
 )
 
 
@@ -124,8 +130,23 @@ def _finish(event: Object, out: Object) -> None:
         result["summary"] = event["error_code"]
     if event.get("data_categories"):
         result["categoryDetails"] = event["data_categories"]
-    if result:
-        out["securityResult"] = [result]
+    results = [*([result] if result else ()), *map(_threat, event.get("threats", ()))]
+    if results:
+        out["securityResult"] = results
+
+
+def _threat(threat: Object) -> Object:
+    """A threat as a security result."""
+    result: Object = {
+        "ruleName": threat["rule_id"],
+        "severity": threat["severity"].upper(),
+        "categoryDetails": [threat["family"]],
+    }
+    if "technique" in threat:
+        result["attackDetails"] = {"techniques": [{"id": threat["technique"]}]}
+    if "owasp" in threat:
+        result["detectionFields"] = [{"key": "owasp", "value": threat["owasp"]}]
+    return result
 
 
 TABLE: Final = Table(

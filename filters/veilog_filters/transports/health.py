@@ -129,13 +129,17 @@ def _of_counts(counts: Counts) -> Iterator[Metric]:
     for labels, number in counts.plugin_failures.items():
         failures.add_metric(labels, number)
     yield failures
+    yield _of_threats(counts)
+    yield CounterMetricFamily("veilog_bytes_received", "Bytes of raw records.", counts.bytes_in)
+
+
+def _of_threats(counts: Counts) -> Metric:
     threats = CounterMetricFamily(
         "veilog_threats", "Threats, and what rules in dry-run mode would tag.", labels=["rule", "severity", "mode"]
     )
     for labels, number in counts.threats.items():
         threats.add_metric(labels, number)
-    yield threats
-    yield CounterMetricFamily("veilog_bytes_received", "Bytes of raw records.", counts.bytes_in)
+    return threats
 
 
 def _of_traffic(traffic: Traffic) -> Iterator[Metric]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import platform
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 import regex
@@ -35,7 +35,8 @@ class PolicyPrefilter:
         patterns: the policy's patterns; the prefilter calls each by its place here.
         keywords: patterns of its keywords, without their boundaries: compared without case, as whole words.
         cache_dir: configured directory for compiled patterns.
-        expressions: further ones, of threat rules, in the same pass; the prefilter calls each by its place here.
+        further: expressions of threat rules, for the same pass; the prefilter calls each by its place here.
+        further_expressions: what Hyperscan is given for them; asked for where it is not in the cache directory.
 
     Attributes:
         keywords: what the prefilter calls all keywords together.
@@ -47,7 +48,8 @@ class PolicyPrefilter:
         patterns: Sequence[str],
         keywords: Sequence[str],
         cache_dir: str,
-        expressions: Sequence[Expression | None] = (),
+        further: Sequence[str] = (),
+        further_expressions: Callable[[], Sequence[Expression | None]] = list,
     ) -> None:
         self.keywords = len(patterns)
         self._beyond_ascii = frozenset({self.keywords} if keywords else ())
@@ -57,12 +59,13 @@ class PolicyPrefilter:
         if ascii_keywords:
             everything.append(_expression(rf"(?<!\w)(?:{'|'.join(ascii_keywords)})(?!\w)", regex.IGNORECASE))
         self._own = len(everything)
-        everything += expressions
-        directory, key = store.cache_dir(cache_dir), _key(everything)
+        directory, key = store.cache_dir(cache_dir), _key(everything, further)
         _, self._scan, self.stored = store.load_or_make(
             directory,
             key,
-            lambda: store.Stored(compile_all(everything), {"size": len(everything)}),
+            lambda: store.Stored(
+                compile_all([*everything, *further_expressions()]), {"size": len(everything) + len(further)}
+            ),
         )
 
     def scan(self, texts: Sequence[str]) -> Mapping[int, Sequence[str]]:
@@ -97,7 +100,7 @@ def _expression(pattern: str, flags: int) -> Expression | None:
     return None if info is None else Expression(info.ascii, info.folded, flags, single_match=True)
 
 
-def _key(expressions: Sequence[Expression | None]) -> str:
+def _key(expressions: Sequence[Expression | None], further: Sequence[str]) -> str:
     """Names everything that the databases depend on."""
     versions = (_FORMAT, __version__, importlib.metadata.version("hyperscan"), platform.system(), platform.machine())
-    return hashlib.sha256(repr((versions, expressions)).encode()).hexdigest()[:32]
+    return hashlib.sha256(repr((versions, expressions, further)).encode()).hexdigest()[:32]

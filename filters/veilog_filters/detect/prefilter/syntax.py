@@ -231,13 +231,16 @@ class _Reader:
         if self._negated:
             return
         if is_range:
-            # Whatever in a range has a twin in ASCII, is one of these.
-            self._write(_NEVER + "iIkKsS", FOREIGN + "iIkKsS")
+            first, last = self._pattern[self._at - 3], self._pattern[self._at - 1]
+            twins = "".join(_ascii_twins(other) for other in _WITH_TWINS if first <= other <= last)
+            self._write(_NEVER + twins, FOREIGN + twins)
         else:
             twins = _ascii_twins(char)
             self._write(_NEVER + twins, f"\\x{_FOLD[ord(char)]:02x}{twins}")
 
 
+_WITH_TWINS: Final = "\u0130\u0131\u017f\u212a"
+"""The characters beyond ASCII that are letters of it where case does not matter."""
 _FOREIGN_RANGE: Final = re.compile(r"[^\x00-\x7f]-[^\]]|[^\\\]]-[^\x00-\x7f]")
 
 
