@@ -10,7 +10,7 @@ lost. So nothing here can refuse one: malformed values are ignored, names that a
 keys that come from records are never fields of their own (``flattened``, or not indexed at all), and fields beyond the
 limit of an index are kept without a mapping.
 
-``rules.ndjson``: the rules of ``rules.yaml``, as Kibana imports them.
+``rules.ndjson``: the rules of ``rules.yaml`` and the detections, as Kibana imports them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from typing import Any, Final
 
 import yaml
 
+import detections
+from detections import Detection, Language
 from veilog_filters.encode import ecs
 from veilog_filters.encode.mappings import rows
 from veilog_parsers.event import AuditEvent, CleanText, Name, SensitiveText, SensitiveTree
@@ -177,7 +179,42 @@ def template() -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
+_SEVERITIES: Final = {"informational": ("low", 1), "low": ("low", 21), "medium": ("medium", 47), "high": ("high", 73)}
+_HOUR_MINUTES: Final = 60
+_LATE_MINUTES: Final = 5
+
+
+def _reach_minutes(found: Detection) -> int:
+    """How far back a rule of each hour looks: to the beginning of a window that ends in the last hour."""
+    lengths = [detections.seconds(found.options[name]) for name in ("window", "history") if name in found.options]
+    return max([*lengths, 0]) // 60 + _HOUR_MINUTES + _LATE_MINUTES
+
+
+def _rule(found: Detection, language: Language, query: str) -> dict[str, Any]:
+    severity, score = _SEVERITIES[found.level]
+    return {
+        "rule_id": f"veilog-{found.name.replace('_', '-')}",
+        "name": f"[veilog] {found.title}",
+        "description": found.about,
+        "type": str(language),
+        "language": str(language),
+        **({"index": [DATA_STREAMS]} if language is Language.EQL else {}),
+        "query": query,
+        "interval": "1h",
+        "from": f"now-{_reach_minutes(found)}m",
+        "to": "now",
+        "severity": severity,
+        "risk_score": score,
+        "false_positives": list(found.false_positives),
+        "tags": ["veilog", "Domain: LLM", *found.frameworks],
+        "enabled": not found.published,
+    }
+
+
 def rules() -> str:
     """The rules, one on each line, as Kibana's import takes them."""
     found = yaml.safe_load((FOLDER / "rules.yaml").read_text(encoding="utf-8"))
+    for language in (Language.ESQL, Language.EQL):
+        for name, query in detections.queries(language).items():
+            found.append(_rule(detections.detections()[name], language, query))
     return "".join(json.dumps(rule) + "\n" for rule in found)

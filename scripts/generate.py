@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import bench_history
 import coverage_page
+import detections
+import detections_page
 import elastic_content
 import facts_page
 import field_table
@@ -51,6 +53,8 @@ GENERATED: Final[dict[Path, Callable[[], str]]] = {
     **reference_pages.PAGES,
     elastic_content.FOLDER / "index-template.json": elastic_content.template,
     elastic_content.FOLDER / "rules.ndjson": elastic_content.rules,
+    **detections.generated(),
+    detections_page.PAGE: detections_page.page,
     bench_history.PICTURE: bench_history.picture,
     splunk_app.VIEW: splunk_app.view,
     splunk_app.SEARCHES: splunk_app.saved_searches,

@@ -1,8 +1,8 @@
 """Writes ``conf/siem/sentinel/azuredeploy.json``: what Microsoft Sentinel needs, as an Azure Resource Manager template.
 
 The table's columns and those of the data collection rule's stream are what the encoder ``asim`` writes, with the types
-that Microsoft's own tables have. Functions, workbook and rules are made of the queries beside it. Run it with
-``make generate``.
+that Microsoft's own tables have. Functions, workbook and rules are made of the queries beside it and of the detections.
+Run it with ``make generate``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from siem_panels import ABOUT, CONTENT, PANELS, ROOT, TITLE, Chart, queries, query
+import detections
+from detections import Detection, Language
+from siem_panels import ABOUT, CONTENT, PANELS, ROOT, TITLE, Chart, Query, queries, query
 from veilog_filters.encode import asim
 from veilog_filters.encode.table import Object
 
@@ -171,37 +173,58 @@ def _workbook_resource() -> Object:
     }
 
 
+def _rule(found: Query, properties: Object, account: str | None) -> Object:
+    mappings = [{"entityType": "Account", "fieldMappings": [{"identifier": "Name", "columnName": account}]}]
+    return {
+        "type": "Microsoft.OperationalInsights/workspaces/providers/alertRules",
+        "apiVersion": "2023-11-01",
+        "name": (
+            "[concat(parameters('workspace'), '/Microsoft.SecurityInsights/', "
+            f"guid(resourceGroup().id, 'veilog-{found.name}'))]"
+        ),
+        "kind": "Scheduled",
+        "dependsOn": [
+            "[resourceId('Microsoft.OperationalInsights/workspaces/savedSearches', "
+            "parameters('workspace'), 'veilog-Veilog')]"
+        ],
+        "properties": {
+            "displayName": f"AI use: {found.name}",
+            "description": found.about,
+            "severity": "Medium",
+            "enabled": True,
+            "query": found.text,
+            "queryFrequency": "PT1H",
+            "queryPeriod": "P14D",
+            "triggerOperator": "GreaterThan",
+            "triggerThreshold": 0,
+            "suppressionEnabled": False,
+            "suppressionDuration": "PT5H",
+            **properties,
+            **({"entityMappings": mappings} if account else {}),
+        },
+    }
+
+
+def _period(found: Detection) -> str:
+    """How far back a rule of each hour looks: to the beginning of a window that ends in the last hour."""
+    if "history" in found.options:
+        return "P14D"
+    hours = 1 + -(-detections.seconds(found.options["window"]) // 3600) if "window" in found.options else 1
+    return f"PT{hours}H"
+
+
 def _rules() -> Iterator[Object]:
     for found in queries(SENTINEL / "alerts"):
-        yield {
-            "type": "Microsoft.OperationalInsights/workspaces/providers/alertRules",
-            "apiVersion": "2023-11-01",
-            "name": (
-                "[concat(parameters('workspace'), '/Microsoft.SecurityInsights/', "
-                f"guid(resourceGroup().id, 'veilog-{found.name}'))]"
-            ),
-            "kind": "Scheduled",
-            "dependsOn": [
-                "[resourceId('Microsoft.OperationalInsights/workspaces/savedSearches', "
-                "parameters('workspace'), 'veilog-Veilog')]"
-            ],
-            "properties": {
-                "displayName": f"AI use: {found.name}",
-                "description": found.about,
-                "severity": "Medium",
-                "enabled": True,
-                "query": found.text,
-                "queryFrequency": "PT1H",
-                "queryPeriod": "P14D",
-                "triggerOperator": "GreaterThan",
-                "triggerThreshold": 0,
-                "suppressionEnabled": False,
-                "suppressionDuration": "PT5H",
-                "entityMappings": [
-                    {"entityType": "Account", "fieldMappings": [{"identifier": "Name", "columnName": "User"}]}
-                ],
-            },
+        yield _rule(found, {}, "User")
+    for name, text in detections.queries(Language.KQL).items():
+        detection = detections.detections()[name]
+        properties = {
+            "severity": detection.level.capitalize(),
+            "enabled": not detection.published,
+            "queryPeriod": _period(detection),
         }
+        has_caller = not detection.keys or "caller" in detection.keys
+        yield _rule(Query(name, detection.sentence, text), properties, "Caller" if has_caller else None)
 
 
 def template() -> str:

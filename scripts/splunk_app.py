@@ -1,14 +1,17 @@
 """Writes those files of the Splunk add-on that hold queries: the dashboard's view, and the saved searches.
 
-They are made of ``conf/siem/splunk/{panels,alerts,audit}/*.spl``. Run it with ``make generate``.
+They are made of ``conf/siem/splunk/{panels,alerts,audit}/*.spl``, and of the detections. Run it with ``make generate``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import detection_languages
+import detections
+from detections import Detection, Language, Shape
 from siem_panels import ABOUT, CONTENT, PANELS, TITLE, Chart, Panel, Query, queries, query
 
 SPLUNK: Final = CONTENT / "splunk"
@@ -87,7 +90,7 @@ def view() -> str:
     )
 
 
-def _stanza(found: Query, settings: dict[str, str]) -> str:
+def _stanza(found: Query, settings: Mapping[str, str]) -> str:
     text = found.text.replace("\n", " \\\n")
     lines = {"description": found.about, "search": text, **settings}
     return f"[AI use: {found.name}]\n" + "".join(f"{key} = {value}\n" for key, value in lines.items())
@@ -107,8 +110,41 @@ _ALERT: Final = {
 _AUDIT: Final = {"dispatch.earliest_time": _QUARTER, "dispatch.latest_time": "now"}
 
 
+_SEVERITIES: Final = {"informational": "2", "low": "3", "medium": "4", "high": "5"}
+_HOUR_SECS: Final = 3600
+
+
+def _earliest(found: Detection) -> str:
+    """How far back a search of each hour looks: a window that divides the hour fits into the last one."""
+    if "history" in found.options:
+        return f"-{found.options['history']}@h"
+    secs = detections.seconds(found.options.get("window", "1h"))
+    is_sliding = found.shape is Shape.ORDERED
+    return f"-{-(-secs // _HOUR_SECS) + is_sliding}h@h"
+
+
+def _detection(found: Detection) -> dict[str, str]:
+    """The settings of a detection's search. It tells of the same caller once in a window."""
+    fields = [detection_languages.splunk_field(key) for key in found.keys] or ["event_id"]
+    return _ALERT | {
+        "dispatch.earliest_time": _earliest(found),
+        "enableSched": "0" if found.published else "1",
+        "alert.severity": _SEVERITIES[found.level],
+        "alert.suppress": "1",
+        "alert.suppress.fields": ",".join(fields),
+        "alert.suppress.period": found.options.get("window", "1h"),
+    }
+
+
+def _detections() -> Iterator[str]:
+    for name, text in detections.queries(Language.SPL).items():
+        found = detections.detections()[name]
+        yield _stanza(Query(f"detection {name}", found.sentence, text), _detection(found))
+
+
 def saved_searches() -> str:
-    """The alerts, and the questions of an audit over a quarter."""
+    """The alerts, the detections, and the questions of an audit over a quarter."""
     stanzas = [_stanza(found, _ALERT) for found in queries(SPLUNK / "alerts")]
+    stanzas += _detections()
     stanzas += [_stanza(found, _AUDIT) for found in queries(SPLUNK / "audit")]
-    return "# Made by `make generate` of ../../alerts and ../../audit.\n\n" + "\n".join(stanzas)
+    return "# Made by `make generate` of ../../alerts, ../../audit and ../../../sigma.\n\n" + "\n".join(stanzas)

@@ -29,15 +29,16 @@ def _words(text: str) -> frozenset[str]:
 OF_SPLUNK: Final = frozenset({"_time", "host", "index", "source", "sourcetype"})
 """Fields that every event in Splunk has."""
 _COMMANDS: Final = _words(
-    "search dedup timechart chart fillnull stats sort rename eval where mvexpand table convert streamstats"
+    "search dedup timechart chart fillnull stats sort rename eval where mvexpand table convert streamstats eventstats "
+    "bin multisearch"
 )
 _FUNCTIONS: Final = _words(
-    "count sum dc min max last if case isnull now relative_time round strftime mvzip mvappend ctime eval"
+    "count sum dc min max last floor coalesce if case isnull now relative_time round strftime mvzip mvappend ctime eval"
 )
-_KEYWORDS: Final = frozenset(["by", "as", "over", "and", "or", "not", "in", "count"])
-_OPTIONS: Final = frozenset(["limit", "value", "current", "global", "window", "span"])
+_KEYWORDS: Final = frozenset(["by", "as", "over", "and", "or", "not", "in", "count", "true", "false"])
+_OPTIONS: Final = frozenset(["limit", "value", "current", "global", "window", "span", "time_window"])
 _SPL: Final = re.compile(
-    r'\s+|"(?P<quoted>[^"]*)"|(?P<option>\w+)=(?=[\w"])|(?P<word>[A-Za-z_][\w.{}]*)(?P<call>\()?|(?P<number>-?[\d.]+)|.'
+    r'\s+|"(?P<quoted>[^"]*)"|(?P<option>\w+)=(?=[\w"])|(?P<word>[A-Za-z_][\w.{}]*)(?P<call>\()?|(?P<number>-?[\d.]+[a-z]?)|.'
 )
 
 
@@ -51,6 +52,7 @@ def spl_fields(query: str) -> set[str]:
         AssertionError: if a command or a function is not on the list of those that are known here.
     """
     text = re.sub(r"```.*?```|`\w+`", "", query, flags=re.DOTALL)
+    text = text.replace("[ search", "| search").replace(" ]\n", "\n")
     made: set[str] = set()
     asked: set[str] = set()
     for number, part in enumerate(text.split("|")):
@@ -150,7 +152,7 @@ def sentinel_fields(path: Path) -> Iterator[str]:
 
 _YARA_L_WORDS: Final = _words(
     "rule meta events match outcome condition order limit author description severity over by "
-    "or asc desc count count_distinct sum min max array_distinct if"
+    "and or not asc desc count count_distinct sum min max array_distinct if"
 )
 _YARA_L_FUNCTIONS: Final = frozenset({"timestamp.get_date", "timestamp.get_hour"})
 _PART_OF_TIME: Final = ".seconds"
@@ -166,8 +168,9 @@ def yara_l_fields(query: str) -> set[str]:
         AssertionError: if a word is not on the list of those that are known here.
     """
     asked = set()
-    text = re.sub(r"//.*|rule \w+", "", query)
-    text = re.sub(r"\$e\.", "", text)
+    text = re.sub(r"= /.*?[^\\]/", "", query)
+    text = re.sub(r"//.*|rule \w+", "", text)
+    text = re.sub(r"\$(?:e|first|second)\.", "", text)
     for token in _YARA_L.finditer(text):
         if token["word"]:
             assert token["word"] in _YARA_L_WORDS, f"unknown word {token['word']}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import json
 import re
+import typing
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,7 @@ from samples import SAMPLES
 from schema_definitions import leaves
 from veilog_filters import plugins
 from veilog_filters.encode.mappings import TABLES, rows
+from veilog_parsers.event import AuditEvent
 
 _ESQL_IGNORED: Final = re.compile(r'"""(?s:.)*?"""|"(?:\\.|[^"\\])*"|//[^\n]*|(?s:/\*.*?\*/)|\bFROM\s+[^|\n]+')
 """Texts, comments, and the names of data streams."""
@@ -29,11 +32,20 @@ def emitted(schema: str) -> frozenset[str]:
     encode = getattr(importlib.import_module(module), attribute).encode
     found = {row.target for table in TABLES[schema] for row in rows(table)}
     found |= {place for table in TABLES[schema] for place in table.fallbacks().values()}
+    found |= {f"{row.target}.{part}" for table in TABLES[schema] for row in rows(table) for part in _parts(row.field)}
     events = [event for path in SAMPLES.rglob("*.out.json") for event in json.loads(path.read_text(encoding="utf-8"))]
     events.append(json.loads(json.dumps(event_from(partial(full, "a1b2c3d4")))))
     for event in events:
         found |= {path for path, _ in leaves(encode(event))}
     return frozenset(found)
+
+
+def _parts(field: str) -> Iterator[str]:
+    """The parts of the objects that a field has a list of."""
+    for option in typing.get_args(typing.get_type_hints(AuditEvent).get(field)):
+        for kind in typing.get_args(option):
+            if dataclasses.is_dataclass(kind):
+                yield from (part.name for part in dataclasses.fields(kind))
 
 
 def unknown(fields: Iterator[str], schema: str) -> set[str]:
@@ -75,7 +87,8 @@ def esql_queries(path: Path) -> list[str]:
     """The ES|QL queries of a file of conf/siem/elastic: a query, or saved objects and rules with queries in them."""
     if path.suffix == ".esql":
         return [path.read_text(encoding="utf-8")]
-    return list(dict.fromkeys(query for key in ("esql", "query") for query in strings(ndjson(path), key) if query))
+    documents = [document for document in ndjson(path) if document.get("language") != "eql"]
+    return list(dict.fromkeys(query for key in ("esql", "query") for query in strings(documents, key) if query))
 
 
 def elastic_fields(path: Path) -> Iterator[str]:
@@ -83,7 +96,7 @@ def elastic_fields(path: Path) -> Iterator[str]:
     if path.name == "index-template.json":
         yield from _mapped(json.loads(path.read_text(encoding="utf-8"))["template"]["mappings"]["properties"])
         return
-    for query in esql_queries(path):
+    for query in [path.read_text(encoding="utf-8")] if path.suffix == ".eql" else esql_queries(path):
         yield from esql_fields(query)
     if path.suffix == ".ndjson":
         for key in ("sourceField", "timeField", "timeFieldName", "field"):

@@ -32,7 +32,7 @@ class Siem(NamedTuple):
 
 
 SIEMS = {
-    "elastic": Siem("ecs", (".esql", ".ndjson", ".json"), elastic_fields),
+    "elastic": Siem("ecs", (".esql", ".eql", ".ndjson", ".json"), elastic_fields),
     "splunk": Siem("splunk_cim", (".spl",), splunk_fields, ("", ".conf", ".manifest", ".meta", ".xml")),
     "sentinel": Siem("asim", (".kql",), sentinel_fields, (".json",)),
     "secops": Siem("udm", (".yaral",), secops_fields, (".json",)),
@@ -46,7 +46,7 @@ def files(name: str) -> list[Path]:
 
 
 def test_every_file_is_looked_at() -> None:
-    assert {path.name for path in FOLDER.iterdir()} == set(SIEMS)
+    assert {path.name for path in FOLDER.iterdir()} == {*SIEMS, "sigma"}
     for name, siem in SIEMS.items():
         others = {path.suffix for path in (FOLDER / name).rglob("*") if path.is_file()} - {*siem.suffixes}
         assert others <= {*WITHOUT_FIELDS, *siem.others}, name

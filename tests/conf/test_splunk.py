@@ -30,8 +30,8 @@ DEFAULT = splunk_app.ADD_ON / "default"
 APPINSPECT = ROOT / ".venv-appinspect" / "bin" / "splunk-appinspect"
 
 
-def test_the_class_of_a_call_is_a_calculated_field() -> None:
-    assert calculated().keys() == {"data_class"}
+def test_what_the_add_on_makes_of_fields() -> None:
+    assert calculated().keys() == {"data_class", "caller", "place"}
 
 
 def test_every_kind_of_event_is_read_and_tagged_as_its_model_wants() -> None:
@@ -61,7 +61,8 @@ def test_the_add_on_has_the_version_of_veilog() -> None:
 def test_every_query_is_in_the_add_on() -> None:
     searches = conf("savedsearches.conf")
     names = {file.stem for folder in ("alerts", "audit") for file in (SPLUNK / folder).iterdir()}
-    assert set(searches.sections()) == {f"AI use: {name}" for name in names}
+    found = {f"AI use: detection {file.stem}" for file in (SPLUNK / "detections").iterdir()}
+    assert set(searches.sections()) == {f"AI use: {name}" for name in names} | found
     assert {panel.name for panel in PANELS} == {file.stem for file in (SPLUNK / "panels").iterdir()}
     for name in names:
         assert searches[f"AI use: {name}"]["search"].startswith("`veilog`")
