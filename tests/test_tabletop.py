@@ -1,0 +1,214 @@
+"""The exercise in ``examples/tabletop``: its page's commands run, and its detections fire on those who did something.
+
+Who did is known, for the records are made: the key that was stolen, the one that the thief made, and who pasted the
+first one into a prompt. Everybody else only does what looks like it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+import field_table
+import timeline
+from playbook_files import NOT_YET
+from samples import ROOT
+from veilog_parsers.event import AuditEvent
+
+EXAMPLE: Final = ROOT / "examples" / "tabletop"
+BLOCK: Final = re.compile(r"^(<!-- not run: [^\n]+ -->\n)?```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PRINTED: Final = re.compile(r"^<!-- printed -->\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+STOLEN: Final = "support-bot"
+MADE: Final = "BedrockAPIKey-q9z7"
+EXPECTED: Final = {
+    "credentials_in_prompts": {"tom.baker"},
+    "stolen_credential_new_place": {STOLEN},
+    "denied_then_allowed": {STOLEN},
+    "new_model_by_user": {STOLEN},
+    "cross_department": {STOLEN},
+    "repeated_varied_injection": {STOLEN},
+    "upstream_guardrail_burst": {STOLEN},
+    "off_hours_control_plane": {STOLEN},
+    "guardrail_weakened_then_violated": {STOLEN, MADE},
+    "response_leakage": {STOLEN, MADE},
+    "token_spike": {STOLEN},
+    "key_revoked": {STOLEN, MADE},
+}
+SESSION_SECS: Final = 120
+
+
+def page() -> str:
+    return (EXAMPLE / "README.md").read_text(encoding="utf-8")
+
+
+def commands() -> list[str]:
+    """What the page says to run, a line each."""
+    return "".join(body for left_out, body in BLOCK.findall(page()) if not left_out).splitlines()
+
+
+class Played:
+    """The example's folder after the commands of its page, and what each command printed."""
+
+    def __init__(self, folder: Path, printed: str) -> None:
+        self.folder, self.printed = folder, printed
+        self.events = lines(folder / "events.jsonl")
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    folder: Path = tmp_path_factory.mktemp("tabletop") / "tabletop"
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("__pycache__", "raw", "*.jsonl"))
+    programs = folder / "bin"
+    programs.mkdir()
+    for name, arguments in (("veilog", "-m veilog_filters"), ("python", "")):
+        (programs / name).write_text(f'#!/bin/sh\nexec {sys.executable} {arguments} "$@"\n')
+        (programs / name).chmod(0o755)
+    environment = {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        ["/bin/bash", "-euc", "\n".join(commands())],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SESSION_SECS,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "warning" not in done.stderr
+    return Played(folder, done.stdout)
+
+
+def lines(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def firing(events: list[dict[str, Any]], **changed: Any) -> dict[str, set[str]]:
+    """On whom each detection fires."""
+    found: dict[str, set[str]] = {}
+    for alert in timeline.alerts(timeline.loaded(events), **changed):
+        found.setdefault(alert.detection, set()).add(alert.who)
+    return found
+
+
+def test_the_page_shows_what_is_printed(played: Played) -> None:
+    (shown,) = PRINTED.findall(page())
+    assert played.printed == shown
+
+
+def test_detections_fire_on_those_who_did_it_alone(played: Played) -> None:
+    found = firing(played.events)
+    by_rules = found.pop("threat_high_severity", set())
+    assert found == EXPECTED
+    assert by_rules <= {STOLEN, MADE}
+
+
+def test_detections_fire_in_the_order_of_the_attack(played: Played) -> None:
+    first = {name: re.search(rf"^(\S+ \S+)  {name} ", played.printed, re.MULTILINE) for name in EXPECTED}
+    times = [found[1] for found in first.values() if found]
+    assert len(times) == len(EXPECTED)
+    phases = ("credentials_in_prompts", "stolen_credential_new_place", "off_hours_control_plane", "response_leakage")
+    told = [list(EXPECTED).index(name) for name in (*phases, "key_revoked")]
+    assert [times[number] for number in told] == sorted(times[number] for number in told)
+
+
+def test_every_detection_has_its_place_in_the_exercise() -> None:
+    files = {file.stem for file in (EXAMPLE / "detections").iterdir()}
+    assert files - {"threat_high_severity"} == set(EXPECTED)
+    for name in EXPECTED:
+        assert f"`{name}`" in page()
+
+
+def test_before_the_night_only_the_pasted_key_is_told(played: Played) -> None:
+    before = [event for event in played.events if event["timestamp"] < "2026-03-05T02"]
+    assert len(before) > 800
+    assert firing(before) == {"credentials_in_prompts": {"tom.baker"}}
+
+
+@pytest.mark.parametrize(
+    ("changed", "detection", "who"),
+    [
+        ({"guardrail_blocks": 1}, "upstream_guardrail_burst", "ann.smith"),
+        ({"pipelines": "[]"}, "off_hours_control_plane", "platform-pipeline"),
+        ({"denied_calls": 1, "denied_window": "-240 minutes"}, "denied_then_allowed", "li.wei"),
+        ({"spike_times": 1.0, "spike_tokens": 10}, "token_spike", "claims-assistant"),
+    ],
+    ids=str,
+)
+def test_what_only_looks_like_an_attack_is_close(
+    played: Played, changed: dict[str, Any], detection: str, who: str
+) -> None:
+    """With other numbers a detection fires on somebody innocent: that it does not is no accident of missing events."""
+    assert who in firing(played.events, **changed)[detection]
+
+
+def test_a_job_from_new_addresses_is_told_apart_by_what_it_does_not_do(played: Played) -> None:
+    job = [event for event in played.events if event.get("user_name") == "nightly-eval"]
+    assert len({event["client_ip"] for event in job if "client_ip" in event}) == 4
+    look = {"kind": "ai_control_plane", "api_operation": "ListModels", "outcome_status": "success"}
+    last = max((event for event in job if "client_ip" in event), key=lambda event: event["timestamp"])
+    first = min(
+        (event for event in job if event.get("client_ip") == last["client_ip"]), key=lambda event: event["timestamp"]
+    )
+    looks = [first | look | {"event_id": f"look-{number}", "api_operation": f"List{number}"} for number in range(3)]
+    assert firing([*job, *looks])["stolen_credential_new_place"] == {"nightly-eval"}
+
+
+def test_events_hold_nothing_that_was_asked_answered_or_pasted(played: Played) -> None:
+    out = (played.folder / "events.jsonl").read_text(encoding="utf-8")
+    secrets = {(played.folder / "prompt.canary").read_text().strip()}
+    for record in lines(played.folder / "raw" / "bedrock.jsonl"):
+        text = json.dumps([record["input"], record["output"]])
+        secrets |= set(
+            re.findall(r"AKIA\w{16}|Bearer \w{40}|[\w.]+@example\.\w+|[A-Z][a-z]+ [a-z]+ [a-z]+ [a-z]+", text)
+        )
+    assert len(secrets) > 500
+    assert not [secret for secret in secrets if secret in out]
+
+
+def test_raw_records_are_for_their_owner_alone_and_the_same_each_time(played: Played, tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, EXAMPLE / "stolen_key.py", tmp_path / "raw"], check=False)
+    assert done.returncode == 0
+    for name in ("raw/cloudtrail.jsonl", "raw/bedrock.jsonl", "prompt.canary"):
+        assert (tmp_path / name).read_bytes() == (played.folder / name).read_bytes()
+        assert (tmp_path / name).stat().st_mode & 0o077 == 0
+    for record in lines(tmp_path / "raw" / "cloudtrail.jsonl"):
+        assert record["eventSource"].endswith(".amazonaws.com")
+
+
+def test_run_sh_runs_the_commands_of_the_page() -> None:
+    script = (EXAMPLE / "run.sh").read_text(encoding="utf-8")
+    once = commands()
+    assert [line for line in script.splitlines() if line in once] == once
+
+
+def test_the_report_shows_the_night(played: Played) -> None:
+    report = (played.folder / "report.html").read_text(encoding="utf-8")
+    for name in (STOLEN, MADE, "claims-letters-v2", "content_filtered", "anthropic.claude-3-opus"):
+        assert name in report
+
+
+def test_columns_are_fields_of_events() -> None:
+    known = {path for path, _, _ in field_table.rows(AuditEvent)}
+    assert set(timeline.FIELDS) - known <= NOT_YET
+    asked = "".join(file.read_text(encoding="utf-8") for file in (EXAMPLE / "detections").iterdir())
+    assert [name for name in timeline.FIELDS if not re.search(rf"\b{name.replace('.', '_')}\b", asked)] == ["user_name"]
+
+
+def test_parameters_are_those_that_detections_name() -> None:
+    asked = "".join(file.read_text(encoding="utf-8") for file in (EXAMPLE / "detections").iterdir())
+    assert set(re.findall(r":([a-z_]+)", asked)) == set(timeline.parameters())
+
+
+@pytest.mark.parametrize("program", ["stolen_key.py", "timeline.py"])
+def test_a_command_without_arguments_says_how_it_is_used(program: str) -> None:
+    done = subprocess.run([sys.executable, EXAMPLE / program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"usage: python {program}")
