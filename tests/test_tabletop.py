@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import yaml
 
 import field_table
 import timeline
@@ -28,6 +29,8 @@ BLOCK: Final = re.compile(r"^(<!-- not run: [^\n]+ -->\n)?```bash\n(.*?)^```$", 
 PRINTED: Final = re.compile(r"^<!-- printed -->\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 STOLEN: Final = "support-bot"
 MADE: Final = "BedrockAPIKey-q9z7"
+RESPONDER: Final = "mara.vogt"
+LI_DENIED: Final = ("li.wei", "denied")
 EXPECTED: Final = {
     "credentials_in_prompts": {"tom.baker"},
     "stolen_credential_new_place": {STOLEN},
@@ -37,11 +40,22 @@ EXPECTED: Final = {
     "repeated_varied_injection": {STOLEN},
     "upstream_guardrail_burst": {STOLEN},
     "off_hours_control_plane": {STOLEN},
-    "guardrail_weakened_then_violated": {STOLEN, MADE},
+    "guardrail_weakened_then_violated": {STOLEN},
     "response_leakage": {STOLEN, MADE},
     "token_spike": {STOLEN},
-    "key_revoked": {STOLEN, MADE},
+    "key_revoked": {RESPONDER},
 }
+PHASES: Final = (
+    "credentials_in_prompts",
+    "stolen_credential_new_place",
+    "denied_then_allowed",
+    "upstream_guardrail_burst",
+    "off_hours_control_plane",
+    "response_leakage",
+    "token_spike",
+    "key_revoked",
+)
+SIGMA: Final = ROOT / "conf" / "siem" / "sigma" / "parameters.yaml"
 SESSION_SECS: Final = 120
 
 
@@ -111,12 +125,9 @@ def test_detections_fire_on_those_who_did_it_alone(played: Played) -> None:
 
 
 def test_detections_fire_in_the_order_of_the_attack(played: Played) -> None:
-    first = {name: re.search(rf"^(\S+ \S+)  {name} ", played.printed, re.MULTILINE) for name in EXPECTED}
-    times = [found[1] for found in first.values() if found]
-    assert len(times) == len(EXPECTED)
-    phases = ("credentials_in_prompts", "stolen_credential_new_place", "off_hours_control_plane", "response_leakage")
-    told = [list(EXPECTED).index(name) for name in (*phases, "key_revoked")]
-    assert [times[number] for number in told] == sorted(times[number] for number in told)
+    """The key is pasted; it looks around, finds a model, weakens what guards it, draws data out, and is taken away."""
+    order = [name for name in re.findall(r"^\S+ \S+  (\w+) ", played.printed, re.MULTILINE) if name in PHASES]
+    assert tuple(dict.fromkeys(order)) == PHASES
 
 
 def test_every_detection_has_its_place_in_the_exercise() -> None:
@@ -136,9 +147,8 @@ def test_before_the_night_only_the_pasted_key_is_told(played: Played) -> None:
     ("changed", "detection", "who"),
     [
         ({"guardrail_blocks": 1}, "upstream_guardrail_burst", "ann.smith"),
-        ({"pipelines": "[]"}, "off_hours_control_plane", "platform-pipeline"),
-        ({"denied_calls": 1, "denied_window": "-240 minutes"}, "denied_then_allowed", "li.wei"),
-        ({"spike_times": 1.0, "spike_tokens": 10}, "token_spike", "claims-assistant"),
+        ({"excluded_callers": "[]"}, "off_hours_control_plane", "platform-pipeline"),
+        ({"spike_factor": 1, "spike_floor": 10}, "token_spike", "claims-assistant"),
     ],
     ids=str,
 )
@@ -149,16 +159,23 @@ def test_what_only_looks_like_an_attack_is_close(
     assert who in firing(played.events, **changed)[detection]
 
 
-def test_a_job_from_new_addresses_is_told_apart_by_what_it_does_not_do(played: Played) -> None:
-    job = [event for event in played.events if event.get("user_name") == "nightly-eval"]
-    assert len({event["client_ip"] for event in job if "client_ip" in event}) == 4
-    look = {"kind": "ai_control_plane", "api_operation": "ListModels", "outcome_status": "success"}
-    last = max((event for event in job if "client_ip" in event), key=lambda event: event["timestamp"])
-    first = min(
-        (event for event in job if event.get("client_ip") == last["client_ip"]), key=lambda event: event["timestamp"]
-    )
-    looks = [first | look | {"event_id": f"look-{number}", "api_operation": f"List{number}"} for number in range(3)]
-    assert firing([*job, *looks])["stolen_credential_new_place"] == {"nightly-eval"}
+def test_a_look_from_a_new_address_would_tell_of_the_job_too(played: Played) -> None:
+    """It works from a new address each night; what it does not do is to look around."""
+    job = [event for event in played.events if event.get("user_name") == "nightly-eval" and "client_ip" in event]
+    assert len({event["client_ip"] for event in job}) == 4
+    last = max(job, key=lambda event: str(event["timestamp"]))
+    look = {"kind": "ai_control_plane", "api_operation": "ListFoundationModels", "event_id": "look"}
+    assert firing([*job, last | look])["stolen_credential_new_place"] == {"nightly-eval"}
+    at_home = last | look | {"client_ip": job[0]["client_ip"]}
+    assert "stolen_credential_new_place" not in firing([*job, at_home])
+
+
+def test_a_model_that_was_denied_is_told_when_it_answers(played: Played) -> None:
+    (denied,) = [event for event in played.events if (event.get("user_name"), event.get("outcome_status")) == LI_DENIED]
+    later = denied | {"timestamp": denied["timestamp"].replace("09:00", "09:40"), "outcome_status": "success"}
+    answered = later | {"event_id": "answered"}
+    assert firing([denied, answered])["denied_then_allowed"] == {"li.wei"}
+    assert "denied_then_allowed" not in firing([denied, answered | {"model_name": "other"}])
 
 
 def test_events_hold_nothing_that_was_asked_answered_or_pasted(played: Played) -> None:
@@ -205,6 +222,27 @@ def test_columns_are_fields_of_events() -> None:
 def test_parameters_are_those_that_detections_name() -> None:
     asked = "".join(file.read_text(encoding="utf-8") for file in (EXAMPLE / "detections").iterdir())
     assert set(re.findall(r":([a-z_]+)", asked)) == set(timeline.parameters())
+
+
+@pytest.mark.skipif(not SIGMA.exists(), reason="needs the parameters of conf/siem/sigma")
+def test_numbers_are_those_of_the_detections_for_siems() -> None:
+    here, there = timeline.parameters(), yaml.safe_load(SIGMA.read_text(encoding="utf-8"))
+    same = {
+        "cross_department_calls": there["cross_department"]["least"],
+        "guardrail_blocks": there["upstream_guardrail_burst"]["least"],
+        "wordings": there["repeated_varied_injection"]["least_varied"],
+        "spike_factor": there["token_spike"]["factor"],
+        "spike_floor": there["token_spike"]["floor"],
+        "leak_kinds": json.dumps(there["response_leakage"]["kinds"]),
+    }
+    assert {name: here[name] for name in same} == same
+    for name, detection in (
+        ("recon", "stolen_credential_new_place"),
+        ("weakening", "guardrail_weakened_then_violated"),
+        ("revoking", "key_revoked"),
+    ):
+        ours = set(json.loads(here[f"{name}_operations"]))
+        assert ours - {"ListCustomModelDeployments"} <= set(there[detection]["operations"])
 
 
 @pytest.mark.parametrize("program", ["stolen_key.py", "timeline.py"])

@@ -9,7 +9,7 @@ usual AS (
     FROM hours AS now
     JOIN hours AS before ON before.who = now.who AND before.hour < now.hour
     GROUP BY now.who, now.hour
-    HAVING count(*) >= :history_hours
+    HAVING count(*) >= :spike_history_hours
 ),
 running AS (
     SELECT who, substr(timestamp, 1, 13) AS hour, timestamp,
@@ -18,8 +18,8 @@ running AS (
     WHERE token_count IS NOT NULL
 )
 SELECT min(running.timestamp) AS time, running.who,
-    'more than ' || :spike_times || ' times the usual ' || cast(round(usual.tokens) AS INTEGER) || ' tokens an hour' AS told
+    'more than ' || :spike_factor || ' times the usual ' || cast(round(usual.tokens) AS INTEGER) || ' tokens an hour' AS told
 FROM running
 JOIN usual ON usual.who = running.who AND usual.hour = running.hour
-WHERE running.tokens > max(:spike_tokens, :spike_times * usual.tokens)
+WHERE running.tokens > max(:spike_floor, :spike_factor * usual.tokens)
 GROUP BY running.who, running.hour

@@ -1,10 +1,10 @@
--- A guardrail stops prompts of one user again and again within minutes.
-SELECT stopped.timestamp AS time, stopped.who, 'a guardrail stopped ' || count(*) || ' prompts' AS told
-FROM events AS stopped
+-- The source's own guardrail stops one caller again and again.
+SELECT last.timestamp AS time, last.who, 'a guardrail stopped ' || count(*) || ' prompts' AS told
+FROM events AS last
 JOIN events AS earlier
-    ON earlier.who = stopped.who AND earlier.guardrail_action = 'blocked'
-    AND earlier.timestamp <= stopped.timestamp
-    AND earlier.timestamp > strftime('%Y-%m-%dT%H:%M:%SZ', stopped.timestamp, :guardrail_window)
-WHERE stopped.guardrail_action = 'blocked'
-GROUP BY stopped.who, stopped.event_id
+    ON earlier.who = last.who AND (earlier.guardrail_action = 'blocked' OR earlier.upstream_threats IS NOT NULL)
+    AND earlier.timestamp <= last.timestamp
+    AND earlier.timestamp > strftime('%Y-%m-%dT%H:%M:%SZ', last.timestamp, :guardrail_window)
+WHERE last.guardrail_action = 'blocked' OR last.upstream_threats IS NOT NULL
+GROUP BY last.who, last.event_id
 HAVING count(*) >= :guardrail_blocks
