@@ -208,8 +208,16 @@ def test_run_sh_runs_the_commands_of_the_page() -> None:
 
 def test_the_report_shows_the_night(played: Played) -> None:
     report = (played.folder / "report.html").read_text(encoding="utf-8")
-    for name in (STOLEN, MADE, "claims-letters-v2", "content_filtered", "anthropic.claude-3-opus"):
-        assert name in report
+    parts = dict(re.findall(r'<section class="card" id="(\w+)">(.*?)</section>', report, re.DOTALL))
+    for part, told in (
+        ("denied_by_user", (STOLEN, MADE, "anthropic.claude-3-opus")),
+        ("audit_leakage", (STOLEN, MADE, "canary", "system_prompt", "credentials", "claims-letters-v2")),
+        ("audit_changes", (STOLEN, RESPONDER, "guardrail", "model_invocation_logging", "api_key")),
+        ("audit_cross_department", (STOLEN, "support", "claims")),
+    ):
+        for name in told:
+            assert name in parts[part], (part, name)
+        assert "claims-assistant" not in parts[part]
 
 
 def test_columns_are_fields_of_events() -> None:
