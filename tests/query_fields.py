@@ -37,7 +37,7 @@ _FUNCTIONS: Final = _words(
 _KEYWORDS: Final = frozenset(["by", "as", "over", "and", "or", "not", "in", "count"])
 _OPTIONS: Final = frozenset(["limit", "value", "current", "global", "window", "span"])
 _SPL: Final = re.compile(
-    r'\s+|"(?P<quoted>[^"]*)"|(?P<option>\w+)=(?=[\w"])|(?P<word>[A-Za-z_][\w.{}]*)(?P<call>\()?|(?P<number>-?[\d.]+[smhd]?\b)|.'
+    r'\s+|"(?P<quoted>[^"]*)"|(?P<option>\w+)=(?=[\w"])|(?P<word>[A-Za-z_][\w.{}]*)(?P<call>\()?|(?P<number>-?[\d.]+[a-z]?)|.'
 )
 
 

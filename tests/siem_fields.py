@@ -80,11 +80,11 @@ def esql_queries(path: Path) -> list[str]:
 
 def elastic_fields(path: Path) -> Iterator[str]:
     """The fields that a file of conf/siem/elastic asks for."""
-    if path.name == "index-template.json":
-        yield from _mapped(json.loads(path.read_text(encoding="utf-8"))["template"]["mappings"]["properties"])
-        return
     if path.parent.name == "response":
         yield from mustache_fields(path)
+        return
+    if path.name == "index-template.json":
+        yield from _mapped(json.loads(path.read_text(encoding="utf-8"))["template"]["mappings"]["properties"])
         return
     for query in esql_queries(path):
         yield from esql_fields(query)
