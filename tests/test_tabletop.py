@@ -45,6 +45,9 @@ EXPECTED: Final = {
     "token_spike": {STOLEN},
     "key_revoked": {RESPONDER},
 }
+BY_RULES: Final = {"threat_high_severity": {STOLEN, MADE}, "repeated_varied_injection": {STOLEN, MADE}}
+"""What fires where threat rules have read the prompts."""
+ONLY_BY_RULES: Final = ("threat_high_severity ", f"repeated_varied_injection +{MADE}")
 PHASES: Final = (
     "credentials_in_prompts",
     "stolen_credential_new_place",
@@ -56,7 +59,8 @@ PHASES: Final = (
     "key_revoked",
 )
 SIGMA: Final = ROOT / "conf" / "siem" / "sigma" / "parameters.yaml"
-SESSION_SECS: Final = 120
+SESSION_SECS: Final = 900
+"""A first run prepares all patterns, which takes minutes on a busy machine."""
 
 
 def page() -> str:
@@ -74,6 +78,7 @@ class Played:
     def __init__(self, folder: Path, printed: str) -> None:
         self.folder, self.printed = folder, printed
         self.events = lines(folder / "events.jsonl")
+        self.has_rules = any("threats" in event for event in self.events)
 
 
 @pytest.fixture(scope="module")
@@ -114,14 +119,17 @@ def firing(events: list[dict[str, Any]], **changed: Any) -> dict[str, set[str]]:
 
 def test_the_page_shows_what_is_printed(played: Played) -> None:
     (shown,) = PRINTED.findall(page())
-    assert played.printed == shown
+    assert played.printed == (shown if played.has_rules else without_rules(shown))
+
+
+def without_rules(shown: str) -> str:
+    """The page's timeline without what only threat rules tell."""
+    lines = [line for line in shown.splitlines() if not any(re.search(rf"  {told}", line) for told in ONLY_BY_RULES)]
+    return "".join(line + "\n" for line in lines).replace("13 detections", "12 detections")
 
 
 def test_detections_fire_on_those_who_did_it_alone(played: Played) -> None:
-    found = firing(played.events)
-    by_rules = found.pop("threat_high_severity", set())
-    assert found == EXPECTED
-    assert by_rules <= {STOLEN, MADE}
+    assert firing(played.events) == EXPECTED | (BY_RULES if played.has_rules else {})
 
 
 def test_detections_fire_in_the_order_of_the_attack(played: Played) -> None:
