@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,6 +59,7 @@ PHASES: Final = (
     "token_spike",
     "key_revoked",
 )
+FIRST_HOUR: Final = datetime(2026, 3, 2, 1, tzinfo=UTC)
 SIGMA: Final = ROOT / "conf" / "siem" / "sigma" / "parameters.yaml"
 SESSION_SECS: Final = 900
 """A first run prepares all patterns, which takes minutes on a busy machine."""
@@ -259,6 +261,29 @@ def test_numbers_are_those_of_the_detections_for_siems() -> None:
     ):
         ours = set(json.loads(here[f"{name}_operations"]))
         assert ours - {"ListCustomModelDeployments"} <= set(there[detection]["operations"])
+
+
+BY_SIGMA: Final = {"off_hours_control_plane": {"platform-pipeline"}}
+"""Whom those for SIEMs tell of too: they exclude no caller before somebody names one."""
+
+
+@pytest.mark.slow
+def test_the_detections_for_siems_fire_on_the_same_callers(played: Played) -> None:
+    """Run by pySigma's SQLite, which is their oracle, at the end of each hour of the four days."""
+    pytest.importorskip("sigma", reason="needs pySigma")
+    detections = pytest.importorskip("detections", reason="needs the detections of conf/siem/sigma")
+    oracle = pytest.importorskip("sigma_oracle", reason="needs the oracle of the detections")
+    rules, connection = detections.detections(), oracle.database(played.events)
+    names = {event[key]: event["user_name"] for event in played.events for key in ("user_id", "event_id")}
+    names |= {key["id_hash"]: event["user_name"] for event in played.events if (key := event.get("credential"))}
+    callers = {str(key).lower(): name for key, name in names.items()}
+    hours = [FIRST_HOUR + timedelta(hours=hour) for hour in range(82)]
+    for name, who in (EXPECTED | BY_RULES).items():
+        if name in BY_RULES and not played.has_rules:
+            continue
+        ends = hours if ":until" in detections.sqlite_query(rules[name]) else hours[-1:]
+        told = {callers[str(key).lower()] for end in ends for key in oracle.told(connection, rules[name], end)}
+        assert told == who | BY_SIGMA.get(name, set()), name
 
 
 @pytest.mark.parametrize("program", ["stolen_key.py", "timeline.py"])
