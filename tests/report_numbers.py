@@ -289,6 +289,22 @@ def audit(events: list[Event]) -> dict[str, Rows]:
             }
             for key, found in grouped(events, source=field("source"))
         ],
+        "audit_leakage": [
+            key | {"calls": len(found)} | span(found, "call")
+            for key, found in grouped(
+                unfolded(calls, "leakage.kinds", "leaked"), leaked=field("leaked"), who=who, model=model
+            )
+        ],
+        "audit_changes": [
+            key | {"events": len(found)} | span(found, "event")
+            for key, found in grouped(
+                (event for event in events if at(event, "change.setting")),
+                setting=field("change.setting"),
+                afterwards=lambda event: {True: "on", False: "off"}.get(at(event, "change.enabled")),
+                who=who,
+                outcome=field("outcome_status"),
+            )
+        ],
         "audit_quarantine": [
             key | {"events": len(found), "raw_bytes": total(map(field("raw_bytes"), found))} | span(found, "event")
             for key, found in grouped(

@@ -93,6 +93,9 @@ def esql_queries(path: Path) -> list[str]:
 
 def elastic_fields(path: Path) -> Iterator[str]:
     """The fields that a file of conf/siem/elastic asks for."""
+    if path.parent.name == "response":
+        yield from mustache_fields(path)
+        return
     if path.name == "index-template.json":
         yield from _mapped(json.loads(path.read_text(encoding="utf-8"))["template"]["mappings"]["properties"])
         return
@@ -101,6 +104,13 @@ def elastic_fields(path: Path) -> Iterator[str]:
     if path.suffix == ".ndjson":
         for key in ("sourceField", "timeField", "timeFieldName", "field"):
             yield from strings(ndjson(path), key)
+
+
+def mustache_fields(path: Path) -> Iterator[str]:
+    """The fields of alerts that the actions of a rule ask for, in the language of Kibana's templates."""
+    for body in strings(json.loads(path.read_text(encoding="utf-8")), "body"):
+        for section in re.findall(r"\{\{#context\.alerts\}\}(.*?)\{\{/context\.alerts\}\}", body, re.DOTALL):
+            yield from re.findall(r"\{\{\{?([@\w.]+)\}", section)
 
 
 def _mapped(properties: dict[str, Any], prefix: str = "") -> Iterator[str]:

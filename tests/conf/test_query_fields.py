@@ -18,6 +18,7 @@ from query_fields import kql_paths, of_splunk, spl_fields, yara_l_fields
         ('| eval x=if(a=1, b, "c"), y=x+d | table x y', {"a", "b", "d"}),
         ('| stats count(eval(kind="quarantine")) as q by source', {"kind", "source"}),
         ("| timechart limit=10 count by user", {"user"}),
+        ("| timechart span=5m sum(tokens) as used by user", {"tokens", "user"}),
         ("| streamstats current=f window=1 last(_time) as previous by source", {"_time", "source"}),
         ("```about user``` kind=*", {"kind"}),
     ],

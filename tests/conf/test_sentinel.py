@@ -19,6 +19,7 @@ import duckdb_kql
 import pytest
 
 import sentinel_template
+from kusto_tables import database
 from node_tools import needs_node, node
 from samples import ROOT, SAMPLES
 from siem_panels import PANELS, query
@@ -111,19 +112,6 @@ def test_a_parser_shows_what_veilog_writes_as_asim_has_it(schema: str, definitio
     assert columns.items() <= of_asim.items()
     written = {name for row in map(asim.encode, EVENTS) if row["EventSchema"] == schema for name in row}
     assert written <= columns.keys()
-
-
-def database(folder: Path, rows: list[dict[str, Any]]) -> duckdb.DuckDBPyConnection:
-    types = {"string": "VARCHAR", "datetime": "TIMESTAMPTZ", "int": "INTEGER", "long": "BIGINT", "dynamic": "JSON"}
-    columns = ", ".join(f"'{name}': '{types[kind]}'" for name, kind in COLUMNS.items())
-    file = folder / "rows.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    connection = duckdb_kql.connect()
-    connection.execute(
-        f"CREATE TABLE {sentinel_template.TABLE} AS "
-        f"SELECT * FROM read_json('{file}', format = 'newline_delimited', columns = {{{columns}}})"
-    )
-    return connection
 
 
 def answer(connection: duckdb.DuckDBPyConnection, name: str) -> list[dict[str, Any]]:

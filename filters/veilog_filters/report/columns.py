@@ -56,6 +56,11 @@ def whole(value: Any) -> int | None:
     return value if type(value) is int and -_INT64 <= value < _INT64 else None
 
 
+def flag(value: Any) -> bool | None:
+    """Yes or no."""
+    return value if type(value) is bool else None
+
+
 def dollars(value: Any) -> float | None:
     """An amount of money below a billion dollars: no call costs more, and sums stay exact."""
     return value if type(value) in (int, float) and abs(value) < _MAX_DOLLARS else None
@@ -130,6 +135,7 @@ TYPES: Final[dict[Take, str]] = {
     text: "VARCHAR",
     whole: "BIGINT",
     dollars: "DECIMAL(18, 9)",
+    flag: "BOOLEAN",
     moment: "BIGINT",
     texts: "VARCHAR[]",
     counts: "MAP(VARCHAR, BIGINT)",
@@ -169,6 +175,9 @@ COLUMNS: Final[dict[str, Take]] = {
     "guardrail.action": text,
     "guardrail.policies": texts,
     "upstream_threats": threats,
+    "leakage.kinds": texts,
+    "change.setting": text,
+    "change.enabled": flag,
     "redaction.policy": text,
     "redaction.detectors": texts,
     "redaction.status": text,

@@ -14,8 +14,8 @@ The dashboard, ``panels.py``:
 The audit report, ``audit.py``:
 
     audit_access, audit_departments, audit_cross_department, audit_data_categories, audit_findings, audit_redaction,
-    audit_quarantine, audit_failures, audit_gaps, audit_activity, audit_keys, audit_policies, audit_detectors,
-    audit_sources
+    audit_leakage, audit_changes, audit_quarantine, audit_failures, audit_gaps, audit_activity, audit_keys,
+    audit_policies, audit_detectors, audit_sources
 """
 
 from __future__ import annotations

@@ -104,6 +104,37 @@ GROUP BY source
 ORDER BY events DESC, source""",
     ),
     Query(
+        name="audit_leakage",
+        title="What answers let out",
+        why="Answers with personal data, credentials, the system prompt or a canary that the prompt did not bring in. "
+        "An answer counts for each kind.",
+        sql="""\
+SELECT
+    leaked, who, model, count(*) AS calls, min(timestamp) AS first_call, max(timestamp) AS last_call
+FROM (SELECT *, unnest(leakage_kinds) AS leaked FROM calls)
+GROUP BY leaked, who, model
+ORDER BY calls DESC, leaked, who, model""",
+        charts=(Chart(kind="bars", x="calls", y="leaked", color="model"),),
+        empty="No answer let out what its prompt did not bring in.",
+    ),
+    Query(
+        name="audit_changes",
+        title="Changes of what protects",
+        why="Operations of control planes that change a setting on which protection depends: guardrails, logging of "
+        "calls, keys, access to models, policies. Afterwards the setting is on or off, where the operation "
+        "tells. Each row wants a reason.",
+        sql="""\
+SELECT
+    change_setting AS setting, CASE change_enabled WHEN true THEN 'on' WHEN false THEN 'off' END AS afterwards,
+    who, outcome_status AS outcome, count(*) AS events,
+    min(timestamp) AS first_event, max(timestamp) AS last_event
+FROM events
+WHERE change_setting IS NOT NULL
+GROUP BY setting, afterwards, who, outcome
+ORDER BY last_event DESC NULLS LAST, setting, afterwards, who, outcome""",
+        empty="No event tells of such a change.",
+    ),
+    Query(
         name="audit_quarantine",
         title="Quarantine",
         why="Records that could not be shown. Of each, nothing left but its length and a keyed hash.",
