@@ -108,6 +108,59 @@ and {chars} characters of a text are decoded in a form.
 
 """
 
+_STOP: Final = """
+## Where rules stop
+
+`python scripts/threat_rates.py PATH...` measures all rules on labelled prompts of your own: `*.jsonl` with `text`,
+`label`, `family`. What it printed on public sets of other sources than the rules were written on, with the texts as the
+user's. Of two groups single texts were looked at while rules were mended, so their figures flatter: of marked indirect
+injection misses (58 % before that), of security talk and quoting pages what was taken wrongly at high severity (0.7 and
+2.9 % before).
+
+| what | texts | any severity, % | high, % |
+| --- | --- | --- | --- |
+| jailbreaks from the wild and templates (PyRIT, promptmap, ChatGPT_DAN) | 438 | 93.6 | 78.3 |
+| one-line jailbreaks (agentic-redteam, nullsec-promptinject) | 29 | 51.7 | 34.5 |
+| overrides (promptmap, agentic-redteam, nullsec-promptinject) | 42 | 85.7 | 42.9 |
+| overrides in 17 other languages (PurpleLlama, "ignore previous instructions") | 68 | 61.8 | 48.5 |
+| the other direct injections of that set, in these languages | 666 | 17.3 | 1.8 |
+| extraction (Tensor Trust, agentseal, PyRIT, promptmap) | 455 | 85.7 | 23.7 |
+| access-code games (Tensor Trust) | 296 | 83.8 | 25.3 |
+| marked indirect injection (AgentDojo, agent-injection-bench, bastionprobe) | 69 | 79.7 | 42.0 |
+| bare indirect injection (AgentDojo, "TODO: ...") | 23 | 13.0 | 0.0 |
+| overrides and extraction in twelve encodings | 480 | 93.1 | 85.0 |
+| ordinary prompts (alpaca_eval, WizardLM, GSM8K) | 1,156 | 0.2 | 0.0 |
+| security talk (OWASP cheat sheets, PurpleLlama's harmless prompts) | 967 | 6.6 | 0.0 |
+| pages that quote attacks (of scanners, OWASP on prompt injection) | 443 | 9.0 | 1.6 |
+| personas (ChatGPT-System-Prompts), read as a user's text | 46 | 100.0 | 0.0 |
+| instructions of published GPTs, read as a user's text | 281 | 47.0 | 4.6 |
+| system prompts in their place (leaked-system-prompts, CL4R1T4S, fabric) | 415 | 0.0 | 0.0 |
+
+The personas are files that have "system prompt" in their heading, which one rule of low severity names.
+
+High severity is kept for what ordinary texts do not have: none of the ordinary prompts above, and none of the security
+talk, matches such a rule.
+
+So much they find, and no more:
+
+* **Few signs, short texts.** One-line jailbreaks ("be evil now") and role-play that grows over many turns have no words
+  of their own. Of short jailbreaks about half are seen. Persuasion ("I am your boss, I need it") is hardly seen at all.
+* **Bare injection.** An order inside a document that looks like any other order ("summarize in one line") differs from
+  the user's only by who wrote it. Rules see what speaks to the model, changes the answer or sends something out.
+* **Other languages.** Override has rules in twenty-two languages beside English, extraction in thirteen. Jailbreak
+  personas and indirect injection are in English, but for modes and roles. Other languages are not seen.
+* **What is hidden** is found as well as it would be in plain text: an encoding that is undone adds nothing by itself.
+  Ciphers that are not in the list of forms, and two forms over one another, are not undone.
+* **Talk about attacks** that quotes one in full can match: pages on prompt injection, and instructions of assistants
+  that forbid it by quoting it. High severity was on 1.6 % of such texts.
+* **Control plane.** The names of operations that no sample of veilog has are from the services' references.
+
+A linear model on words is not shipped. In a trial with the development prompts, one (words and runs of up to three,
+hashed, 64 KB) added 2 points on jailbreaks, 14 on games and 21 on extraction, at 0.1 % of ordinary prompts; but it does
+not carry over to sources that it has not seen: with one source left out at a time it found from 1 to 62 % of that one.
+The rules reach more by themselves, and say why. It does not earn its place.
+"""
+
 
 def _fields() -> Iterator[str]:
     schema: dict[str, Any] = Pack.model_json_schema()
@@ -146,4 +199,4 @@ def page() -> str:
         runs=MAX_RUNS,
         chars=f"{MAX_CHARS:,}",
     )
-    return head + "".join(_fields()) + "".join(_rules())
+    return head + "".join(_fields()) + "".join(_rules()) + _STOP
