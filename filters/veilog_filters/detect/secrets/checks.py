@@ -42,7 +42,8 @@ _STANDING_IN: Final = re.compile(
       |filtered|hidden|todo|tbd|here|goes|secret|password|passwd|passwort|required|optional|disabled|undefined|null|none
       |true|false|string|value|default|token|unset|empty|api|key|access|client|with|this|user|name|db|app|auth|new|long
       |very|secure|and|pass|id)(?![A-Za-z0-9])
-  | x{4,} | abcdefghijklmnopqrstuvwxyz | changeme | yourpass(?:word)? | yourtoken | yoursecret | yourapi(?:key)? | yourkey
+  | x{4,} | abcdefghijklmnopqrstuvwxyz | changeme
+  | yourpass(?:word)? | yourtoken | yoursecret | yourapi(?:key)? | yourkey
     """,
     re.VERBOSE | re.IGNORECASE,
 )
