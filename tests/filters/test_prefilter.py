@@ -398,3 +398,37 @@ def test_phone_numbers_in_many_digits_are_bounded_in_time() -> None:
     finder = PhoneFinder(("US", "DE"), MinDigits(5, ()))
     with pytest.raises(DetectorTimeout):
         finder("call 212 555 0182", Deadline(-1))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "sought"),
+    [
+        ("ab?", "a"),
+        ("a(b|c){0,3}d?", "a"),
+        ("ab??", "a"),
+        ("a{2,3}", "a{2,3}"),
+        ("a+?", "a+?"),
+        ("a[?]", "a[?]"),
+        (r"a\?", r"a\?"),
+        (r"a(b|c){0,3}\b", r"a(b|c){0,3}\b"),
+        ("a|bc?", "a|bc?"),
+        ("a(?:)bc", "a"),
+        ("(a(?:)b)c", "(a(?:)b)c"),
+        ("(?<=my )[a-z]", "(?:my )[a-z]"),
+        ("a(?<=my )[a-z]", "a(?<=my )[a-z]"),
+        ("[a-z](?= at)", "[a-z](?: at)"),
+        ("[a-z](?! at)", "[a-z](?! at)"),
+    ],
+)
+def test_no_more_is_sought_than_every_match_has(pattern: str, sought: str) -> None:
+    info = pattern_info(pattern, 0)
+    assert info is not None
+    assert info.ascii == sought
+
+
+def test_a_look_ahead_that_is_sought_widens_the_windows() -> None:
+    plain, ahead = pattern_info("[a-z]{1,5}", 0), pattern_info("[a-z]{1,5}(?= at)", 0)
+    assert plain is not None
+    assert ahead is not None
+    assert plain.ahead_chars == 0
+    assert ahead.ahead_chars >= len(" at")

@@ -106,8 +106,7 @@ def pattern_info(pattern: str, flags: int, *, foreign: bool = False) -> PatternI
         max_chars=known.most_chars,
         ahead_chars=known.reach_chars or 0 if reader.looks_ahead else 0,
         reach_chars=known.reach_chars,
-        # What is looked at behind a match may be white space too.
-        crosses_whitespace=known.crosses_whitespace or reader.looks_ahead,
+        crosses_whitespace=known.crosses_whitespace,
     )
 
 

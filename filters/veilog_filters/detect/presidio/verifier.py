@@ -94,10 +94,12 @@ class _Pattern:
         if info is None or info.reach_chars is None:
             return None
         most = info.max_chars + info.ahead_chars if info.max_chars else 0
+        # What was looked at behind a match may be white space too.
+        crosses = info.crosses_whitespace or info.ahead_chars > 0
         # Either white space or a longest match must.
-        if info.crosses_whitespace and not 0 < most <= _MAX_WINDOW_CHARS:
+        if crosses and not 0 < most <= _MAX_WINDOW_CHARS:
             return None
-        return _Bounds(most, info.reach_chars + 1, info.crosses_whitespace)
+        return _Bounds(most, info.reach_chars + 1, crosses)
 
     def find(
         self,
