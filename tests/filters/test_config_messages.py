@@ -32,8 +32,8 @@ rules:
     maturity: incubating
     applies_to: [user]
     when: {words: [project bluebird]}
-    proofs: [What is Project Bluebird?]
-    counter_proofs: [{text: What is a bluebird?, reason: a bird}]
+    proofs: ["What is Project Bluebird?"]
+    counter_proofs: [{text: "What is a bluebird?", reason: a bird}]
 """
 FULL: dict[str, Any] = yaml.safe_load(r"""
 tenant_id: acme
