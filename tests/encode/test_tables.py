@@ -40,6 +40,23 @@ LATER = {
     "user_department": "sales",
     "prompt_hash": "ab12",
     "prompt_sketch": ["0a1b2c", "3d4e5f"],
+    "threats": [
+        {
+            "rule_id": "acme-override",
+            "severity": "high",
+            "maturity": "stable",
+            "family": "instruction_override",
+            "technique": "AML.T0051.000",
+            "owasp": "LLM01:2026",
+            "frameworks": [
+                {"framework": "mitre-atlas", "version": "2026.09", "id": "AML.T0051.000"},
+                {"framework": "mitre-attack", "version": "20", "id": "T1552"},
+            ],
+            "reporter": "veilog",
+            "where": ["user", "tool_result"],
+        },
+        {"rule_id": "acme-low", "severity": "low", "maturity": "incubating", "family": "custom", "reporter": "lakera"},
+    ],
     "leakage": {
         "kinds": ["personal_data", "canary"],
         "entities": {"EMAIL_ADDRESS": 1_501},

@@ -33,7 +33,7 @@ rules:
     applies_to: [user]
     when: {words: [project bluebird]}
     proofs: [What is Project Bluebird?]
-    counter_proofs: [{text: What is a bluebird?, reason: a bird}]
+    counter_proofs: [{text: "What is a bluebird?", reason: a bird}]
 """
 FULL: dict[str, Any] = yaml.safe_load(r"""
 tenant_id: acme
