@@ -6,6 +6,9 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 # One more than there are processors: some tests wait for sockets most of their time.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# How often a test that fails is run again. None here; CI, which shares its processors with others, gives it one more
+# chance, and the summary names it (R).
+RERUNS ?= 0
 LATEST := .venv-latest
 APPINSPECT := .venv-appinspect
 ON_INTERNALS := compat parity timeouts words phone presidio prefilter
@@ -33,7 +36,7 @@ demo: $(READY) ## Show on one screen what comes in, what leaves and why; write d
 	@$(BIN)/veilog demo --html demo.html --report demo-report.html
 
 test: lint generate-check ## Run all checks and tests
-	$(PYTEST) -n $(WORKERS) --dist loadfile
+	$(PYTEST) -n $(WORKERS) --dist loadfile --reruns $(RERUNS)
 
 test-latest: ## Run what depends on other libraries' internals with their newest allowed versions
 	$(PYTHON) -m venv --clear $(LATEST)
@@ -101,4 +104,4 @@ lock: $(READY) ## Rewrite requirements.lock from pyproject.toml (needs uv)
 		--quiet --output-file requirements.lock pyproject.toml
 
 clean: ## Remove the virtual environment and caches
-	rm -rf $(VENV) $(LATEST) $(APPINSPECT) .venv-3.12 $(APPINSPECT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks site
+	rm -rf $(VENV) $(LATEST) .venv-3.12 $(APPINSPECT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks site

@@ -92,6 +92,7 @@ _PHRASE_WORD: Final = re.compile(r"[a-z][a-z0-9']*")
 _DIGITS_BETWEEN: Final = re.compile(
     r"(?:[A-Za-z]?[a-z]{2,}[0-9]{1,4}){3,}|(?:[A-Z]{3,}[0-9]{1,4}){3,}|(?:[a-z]+[0-9]{1,3}){5,}"
     r"|(?:(?:[a-z]{2,}|[A-Z]{2,})[0-9]{1,3}){4,}"
+    r"|[a-z]{3,}[0-9]{1,2}[a-z]{5,}[0-9]{1,2}[a-z]{3,}|[A-Z]{3,}[0-9]{1,2}[A-Z]{5,}[0-9]{1,2}[A-Z]{3,}"
 )
 _VERSION: Final = re.compile(r"[A-Za-z]{0,2}[0-9]+[A-Za-z]?")
 _DIGITS_INSIDE: Final = re.compile(r"[A-Za-z]+[0-9][A-Za-z0-9]*[A-Za-z]")

@@ -192,18 +192,16 @@ class Leaks:
         One that is new is searched as it is; from its second time on its runs are kept, as numbers: many come once,
         others with each call.
         """
-        asked = _runs(words, RUN_WORDS)
         if key not in self._known:
             self._known[key] = None
             if len(self._known) > MAX_SYSTEM_PROMPTS:
                 self._known.popitem(last=False)
-            text = b" %b " % b" ".join(_words(system))
-            return any(b" %b " % run in text for run in asked)
+            return _has_run_of(words, _words(system))
         self._known.move_to_end(key)
         runs = self._known[key]
         if runs is None:
             runs = self._known[key] = frozenset(map(hash, _runs(_words(system))))
-        return not runs.isdisjoint(map(hash, asked))
+        return not runs.isdisjoint(map(hash, _runs(words, RUN_WORDS)))
 
     def _seen(self, readings: Iterable[str]) -> list[Constant]:
         """The names of the canaries that are in some texts."""
@@ -223,6 +221,18 @@ def _words(parts: Iterable[Inspected]) -> list[bytes]:
         if len(words) >= MAX_WORDS:
             return words[:MAX_WORDS]
     return words
+
+
+def _has_run_of(words: Sequence[bytes], others: Sequence[bytes]) -> bool:
+    """Whether one of each eight runs of some words is in others."""
+    # Nearly every run of an answer has a word that is not there at all: that is told by the words' set in a fifth of
+    # the time that a search takes, which costs more than all the rest.
+    has = frozenset(others).issuperset
+    asked = [run for at in range(0, len(words) - RUN_WORDS + 1, RUN_WORDS) if has(run := words[at : at + RUN_WORDS])]
+    if not asked:
+        return False
+    text = b" %b " % b" ".join(others)
+    return any(b" %b " % b" ".join(run) in text for run in asked)
 
 
 def _runs(words: Sequence[bytes], step: int = 1) -> Iterable[bytes]:

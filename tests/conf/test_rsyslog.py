@@ -20,6 +20,7 @@ import veilog_filters
 import veilog_parsers
 from forward_peers import WAIT_SECS, free_port, wait_for
 from no_network import sitecustomize
+from processes import children_of
 from samples import KEY_FILE, ROOT, SAMPLES
 
 CONF = ROOT / "conf" / "rsyslog" / "veilog.conf"
@@ -118,8 +119,7 @@ class Rsyslog:
 
     def children(self) -> list[int]:
         """Process ids of the veilog that runs under it."""
-        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
-        return [int(pid) for task in tasks for pid in task.read_text().split()]
+        return children_of(self.process.pid)
 
     def everything(self) -> str:
         """All that it wrote anywhere."""

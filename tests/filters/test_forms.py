@@ -110,6 +110,9 @@ def test_what_was_left_as_it_was_is_the_same_there_and_here() -> None:
         ("x QW5uYSBCZXJnIHdhcyBoZXJl y", "x Anna Berg was here y"),
         ("1+2 %2b", "1+2 +"),
         ("a+b", "a b"),
+        ("a+b &amp;", "a b &"),
+        ("+45\n12\n34\n56\n78", "+45 12 34 56 78"),
+        ("call 4111  1111\t1111 1111 now", "call 4111 1111 1111 1111 now"),
     ],
 )
 def test_what_a_text_says(text: str, form: str) -> None:

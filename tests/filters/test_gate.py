@@ -72,6 +72,8 @@ def test_prose_fits_no_field_in_any_spelling(field: str) -> None:
         "c2VsbCB0aGUg.b2xkIGhvdXNl.IHRvIGFubmEg.YmVmb3JlIHRo",
         "c2VsbCB0aGUgaG91c2UgYnkgZnJp_ZGF5IGJlZm9yZSBhbnlib2R5IGFz_a3MgYWJvdXQgdGhlIG1vbmV5IGFu",
         "you22can22buy22the22red22-car22for22her22and22",
+        "not2lagoonege5for-be-inlettqe-was-are-kestrelytu",
+        "sell4houses4for-me-in-lisbon-this-week",
         "u0073-u0065-u006c-u006c-u0074-u0068-u0065-u006f-u006c-u0064",
         "73x65x6cx6cx74x68x65x6fx6cx64x68x6f",
         "v1." * 200,

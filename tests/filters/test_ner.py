@@ -20,6 +20,7 @@ from presidio_analyzer import AnalyzerEngine
 from presidio_analyzer.nlp_engine import NlpEngineProvider
 
 from conftest import Run
+from processes import resident_bytes
 from reading import Reader
 from samples import config_with
 from shares import SOAK, share
@@ -400,7 +401,7 @@ def test_a_model_that_cannot_be_loaded_anew_stays_in_use(monkeypatch: pytest.Mon
 @pytest.mark.skipif(not SOAK, reason="minutes: run with VEILOG_SOAK=1")
 def test_memory_is_bounded_over_many_texts() -> None:
     def resident_mb() -> int:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+        return resident_bytes(os.getpid()) >> 20
 
     detector = PresidioDetector(options(recycle_after_words=100_000))
     for text in texts_of_new_words(2_500):

@@ -9,7 +9,7 @@ from samples import config_with
 from sketch_rates import rates_of
 from veilog_filters.fingerprint import Fingerprinter
 from veilog_filters.pipeline import Pipeline
-from veilog_filters.sketch import BANDS, KEY_CHARS, LONG_WORDS, MAX_CHARS, elements
+from veilog_filters.sketch import BANDS, KEY_CHARS, LONG_BANDS, LONG_WORDS, MAX_CHARS, elements
 from veilog_parsers.record.raw import RawRecord
 
 sketch = Fingerprinter(bytes(range(32)), "k").sketch
@@ -82,12 +82,12 @@ def test_words_of_grammar_count_where_there_are_no_others() -> None:
     assert shared("What can you do for me and for them", "Who was it that they are after now then") == 0
 
 
-def test_keys_are_short_hexadecimal_and_half_as_many_for_a_long_prompt() -> None:
+def test_keys_are_short_hexadecimal_and_a_third_as_many_for_a_long_prompt() -> None:
     short, many = sketch(OWN[0], ""), sketch(" ".join(MANY), "")
     assert short is not None
     assert many is not None
     assert len(elements(OWN[0])) < LONG_WORDS <= len(MANY)
-    assert (len(short), len(many)) == (BANDS, BANDS // 2)
+    assert (len(short), len(many)) == (BANDS, LONG_BANDS)
     assert all(len(key) == KEY_CHARS and int(key, 16) >= 0 for key in [*short, *many])
 
 
@@ -109,7 +109,7 @@ def test_keys_are_the_same_on_every_host() -> None:
     ] == PINNED
 
 
-PINNED = ["267c7b", "828b1b", "ae1867"]
+PINNED = ["b9f873", "43172b", "e6eff1"]
 
 
 def test_what_lies_behind_the_bound_is_not_read() -> None:

@@ -27,6 +27,7 @@ import yaml
 import veilog_filters
 import veilog_parsers
 from no_network import sitecustomize
+from processes import children_of, command_line
 from samples import KEY_FILE
 from veilog_filters.config import Config
 from veilog_filters.detect.api import Finding, PerText
@@ -386,9 +387,7 @@ class Sidecar:
 
     def worker_pids(self) -> list[int]:
         """Process ids of its workers."""
-        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
-        children = [int(pid) for task in tasks for pid in task.read_text().split()]
-        return [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return [pid for pid in children_of(self.process.pid) if "spawn_main" in command_line(pid)]
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of one of its HTTP pages; 0 if nobody answers."""

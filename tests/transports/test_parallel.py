@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import Run
+from processes import children_of, is_running
 from samples import samples
 from veilog_filters.cli import _make_filter
 from veilog_filters.transports import parallel
@@ -71,11 +72,6 @@ def command() -> subprocess.Popen[bytes]:
     )
 
 
-def children(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for task in tasks for child in task.read_text().split()]
-
-
 def test_a_line_is_answered_before_the_next_one_comes() -> None:
     with command() as filtering:
         assert filtering.stdin is not None
@@ -96,7 +92,7 @@ def test_a_worker_that_dies_ends_it_with_one() -> None:
         filtering.stdin.write(b'{"n":1}\n')
         filtering.stdin.flush()
         assert filtering.stdout.readline()
-        for child in children(filtering.pid):
+        for child in children_of(filtering.pid):
             os.kill(child, signal.SIGKILL)
         out, error = filtering.communicate(b'{"secret":"ann.smith@example.com"}\n' * 10, timeout=60)
         assert filtering.returncode == 1
@@ -122,21 +118,14 @@ def test_workers_end_when_the_command_is_killed() -> None:
         filtering.stdin.write(b'{"n":1}\n')
         filtering.stdin.flush()
         assert filtering.stdout.readline()
-        workers = children(filtering.pid)
+        workers = children_of(filtering.pid)
         assert len(workers) >= 2
         filtering.kill()
         filtering.wait()
         deadline = time.monotonic() + 30
-        while any(map(runs, workers)) and time.monotonic() < deadline:
+        while any(map(is_running, workers)) and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert not any(map(runs, workers))
-
-
-def runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+        assert not any(map(is_running, workers))
 
 
 def test_workers_that_cannot_be_forked_do_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

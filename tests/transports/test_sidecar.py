@@ -20,6 +20,7 @@ import yaml
 
 from canary import MARKER, planted_everywhere
 from forward_peers import Collector, Shipper, Sidecar, free_port, in_loop, samples_of, wait_for
+from processes import is_running
 from samples import SAMPLES
 from test_canary import ALL, PATTERN
 from veilog_filters.forward import Entry, EventTime
@@ -216,11 +217,7 @@ def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
     sidecar = Sidecar(tmp_path).start()
     (worker,) = sidecar.worker_pids()
     sidecar.kill()
-    wait_for(lambda: not Path(f"/proc/{worker}/cmdline").exists() or _is_zombie(worker))
-
-
-def _is_zombie(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    wait_for(lambda: not is_running(worker))
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 
 import msgpack
 import pytest
 
 from forward_peers import Shipper, Sidecar, in_loop
+from processes import resident_bytes
 from shares import SOAK
 from veilog_filters.forward import Ack
 from veilog_filters.forward.connection import NEED_DATA
@@ -38,8 +38,7 @@ def packed(start: int) -> bytes:
 
 
 def resident_mb(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    return resident_bytes(pid) / 1e6
 
 
 @pytest.mark.slow

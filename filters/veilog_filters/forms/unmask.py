@@ -114,12 +114,12 @@ def unmasked(text: str, of: View | None = None) -> list[View]:
         of: the view whose text it is.
     """
     # What most texts are is told here, with no call more than it takes.
-    if (
-        text.isascii()
-        and not ("&" in text or "%" in text or "\\" in text or "+" in text)
-        and _DENSE.search(text.encode().translate(None, _SMALL)) is None
-    ):
-        return []
+    if text.isascii() and not _has_escape(text) and _DENSE.search(text.encode().translate(None, _SMALL)) is None:
+        if "+" not in text:
+            return []
+        # A phone number with a plus is the one whose groups may be so short that it is not dense.
+        if not _has_wide_gap(text):
+            return [] if (view := _without_pluses(text, of)) is None else [view]
     views: list[View] = []
     if not text.isascii() and _TAG.search(text):
         untagged = replaced(text, _TAG, lambda _tag: "", of)
@@ -133,10 +133,15 @@ def unmasked(text: str, of: View | None = None) -> list[View]:
                 text, of = view.text, view
         if len(views) == before:
             break
-    # In a form a blank is a plus; in base64 a plus is a plus, so this comes last.
-    if "+" in text and (view := replaced(text, _PLUS, lambda _plus: " ", of)):
+    # In base64 a plus is a plus, so this comes last.
+    if "+" in text and (view := _without_pluses(text, of)):
         views.append(view)
     return views
+
+
+def _without_pluses(text: str, of: View | None) -> View | None:
+    """A text with blanks for the pluses between words, as in forms."""
+    return replaced(text, _PLUS, lambda _plus: " ", of)
 
 
 def _spelled_plainly(text: str, of: View | None) -> View | None:
@@ -145,15 +150,22 @@ def _spelled_plainly(text: str, of: View | None) -> View | None:
     if _has_escape(text):
         view = replaced(text, _ESCAPE, unescaped_character, of)
         text, of = (text, of) if view is None else (view.text, view)
-    if _CONTROL.search(text):
+    if not text.isprintable() and _CONTROL.search(text):
         view = replaced(text, _CONTROL, lambda _control: "", of) or view
         text, of = (text, of) if view is None else (view.text, view)
     if not text.isascii() and _foreign(text):
         view = replaced(text, _FOREIGN, _plain, of)
         text, of = (text, of) if view is None else (view.text, view)
-    if _WIDE_GAP.search(text):
+    if _has_wide_gap(text):
         view = replaced(text, _IN_GROUPS, lambda groups: _WHITE.sub(" ", groups), of) or view
     return view
+
+
+def _has_wide_gap(text: str) -> bool:
+    """Whether more than a blank is between two groups of a number; the pattern asks at each digit, so it comes last."""
+    if "  " in text or "\n" in text or "\t" in text or "\r" in text:
+        return _WIDE_GAP.search(text) is not None
+    return False
 
 
 def _has_escape(text: str) -> bool:
@@ -226,8 +238,11 @@ def _out_of_base64(text: str, of: View | None) -> View | None:
     """A text with what is in base64 decoded."""
     if _DENSE.search(text.encode("ascii", "replace").translate(None, _SMALL)) is None:
         return None
+    classes = _classes(text)
+    if _RUN not in classes:
+        return None
     maker, done = Maker(), 0
-    for start, end in _runs(text, _classes(text)):
+    for start, end in _runs(text, classes):
         words = _decoded(text[start:end])
         if words is not None:
             maker.add(text[done:start], done, start, exact=True)
