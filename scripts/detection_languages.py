@@ -298,7 +298,11 @@ class _Conditions(TextQueryBackend):
     name: ClassVar[str] = "conditions"
     formats: ClassVar[dict[str, str]] = {"default": "conditions"}
     requires_pipeline: ClassVar[bool] = True
-    precedence: ClassVar[tuple[type[ConditionItem], type[ConditionItem], type[ConditionItem]]] = (ConditionNOT, ConditionAND, ConditionOR)
+    precedence: ClassVar[tuple[type[ConditionItem], type[ConditionItem], type[ConditionItem]]] = (
+        ConditionNOT,
+        ConditionAND,
+        ConditionOR,
+    )
     parenthesize: bool = True
     group_expression: ClassVar[str] = "({expr})"
     token_separator: str = " "

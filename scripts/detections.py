@@ -477,4 +477,3 @@ def generated() -> dict[Path, Callable[[], str]]:
         for language, folder in FOLDERS.items()
         for name in queries(language)
     }
-

@@ -40,8 +40,8 @@ window, threshold, list and exclusion stands in `conf/siem/sigma/parameters.yaml
 queries in `conf/siem/{splunk,elastic,sentinel,secops}/detections`, and puts these into the add-on's saved searches,
 `rules.ndjson` and `azuredeploy.json`. SecOps takes a rule at a time: paste a file into its editor.
 
-Change a number in `parameters.yaml`, not in a query. Callers in `excluded_callers` are left out everywhere: put your red
-team and your load tests there.
+Change a number in `parameters.yaml`, not in a query. Callers in `excluded_callers` are left out everywhere: put your
+red team and your load tests there.
 
 Two fields are made of others. `caller` is `user_id`, or `user_name` where a source tells no id; `place` is
 `network.country`, or else `client_ip`. EQL and YARA-L cannot make fields: there a caller needs a `user_id`.
@@ -57,8 +57,8 @@ They are switched on when they are imported. `cross_department` needs the [looku
 _PUBLISHED: Final = """\
 ## Published by others
 
-[Coverage](../reference/coverage.md) lists the detections of Elastic, Splunk, Microsoft Sentinel, Panther and SigmaHQ and
-which of them can be expressed. All {published} of those that can are, by {count} rules: several look for the same.
+[Coverage](../reference/coverage.md) lists the detections of Elastic, Splunk, Microsoft Sentinel, Panther and SigmaHQ
+and which of them can be expressed. All {published} of those that can are, by {count} rules: several look for the same.
 They are imported but not switched on: many tell of each administrative change.
 
 """
@@ -71,8 +71,8 @@ _WINDOWS: Final = """\
 A **sliding** window ends with each event: wherever a burst lies, it is seen whole. A **tumbling** window begins at a
 full multiple of its length: of a burst over its edge, half is seen in one and half in the next, and a threshold may be
 missed by up to half. Lower the threshold there, or shorten the window, if that matters more than noise. **Hop** windows
-overlap. Detections with a history compare the last whole window by the clock with those before, so a spike over its edge
-is two half ones in every language.
+overlap. Detections with a history compare the last whole window by the clock with those before, so a spike over its
+edge is two half ones in every language.
 
 """
 _PROOF: Final = """\
@@ -84,8 +84,8 @@ labelled with the detections that must tell of it. Every detection must tell of 
 | language | written by | read by | executed by |
 | --- | --- | --- | --- |
 | SQLite | pySigma, templates for history | SQLite | SQLite: all {all}; it is the oracle |
-| KQL | templates, conditions by a backend of ours | Microsoft's Kusto language service | duckdb-kql: all {kql}, the same findings as the oracle |
-| EQL | template, conditions by pySigma | `eql` | `eql`: all {eql}, the same findings as the oracle, where lists have one item |
+| KQL | templates, conditions by a backend of ours | Microsoft's Kusto service | duckdb-kql: all {kql}, as the oracle |
+| EQL | template, conditions by pySigma | `eql` | `eql`: all {eql}, as the oracle, where lists have one item |
 | ES\\|QL | pySigma, templates for history | Elastic's parser, with types, for 8.19, 9.3 and 9.5 | **nothing** |
 | SPL | pySigma, templates for order and history | a reader of ours: every word, every field | **nothing** |
 | YARA-L | templates, conditions by a backend of ours | a reader of ours: every word, every field | **nothing** |

@@ -20,6 +20,6 @@ needs_node = pytest.mark.skipif(
 def node(script: str, asked: Any) -> Any:
     """What a script answers to a question; both are JSON."""
     done = subprocess.run(
-        ["node", FOLDER / script], input=json.dumps(asked).encode(), capture_output=True, check=True, timeout=120
+        ["node", FOLDER / script], input=json.dumps(asked).encode(), capture_output=True, check=True, timeout=600
     )
     return json.loads(done.stdout)

@@ -88,7 +88,8 @@ def kusto(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection
 
 def by_kusto(connection: duckdb.DuckDBPyConnection, name: str) -> set[str]:
     function = query(sentinel_template.SENTINEL / "functions" / "Veilog.kql").text
-    done = duckdb_kql.kql(connection, f"let Veilog = {function};\n{detections.queries(Language.KQL)[name]}")
+    at_that_hour = detections.queries(Language.KQL)[name].replace("now()", f"datetime({UNTIL.isoformat()})")
+    done = duckdb_kql.kql(connection, f"let Veilog = {function};\n{at_that_hour}")
     keys = DETECTIONS[name].keys
     column = list(done.columns).index(languages.kusto_name(keys[0]) if keys else "EventId")
     return {row[column] for row in done.fetchall()}
