@@ -25,7 +25,7 @@ from veilog_filters.classify import Classifier
 from veilog_filters.config import Config, load_policy
 from veilog_filters.threat_pack import load_rules
 from veilog_filters.threat_rules import Reading, Search, ThreatRules
-from veilog_filters.wiring import policy_prefilter_for
+from veilog_filters.wiring import policy_prefilter_for, search_by
 from veilog_parsers.event import ThreatPlace
 
 SEVERITIES: Final = ("low", "medium", "high")
@@ -80,11 +80,11 @@ class Judge:
     def __init__(self, config: Config) -> None:
         self.rules = ThreatRules(load_rules(config))
         prefilter = policy_prefilter_for(config, Classifier(load_policy(config)), self.rules)
-        self._search: Search = prefilter.further if prefilter else self.rules.everything
+        self._search: Search = search_by(prefilter) if prefilter else self.rules.everything
 
     def __call__(self, text: str, place: ThreatPlace) -> list[str]:
         """The ids of the rules that match a text that stands in a place."""
-        reading = Reading(place, text, self._search(text))
+        reading = Reading(place, text, self._search(text, place))
         found = self.rules.match([reading], _no_facts, self._search, _no_limit)
         return [self.rules.rules[number].rule.id for number, places in found.items() if places]
 

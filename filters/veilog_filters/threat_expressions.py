@@ -10,23 +10,21 @@ when it is read:
 * It must be of the language that Hyperscan reads in the same way (``detect.prefilter.syntax``), else it could not be in
   the one scan.
 
-Hyperscan is given a broader form: the *pieces* between the gaps. It reports an expression where a text has all of its
-pieces, wherever they stand, but for those that ordinary requests have all the time (``detect.prefilter.ordinary``).
-Gaps would cost it states, common words time; and pieces that rules share are sought once. What it reports is sought
-again by the expression itself.
+Hyperscan is given the expression as it is used, in the mode that may report more than there is, and what it reports is
+sought again. Broader forms (only what lies between the gaps, only literals) were tried: they are in so many ordinary
+texts that searching these takes longer than the scan.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import Final, NamedTuple
+from typing import Final
 
 import regex
 
 from veilog_filters.detect.compat.sre import ways, works
 from veilog_filters.detect.prefilter.expressions import Expression
-from veilog_filters.detect.prefilter.ordinary import COMMON, occurrences
 from veilog_filters.detect.prefilter.syntax import PatternInfo, pattern_info
 from veilog_filters.yaml_file import InvalidError, check_pattern
 
@@ -38,9 +36,6 @@ MOST_SPACE: Final = 16
 MOST_WAYS: Final = 20_000
 MAX_CHARS: Final = 8_192
 """Longest expression, in characters."""
-_WIDE_FROM: Final = 8
-"""A repeat of what takes letters is a gap from so many characters on."""
-
 _TOKEN: Final = re.compile(
     r"""
     (?P<single> \\. | \[ \^? \]? (?: \\. | [^\]\\] )* \] | [^\\\[()|*+?{^$] | \{(?!\d) )
@@ -52,27 +47,11 @@ _TOKEN: Final = re.compile(
 )
 _REPEAT: Final = re.compile(r"(?P<kind>[*+?]|\{(?P<least>\d+)(?P<to>,(?P<most>\d*))?\})(?P<how>[?+]?)")
 _NARROW: Final = re.compile(r"\\[sdWbBAZntrf]|\\[^A-Za-z0-9]|[^\\.\[\w]|\[[^\^\w\\]*(?:\\[sdWntrf][^\w\\]*)*\]")
-_LOOKS: Final = re.compile(r"\(\?<?[=!]")
-"""Look-around, which Hyperscan has in no exact expression."""
-_ENDS: Final = (r"\b", r"\B", r"\Z", "$")
-"""What a piece has at its begin alone: with it at an end, Hyperscan takes it for no part of a combination."""
 _NO_SPACES: Final = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
 _FIX: Final = "see docs/reference/threats.md"
 
 
-class Bounded(NamedTuple):
-    """An expression as it is used.
-
-    Attributes:
-        strict: what a text is searched by.
-        pieces: what must be in a text, each by itself, where the expression matches.
-    """
-
-    strict: str
-    pieces: tuple[str, ...]
-
-
-def read_expression(pattern: str) -> Bounded:
+def read_expression(pattern: str) -> str:
     """An expression with all its repeats bounded.
 
     Raises:
@@ -81,50 +60,34 @@ def read_expression(pattern: str) -> Bounded:
     if len(pattern) > MAX_CHARS:
         raise InvalidError(f"the expression is longer than {MAX_CHARS} characters", "write several")
     check_pattern(pattern)
-    bounded = _bounded(pattern)
-    found = ways(bounded.strict, int(FLAGS))
+    strict = bounded(pattern)
+    found = ways(strict, int(FLAGS))
     if found is None and works():
         raise InvalidError("the expression refers back, or is none of Python's re module", f"write it out; {_FIX}")
     if found is not None and found > MOST_WAYS:
         problem = f"the expression can be tried in more than {MOST_WAYS} ways at one place: long gaps multiply"
         raise InvalidError(problem, "write one long gap, or several expressions under all")
-    if works() and _info(bounded.strict) is None:
+    if works() and _info(strict) is None:
         problem = "the expression may match nothing, or has what Hyperscan reads in another way"
         raise InvalidError(problem, f"write it with literals, classes, groups and repeats; {_FIX}")
-    return bounded
+    return strict
 
 
-def bounded(pattern: str) -> Bounded:
-    """As ``read_expression``, of one that was read before: nothing is checked."""
-    return _bounded(pattern)
-
-
-def read_words(words: Collection[str]) -> Bounded:
+def read_words(words: Collection[str]) -> str:
     """What whole words and phrases are sought by, any of them, over any white space.
 
     Raises:
         InvalidError: one of them is empty.
     """
-    spelled = f"(?:{'|'.join(_spelled(word) for word in words)})"
-    return Bounded(spelled, (spelled,))
+    return f"(?:{'|'.join(_spelled(word) for word in words)})"
 
 
-def prefiltered(expression: Bounded) -> Expression | None:
+def prefiltered(expression: str) -> Expression | None:
     """What Hyperscan is given; None if the expression has to be tried on every text."""
-    whole = _info(expression.strict)
+    whole = _info(expression)
     if whole is None:
         return None
-    pieces = [piece for piece in expression.pieces if not _LOOKS.search(piece) and _info(piece) is not None]
-    found = {piece: occurrences(piece, int(FLAGS)) for piece in pieces}
-    rarest = min(pieces, key=lambda piece: (found[piece], -len(piece)), default="")
-    told = [_info(piece) for piece in pieces if piece == rarest or found[piece] <= COMMON]
-    return Expression(
-        whole.ascii,
-        whole.folded,
-        int(FLAGS),
-        single_match=True,
-        pieces=tuple((piece.ascii, piece.folded) for piece in told if piece is not None),
-    )
+    return Expression(whole.ascii, whole.folded, int(FLAGS), single_match=True)
 
 
 def _info(pattern: str) -> PatternInfo | None:
@@ -142,33 +105,25 @@ def _spelled(word: str) -> str:
     return f"{before}{spelled}{after}"
 
 
-def _bounded(pattern: str) -> Bounded:
-    """An expression that compiles, with its repeats bounded, and what lies between its gaps."""
+def bounded(pattern: str) -> str:
+    """An expression, which compiles, with its repeats bounded; nothing else is checked."""
     strict: list[str] = []
-    pieces: list[list[str]] = [[]]
-    at, depth, has_branches = 0, 0, False
+    at = 0
     while at < len(pattern):
         token = _TOKEN.match(pattern, at)
         if token is None:
             raise InvalidError(f"the expression has what none may have, at character {at + 1}", _FIX)
         at = token.end()
-        depth += (token["open"] is not None) - (token["close"] is not None)
-        has_branches = has_branches or (not depth and token[0] == "|")
-        bound, is_gap = "", False
+        bound = ""
         if (repeat := _REPEAT.match(pattern, at)) is not None:
             at = repeat.end()
-            bound, is_gap = _bound(token, repeat, at)
+            bound = _bound(token, repeat, at)
         strict += (token[0], bound)
-        if is_gap and not depth:
-            pieces.append([])
-        elif token[0] not in _ENDS or not (pieces[-1] or bound):
-            pieces[-1] += (token[0], bound)
-    whole = "".join(strict)
-    return Bounded(whole, (whole,) if has_branches else tuple(filter(None, map("".join, pieces))))
+    return "".join(strict)
 
 
-def _bound(token: re.Match[str], repeat: re.Match[str], at: int) -> tuple[str, bool]:
-    """What is written for a repeat, and whether it is a gap."""
+def _bound(token: re.Match[str], repeat: re.Match[str], at: int) -> str:
+    """What is written for a repeat."""
     least, most = _least(repeat), _most(repeat)
     is_single = token["single"] is not None
     is_wide = is_single and not _NARROW.fullmatch(token["single"])
@@ -180,7 +135,7 @@ def _bound(token: re.Match[str], repeat: re.Match[str], at: int) -> tuple[str, b
         most = max(least, MOST_LETTERS if is_wide else MOST_SPACE)
     if most > MOST_LETTERS:
         raise InvalidError(f"a repeat goes beyond {MOST_LETTERS}, at character {at}", f"write at most {MOST_LETTERS}")
-    return f"{{{least},{most}}}{repeat['how']}", is_wide and most >= _WIDE_FROM
+    return f"{{{least},{most}}}{repeat['how']}"
 
 
 def _least(repeat: re.Match[str]) -> int:

@@ -45,7 +45,7 @@ def _matches(rules: ThreatRules, number: int, proof: str | Proof) -> bool:
         return False
     place = ThreatPlace(proof.where or (rule.applies_to or ["user"])[0])
     texts = [proof.text, *(view.text for view in unmasked(proof.text))] if proof.text else []
-    readings = [Reading(place, text, rules.everything(text), text is proof.text) for text in texts]
+    readings = [Reading(place, text, rules.everything(text, place), text is proof.text) for text in texts]
 
     def facts(name: str) -> list[str]:
         return [spelled(value) for fact, value in proof.event.items() if fact == name]

@@ -1,8 +1,8 @@
 """Threat rules at work: which of them match some texts and facts.
 
 Theory of operation. All expressions of all rules, and the signs of hidden forms, are numbered. Where Hyperscan is
-there, one pass over a text tells which of them could be in it; most often none,
-and then nothing more is done. Without Hyperscan each could be. From there on both ways are the same:
+there, one pass over a text tells which of them could be in it, of those that rules for its place look for; most often
+none, and then nothing more is done. Without Hyperscan each could be. From there on both ways are the same:
 
 * the rules that name what could be there, and that look at this place, are *candidates*;
 * of each, the conditions are asked, an expression at most once for a text, as ``regex`` finds it;
@@ -19,25 +19,33 @@ record's time, and if that runs out the record is in quarantine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import regex
 
 from veilog_filters.detect.api import Check
 from veilog_filters.forms.hidden import FORMS, SIGNS, Form, decoded
-from veilog_filters.threat_expressions import FLAGS, Bounded, bounded, read_words
+from veilog_filters.threat_expressions import FLAGS, bounded, read_words
 from veilog_filters.threat_pack import Fact, Group, LoadedRule, Rule
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import ThreatPlace
 
-Search = Callable[[str], Collection[int]]
-"""A text to the numbers of the expressions that could match in it."""
+Search = Callable[[str, ThreatPlace], Collection[int]]
+"""A text, and where it stands, to the numbers of the expressions that could match in it."""
 Facts = Callable[[str], Collection[str]]
 """A fact's name to its values in an event, small letters: none where the event has no such fact."""
 Matches = dict[int, set[ThreatPlace]]
 """The rules that match, by number, and where; nowhere for rules about facts alone."""
 
+GROUP_OF: Final[Mapping[ThreatPlace, int]] = MappingProxyType(
+    {place: {ThreatPlace.RESPONSE: 1, ThreatPlace.SYSTEM: 2}.get(place, 0) for place in ThreatPlace}
+)
+"""Places by groups: nearly all rules look at what comes from users and tools, few at answers or system prompts."""
+GROUPS: Final = 1 + max(GROUP_OF.values())
+
+_ANY_KIND: Final = ""
 _LONG_CHARS: Final = 2_048
 """Texts from so many characters on are searched with a timeout, which costs as much as the search of a short one."""
 _GRAVE: Final = ("medium", "high")
@@ -83,11 +91,11 @@ class ThreatRules:
         for number, conditions in enumerate(self._conditions):
             for expression in conditions.seeks:
                 self._candidates.setdefault(expression, []).append(number)
-        self._of_facts = [number for number, one in enumerate(self.rules) if not one.rule.when.reads_text]
+        self._of_facts = _by_kind(self.rules)
         self._all = range(len(self._table.expressions))
 
     @property
-    def expressions(self) -> Sequence[Bounded]:
+    def expressions(self) -> Sequence[str]:
         """What is looked for in texts, by number."""
         return self._table.expressions
 
@@ -96,7 +104,17 @@ class ThreatRules:
         """Whether any rule reads text."""
         return bool(self._table.expressions)
 
-    def everything(self, text: str) -> Collection[int]:  # noqa: ARG002 - what a search is given
+    def groups(self) -> list[frozenset[int]]:
+        """By the groups of places, which expressions their rules look for, signs of hidden forms among them."""
+        sought: list[set[int]] = [set() for _ in range(GROUPS)]
+        for number, one in enumerate(self.rules):
+            of_rule = self._conditions[number].sought
+            signs = {sign for sign, form in self._signs.items() if form in one.rule.when.forms}
+            for place in one.rule.applies_to:
+                sought[GROUP_OF[ThreatPlace(place)]] |= of_rule | signs
+        return list(map(frozenset, sought))
+
+    def everything(self, text: str, place: ThreatPlace) -> Collection[int]:  # noqa: ARG002 - what a search is given
         """The search where nobody can tell: every expression could match."""
         return self._all
 
@@ -125,9 +143,10 @@ class ThreatRules:
                 found.setdefault(number, set()).add(reading.place)
             if reading.is_plain and reading.place in self._form_places:
                 self._in_hidden(reading, matched, (facts, search, check), found)
-        for number in self._of_facts:
-            if self._conditions[number].fit(facts):
-                found.setdefault(number, set())
+        for kind in (*facts("kind"), _ANY_KIND):
+            for number in self._of_facts.get(kind, ()):
+                if self._conditions[number].fit(facts):
+                    found.setdefault(number, set())
         return found
 
     def _in_text(self, reading: Reading, facts: Facts, check: Check) -> list[int]:
@@ -155,7 +174,7 @@ class ThreatRules:
             if form is None or not _Sought(self._table, reading, check)(hit):
                 continue
             for text in decoded(reading.text, form):
-                inside = self._in_text(Reading(reading.place, text, search(text)), facts, check)
+                inside = self._in_text(Reading(reading.place, text, search(text, reading.place)), facts, check)
                 further = [number for number in inside if number not in matched]
                 grave = any(self.rules[number].rule.severity in _GRAVE for number in further)
                 for number in (*further, *self._hiding(form, reading.place)) if grave else ():
@@ -169,13 +188,13 @@ class _Table:
     """Expressions, each once, by number; compiled when they are first sought."""
 
     def __init__(self) -> None:
-        self.expressions: list[Bounded] = []
+        self.expressions: list[str] = []
         self._numbers: dict[str, int] = {}
         self._compiled: dict[int, regex.Pattern[str]] = {}
 
-    def number(self, expression: Bounded) -> int:
+    def number(self, expression: str) -> int:
         """The number of an expression."""
-        number = self._numbers.setdefault(expression.strict, len(self.expressions))
+        number = self._numbers.setdefault(expression, len(self.expressions))
         if number == len(self.expressions):
             self.expressions.append(expression)
         return number
@@ -184,7 +203,7 @@ class _Table:
         """The compiled expression of a number."""
         pattern = self._compiled.get(number)
         if pattern is None:
-            pattern = self._compiled[number] = regex.compile(self.expressions[number].strict, FLAGS)
+            pattern = self._compiled[number] = regex.compile(self.expressions[number], FLAGS)
         return pattern
 
 
@@ -238,6 +257,7 @@ class _Conditions:
     Attributes:
         places: where it looks.
         seeks: the expressions of which one has to be there.
+        sought: all expressions that are looked for.
     """
 
     def __init__(self, rule: Rule, table: _Table, excluded: _Table) -> None:
@@ -250,7 +270,9 @@ class _Conditions:
         self._threshold = when.score.threshold if when.score else 0
         self._not = [excluded.number(bounded(expression)) for expression in when.not_]
         self._facts = {name: _Values(values) for name, values in when.event.items()}
-        self.seeks = frozenset(self._groups[0] if self._groups else [n for _, sign in self._signs for n in sign])
+        of_signs = frozenset(number for _, sign in self._signs for number in sign)
+        self.seeks = frozenset(self._groups[0]) if self._groups else of_signs
+        self.sought = of_signs.union(*self._groups)
 
     def hold(self, sought: _Sought, excluded: _Sought) -> bool:
         """Whether all that is said of a text holds in one."""
@@ -284,6 +306,17 @@ class _Values:
             or any(part in value for part in self._holds)
             for value in values
         )
+
+
+def _by_kind(rules: Sequence[LoadedRule]) -> dict[str, list[int]]:
+    """The rules about facts alone, by the kinds of events that they name: most events have no kind with such a rule."""
+    numbers: dict[str, list[int]] = {}
+    for number, one in enumerate(rules):
+        when = one.rule.when
+        if not when.reads_text:
+            for kind in map(spelled, when.event.get("kind", (_ANY_KIND,))):
+                numbers.setdefault(kind, []).append(number)
+    return numbers
 
 
 def spelled(value: object) -> str:

@@ -19,18 +19,19 @@ response lets out (``leakage``), the departments that were crossed, and what the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from veilog_filters.collect import Collected
 from veilog_filters.config import ThreatMode
 from veilog_filters.detect.api import Check
+from veilog_filters.detect.prefilter.policy import PolicyPrefilter
 from veilog_filters.leakage import LeakTag, tags_of
 from veilog_filters.policy import Side
 from veilog_filters.texts import Inspected
 from veilog_filters.threat_pack import CROSS_DEPARTMENT, OUTSIDE, Rule
-from veilog_filters.threat_rules import Facts, Matches, Reading, Search, ThreatRules, spelled
+from veilog_filters.threat_rules import GROUP_OF, Facts, Matches, Reading, Search, ThreatRules, spelled
 from veilog_parsers.event import (
     AuditEvent,
     Confidence,
@@ -72,26 +73,6 @@ UPSTREAM: Final[Mapping[UpstreamThreatType, tuple[str, str]]] = MappingProxyType
 """What sources report: technique of ATLAS, entry of OWASP's list of 2025."""
 
 
-class Hit(NamedTuple):
-    """A reading of a text in which an expression could match.
-
-    Attributes:
-        side: which side of the exchange.
-        message: which of its messages.
-        part: which part of that.
-        text: what was read.
-        hits: which expressions.
-        is_plain: whether it is the text as it is.
-    """
-
-    side: Side
-    message: int
-    part: int
-    text: str
-    hits: Collection[int]
-    is_plain: bool
-
-
 class Threats:
     """Judges events.
 
@@ -113,31 +94,33 @@ class Threats:
         self._made = [_made_of(loaded.rule) for loaded in rules.rules]
         self._kinds = _kinds_of(rules)
 
-    def __call__(self, event: AuditEvent, collected: Collected, hits: Sequence[Hit] | None) -> Matches:
+    def __call__(self, event: AuditEvent, collected: Collected, readings: Sequence[Reading] | None) -> Matches:
         """The rules that match an event, and where.
 
         Args:
             event: the event, with its names as the parser read them.
             collected: its texts.
-            hits: what the scan of its texts has told; None if nobody has looked.
+            readings: those of its texts in which the scan has seen anything; None if nobody has looked.
 
         Raises:
             RecordError: the record's time is used up.
         """
-        if hits is None or not self._is_searched:
-            hits = self._everywhere(event, collected)
-        if not hits and event.kind not in self._kinds:
+        if readings is None or not self._is_searched:
+            readings = self._everywhere(event, collected)
+        if not readings and event.kind not in self._kinds:
             return {}
-        return self._rules.match(_readings(event, hits), _facts_of(event), self._search, self._check)
+        return self._rules.match(readings, _facts_of(event), self._search, self._check)
 
-    def _everywhere(self, event: AuditEvent, collected: Collected) -> list[Hit]:
+    def _everywhere(self, event: AuditEvent, collected: Collected) -> list[Reading]:
         """All texts of an event, each with what could be in it."""
         if event.kind is not Kind.AI_ACCESS or not self._rules.needs_text:
             return []
-        return [
-            *hits_in("prompt", collected.prompt, self._search),
-            *hits_in("response", collected.response, self._search),
-        ]
+        readings: list[Reading] = []
+        for _, part, place in parts_in(event, collected):
+            if place is not None:
+                texts = ((text, self._search(text, place)) for text in (part.text, *part.forms))
+                readings += [Reading(place, text, hits, text is part.text) for text, hits in texts if hits]
+        return readings
 
     def tagged(
         self, event: AuditEvent, matches: Matches, counts: Counter[tuple[str, str, str]]
@@ -179,51 +162,42 @@ class Threats:
                 yield threat, self._outside[threat.rule_id]
 
 
-def read_side(
-    side: Side,
-    messages: Sequence[Sequence[Inspected]],
-    read: Callable[[str], tuple[Collection[int], Collection[int]]],
-    hits: list[Hit],
-) -> dict[int, list[str]]:
-    """One pass over the texts of a side: where the policy's words and patterns could be; adds to ``hits``.
-
-    Args:
-        side: which side.
-        messages: its texts.
-        read: what of the policy and of the rules could be in a text.
-        hits: the readings in which an expression of a rule could match are added.
-    """
-    possible: dict[int, list[str]] = {}
-    for number, parts in enumerate(messages):
-        for place, part in enumerate(parts):
-            for text in (part.text, *part.forms) if part.forms else (part.text,):
-                of_policy, of_rules = read(text)
-                for entry in of_policy:
-                    possible.setdefault(entry, []).append(text)
-                if of_rules:
-                    hits.append(Hit(side, number, place, text, of_rules, text is part.text))
-    return possible
-
-
-def hits_in(side: Side, messages: Sequence[Sequence[Inspected]], search: Search) -> Iterator[Hit]:
-    """The readings of one side in which an expression could match."""
-    for number, parts in enumerate(messages):
-        for place, part in enumerate(parts):
-            for text in (part.text, *part.forms):
-                hits = search(text)
-                if hits:
-                    yield Hit(side, number, place, text, hits, text is part.text)
-
-
-def _readings(event: AuditEvent, hits: Sequence[Hit]) -> Iterator[Reading]:
-    """The readings that are judged."""
-    if not hits:
-        return
+def parts_in(event: AuditEvent, collected: Collected) -> Iterator[tuple[Side, Inspected, ThreatPlace | None]]:
+    """The parts of an event's messages, each with the place where rules see it; None where none looks."""
     places = Places(event)
-    for hit in hits:
-        place = places.of(hit.side, hit.message, hit.part)
-        if place is not None:
-            yield Reading(place, hit.text, hit.hits, hit.is_plain)
+    sides: tuple[tuple[Side, Sequence[Sequence[Inspected]]], ...] = (
+        ("prompt", collected.prompt),
+        ("response", collected.response),
+    )
+    for side, messages in sides:
+        for number, parts in enumerate(messages):
+            for place, part in enumerate(parts):
+                yield side, part, places.of(side, number, place)
+
+
+def read_all(
+    event: AuditEvent, collected: Collected, prefilter: PolicyPrefilter
+) -> tuple[dict[Side, Mapping[int, Sequence[str]]], list[Reading]]:
+    """One pass over the texts of an event, for its classification and for rules.
+
+    Returns:
+        By side, where the policy's words and patterns could be, by their numbers; and the texts in which an expression
+        of a rule could match.
+    """
+    possible: dict[Side, dict[int, list[str]]] = {"prompt": {}, "response": {}}
+    readings: list[Reading] = []
+    for side, part, place in parts_in(event, collected):
+        of_side = possible[side]
+        for text in (part.text, *part.forms) if part.forms else (part.text,):
+            if place is None:
+                of_policy = prefilter.policy(text)
+            else:
+                of_policy, of_rules = prefilter.read(text, GROUP_OF[place])
+                if of_rules:
+                    readings.append(Reading(place, text, of_rules, text is part.text))
+            for entry in of_policy:
+                of_side.setdefault(entry, []).append(text)
+    return dict(possible), readings
 
 
 class Places:

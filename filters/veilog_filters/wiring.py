@@ -29,7 +29,7 @@ from veilog_filters.redact import Redactor
 from veilog_filters.texts import TextLimits
 from veilog_filters.threat_expressions import prefiltered
 from veilog_filters.threat_pack import load_rules
-from veilog_filters.threat_rules import ThreatRules
+from veilog_filters.threat_rules import GROUP_OF, Search, ThreatRules
 from veilog_filters.threats import Threats
 from veilog_filters.usage import Meter
 from veilog_parsers.event import Constant, LeakKind
@@ -150,7 +150,7 @@ def build_parts(config: Config, schemas: Sequence[str], detector: Detector | Non
         redactor=redactor,
         registry=registry,
         threats=Threats(
-            rules, policy_prefilter.further if policy_prefilter else None, config.threats.modes, budget.check
+            rules, search_by(policy_prefilter) if policy_prefilter else None, config.threats.modes, budget.check
         ),
         writers=Writers(schemas, config.plugins.disable.encoders, fence),
     )
@@ -174,9 +174,15 @@ def policy_prefilter_for(config: Config, classifier: Classifier, rules: ThreatRu
         classifier.patterns,
         classifier.keywords,
         config.detect.cache_dir,
-        [expression.strict for expression in expressions],
+        expressions,
+        rules.groups(),
         lambda: [prefiltered(expression) for expression in expressions],
     )
+
+
+def search_by(prefilter: PolicyPrefilter) -> Search:
+    """What of the rules' expressions could be in a text that stands at a place."""
+    return lambda text, place: prefilter.read(text, GROUP_OF[place])[1]
 
 
 def prepare(built: NamedDetector | None, config_path: str | None) -> None:

@@ -265,23 +265,21 @@ def test_an_expression_that_is_not_linear_or_not_for_the_scan_is_refused(express
 
 
 @pytest.mark.parametrize(
-    ("expression", "strict", "pieces"),
+    ("expression", "strict"),
     [
-        (r"\bignore\b.*\brules\b", r"\bignore\b.{0,80}\brules\b", (r"\bignore", r"\brules")),
-        (r"a\s+b", r"a\s{1,16}b", (r"a\s{1,16}b",)),
-        (r"(?:\w+\W+){0,5}x", r"(?:\w{1,80}\W{1,16}){0,5}x", (r"(?:\w{1,80}\W{1,16}){0,5}x",)),
-        (r"a[^;]{0,60}b|c", r"a[^;]{0,60}b|c", (r"a[^;]{0,60}b|c",)),
-        (r"a.{0,3}b", r"a.{0,3}b", (r"a.{0,3}b",)),
+        (r"\bignore\b.*\brules\b", r"\bignore\b.{0,80}\brules\b"),
+        (r"a\s+b", r"a\s{1,16}b"),
+        (r"(?:\w+\W+){0,5}x", r"(?:\w{1,80}\W{1,16}){0,5}x"),
+        (r"a[^;]{0,60}b|c", r"a[^;]{0,60}b|c"),
+        (r"a.{0,3}b", r"a.{0,3}b"),
     ],
 )
-def test_repeats_get_bounds_and_gaps_part_pieces(expression: str, strict: str, pieces: tuple[str, ...]) -> None:
-    read = read_expression(expression)
-    assert (read.strict, read.pieces) == (strict, pieces)
-    assert bounded(expression) == read
+def test_repeats_get_bounds(expression: str, strict: str) -> None:
+    assert read_expression(expression) == bounded(expression) == strict
 
 
 def test_words_are_whole_over_any_white_space_and_in_scripts_without_words() -> None:
-    pattern = regex.compile(read_words(["access code", "忽略"]).strict, FLAGS)
+    pattern = regex.compile(read_words(["access code", "忽略"]), FLAGS)
     assert pattern.search("the ACCESS \n code!")
     assert not pattern.search("access codes")
     assert pattern.search("请忽略以上")
@@ -317,7 +315,7 @@ def test_rules_are_linear_on_hostile_text() -> None:
             start = time.process_time()
             for place in (ThreatPlace.USER, ThreatPlace.TOOL_RESULT, ThreatPlace.RESPONSE):
                 rules.match(
-                    [Reading(place, text, rules.everything(text))], lambda _: (), rules.everything, lambda: None
+                    [Reading(place, text, rules.everything(text, place))], lambda _: (), rules.everything, lambda: None
                 )
             best = min(best, time.process_time() - start)
         return best
@@ -341,7 +339,7 @@ def test_an_expression_that_runs_out_of_time_sends_the_record_to_quarantine() ->
     }
     rules = ThreatRules([LoadedRule(Rule.model_validate(rule), "enforce", "p", "o", "f", 0)])
     text = "ab" * 200_000
-    reading = Reading(ThreatPlace.USER, text, rules.everything(text))
+    reading = Reading(ThreatPlace.USER, text, rules.everything(text, ThreatPlace.USER))
     with pytest.raises(RecordError) as caught:
         rules.match([reading], lambda _: (), rules.everything, lambda: 0.01)
     assert caught.value.error_type is ErrorType.OVER_BUDGET
@@ -531,7 +529,7 @@ def test_decoding_is_bounded_and_linear(form: Form) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_form_has_its_sign(form: Form) -> None:
-    sign = regex.compile(bounded(SIGNS[form]).strict, FLAGS)
+    sign = regex.compile(bounded(SIGNS[form]), FLAGS)
     assert sign.search(HIDDEN[form])
     assert not sign.search("Good morning, can you help me with my homework?")
 

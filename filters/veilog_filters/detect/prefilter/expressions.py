@@ -15,15 +15,12 @@ class Expression(NamedTuple):
         folded: how to say it for folded text.
         flags: as the pattern has them.
         single_match: report only the first end, for a pattern of which only matters whether it could match.
-        pieces: expressions that must all match, each by itself, where the pattern does, for ASCII and for folded text.
-            If there are some, Hyperscan is given them in its place.
     """
 
     ascii: str
     folded: str
     flags: int
     single_match: bool = False
-    pieces: tuple[tuple[str, str], ...] = ()
 
 
 def expression_of(info: PatternInfo | None, flags: int) -> Expression | None:

@@ -77,73 +77,41 @@ def compile_all(expressions: Sequence[Expression | None]) -> Compiled:
     Args:
         expressions: by number; None for those that must always be tried.
     """
-    plain, ascii_always = _compile([_entry(one, folded=False) for one in expressions])
-    folded, folded_always = _compile([_entry(one, folded=True) for one in expressions])
+    plain, ascii_always = _compile([e and (e.ascii, _flags(e)) for e in expressions])
+    folded, folded_always = _compile([e and (e.folded, _flags(e)) for e in expressions])
     return Compiled(plain, folded, ascii_always, folded_always)
 
 
-class _Entry(NamedTuple):
-    """An expression for one of the databases: itself, or its pieces."""
-
-    whole: str
-    pieces: tuple[str, ...]
-    flags: int
-
-
-def _entry(expression: Expression | None, *, folded: bool) -> _Entry | None:
-    if expression is None:
-        return None
-    pieces = tuple(piece[folded] for piece in expression.pieces)
-    return _Entry(expression.folded if folded else expression.ascii, pieces, _flags(expression))
-
-
-def _compile(expressions: Sequence[_Entry | None]) -> tuple[bytes, frozenset[int]]:
+def _compile(expressions: Sequence[tuple[str, int] | None]) -> tuple[bytes, frozenset[int]]:
     entries = {number: entry for number, entry in enumerate(expressions) if entry is not None}
-    size = len(expressions)
     try:
-        database = _database(entries, size) if entries else b""
+        database = _database(entries) if entries else b""
     except hyperscan.error:
         # It does not say which one it refuses.
-        entries = {number: entry for number, entry in entries.items() if _compiles(number, entry, size)}
+        entries = {number: entry for number, entry in entries.items() if _compiles(number, entry)}
         try:
-            database = _database(entries, size) if entries else b""
+            database = _database(entries) if entries else b""
         except hyperscan.error:
             # Each compiles, all together do not.
             database, entries = b"", {}
-    return database, frozenset(range(size)) - entries.keys()
+    return database, frozenset(range(len(expressions))) - entries.keys()
 
 
-def _compiles(number: int, entry: _Entry, size: int) -> bool:
+def _compiles(number: int, entry: tuple[str, int]) -> bool:
     try:
-        _database({number: entry}, size)
+        _database({number: entry})
     except hyperscan.error:
         return False
     return True
 
 
-def _database(entries: dict[int, _Entry], size: int) -> bytes:
-    """A database. What stands in it for pieces is numbered behind all expressions, and reported to nobody."""
-    pieces: dict[tuple[str, int], int] = {}
-    given: list[tuple[int, str, int]] = []
-    for number, entry in entries.items():
-        if not entry.pieces:
-            given.append((number, entry.whole, entry.flags))
-            continue
-        exact = entry.flags & ~hyperscan.HS_FLAG_PREFILTER
-        if len(entry.pieces) == 1:
-            given.append((number, entry.pieces[0], exact))
-            continue
-        numbers = [pieces.setdefault((piece, exact), size + len(pieces)) for piece in entry.pieces]
-        all_of = "&".join(map(str, dict.fromkeys(numbers)))
-        given.append((number, all_of, hyperscan.HS_FLAG_COMBINATION | hyperscan.HS_FLAG_SINGLEMATCH))
-    quiet = [(number, piece, flags | hyperscan.HS_FLAG_QUIET) for (piece, flags), number in pieces.items()]
-    given = [*quiet, *given]
+def _database(entries: dict[int, tuple[str, int]]) -> bytes:
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(
-        expressions=[expression.encode("ascii") for _, expression, _ in given],
-        ids=[number for number, _, _ in given],
-        elements=len(given),
-        flags=[flags for _, _, flags in given],
+        expressions=[expression.encode("ascii") for expression, _ in entries.values()],
+        ids=list(entries),
+        elements=len(entries),
+        flags=[flags for _, flags in entries.values()],
     )
     return bytes(hyperscan.dumpb(database))
 

@@ -4,10 +4,15 @@ Most texts have none, so most of classification is over when this pass is. What 
 means of ``classify``: a prefilter lets through more than there is, never less, so no verdict depends on it. Patterns go
 the way of the detectors' (see ``syntax`` and ``hyperscan``). Keywords are sought in casefolded text, and
 casefolding makes ASCII letters of other characters (``ﬁ`` is ``fi``), so in a text beyond ASCII any keyword could be.
+
+Which rules look at a text depends on where it stands, and nearly all look at what users and tools say. So there is a
+database for each *group* of places, which has the policy's expressions and those that this group's rules ask for: a
+system prompt or an answer is spared the others, which take longer than all the rest (``benchmarks/bench_threats.py``).
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import platform
@@ -19,10 +24,10 @@ import regex
 from veilog_filters import __version__
 from veilog_filters.detect.prefilter import store
 from veilog_filters.detect.prefilter.expressions import Expression
-from veilog_filters.detect.prefilter.hyperscan import compile_all
+from veilog_filters.detect.prefilter.hyperscan import Prefilter, compile_all
 from veilog_filters.detect.prefilter.syntax import pattern_info
 
-_FORMAT: Final = 4
+_FORMAT: Final = 5
 """Raise it when expressions are made or stored differently from the same patterns."""
 
 _NOTHING: Final[frozenset[int]] = frozenset()
@@ -36,6 +41,7 @@ class PolicyPrefilter:
         keywords: patterns of its keywords, without their boundaries: compared without case, as whole words.
         cache_dir: configured directory for compiled patterns.
         further: expressions of threat rules, for the same pass; the prefilter calls each by its place here.
+        groups: of each group of places, the numbers of the further expressions that are sought there.
         further_expressions: what Hyperscan is given for them; asked for where it is not in the cache directory.
 
     Attributes:
@@ -49,49 +55,65 @@ class PolicyPrefilter:
         keywords: Sequence[str],
         cache_dir: str,
         further: Sequence[str] = (),
+        groups: Sequence[Collection[int]] = (),
         further_expressions: Callable[[], Sequence[Expression | None]] = list,
     ) -> None:
         self.keywords = len(patterns)
         self._beyond_ascii = frozenset({self.keywords} if keywords else ())
-        everything = [_expression(pattern, 0) for pattern in patterns]
+        policy = [_expression(pattern, 0) for pattern in patterns]
         # A keyword beyond ASCII is in no ASCII text.
         ascii_keywords = sorted(filter(str.isascii, keywords))
         if ascii_keywords:
-            everything.append(_expression(rf"(?<!\w)(?:{'|'.join(ascii_keywords)})(?!\w)", regex.IGNORECASE))
-        self._own = len(everything)
-        directory, key = store.cache_dir(cache_dir), _key(everything, further)
-        _, self._scan, self.stored = store.load_or_make(
-            directory,
-            key,
-            lambda: store.Stored(
-                compile_all([*everything, *further_expressions()]), {"size": len(everything) + len(further)}
-            ),
-        )
+            policy.append(_expression(rf"(?<!\w)(?:{'|'.join(ascii_keywords)})(?!\w)", regex.IGNORECASE))
+        self._own = len(policy)
+        directory, made = store.cache_dir(cache_dir), functools.cache(further_expressions)
+
+        def load(numbers: Sequence[int]) -> tuple[Prefilter, bool]:
+            _, prefilter, is_stored = store.load_or_make(
+                directory,
+                _key(policy, [further[number] for number in numbers]),
+                lambda: store.Stored(
+                    compile_all([*policy, *(made()[number] for number in numbers)]),
+                    {"size": len(policy) + len(numbers)},
+                ),
+            )
+            return prefilter, is_stored
+
+        self._scan, self.stored = load(())
+        self._groups: list[tuple[Prefilter, Sequence[int]]] = []
+        for group in groups:
+            numbers = sorted(group)
+            prefilter, is_stored = load(numbers) if numbers else (self._scan, self.stored)
+            self.stored = self.stored and is_stored
+            self._groups.append((prefilter, numbers))
 
     def scan(self, texts: Sequence[str]) -> Mapping[int, Sequence[str]]:
         """In which of some texts each pattern could be, by its number; under ``keywords``, any keyword."""
         found: dict[int, list[str]] = {}
         for text in texts:
-            for number in self.read(text)[0]:
+            for number in self.policy(text):
                 found.setdefault(number, []).append(text)
         return found
 
-    def read(self, text: str) -> tuple[Collection[int], Collection[int]]:
-        """What could be in a text: of the policy's, and of the further expressions."""
+    def policy(self, text: str) -> Collection[int]:
+        """What could be in a text of the policy's."""
         hits = self._scan(text)
+        beyond_ascii = _NOTHING if text.isascii() else self._beyond_ascii
+        return beyond_ascii if hits is None else beyond_ascii.union(hits.ends, hits.whole)
+
+    def read(self, text: str, group: int) -> tuple[Collection[int], Collection[int]]:
+        """What could be in a text: of the policy's, and of the further expressions of a group."""
+        scan, numbers = self._groups[group]
+        hits = scan(text)
         of_policy = _NOTHING if text.isascii() else self._beyond_ascii
         if hits is None:
             return of_policy, _NOTHING
         own = self._own
-        numbers = [*hits.ends, *hits.whole] if hits.whole else list(hits.ends)
-        further = [number - own for number in numbers if number >= own]
-        if len(further) < len(numbers):
-            of_policy = of_policy.union(number for number in numbers if number < own)
+        seen = [*hits.ends, *hits.whole] if hits.whole else list(hits.ends)
+        further = [numbers[number - own] for number in seen if number >= own]
+        if len(further) < len(seen):
+            of_policy = of_policy.union(number for number in seen if number < own)
         return of_policy, further
-
-    def further(self, text: str) -> Collection[int]:
-        """Which of the further expressions could be in a text."""
-        return self.read(text)[1]
 
 
 def _expression(pattern: str, flags: int) -> Expression | None:
