@@ -21,11 +21,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from veilog_filters.classify import Classifier
-from veilog_filters.config import Config, load_policy
+from veilog_filters.config import Config
 from veilog_filters.threat_pack import load_rules
 from veilog_filters.threat_rules import Reading, Search, ThreatRules
-from veilog_filters.wiring import policy_prefilter_for, search_by
+from veilog_filters.wiring import rules_prefilter_for, search_for
 from veilog_parsers.event import ThreatPlace
 
 SEVERITIES: Final = ("low", "medium", "high")
@@ -79,8 +78,7 @@ class Judge:
 
     def __init__(self, config: Config) -> None:
         self.rules = ThreatRules(load_rules(config))
-        prefilter = policy_prefilter_for(config, Classifier(load_policy(config)), self.rules)
-        self._search: Search = search_by(prefilter) if prefilter else self.rules.everything
+        self._search: Search = search_for(self.rules, rules_prefilter_for(config, self.rules))
 
     def __call__(self, text: str, place: ThreatPlace) -> list[str]:
         """The ids of the rules that match a text that stands in a place."""

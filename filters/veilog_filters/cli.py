@@ -19,7 +19,6 @@ import click
 from veilog_filters import __version__, plugins, startup
 from veilog_filters.config import DEFAULT_POLICY_FILE, Config, HashKey, defect_of, load_config, load_policy
 from veilog_filters.detect.prefilter.cachefile import can_write
-from veilog_filters.detect.prefilter.policy import PolicyPrefilter
 from veilog_filters.detect.prefilter.store import cache_dir
 from veilog_filters.detectors import scan_options
 from veilog_filters.encode import native
@@ -286,13 +285,13 @@ def _compare_fast_paths(config: Config, config_path: str) -> None:
 
 
 def _compiled(config: Config, config_path: str | None) -> list[bool]:
-    """Whether what is compiled for a configuration is in the cache directory, for detection and for the policy."""
+    """Whether what is compiled is in the cache directory, for detection, the policy and threat rules."""
     from veilog_filters.classify import Classifier
     from veilog_filters.detect.build import detector_for
     from veilog_filters.detect.prefiltered import PrefilteredDetector
     from veilog_filters.threat_pack import load_rules
     from veilog_filters.threat_rules import ThreatRules
-    from veilog_filters.wiring import policy_prefilter_for
+    from veilog_filters.wiring import policy_prefilter_for, rules_prefilter_for
 
     options = scan_options(config)
     try:
@@ -300,8 +299,9 @@ def _compiled(config: Config, config_path: str | None) -> list[bool]:
     except ValueError as error:
         raise defect_of(config_path, "detect", error) from None
     rules = ThreatRules(load_rules(config, config_path))
-    of_policy = policy_prefilter_for(config, Classifier(load_policy(config)), rules)
-    return [made.stored for made in (detector, of_policy) if isinstance(made, PrefilteredDetector | PolicyPrefilter)]
+    prefilters = (policy_prefilter_for(config, Classifier(load_policy(config))), rules_prefilter_for(config, rules))
+    stored = [prefilter.stored for prefilter in prefilters if prefilter is not None]
+    return [detector.stored, *stored] if isinstance(detector, PrefilteredDetector) else stored
 
 
 @app.command(short_help="Explain parser, findings and labels of records.")

@@ -41,7 +41,6 @@ from veilog_filters.policy import Side
 from veilog_filters.quarantine import DecodeFailure
 from veilog_filters.texts import Inspected, TextLimits, Texts, counts
 from veilog_filters.threat_rules import Matches, Reading
-from veilog_filters.threats import read_all
 from veilog_filters.wiring import build_parts, prepare
 from veilog_parsers.errors import ErrorType, RecordError
 from veilog_parsers.event import (
@@ -93,7 +92,7 @@ class _Job:
         collected: its texts, and what was found in them.
         scan: what detection has seen in them.
         possible: by side, where the policy's words and patterns could be; empty where nobody has looked.
-        readings: the texts in which expressions of threat rules could match; None where nobody has looked.
+        readings: the texts in which expressions of threat rules could match.
         matches: the threat rules that match.
         written: what leaves; empty as long as it is on its way.
         kind: the kind of what leaves.
@@ -109,7 +108,7 @@ class _Job:
     collected: Collected = dataclasses.field(init=False)
     scan: Scan = dataclasses.field(init=False)
     possible: dict[Side, Mapping[int, Sequence[str]]] = dataclasses.field(default_factory=dict)
-    readings: list[Reading] | None = None
+    readings: Sequence[Reading] = ()
     matches: Matches = dataclasses.field(default_factory=dict)
     written: Written = dataclasses.field(default_factory=list)
     kind: Kind = Kind.QUARANTINE
@@ -475,7 +474,7 @@ class Pipeline:
         for job in everything:
             # What is written waits for others, but without its texts.
             job.event, job.collected, job.scan = _RELEASED
-            job.possible, job.readings = {}, None
+            job.possible, job.readings = {}, ()
 
     def _fail(self, job: _Job, error_type: ErrorType) -> None:
         job.written = self._writers.write_quarantine(self._quarantine_of(job, error_type))
@@ -511,8 +510,13 @@ class Pipeline:
         """One pass over all texts: for the detector, and for who has to know where words and expressions could be."""
         event, collected = job.event, job.collected
         job.scan = self.detector.scan(collected.texts.items)
+        job.readings = self._threats.scan(event, collected)
         if self._policy_prefilter is not None and event.kind is Kind.AI_ACCESS:
-            job.possible, job.readings = read_all(event, collected, self._policy_prefilter)
+            possible = self._policy_prefilter.scan
+            job.possible = {
+                "prompt": possible(readings_of(collected.prompt)),
+                "response": possible(readings_of(collected.response)),
+            }
 
     def _verify(self, job: _Job) -> None:
         job.collected.texts.assemble(self.detector.verify(job.scan))
@@ -554,7 +558,7 @@ class Pipeline:
 
     def _seek_threats(self, job: _Job) -> None:
         """Which threat rules match; before names are replaced, which rules may ask for."""
-        job.matches = self._threats(job.event, job.collected, job.readings)
+        job.matches = self._threats(job.event, job.readings)
 
     def _fingerprint(self, job: _Job) -> None:
         fingerprint(job.event, self.fingerprinter, self._previous, job.tenant, sketches=self._sketches)

@@ -26,12 +26,11 @@ from typing import Any, Final, NamedTuple
 from veilog_filters.collect import Collected
 from veilog_filters.config import ThreatMode
 from veilog_filters.detect.api import Check
-from veilog_filters.detect.prefilter.policy import PolicyPrefilter
 from veilog_filters.leakage import LeakTag, tags_of
 from veilog_filters.policy import Side
 from veilog_filters.texts import Inspected
 from veilog_filters.threat_pack import CROSS_DEPARTMENT, OUTSIDE, Rule
-from veilog_filters.threat_rules import GROUP_OF, Facts, Matches, Reading, Search, ThreatRules, spelled
+from veilog_filters.threat_rules import Facts, Matches, Reading, Search, ThreatRules, spelled
 from veilog_parsers.event import (
     AuditEvent,
     Confidence,
@@ -78,48 +77,43 @@ class Threats:
 
     Args:
         rules: the rules.
-        search: what could match in a text; None where every expression could, and nobody has looked.
+        search: what could match in a text.
         modes: modes by family or rule, for threats that follow from other fields of an event.
         check: may stop the record.
     """
 
-    def __init__(
-        self, rules: ThreatRules, search: Search | None, modes: Mapping[str, ThreatMode], check: Check
-    ) -> None:
+    def __init__(self, rules: ThreatRules, search: Search, modes: Mapping[str, ThreatMode], check: Check) -> None:
         self._rules = rules
-        self._search = search or rules.everything
-        self._is_searched = search is not None
+        self._search = search
         self._outside = {name: modes.get(name) or modes.get(family) or "enforce" for name, family in OUTSIDE.items()}
         self._check = check
         self._made = [_made_of(loaded.rule) for loaded in rules.rules]
         self._kinds = _kinds_of(rules)
 
-    def __call__(self, event: AuditEvent, collected: Collected, readings: Sequence[Reading] | None) -> Matches:
+    def __call__(self, event: AuditEvent, readings: Sequence[Reading]) -> Matches:
         """The rules that match an event, and where.
 
         Args:
             event: the event, with its names as the parser read them.
-            collected: its texts.
-            readings: those of its texts in which the scan has seen anything; None if nobody has looked.
+            readings: what ``scan`` gave.
 
         Raises:
             RecordError: the record's time is used up.
         """
-        if readings is None or not self._is_searched:
-            readings = self._everywhere(event, collected)
         if not readings and event.kind not in self._kinds:
             return {}
         return self._rules.match(readings, _facts_of(event), self._search, self._check)
 
-    def _everywhere(self, event: AuditEvent, collected: Collected) -> list[Reading]:
-        """All texts of an event, each with what could be in it."""
+    def scan(self, event: AuditEvent, collected: Collected) -> list[Reading]:
+        """One pass over an event's texts: those in which an expression could match."""
         if event.kind is not Kind.AI_ACCESS or not self._rules.needs_text:
             return []
-        readings: list[Reading] = []
-        for _, part, place in parts_in(event, collected):
-            if place is not None:
-                texts = ((text, self._search(text, place)) for text in (part.text, *part.forms))
-                readings += [Reading(place, text, hits, text is part.text) for text, hits in texts if hits]
+        readings = []
+        for part, place in parts_in(event, collected):
+            for text in (part.text, *part.forms) if part.forms else (part.text,):
+                hits = self._search(text, place)
+                if hits:
+                    readings.append(Reading(place, text, hits, text is part.text))
         return readings
 
     def tagged(
@@ -162,42 +156,19 @@ class Threats:
                 yield threat, self._outside[threat.rule_id]
 
 
-def parts_in(event: AuditEvent, collected: Collected) -> Iterator[tuple[Side, Inspected, ThreatPlace | None]]:
-    """The parts of an event's messages, each with the place where rules see it; None where none looks."""
+def parts_in(event: AuditEvent, collected: Collected) -> Iterator[tuple[Inspected, ThreatPlace]]:
+    """The parts of an event's messages at which rules look, each with the place where it stands."""
     places = Places(event)
     sides: tuple[tuple[Side, Sequence[Sequence[Inspected]]], ...] = (
         ("prompt", collected.prompt),
         ("response", collected.response),
     )
     for side, messages in sides:
-        for number, parts in enumerate(messages):
-            for place, part in enumerate(parts):
-                yield side, part, places.of(side, number, place)
-
-
-def read_all(
-    event: AuditEvent, collected: Collected, prefilter: PolicyPrefilter
-) -> tuple[dict[Side, Mapping[int, Sequence[str]]], list[Reading]]:
-    """One pass over the texts of an event, for its classification and for rules.
-
-    Returns:
-        By side, where the policy's words and patterns could be, by their numbers; and the texts in which an expression
-        of a rule could match.
-    """
-    possible: dict[Side, dict[int, list[str]]] = {"prompt": {}, "response": {}}
-    readings: list[Reading] = []
-    for side, part, place in parts_in(event, collected):
-        of_side = possible[side]
-        for text in (part.text, *part.forms) if part.forms else (part.text,):
-            if place is None:
-                of_policy = prefilter.policy(text)
-            else:
-                of_policy, of_rules = prefilter.read(text, GROUP_OF[place])
-                if of_rules:
-                    readings.append(Reading(place, text, of_rules, text is part.text))
-            for entry in of_policy:
-                of_side.setdefault(entry, []).append(text)
-    return dict(possible), readings
+        for message, parts in enumerate(messages):
+            for number, part in enumerate(parts):
+                place = places.of(side, message, number)
+                if place is not None:
+                    yield part, place
 
 
 class Places:

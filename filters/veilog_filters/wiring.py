@@ -14,6 +14,7 @@ from veilog_filters.detect.api import Detector, Watched
 from veilog_filters.detect.build import NamedDetector
 from veilog_filters.detect.prefilter import hyperscan
 from veilog_filters.detect.prefilter.policy import PolicyPrefilter
+from veilog_filters.detect.prefilter.rules import RulesPrefilter
 from veilog_filters.detectors import configured_detector
 from veilog_filters.encoders import Writers
 from veilog_filters.fence import Fence
@@ -55,8 +56,7 @@ class Parts:
         leaks: compares the two sides of exchanges.
         meter: counts by caller and window; None where nothing is counted.
         policy_name: what events say of the policy.
-        policy_prefilter: tells where the policy's words and patterns, and the expressions of threat rules, could be;
-            None where they are sought in all texts.
+        policy_prefilter: tells where the policy's words and patterns could be; None where they are sought in all texts.
         previous: makes hashes under the previous key; None without one.
         quarantine: makes quarantine events.
         redactor: puts the operators to work.
@@ -125,7 +125,8 @@ def build_parts(config: Config, schemas: Sequence[str], detector: Detector | Non
     redactor = Redactor(config.redact, config.policy, fingerprinter, names, budget.check)
     counts.entities = redactor.entities
     rules = ThreatRules(load_rules(config, config_path))
-    policy_prefilter = policy_prefilter_for(config, classifier, rules)
+    policy_prefilter = policy_prefilter_for(config, classifier)
+    search = search_for(rules, rules_prefilter_for(config, rules))
     keep = config.policy.unmapped == "redact"
     beside = Beside(detector, names, redactor, limits, budget, counts, config.tenant_id, keep=keep)
     ids = Ids(fingerprinter, config.tenant_id)
@@ -149,9 +150,7 @@ def build_parts(config: Config, schemas: Sequence[str], detector: Detector | Non
         quarantine=Quarantine(fingerprinter, ids, config.tenant_id, config.tag, beside.tag, counts),
         redactor=redactor,
         registry=registry,
-        threats=Threats(
-            rules, search_by(policy_prefilter) if policy_prefilter else None, config.threats.modes, budget.check
-        ),
+        threats=Threats(rules, search, config.threats.modes, budget.check),
         writers=Writers(schemas, config.plugins.disable.encoders, fence),
     )
 
@@ -165,24 +164,31 @@ def meter_for(config: Config, ids: Ids, fingerprinter: Fingerprinter, policy: Cl
     return Meter(options, ids, fingerprinter, config.tenant_id, credentials)
 
 
-def policy_prefilter_for(config: Config, classifier: Classifier, rules: ThreatRules) -> PolicyPrefilter | None:
-    """Tells where words, patterns and expressions could be, where the detector may have a prefilter too."""
-    if config.detect.prefilter != "auto" or not hyperscan.available():
+def policy_prefilter_for(config: Config, classifier: Classifier) -> PolicyPrefilter | None:
+    """Tells where the policy's words and patterns could be, where the detector may have a prefilter too."""
+    if not _has_prefilters(config):
         return None
-    expressions = rules.expressions
-    return PolicyPrefilter(
-        classifier.patterns,
-        classifier.keywords,
-        config.detect.cache_dir,
-        expressions,
-        rules.groups(),
-        lambda: [prefiltered(expression) for expression in expressions],
+    return PolicyPrefilter(classifier.patterns, classifier.keywords, config.detect.cache_dir)
+
+
+def rules_prefilter_for(config: Config, rules: ThreatRules) -> RulesPrefilter | None:
+    """Tells where the expressions of threat rules could be, likewise."""
+    if not _has_prefilters(config):
+        return None
+    return RulesPrefilter(
+        rules.expressions, rules.groups(), config.detect.cache_dir, lambda: list(map(prefiltered, rules.expressions))
     )
 
 
-def search_by(prefilter: PolicyPrefilter) -> Search:
-    """What of the rules' expressions could be in a text that stands at a place."""
-    return lambda text, place: prefilter.read(text, GROUP_OF[place])[1]
+def _has_prefilters(config: Config) -> bool:
+    return config.detect.prefilter == "auto" and hyperscan.available()
+
+
+def search_for(rules: ThreatRules, prefilter: RulesPrefilter | None) -> Search:
+    """What of the rules' expressions could be in a text that stands at a place; all of them where nobody can tell."""
+    if prefilter is None:
+        return rules.everything
+    return lambda text, place: prefilter(text, GROUP_OF[place])
 
 
 def prepare(built: NamedDetector | None, config_path: str | None) -> None:

@@ -110,7 +110,8 @@ def test_a_threat_is_as_grave_as_the_source_says(confidence: str | None, severit
         upstream_threats=[UpstreamThreat(reporter=ThreatReporter.AZURE_AI, type=UpstreamThreatType.JAILBREAK)],
         guardrail=Guardrail(confidence=Confidence(confidence)) if confidence else None,
     )
-    (found,), _ = Threats(ThreatRules([]), None, {}, lambda: None).tagged(event, {}, Counter())
+    rules = ThreatRules([])
+    (found,), _ = Threats(rules, rules.everything, {}, lambda: None).tagged(event, {}, Counter())
     assert found.severity == severity
 
 

@@ -174,7 +174,8 @@ def test_what_is_compiled_is_stored_and_loaded(tmp_path: Path, monkeypatch: pyte
 
 
 def test_warm_compiles_the_policy_s_patterns_too(veilog: Run, tmp_path: Path) -> None:
-    config = "detect: {entities: [EMAIL_ADDRESS], secrets: false, cache_dir: cache}\nplugins: {disable: {rules: [threats]}}\n"
+    config = "detect: {entities: [EMAIL_ADDRESS], secrets: false, cache_dir: cache}\n"
+    config += "plugins: {disable: {rules: [threats]}}\n"
     (tmp_path / "p.yaml").write_text(config + "classify: {policy_file: policy.yaml}\n")
     (tmp_path / "policy.yaml").write_text("rules: [{id: a, level: public, when: {keywords: [memo]}}]\n")
     (tmp_path / "off.yaml").write_text("detect: {prefilter: 'off'}\n")
