@@ -510,13 +510,13 @@ class Pipeline:
         """One pass over all texts: for the detector, and for who has to know where words and expressions could be."""
         event, collected = job.event, job.collected
         job.scan = self.detector.scan(collected.texts.items)
-        job.readings = self._threats.scan(event, collected)
         if self._policy_prefilter is not None and event.kind is Kind.AI_ACCESS:
             possible = self._policy_prefilter.scan
             job.possible = {
                 "prompt": possible(readings_of(collected.prompt)),
                 "response": possible(readings_of(collected.response)),
             }
+        job.readings = self._threats.scan(event, collected)
 
     def _verify(self, job: _Job) -> None:
         job.collected.texts.assemble(self.detector.verify(job.scan))
