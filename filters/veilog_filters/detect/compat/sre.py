@@ -65,10 +65,28 @@ _KNOWN: Final[dict[str, Measures | None]] = {
 }
 
 
+_KNOWN_WAYS: Final[dict[str, int | None]] = {
+    r"a.{0,9}b": 10,
+    r"a[^;]{0,9}b": 10,
+    r"a[^;]{0,9};": 1,
+    r"a[^;,]{0,9}b.{0,4}c": 50,
+    r"a\w{0,9}b": 10,
+    r"a\w{0,9}\s": 1,
+    r"a\S{0,9}b": 10,
+    r"a\S{0,9}\s": 1,
+    r"a\d{0,9}b": 1,
+    r"a[\s\d]{0,9}b": 1,
+    r"(?:a\d{0,9}|a\W{0,9}){0,2}b": 12,
+    r"(a)\1": None,
+}
+
+
 @functools.cache
 def works() -> bool:
     """Whether the parser says what is known of some patterns."""
-    return all(_measured(pattern, 0) == known for pattern, known in _KNOWN.items())
+    return all(_measured(pattern, 0) == known for pattern, known in _KNOWN.items()) and all(
+        _counted(pattern) == known for pattern, known in _KNOWN_WAYS.items()
+    )
 
 
 def measure(pattern: str, flags: int = 0) -> Measures | None:
@@ -118,8 +136,10 @@ def ways(pattern: str, flags: int = 0) -> int | None:
         pattern: the pattern.
         flags: its flags, as for ``re.compile``.
     """
-    if not works():
-        return None
+    return _counted(pattern, flags) if works() else None
+
+
+def _counted(pattern: str, flags: int = 0) -> int | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
