@@ -47,6 +47,7 @@ TEXTS: Final = (
     "NHS 401 023 2137, date of birth 12/05/2024 or 5/24, ITIN 911-92-1234.",
     "straße é4111111111111111é \u0663\u0663 \uff11 tel\u00a0212\u2013555\u20130182 \u017f a.b\u200b@example.com",
     "\n\t  card\r\n4111111111111111  \n" + "the " * 9 + "8675309000 account\u2003bank " + "x" * 40 + "@example.com",
+    "My bank, as it was said to me and to you by them and by us, has 8675309000 for it.",
     "clean text about a heat pump that moves heat from the cold side to the warm side.",
 )
 """Short, and with no text that Presidio's engine fails on."""
