@@ -153,7 +153,11 @@ So much they find, and no more:
   Ciphers that are not in the list of forms, and two forms over one another, are not undone.
 * **Talk about attacks** that quotes one in full can match: pages on prompt injection, and instructions of assistants
   that forbid it by quoting it. High severity was on 1.6 % of such texts.
-* **Control plane.** The names of operations that no sample of veilog has are from the services' references.
+* **Control plane.** Many names of operations have no sample of veilog's behind them, and were not compared with the
+  services' references.
+* **Time.** Rules add about a fifth to what a record costs (`python benchmarks/bench_threats.py`), nearly all of it for
+  what users and tools say. The first start after an upgrade compiles them, which takes about half a minute of processor
+  time; `veilog warm` does it beforehand.
 
 A linear model on words is not shipped. In a trial with the development prompts, one (words and runs of up to three,
 hashed, 64 KB) added 2 points on jailbreaks, 14 on games and 21 on extraction, at 0.1 % of ordinary prompts; but it does
