@@ -20,12 +20,12 @@ def command_line(pid: int) -> str:
     """A process's arguments, separated by blanks; empty if it has ended."""
     try:
         return " ".join(psutil.Process(pid).cmdline())
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+    except psutil.NoSuchProcess:
         return ""
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process has not ended; one that nobody has waited for yet has."""
+    """Whether a process runs. A zombie, which its parent has not waited for, does not."""
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

@@ -224,7 +224,7 @@ def _words(parts: Iterable[Inspected]) -> list[bytes]:
 
 
 def _has_run_of(words: Sequence[bytes], others: Sequence[bytes]) -> bool:
-    """Whether one of each eight runs of some words is in others."""
+    """Whether other words have one of every eighth run of some words."""
     # Nearly every run of an answer has a word that is not there at all: that is told by the words' set in a fifth of
     # the time that a search takes, which costs more than all the rest.
     has = frozenset(others).issuperset
